@@ -1,0 +1,296 @@
+/**
+ * The functions of librdkafka that this module calls: one entry each, its C declaration above it.
+ *
+ * `deno task ok` compares the table with rdkafka.h. What the oldest supported library (2.0.2) lacks is `optional`.
+ * A key is the C name; an entry with a `name` is another way of calling the same function. `…_async` entries run on
+ * one of Deno's blocking threads, since they may wait. Addresses that are only passed on are `u64` and stay plain
+ * numbers (an address fits a double), because one pointer object a message makes the collector the bottleneck.
+ *
+ * @module
+ */
+
+/** librdkafka's functions, as {@linkcode Deno.dlopen} wants them. */
+export const SYMBOLS = {
+  /** int rd_kafka_version(void) */
+  rd_kafka_version: { parameters: [], result: "i32" },
+  /** const char *rd_kafka_version_str(void) */
+  rd_kafka_version_str: { parameters: [], result: "pointer" },
+  /** const char *rd_kafka_err2str(rd_kafka_resp_err_t err) */
+  rd_kafka_err2str: { parameters: ["i32"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_last_error(void) */
+  rd_kafka_last_error: { parameters: [], result: "i32" },
+
+  // Errors
+  /** rd_kafka_resp_err_t rd_kafka_error_code(const rd_kafka_error_t *error) */
+  rd_kafka_error_code: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_error_string(const rd_kafka_error_t *error) */
+  rd_kafka_error_string: { parameters: ["pointer"], result: "pointer" },
+  /** void rd_kafka_error_destroy(rd_kafka_error_t *error) */
+  rd_kafka_error_destroy: { parameters: ["pointer"], result: "void" },
+
+  // Configuration
+  /** rd_kafka_conf_t *rd_kafka_conf_new(void) */
+  rd_kafka_conf_new: { parameters: [], result: "pointer" },
+  /** void rd_kafka_conf_destroy(rd_kafka_conf_t *conf) */
+  rd_kafka_conf_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_conf_t *rd_kafka_conf_dup(const rd_kafka_conf_t *conf) */
+  rd_kafka_conf_dup: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_conf_res_t rd_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size) */
+  rd_kafka_conf_set: { parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "i32" },
+  /** rd_kafka_conf_res_t rd_kafka_conf_get(const rd_kafka_conf_t *conf, const char *name, char *dest, size_t *dest_size) */
+  rd_kafka_conf_get: { parameters: ["pointer", "buffer", "buffer", "buffer"], result: "i32" },
+  /** void rd_kafka_conf_set_events(rd_kafka_conf_t *conf, int events) */
+  rd_kafka_conf_set_events: { parameters: ["pointer", "i32"], result: "void" },
+  /** void rd_kafka_conf_set_default_topic_conf(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *tconf) */
+  rd_kafka_conf_set_default_topic_conf: { parameters: ["pointer", "pointer"], result: "void" },
+  /** rd_kafka_topic_conf_t *rd_kafka_topic_conf_new(void) */
+  rd_kafka_topic_conf_new: { parameters: [], result: "pointer" },
+  /** rd_kafka_topic_conf_t *rd_kafka_topic_conf_dup(const rd_kafka_topic_conf_t *conf) */
+  rd_kafka_topic_conf_dup: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_conf_res_t rd_kafka_topic_conf_set(rd_kafka_topic_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size) */
+  rd_kafka_topic_conf_set: { parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "i32" },
+  /** void rd_kafka_topic_conf_destroy(rd_kafka_topic_conf_t *topic_conf) */
+  rd_kafka_topic_conf_destroy: { parameters: ["pointer"], result: "void" },
+
+  // Handles
+  /** rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *errstr, size_t errstr_size) */
+  rd_kafka_new: { parameters: ["i32", "pointer", "buffer", "usize"], result: "pointer" },
+  /** const char *rd_kafka_name(const rd_kafka_t *rk) */
+  rd_kafka_name: { parameters: ["pointer"], result: "pointer" },
+  /** void rd_kafka_destroy_flags(rd_kafka_t *rk, int flags) */
+  rd_kafka_destroy_flags: { parameters: ["pointer", "i32"], result: "void" },
+  /** void rd_kafka_destroy_flags(rd_kafka_t *rk, int flags) */
+  rd_kafka_destroy_flags_async: {
+    name: "rd_kafka_destroy_flags",
+    parameters: ["pointer", "i32"],
+    result: "void",
+    nonblocking: true,
+  },
+  /** rd_kafka_resp_err_t rd_kafka_set_log_queue(rd_kafka_t *rk, rd_kafka_queue_t *rkqu) */
+  rd_kafka_set_log_queue: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_fatal_error(rd_kafka_t *rk, char *errstr, size_t errstr_size) */
+  rd_kafka_fatal_error: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_topic_t *only_rkt, const struct rd_kafka_metadata **metadatap, int timeout_ms) */
+  rd_kafka_metadata_async: {
+    name: "rd_kafka_metadata",
+    parameters: ["pointer", "i32", "pointer", "buffer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  /** void rd_kafka_metadata_destroy(const struct rd_kafka_metadata *metadata) */
+  rd_kafka_metadata_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_resp_err_t rd_kafka_query_watermark_offsets(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *low, int64_t *high, int timeout_ms) */
+  rd_kafka_query_watermark_offsets_async: {
+    name: "rd_kafka_query_watermark_offsets",
+    parameters: ["pointer", "buffer", "i32", "buffer", "buffer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  /** rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *low, int64_t *high) */
+  rd_kafka_get_watermark_offsets: { parameters: ["pointer", "buffer", "i32", "buffer", "buffer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *offsets, int timeout_ms) */
+  rd_kafka_offsets_for_times_async: {
+    name: "rd_kafka_offsets_for_times",
+    parameters: ["pointer", "pointer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+
+  // Topics
+  /** rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *rk, const char *topic, rd_kafka_topic_conf_t *conf) */
+  rd_kafka_topic_new: { parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
+  /** void rd_kafka_topic_destroy(rd_kafka_topic_t *rkt) */
+  rd_kafka_topic_destroy: { parameters: ["pointer"], result: "void" },
+  /** const char *rd_kafka_topic_name(const rd_kafka_topic_t *rkt) */
+  rd_kafka_topic_name: { parameters: ["u64"], result: "pointer" },
+
+  // Queues and events
+  /** rd_kafka_queue_t *rd_kafka_queue_new(rd_kafka_t *rk) */
+  rd_kafka_queue_new: { parameters: ["pointer"], result: "pointer" },
+  /** void rd_kafka_queue_destroy(rd_kafka_queue_t *rkqu) */
+  rd_kafka_queue_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_queue_t *rd_kafka_queue_get_main(rd_kafka_t *rk) */
+  rd_kafka_queue_get_main: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_queue_t *rd_kafka_queue_get_consumer(rd_kafka_t *rk) */
+  rd_kafka_queue_get_consumer: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_queue_t *rd_kafka_queue_get_partition(rd_kafka_t *rk, const char *topic, int32_t partition) */
+  rd_kafka_queue_get_partition: { parameters: ["pointer", "buffer", "i32"], result: "pointer" },
+  /** void rd_kafka_queue_forward(rd_kafka_queue_t *src, rd_kafka_queue_t *dst) */
+  rd_kafka_queue_forward: { parameters: ["pointer", "pointer"], result: "void" },
+  /** size_t rd_kafka_queue_length(rd_kafka_queue_t *rkqu) */
+  rd_kafka_queue_length: { parameters: ["pointer"], result: "usize" },
+  /** void rd_kafka_queue_io_event_enable(rd_kafka_queue_t *rkqu, int fd, const void *payload, size_t size) */
+  rd_kafka_queue_io_event_enable: { parameters: ["pointer", "i32", "buffer", "usize"], result: "void" },
+  /** rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *rkqu, int timeout_ms) */
+  rd_kafka_queue_poll: { parameters: ["pointer", "i32"], result: "pointer" },
+  /** rd_kafka_event_type_t rd_kafka_event_type(const rd_kafka_event_t *rkev) */
+  rd_kafka_event_type: { parameters: ["pointer"], result: "i32" },
+  /** void rd_kafka_event_destroy(rd_kafka_event_t *rkev) */
+  rd_kafka_event_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_resp_err_t rd_kafka_event_error(rd_kafka_event_t *rkev) */
+  rd_kafka_event_error: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_event_error_string(rd_kafka_event_t *rkev) */
+  rd_kafka_event_error_string: { parameters: ["pointer"], result: "pointer" },
+  /** const char *rd_kafka_event_stats(rd_kafka_event_t *rkev) */
+  rd_kafka_event_stats: { parameters: ["pointer"], result: "pointer" },
+  /** int rd_kafka_event_log(rd_kafka_event_t *rkev, const char **fac, const char **str, int *level) */
+  rd_kafka_event_log: { parameters: ["pointer", "buffer", "buffer", "buffer"], result: "i32" },
+  /** size_t rd_kafka_event_message_array(rd_kafka_event_t *rkev, const rd_kafka_message_t **rkmessages, size_t size) */
+  rd_kafka_event_message_array: { parameters: ["pointer", "buffer", "usize"], result: "usize" },
+  /** rd_kafka_topic_partition_list_t *rd_kafka_event_topic_partition_list(rd_kafka_event_t *rkev) */
+  rd_kafka_event_topic_partition_list: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_CreateTopics_result_t *rd_kafka_event_CreateTopics_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_CreateTopics_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_DeleteTopics_result_t *rd_kafka_event_DeleteTopics_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_DeleteTopics_result: { parameters: ["pointer"], result: "pointer" },
+
+  // Topic-partition lists
+  /** rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_new(int size) */
+  rd_kafka_topic_partition_list_new: { parameters: ["i32"], result: "pointer" },
+  /** void rd_kafka_topic_partition_list_destroy(rd_kafka_topic_partition_list_t *rkparlist) */
+  rd_kafka_topic_partition_list_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_add(rd_kafka_topic_partition_list_t *rktparlist, const char *topic, int32_t partition) */
+  rd_kafka_topic_partition_list_add: { parameters: ["pointer", "buffer", "i32"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_topic_partition_list_set_offset(rd_kafka_topic_partition_list_t *rktparlist, const char *topic, int32_t partition, int64_t offset) */
+  rd_kafka_topic_partition_list_set_offset: { parameters: ["pointer", "buffer", "i32", "i64"], result: "i32" },
+  /** void rd_kafka_topic_partition_set_leader_epoch(rd_kafka_topic_partition_t *rktpar, int32_t leader_epoch) */
+  rd_kafka_topic_partition_set_leader_epoch: { parameters: ["pointer", "i32"], result: "void", optional: true },
+  /** int32_t rd_kafka_topic_partition_get_leader_epoch(const rd_kafka_topic_partition_t *rktpar) */
+  rd_kafka_topic_partition_get_leader_epoch: { parameters: ["pointer"], result: "i32", optional: true },
+
+  // Consumer
+  /** rd_kafka_resp_err_t rd_kafka_poll_set_consumer(rd_kafka_t *rk) */
+  rd_kafka_poll_set_consumer: { parameters: ["pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_subscribe(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *topics) */
+  rd_kafka_subscribe: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_unsubscribe(rd_kafka_t *rk) */
+  rd_kafka_unsubscribe: { parameters: ["pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_subscription(rd_kafka_t *rk, rd_kafka_topic_partition_list_t **topics) */
+  rd_kafka_subscription: { parameters: ["pointer", "buffer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_assign: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_error_t *rd_kafka_incremental_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_incremental_assign: { parameters: ["pointer", "pointer"], result: "pointer" },
+  /** rd_kafka_error_t *rd_kafka_incremental_unassign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_incremental_unassign: { parameters: ["pointer", "pointer"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_assignment(rd_kafka_t *rk, rd_kafka_topic_partition_list_t **partitions) */
+  rd_kafka_assignment: { parameters: ["pointer", "buffer"], result: "i32" },
+  /** int rd_kafka_assignment_lost(rd_kafka_t *rk) */
+  rd_kafka_assignment_lost: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_rebalance_protocol(rd_kafka_t *rk) */
+  rd_kafka_rebalance_protocol: { parameters: ["pointer"], result: "pointer" },
+  /** ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *rkqu, int timeout_ms, rd_kafka_message_t **rkmessages, size_t rkmessages_size) */
+  rd_kafka_consume_batch_queue: { parameters: ["pointer", "i32", "buffer", "usize"], result: "isize" },
+  /** rd_kafka_error_t *rd_kafka_consumer_close_queue(rd_kafka_t *rk, rd_kafka_queue_t *rkqu) */
+  rd_kafka_consumer_close_queue: { parameters: ["pointer", "pointer"], result: "pointer" },
+  /** int rd_kafka_consumer_closed(rd_kafka_t *rk) */
+  rd_kafka_consumer_closed: { parameters: ["pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_offsets_store(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *offsets) */
+  rd_kafka_offsets_store: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, int async) */
+  rd_kafka_commit: { parameters: ["pointer", "pointer", "i32"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions, int timeout_ms) */
+  rd_kafka_committed_async: {
+    name: "rd_kafka_committed",
+    parameters: ["pointer", "pointer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  /** rd_kafka_resp_err_t rd_kafka_position(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_position: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_error_t *rd_kafka_seek_partitions(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions, int timeout_ms) */
+  rd_kafka_seek_partitions_async: {
+    name: "rd_kafka_seek_partitions",
+    parameters: ["pointer", "pointer", "i32"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_pause_partitions: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_resume_partitions(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_resume_partitions: { parameters: ["pointer", "pointer"], result: "i32" },
+
+  // Messages
+  /** void rd_kafka_message_destroy(rd_kafka_message_t *rkmessage) */
+  rd_kafka_message_destroy: { parameters: ["u64"], result: "void" },
+  /** int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *rkmessage, rd_kafka_timestamp_type_t *tstype) */
+  rd_kafka_message_timestamp: { parameters: ["u64", "buffer"], result: "i64" },
+  /** rd_kafka_resp_err_t rd_kafka_message_headers(const rd_kafka_message_t *rkmessage, rd_kafka_headers_t **hdrsp) */
+  rd_kafka_message_headers: { parameters: ["u64", "buffer"], result: "i32" },
+  /** int32_t rd_kafka_message_leader_epoch(const rd_kafka_message_t *rkmessage) */
+  rd_kafka_message_leader_epoch: { parameters: ["u64"], result: "i32", optional: true },
+  /** const char *rd_kafka_message_errstr(const rd_kafka_message_t *rkmessage) */
+  rd_kafka_message_errstr: { parameters: ["u64"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_header_get_all(const rd_kafka_headers_t *hdrs, size_t idx, const char **namep, const void **valuep, size_t *sizep) */
+  rd_kafka_header_get_all: { parameters: ["u64", "usize", "buffer", "buffer", "buffer"], result: "i32" },
+  /** rd_kafka_headers_t *rd_kafka_headers_new(size_t initial_count) */
+  rd_kafka_headers_new: { parameters: ["usize"], result: "pointer" },
+  /** void rd_kafka_headers_destroy(rd_kafka_headers_t *hdrs) */
+  rd_kafka_headers_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_resp_err_t rd_kafka_header_add(rd_kafka_headers_t *hdrs, const char *name, ssize_t name_size, const void *value, ssize_t value_size) */
+  rd_kafka_header_add: { parameters: ["pointer", "buffer", "isize", "buffer", "isize"], result: "i32" },
+
+  // Producer
+  /** int rd_kafka_produce(rd_kafka_topic_t *rkt, int32_t partition, int msgflags, void *payload, size_t len, const void *key, size_t keylen, void *msg_opaque) */
+  rd_kafka_produce: {
+    parameters: ["pointer", "i32", "i32", "buffer", "usize", "buffer", "usize", "u64"],
+    result: "i32",
+  },
+  /** rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *rk, const rd_kafka_vu_t *vus, size_t cnt) */
+  rd_kafka_produceva: { parameters: ["pointer", "buffer", "usize"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_flush(rd_kafka_t *rk, int timeout_ms) */
+  rd_kafka_flush_async: {
+    name: "rd_kafka_flush",
+    parameters: ["pointer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  /** rd_kafka_resp_err_t rd_kafka_purge(rd_kafka_t *rk, int purge_flags) */
+  rd_kafka_purge: { parameters: ["pointer", "i32"], result: "i32" },
+  /** int rd_kafka_outq_len(rd_kafka_t *rk) */
+  rd_kafka_outq_len: { parameters: ["pointer"], result: "i32" },
+
+  // Admin
+  /** rd_kafka_NewTopic_t *rd_kafka_NewTopic_new(const char *topic, int num_partitions, int replication_factor, char *errstr, size_t errstr_size) */
+  rd_kafka_NewTopic_new: { parameters: ["buffer", "i32", "i32", "buffer", "usize"], result: "pointer" },
+  /** void rd_kafka_NewTopic_destroy(rd_kafka_NewTopic_t *new_topic) */
+  rd_kafka_NewTopic_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_resp_err_t rd_kafka_NewTopic_set_config(rd_kafka_NewTopic_t *new_topic, const char *name, const char *value) */
+  rd_kafka_NewTopic_set_config: { parameters: ["pointer", "buffer", "buffer"], result: "i32" },
+  /** void rd_kafka_CreateTopics(rd_kafka_t *rk, rd_kafka_NewTopic_t **new_topics, size_t new_topic_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_CreateTopics: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
+  /** const rd_kafka_topic_result_t **rd_kafka_CreateTopics_result_topics(const rd_kafka_CreateTopics_result_t *result, size_t *cntp) */
+  rd_kafka_CreateTopics_result_topics: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** rd_kafka_DeleteTopic_t *rd_kafka_DeleteTopic_new(const char *topic) */
+  rd_kafka_DeleteTopic_new: { parameters: ["buffer"], result: "pointer" },
+  /** void rd_kafka_DeleteTopic_destroy(rd_kafka_DeleteTopic_t *del_topic) */
+  rd_kafka_DeleteTopic_destroy: { parameters: ["pointer"], result: "void" },
+  /** void rd_kafka_DeleteTopics(rd_kafka_t *rk, rd_kafka_DeleteTopic_t **del_topics, size_t del_topic_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_DeleteTopics: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
+  /** const rd_kafka_topic_result_t **rd_kafka_DeleteTopics_result_topics(const rd_kafka_DeleteTopics_result_t *result, size_t *cntp) */
+  rd_kafka_DeleteTopics_result_topics: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_topic_result_error(const rd_kafka_topic_result_t *topicres) */
+  rd_kafka_topic_result_error: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_topic_result_error_string(const rd_kafka_topic_result_t *topicres) */
+  rd_kafka_topic_result_error_string: { parameters: ["pointer"], result: "pointer" },
+
+  // Mock cluster
+  /** rd_kafka_mock_cluster_t *rd_kafka_mock_cluster_new(rd_kafka_t *rk, int broker_cnt) */
+  rd_kafka_mock_cluster_new: { parameters: ["pointer", "i32"], result: "pointer" },
+  /** void rd_kafka_mock_cluster_destroy(rd_kafka_mock_cluster_t *mcluster) */
+  rd_kafka_mock_cluster_destroy: { parameters: ["pointer"], result: "void" },
+  /** const char *rd_kafka_mock_cluster_bootstraps(const rd_kafka_mock_cluster_t *mcluster) */
+  rd_kafka_mock_cluster_bootstraps: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_mock_topic_create(rd_kafka_mock_cluster_t *mcluster, const char *topic, int partition_cnt, int replication_factor) */
+  rd_kafka_mock_topic_create: { parameters: ["pointer", "buffer", "i32", "i32"], result: "i32" },
+  /** void rd_kafka_mock_push_request_errors_array(rd_kafka_mock_cluster_t *mcluster, int16_t ApiKey, size_t cnt, const rd_kafka_resp_err_t *errors) */
+  rd_kafka_mock_push_request_errors_array: { parameters: ["pointer", "i16", "usize", "buffer"], result: "void" },
+  /** void rd_kafka_mock_clear_request_errors(rd_kafka_mock_cluster_t *mcluster, int16_t ApiKey) */
+  rd_kafka_mock_clear_request_errors: { parameters: ["pointer", "i16"], result: "void" },
+  /** rd_kafka_resp_err_t rd_kafka_mock_broker_set_down(rd_kafka_mock_cluster_t *mcluster, int32_t broker_id) */
+  rd_kafka_mock_broker_set_down: { parameters: ["pointer", "i32"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_mock_broker_set_up(rd_kafka_mock_cluster_t *mcluster, int32_t broker_id) */
+  rd_kafka_mock_broker_set_up: { parameters: ["pointer", "i32"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_mock_broker_set_rtt(rd_kafka_mock_cluster_t *mcluster, int32_t broker_id, int rtt_ms) */
+  rd_kafka_mock_broker_set_rtt: { parameters: ["pointer", "i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;

@@ -1,0 +1,68 @@
+/**
+ * The contract between what runs a stream and what it reads from and writes to.
+ *
+ * A source may hand over its messages in *batches*, each of which is told when it is done with. A sink has two
+ * moments: it *accepts* a value, in order and at once, and it *settles*, when everything it accepted is delivered.
+ * A source's batch is done only when the sinks have settled what came of it: at-least-once delivery is then a
+ * property of the shape, whatever the source and the sinks are.
+ *
+ * Plain iterables, functions and Web Streams need none of this: they are adapted.
+ *
+ * @module
+ */
+
+/** Some messages of a source, taken together and finished together. */
+export interface Batch<T> {
+  /** The messages, in order. Iterated once. */
+  readonly messages: Iterable<T>;
+  /**
+   * Called once, when everything that came of the messages has settled; batches are done in the order they came.
+   * A batch that failed is never done. A Topic stores its offsets here, and nowhere else.
+   */
+  done(): void | Promise<void>;
+  /** Where a message comes from, for error messages: `"emoji[0]@42"`. */
+  describe?(message: T): string;
+}
+
+/** A source that is being read. */
+export interface SourceReader<T> {
+  /** The batches; it closes when the source has ended or {@linkcode SourceReader.stop} was called. */
+  readonly batches: ReadableStream<Batch<T>>;
+  /** Ends {@linkcode SourceReader.batches} at once. Batches handed over already may still be done. */
+  stop(): void;
+  /** Releases what the source holds, after the last batch is done or given up. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The method by which a source hands over batches. */
+export const openSource: unique symbol = Symbol.for("slipstream.openSource") as never;
+
+/** A source of batches, such as a Topic. */
+export interface BatchSource<T> {
+  /** Starts reading; connections may be made later, when the first batch is asked for. */
+  [openSource](): SourceReader<T>;
+}
+
+/** A sink that is being written to. */
+export interface SinkWriter<T> {
+  /**
+   * Takes a value, in order. Returns a promise only when there is no room; the next value is then offered when it
+   * has resolved.
+   *
+   * @throws {TypeError} If the sink cannot take such a value. Nothing of it was written then.
+   */
+  accept(value: T): void | Promise<void>;
+  /** Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be. */
+  settle(): void | Promise<void>;
+  /** Releases the sink, after the last {@linkcode SinkWriter.settle}; with a reason when the run failed. Idempotent. */
+  close(reason?: unknown): void | Promise<void>;
+}
+
+/** The method by which a sink is written to with its two moments apart. */
+export const openSink: unique symbol = Symbol.for("slipstream.openSink") as never;
+
+/** A sink that can accept now and settle later, such as a Topic. */
+export interface BatchSink<T> {
+  /** Starts writing. Opened once a run, however many handlers share the sink. */
+  [openSink](): SinkWriter<T>;
+}

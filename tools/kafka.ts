@@ -1,0 +1,291 @@
+/**
+ * A real Apache Kafka on this machine, without Docker: one KRaft node run from the jars on Maven Central.
+ *
+ * As a module, {@linkcode startKafka}. As a program:
+ *
+ * - `deno run -A tools/kafka.ts` starts it, prints its bootstrap servers, and stops it on SIGINT;
+ * - `deno run -A tools/kafka.ts -- COMMAND ARGS…` runs the command with `KAFKA_BOOTSTRAP_SERVERS` set, stops Kafka,
+ *   and exits with the command's code.
+ *
+ * Needs Java 17 or later, and Maven for the first run; the jars (54 MB) are kept in the user's cache folder.
+ *
+ * @module
+ */
+
+import { delimiter, join } from "node:path";
+
+/** What to start. */
+export interface KafkaOptions {
+  /** Kafka's version. @default "4.3.1" */
+  readonly version?: string;
+  /** Where the jars are kept. @default a folder for the version in the user's cache folder */
+  readonly cacheDir?: string;
+  /** Port for clients; a free one is picked when absent. */
+  readonly port?: number;
+  /** More lines for `server.properties`, over the defaults. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** How long Kafka may take to start, in milliseconds. @default 60000 */
+  readonly timeoutMs?: number;
+}
+
+/** A running Kafka. */
+export interface Kafka extends AsyncDisposable {
+  /** For the property `bootstrap.servers`. */
+  readonly bootstrapServers: string;
+  /** The Java process. */
+  readonly pid: number;
+  /** Stops Kafka and removes its data. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const DEFAULTS = { version: "4.3.1", timeoutMs: 60_000 } as const satisfies KafkaOptions;
+
+/** Starts Kafka and resolves when it answers. */
+export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
+  const version = options.version ?? DEFAULTS.version;
+  await requireJava();
+  const classpath = await jars(version, options.cacheDir ?? defaultCacheDir(version));
+
+  const data = await Deno.makeTempDir({ prefix: "slipstream-kafka-" });
+  const logPath = join(data, "kafka.log");
+  const log4j = join(data, "log4j2.properties");
+  let child: Deno.ChildProcess | undefined;
+  let logged: Promise<void> = Promise.resolve();
+  let stopping: Promise<void> | undefined;
+
+  const stop = () =>
+    stopping ??= (async () => {
+      if (child !== undefined) {
+        kill(child, "SIGTERM");
+        const timer = setTimeout(() => kill(child!, "SIGKILL"), 10_000);
+        await child.status;
+        clearTimeout(timer);
+        await logged;
+      }
+      await Deno.remove(data, { recursive: true });
+    })();
+
+  try {
+    await Deno.writeTextFile(log4j, LOG4J);
+    const java = (main: string, ...args: string[]) =>
+      new Deno.Command("java", {
+        // The heap is for tests: Kafka's own default of 1 GB is a lot for a CI machine that also runs the clients.
+        args: ["-Xmx512m", "-Xms256m", `-Dlog4j2.configurationFile=${log4j}`, "-cp", classpath, main, ...args],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      });
+
+    const port = options.port ?? freePort();
+    const config = join(data, "server.properties");
+    await Deno.writeTextFile(config, serverProperties(port, freePort(), join(data, "log"), options.properties));
+
+    const id = (await output(java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!;
+    await output(java("kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config));
+
+    child = java("kafka.Kafka", config).spawn();
+    logged = record(child, logPath);
+    await answers(child, port, logPath, options.timeoutMs ?? DEFAULTS.timeoutMs);
+    return { bootstrapServers: `127.0.0.1:${port}`, pid: child.pid, stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Waits for Kafka to say that it runs and for its port to take a connection. */
+async function answers(child: Deno.ChildProcess, port: number, logPath: string, timeoutMs: number): Promise<void> {
+  let exited: Deno.CommandStatus | undefined;
+  child.status.then((status) => exited = status);
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const log = await Deno.readTextFile(logPath).catch(() => "");
+    if (log.includes("Kafka Server started")) {
+      try {
+        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+        return;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      }
+    }
+    if (exited !== undefined || Date.now() > deadline) {
+      const what = exited === undefined ? `did not start within ${timeoutMs} ms` : `exited with code ${exited.code}`;
+      throw new Error(`Cannot start Kafka: it ${what}. The end of its log:\n${log.split("\n").slice(-40).join("\n")}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Writes what Kafka prints, on both streams, to one file. */
+async function record(child: Deno.ChildProcess, path: string): Promise<void> {
+  const file = await Deno.open(path, { create: true, append: true });
+  try {
+    await Promise.all([child.stdout, child.stderr].map(async (stream) => {
+      for await (const chunk of stream) await file.write(chunk);
+    }));
+  } finally {
+    file.close();
+  }
+}
+
+/** A node for tests: loopback only, one replica of everything, groups that don't wait for more members. */
+function serverProperties(
+  port: number,
+  controllerPort: number,
+  logDir: string,
+  more: Readonly<Record<string, string>> = {},
+): string {
+  const properties: Record<string, string> = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "controller.quorum.bootstrap.servers": `127.0.0.1:${controllerPort}`,
+    // A properties file takes a backslash for an escape.
+    "log.dirs": logDir.replaceAll("\\", "/"),
+    "num.partitions": "1",
+    "auto.create.topics.enable": "true",
+    "group.initial.rebalance.delay.ms": "0",
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "4",
+    ...more,
+  };
+  return Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join("");
+}
+
+const LOG4J = `status=error
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{HH:mm:ss,SSS} %p %m (%c)%n
+rootLogger.level=INFO
+rootLogger.appenderRef.out.ref=out
+`;
+
+/** The class path, downloaded at first; the file `complete` says that a download was not cut short. */
+async function jars(version: string, dir: string): Promise<string> {
+  const lib = join(dir, "lib");
+  const complete = join(dir, "complete");
+  if (!(await exists(complete))) {
+    await Deno.mkdir(dir, { recursive: true });
+    const pom = join(dir, "pom.xml");
+    await Deno.writeTextFile(pom, pomXml(version));
+    const mvn = Deno.build.os === "windows" ? "mvn.cmd" : "mvn";
+    const command = new Deno.Command(mvn, {
+      args: ["-B", "-q", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${lib}`],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    await output(command).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new Error("Cannot fetch Kafka: Maven is not installed (apt-get install maven, brew install maven)");
+    });
+    await Deno.writeTextFile(complete, "");
+  }
+  const names = Array.from(Deno.readDirSync(lib), (entry) => join(lib, entry.name));
+  return names.filter((name) => name.endsWith(".jar")).sort().join(delimiter);
+}
+
+function pomXml(version: string): string {
+  const dependency = (group: string, artifact: string, version: string) =>
+    `    <dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>slipstream</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+${dependency("org.apache.kafka", "kafka_2.13", version)}
+${dependency("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.25.1")}
+${dependency("org.apache.logging.log4j", "log4j-core", "2.25.1")}
+  </dependencies>
+</project>
+`;
+}
+
+async function requireJava(): Promise<void> {
+  const install = "install Java 17 or later (apt-get install openjdk-17-jre-headless, brew install openjdk@17)";
+  const command = new Deno.Command("java", { args: ["-version"], stdout: "piped", stderr: "piped" });
+  const result = await command.output().catch((error) => {
+    throw new Error(`Cannot start Kafka: Java is not installed; ${install}`, { cause: error });
+  });
+  const text = new TextDecoder().decode(result.stderr);
+  const major = Number(/version "(\d+)/.exec(text)?.[1] ?? 0);
+  if (!result.success || major < 17) {
+    throw new Error(`Cannot start Kafka: it needs Java 17, found ${text.split("\n")[0] || "none"}; ${install}`);
+  }
+}
+
+async function output(command: Deno.Command): Promise<string> {
+  const { success, stdout, stderr } = await command.output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
+  if (!success) throw new Error(`Cannot prepare Kafka:\n${`${out}\n${err}`.split("\n").slice(-40).join("\n")}`);
+  return out;
+}
+
+function defaultCacheDir(version: string): string {
+  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";
+  const cache = Deno.build.os === "darwin"
+    ? join(home, "Library", "Caches")
+    : Deno.build.os === "windows"
+    ? Deno.env.get("LOCALAPPDATA") ?? home
+    : Deno.env.get("XDG_CACHE_HOME") || join(home, ".cache");
+  return join(cache, "slipstream", "kafka", version);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** Signals the process unless it is gone already. */
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
+async function main(args: string[]): Promise<number> {
+  const command = args[0] === "--" ? args.slice(1) : args;
+  const startedAt = performance.now();
+  // Listening from the start: a SIGINT while Kafka is starting must not leave a Java process behind.
+  const interrupted = Promise.withResolvers<number>();
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    if (Deno.build.os !== "windows" || signal === "SIGINT") {
+      Deno.addSignalListener(signal, () => interrupted.resolve(code));
+    }
+  }
+  await using kafka = await startKafka();
+  console.error(`Kafka runs at ${kafka.bootstrapServers} (up in ${Math.round(performance.now() - startedAt)} ms)`);
+  if (command.length === 0) {
+    console.log(kafka.bootstrapServers);
+    await interrupted.promise;
+    return 0;
+  }
+  const child = new Deno.Command(command[0]!, {
+    args: command.slice(1),
+    env: { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers },
+  }).spawn();
+  const status = child.status.then(({ code }) => code);
+  const code = await Promise.race([status, interrupted.promise.then((code) => (kill(child, "SIGTERM"), code))]);
+  await status;
+  return code;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
