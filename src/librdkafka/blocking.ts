@@ -1,0 +1,56 @@
+/**
+ * Calls that wait inside librdkafka, kept few and short.
+ *
+ * They run on Deno's 32 blocking threads, which file reads and DNS need too: at most {@linkcode LANES} of ours run
+ * at once. A call with a long time-out is made of short ones, so that a client can be closed at once although no
+ * broker answers.
+ *
+ * @module
+ */
+
+/** How many of Deno's 32 blocking threads calls of this module take at once. */
+const LANES = 8;
+const FIRST_SLICE_MS = 100;
+
+const TIMED_OUT = -185;
+const TRANSPORT = -195;
+
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Runs a blocking call when a lane is free, first come, first served. */
+export async function blocking<T>(call: () => Promise<T>): Promise<T> {
+  if (running >= LANES) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running++;
+  try {
+    return await call();
+  } finally {
+    // The lane is handed on, so that nobody slips in between.
+    const next = waiting.shift();
+    if (next !== undefined) next();
+    else running--;
+  }
+}
+
+/**
+ * Calls something that waits for a broker, in slices, until it answers, time is out or the client closes.
+ *
+ * A slice that ends because no broker is connected is repeated as it is; one that ends although a broker is connected
+ * is doubled, so that a slow broker's answer fits one some time.
+ *
+ * @returns librdkafka's code for the last slice
+ */
+export async function sliced(
+  timeoutMs: number,
+  closing: () => boolean,
+  call: (sliceMs: number) => Promise<number>,
+): Promise<number> {
+  const deadline = performance.now() + timeoutMs;
+  let slice = FIRST_SLICE_MS;
+  for (;;) {
+    const left = deadline - performance.now();
+    const code = await blocking(() => call(Math.max(1, Math.min(slice, Math.ceil(left)))));
+    if ((code !== TIMED_OUT && code !== TRANSPORT) || closing() || performance.now() >= deadline) return code;
+    if (code === TIMED_OUT) slice *= 2;
+  }
+}

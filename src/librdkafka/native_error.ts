@@ -1,0 +1,55 @@
+/**
+ * librdkafka's errors as the npm client wants them.
+ *
+ * @module
+ */
+
+import { openLibrary } from "./library.ts";
+import { type Pointer, readCString } from "./memory.ts";
+
+/** What the addon hands to callbacks for an error. */
+export interface NativeError {
+  /** librdkafka's text. */
+  readonly message: string;
+  /** librdkafka's code (`rd_kafka_resp_err_t`): negative for its own errors, positive for the broker's. */
+  readonly code: number;
+}
+
+/** The codes that this room decides by. */
+export const CODES = {
+  NO_ERROR: 0,
+  UNKNOWN_TOPIC_OR_PART: 3,
+  PARTITION_EOF: -191,
+  RESOLVE: -193,
+  TRANSPORT: -195,
+  CRIT_SYS_RESOURCE: -194,
+  ALL_BROKERS_DOWN: -187,
+  INVALID_ARG: -186,
+  TIMED_OUT: -185,
+  QUEUE_FULL: -184,
+  SSL: -181,
+  ASSIGN_PARTITIONS: -175,
+  REVOKE_PARTITIONS: -174,
+  STATE: -172,
+  AUTHENTICATION: -169,
+  FATAL: -150,
+} as const;
+
+/** librdkafka's text for a code. */
+export function err2str(code: number): string {
+  return readCString(openLibrary().symbols.rd_kafka_err2str(code));
+}
+
+/** The error object for a code. */
+export function nativeError(code: number, message: string = err2str(code)): NativeError {
+  return { message, code };
+}
+
+/** Takes a `rd_kafka_error_t *` and frees it; `undefined` for NULL. */
+export function takeError(error: Pointer): NativeError | undefined {
+  if (error === null) return undefined;
+  const { symbols } = openLibrary();
+  const taken = nativeError(symbols.rd_kafka_error_code(error), readCString(symbols.rd_kafka_error_string(error)));
+  symbols.rd_kafka_error_destroy(error);
+  return taken;
+}

@@ -1,0 +1,117 @@
+/**
+ * Topic-partition lists, to C and back.
+ *
+ * @module
+ */
+
+import { TOPIC_PARTITION, TOPIC_PARTITION_LIST } from "./layout.ts";
+import { openLibrary } from "./library.ts";
+import { cString, OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
+import { err2str } from "./native_error.ts";
+
+/** A partition of a topic, with what is known of it. What is absent is left out. */
+export interface TopicPartition {
+  /** The topic's name. */
+  topic: string;
+  /** The partition's number. */
+  partition: number;
+  /** An offset, or one of librdkafka's logical ones (−1 end, −2 beginning, −1000 stored). */
+  offset?: number;
+  /** The leader epoch that the offset belongs to. */
+  leaderEpoch?: number;
+  /** What was committed with the offset. */
+  metadata?: string;
+}
+
+/** A partition as it lies in C, its error beside it. */
+export interface PartitionResult extends TopicPartition {
+  /** librdkafka's code for this partition; 0 when all is well. */
+  code: number;
+}
+
+/** librdkafka's mark for "no offset". */
+export const OFFSET_INVALID = -1001;
+
+const P = TOPIC_PARTITION.fields;
+
+/**
+ * Calls something with a list that lives as long as the call (or its promise).
+ *
+ * @throws {TypeError} If a topic is missing.
+ */
+export function withList<T>(partitions: readonly Readonly<Partial<TopicPartition>>[], call: (list: Pointer) => T): T {
+  const { symbols } = openLibrary();
+  const list = symbols.rd_kafka_topic_partition_list_new(Math.max(1, partitions.length));
+  const free = () => symbols.rd_kafka_topic_partition_list_destroy(list);
+  let result: T;
+  try {
+    for (const partition of partitions) add(list, partition);
+    result = call(list);
+  } catch (error) {
+    free();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(free) as T;
+  free();
+  return result;
+}
+
+function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch }: Partial<TopicPartition>): void {
+  if (typeof topic !== "string" || topic === "") throw new TypeError("A topic partition must have a topic");
+  const { symbols } = openLibrary();
+  const name = cString(topic);
+  const element = symbols.rd_kafka_topic_partition_list_add(list, name, partition);
+  if (offset !== undefined && offset !== null) {
+    symbols.rd_kafka_topic_partition_list_set_offset(list, name, partition, BigInt(offset));
+  }
+  if (leaderEpoch !== undefined && leaderEpoch >= 0) {
+    symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
+  }
+}
+
+/** Reads a list; it stays whose it was. */
+export function readList(list: Pointer): PartitionResult[] {
+  if (list === null) return [];
+  const { symbols } = openLibrary();
+  const head = viewOf(list);
+  const first = head.getBigUint64(TOPIC_PARTITION_LIST.fields.elems);
+  return Array.from({ length: head.getInt32(TOPIC_PARTITION_LIST.fields.cnt) }, (_, index) => {
+    const element = pointerAt(first + BigInt(index * TOPIC_PARTITION.size))!;
+    const view = viewOf(element);
+    const result: PartitionResult = {
+      topic: readCString(view.getPointer(P.topic)),
+      partition: view.getInt32(P.partition),
+      code: view.getInt32(P.err),
+    };
+    const offset = Number(view.getBigInt64(P.offset));
+    if (offset !== OFFSET_INVALID) result.offset = offset;
+    const metadata = view.getPointer(P.metadata);
+    const metadataBytes = Number(view.getBigUint64(P.metadata_size));
+    if (metadata !== null && metadataBytes > 0) {
+      result.metadata = new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes));
+    }
+    const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch?.(element) ?? -1;
+    if (epoch >= 0) result.leaderEpoch = epoch;
+    return result;
+  });
+}
+
+/** Reads a list that a function wrote the address of, and frees it. */
+export function takeList(out: OutPointer): PartitionResult[] {
+  const list = out.value;
+  const partitions = readList(list);
+  if (list !== null) openLibrary().symbols.rd_kafka_topic_partition_list_destroy(list);
+  return partitions;
+}
+
+/** As the addon answers: a partition's own error replaces its element. */
+export function orErrors(partitions: readonly PartitionResult[]): (TopicPartition | Error)[] {
+  return partitions.map(({ code, ...partition }) => code === 0 ? partition : new Error(err2str(code)));
+}
+
+/** As the addon's rebalance and commit callbacks have it: topic, partition, and an offset when there is one. */
+export function forCallback(partitions: readonly PartitionResult[]): TopicPartition[] {
+  return partitions.map(({ topic, partition, offset }) =>
+    offset !== undefined && offset >= 0 ? { topic, partition, offset } : { topic, partition }
+  );
+}
