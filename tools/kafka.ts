@@ -173,14 +173,16 @@ rootLogger.level=INFO
 rootLogger.appenderRef.out.ref=out
 `;
 
-/** The class path, downloaded at first; the file `complete` says that a download was not cut short. */
+/** The class path, downloaded at first; the file `complete` says what was downloaded, to the end. */
 async function jars(version: string, dir: string): Promise<string> {
   const lib = join(dir, "lib");
   const complete = join(dir, "complete");
-  if (!(await exists(complete))) {
+  const xml = pomXml(version);
+  if (await Deno.readTextFile(complete).catch(() => "") !== xml) {
+    await Deno.remove(dir, { recursive: true }).catch(() => {/* Nothing there yet. */});
     await Deno.mkdir(dir, { recursive: true });
     const pom = join(dir, "pom.xml");
-    await Deno.writeTextFile(pom, pomXml(version));
+    await Deno.writeTextFile(pom, xml);
     const mvn = Deno.build.os === "windows" ? "mvn.cmd" : "mvn";
     const command = new Deno.Command(mvn, {
       args: ["-B", "-q", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${lib}`],
@@ -192,7 +194,7 @@ async function jars(version: string, dir: string): Promise<string> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       throw new Error("Cannot fetch Kafka: Maven is not installed (apt-get install maven, brew install maven)");
     });
-    await Deno.writeTextFile(complete, "");
+    await Deno.writeTextFile(complete, xml);
   }
   const names = Array.from(Deno.readDirSync(lib), (entry) => join(lib, entry.name));
   return names.filter((name) => name.endsWith(".jar")).sort().join(delimiter);
@@ -206,7 +208,7 @@ function pomXml(version: string): string {
   <groupId>slipstream</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
 ${dependency("org.apache.kafka", "kafka_2.13", version)}
-${dependency("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.25.1")}
+${dependency("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.1")}
 ${dependency("org.apache.logging.log4j", "log4j-core", "2.25.1")}
   </dependencies>
 </project>
@@ -246,10 +248,6 @@ function defaultCacheDir(version: string): string {
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 /** Signals the process unless it is gone already. */

@@ -1,0 +1,66 @@
+/**
+ * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the npm client, over FFI.
+ *
+ * @module
+ */
+
+import { AdminClient } from "./admin_client.ts";
+import { newConf } from "./client_conf.ts";
+import { KafkaConsumer } from "./kafka_consumer.ts";
+import { openLibrary } from "./library.ts";
+import { readCString, textOf } from "./memory.ts";
+import { err2str } from "./native_error.ts";
+import { Producer } from "./producer.ts";
+
+/** A topic handle of the addon, which the npm client no longer uses: topics go by name. */
+class Topic {
+  constructor() {
+    throw new Error("Topic objects are not supported: pass the topic's name");
+  }
+}
+
+/** The features librdkafka was built with, comma-separated. */
+function features(): string {
+  const { symbols } = openLibrary();
+  const conf = newConf({}, null);
+  const text = new Uint8Array(1024), size = new BigUint64Array([BigInt(text.length)]);
+  symbols.rd_kafka_conf_get(conf, new TextEncoder().encode("builtin.features\0"), text, size);
+  symbols.rd_kafka_conf_destroy(conf);
+  return textOf(text);
+}
+
+/** The exports of the addon. */
+export interface Binding {
+  readonly KafkaConsumer: typeof KafkaConsumer;
+  readonly Producer: typeof Producer;
+  readonly AdminClient: typeof AdminClient;
+  readonly Topic: typeof Topic;
+  readonly topic: Readonly<Record<string, number>>;
+  readonly librdkafkaVersion: string;
+  features(): string;
+  err2str(code: number): string;
+}
+
+/**
+ * Makes the binding. Opens librdkafka.
+ *
+ * @throws {LibraryError} If there is no librdkafka that can be used.
+ */
+export function newBinding(): Binding {
+  return {
+    KafkaConsumer,
+    Producer,
+    AdminClient,
+    Topic,
+    topic: {
+      "RdKafka::Topic::PARTITION_UA": -1,
+      "RdKafka::Topic::OFFSET_BEGINNING": -2,
+      "RdKafka::Topic::OFFSET_END": -1,
+      "RdKafka::Topic::OFFSET_STORED": -1000,
+      "RdKafka::Topic::OFFSET_INVALID": -1001,
+    },
+    librdkafkaVersion: readCString(openLibrary().symbols.rd_kafka_version_str()),
+    features,
+    err2str,
+  };
+}

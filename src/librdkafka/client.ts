@@ -1,0 +1,270 @@
+/**
+ * What consumer, producer and admin client have in common: the addon's `Connection`.
+ *
+ * @module
+ */
+
+import { blocking, sliced } from "./blocking.ts";
+import { type ConfObject, newClient, newConf } from "./client_conf.ts";
+import { openLibrary } from "./library.ts";
+import { cString, OutPointer, type Pointer, readCString, viewOf } from "./memory.ts";
+import { type Metadata, readMetadata } from "./metadata.ts";
+import { CODES, type NativeError, nativeError } from "./native_error.ts";
+import { orErrors, readList, type TopicPartition, withList } from "./topic_partitions.ts";
+import { type Wakeable, waker } from "./waker.ts";
+
+/** A callback of the npm client: an error or `null` first. */
+export type Callback<T = unknown> = (error: NativeError | Error | null, result?: T) => void;
+// deno-lint-ignore ban-types -- the npm client's own callbacks, of any signature
+type Callbacks = Record<string, Function>;
+
+/** librdkafka's kinds of event. */
+export const EVENT = {
+  DR: 0x1,
+  FETCH: 0x2,
+  LOG: 0x4,
+  ERROR: 0x8,
+  REBALANCE: 0x10,
+  OFFSET_COMMIT: 0x20,
+  STATS: 0x40,
+} as const;
+
+const GLOBAL_CALLBACKS = new Set(["rebalance_cb", "offset_commit_cb", "oauthbearer_token_refresh_cb"]);
+/** `RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE`: the consumer is closed already. */
+const NO_CONSUMER_CLOSE = 0x8;
+
+/** A connection to Kafka: made in `connect`, gone after `disconnect`, and then to be made again. */
+export abstract class Client implements Wakeable {
+  readonly #type: "producer" | "consumer";
+  readonly #globalConf: ConfObject;
+  readonly #topicConf: ConfObject | null;
+  readonly #calls = new Set<Promise<unknown>>();
+  #rk: Pointer = null;
+  #logQueue: Pointer = null;
+  #wakerId = 0;
+  #closing = false;
+  #disconnecting: Promise<void> | undefined;
+  /** The callbacks that are configured now, by name. */
+  protected readonly callbacks: Callbacks = {};
+
+  /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
+  constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown) {
+    if (typeof globalConf !== "object" || globalConf === null) {
+      throw new Error("Global configuration data must be specified");
+    }
+    this.#type = type;
+    this.#globalConf = { ...globalConf };
+    this.#topicConf = typeof topicConf === "object" && topicConf !== null ? { ...topicConf } : null;
+    openLibrary().symbols.rd_kafka_conf_destroy(newConf(this.#globalConf, this.#topicConf));
+  }
+
+  /** The kinds of event that the client asks for. */
+  protected abstract events(): number;
+  /** Makes the queues, when the handle is there. */
+  protected abstract open(rk: Pointer, listen: (queue: Pointer) => void): void;
+  /** Closes what {@linkcode Client.open} made, before the handle goes. */
+  protected abstract closeQueues(rk: Pointer): Promise<void>;
+  /** Serves the client's queues. */
+  protected abstract serve(): void;
+
+  /** The handle, while connected or closing. */
+  protected get rk(): Pointer {
+    return this.#rk;
+  }
+
+  protected get connected(): boolean {
+    return this.#rk !== null && !this.#closing;
+  }
+
+  protected get closing(): boolean {
+    return this.#closing;
+  }
+
+  configureCallbacks(add: boolean, configs: Record<string, Callbacks | undefined>): void {
+    if (typeof add !== "boolean" || typeof configs !== "object" || configs === null) {
+      throw new Error("Need to specify a callbacks object");
+    }
+    for (const name of Object.keys(configs.global ?? {})) {
+      if (!GLOBAL_CALLBACKS.has(name)) throw new Error("Invalid callback type");
+    }
+    for (const group of [configs.global, configs.topic, configs.event]) {
+      for (const [name, callback] of Object.entries(group ?? {})) {
+        if (add) this.callbacks[name] = callback;
+        else if (this.callbacks[name] === callback) delete this.callbacks[name];
+      }
+    }
+  }
+
+  connect(callback: Callback<{ name: string }>): null {
+    if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    const error = this.connected ? undefined : this.#connect();
+    setImmediate(() => {
+      if (error !== undefined) callback(error);
+      else callback(null, { name: this.name() });
+    });
+    return null;
+  }
+
+  #connect(): NativeError | undefined {
+    const { symbols } = openLibrary();
+    const conf = newConf({ ...this.#globalConf, "log.queue": true }, this.#topicConf);
+    symbols.rd_kafka_conf_set_events(conf, this.events() | EVENT.LOG | EVENT.ERROR | EVENT.STATS);
+    const made = newClient(this.#type, conf);
+    if ("error" in made) return nativeError(CODES.STATE, made.error);
+    this.#rk = made.rk;
+    this.#closing = false;
+    const { id, fd, payload } = waker.register(this);
+    this.#wakerId = id;
+    const listen = (queue: Pointer) => symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
+    this.#logQueue = symbols.rd_kafka_queue_new(made.rk);
+    listen(this.#logQueue);
+    symbols.rd_kafka_set_log_queue(made.rk, this.#logQueue);
+    this.open(made.rk, listen);
+    return undefined;
+  }
+
+  /** Frees everything. The callback comes when the handle is gone and nothing of the client runs any more. */
+  disconnect(callback: Callback<true>): null {
+    if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    this.#disconnecting ??= this.#disconnect().finally(() => this.#disconnecting = undefined);
+    this.#disconnecting.then(() => callback(null, true));
+    return null;
+  }
+
+  async #disconnect(): Promise<void> {
+    const rk = this.#rk;
+    if (rk === null) return;
+    this.#closing = true;
+    const { symbols } = openLibrary();
+    // Whatever waits inside librdkafka uses the handle.
+    await Promise.allSettled([...this.#calls]);
+    await this.closeQueues(rk);
+    this.#serveLogs();
+    waker.unregister(this.#wakerId);
+    symbols.rd_kafka_set_log_queue(rk, null);
+    symbols.rd_kafka_queue_destroy(this.#logQueue);
+    this.#logQueue = null;
+    await blocking(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
+    this.#rk = null;
+    this.#closing = false;
+  }
+
+  /** librdkafka's name for the client; empty when it is not connected. */
+  name(): string {
+    return this.connected ? readCString(openLibrary().symbols.rd_kafka_name(this.#rk)) : "";
+  }
+
+  wake(): void {
+    if (this.#rk === null) return;
+    this.#serveLogs();
+    this.serve();
+  }
+
+  #serveLogs(): void {
+    const { symbols } = openLibrary();
+    for (let event; (event = symbols.rd_kafka_queue_poll(this.#logQueue, 0)) !== null;) {
+      const facility = new OutPointer(), text = new OutPointer(), level = new Int32Array(1);
+      if (symbols.rd_kafka_event_log(event, facility.buffer, text.buffer, level) === 0) {
+        this.#emit("log", {
+          severity: level[0]!,
+          fac: readCString(facility.value),
+          message: readCString(text.value),
+          name: this.name(),
+        });
+      }
+      symbols.rd_kafka_event_destroy(event);
+    }
+  }
+
+  #emit(kind: string, data: unknown): void {
+    this.callbacks.event_cb?.(kind, data);
+  }
+
+  /** Hands an error or statistics event to `event_cb`; says whether it was one of these. */
+  protected emitEvent(type: number, event: Pointer): boolean {
+    const { symbols } = openLibrary();
+    if (type === EVENT.ERROR) {
+      const code = symbols.rd_kafka_event_error(event);
+      this.#emit("error", Object.assign(new Error(nativeError(code).message), { code }));
+    } else if (type === EVENT.STATS) this.#emit("stats", { message: readCString(symbols.rd_kafka_event_stats(event)) });
+    else return false;
+    return true;
+  }
+
+  /** Runs a call that uses the handle; `disconnect` waits for it. */
+  protected call<T>(
+    callback: Callback<T>,
+    work: (rk: Pointer) => Promise<NativeError | Error | { readonly result: T }>,
+  ): null {
+    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(CODES.STATE));
+    const answered = running.then((answer) => {
+      if ("result" in answer) callback(null, answer.result);
+      else callback(answer);
+    });
+    this.#calls.add(running);
+    running.finally(() => this.#calls.delete(running));
+    // What a callback throws is the program's error, as on Node: it must surface.
+    answered.catch((error) => reportError(error));
+    return null;
+  }
+
+  /** A sliced call that answers a code. */
+  protected waitFor(timeoutMs: number, call: (sliceMs: number) => Promise<number>): Promise<number> {
+    return sliced(timeoutMs, () => this.#closing, call);
+  }
+
+  getMetadata(
+    options: { topic?: string; allTopics?: boolean; timeout?: number } | null,
+    callback: Callback<Metadata>,
+  ): null {
+    if (typeof callback !== "function") throw new Error("Second parameter must be a callback");
+    const { topic = "", allTopics = true, timeout = 30_000 } = options ?? {};
+    return this.call(callback, async (rk) => {
+      const { symbols } = openLibrary();
+      const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);
+      const out = new OutPointer();
+      const code = await this.waitFor(
+        timeout,
+        (slice) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, slice),
+      );
+      if (rkt !== null) symbols.rd_kafka_topic_destroy(rkt);
+      if (code !== CODES.NO_ERROR) return nativeError(code);
+      const result = readMetadata(viewOf(out.value!));
+      symbols.rd_kafka_metadata_destroy(out.value);
+      return { result };
+    });
+  }
+
+  queryWatermarkOffsets(
+    topic: string,
+    partition: number,
+    timeoutMs: number,
+    callback: Callback<{ lowOffset: number; highOffset: number }>,
+  ): null {
+    if (typeof topic !== "string") throw new Error("1st parameter must be a topic string");
+    if (typeof partition !== "number") throw new Error("2nd parameter must be a partition number");
+    if (typeof timeoutMs !== "number") throw new Error("3rd parameter must be a number of milliseconds");
+    if (typeof callback !== "function") throw new Error("4th parameter must be a callback");
+    return this.call(callback, async (rk) => {
+      const low = new BigInt64Array(1), high = new BigInt64Array(1), name = cString(topic);
+      const code = await this.waitFor(
+        timeoutMs,
+        (slice) => openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition, low, high, slice),
+      );
+      if (code !== CODES.NO_ERROR) return nativeError(code);
+      return { result: { lowOffset: Number(low[0]), highOffset: Number(high[0]) } };
+    });
+  }
+
+  offsetsForTimes(partitions: TopicPartition[], timeoutMs: number, callback: Callback<unknown[]>): null {
+    if (!Array.isArray(partitions)) throw new Error("Need to specify an array of topic partitions");
+    return this.call(callback, (rk) =>
+      withList(partitions, async (list) => {
+        const code = await this.waitFor(
+          timeoutMs,
+          (slice) => openLibrary().symbols.rd_kafka_offsets_for_times_async(rk, list, slice),
+        );
+        return code === CODES.NO_ERROR ? { result: orErrors(readList(list)) } : nativeError(code);
+      }));
+  }
+}

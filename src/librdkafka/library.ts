@@ -1,0 +1,112 @@
+/**
+ * Finding librdkafka and opening it.
+ *
+ * @module
+ */
+
+import { LibraryError, whyUnusable } from "./library_error.ts";
+import type { Numeric } from "./memory.ts";
+import { SYMBOLS } from "./symbols.ts";
+
+/** The oldest librdkafka that is supported, and tested with: that of Debian 12's package librdkafka1. */
+export const FLOOR_VERSION = "2.0.2";
+/** The librdkafka that `setup` builds: the one whose sources the npm package carries. */
+export const BUILD_VERSION = "2.15.1";
+
+/** An open librdkafka. */
+export interface Library {
+  /** Its functions. */
+  readonly symbols: Numeric<Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]>;
+  /** Its version, such as `"2.15.1"`. */
+  readonly version: string;
+  /** The path or name it was opened by. */
+  readonly path: string;
+}
+
+const VERSION_SYMBOL = { rd_kafka_version: SYMBOLS.rd_kafka_version } as const;
+
+let opened: Library | undefined;
+
+/**
+ * Where `setup` puts its build: `slipstream/librdkafka/…` in the user's cache folder. `undefined` where the folder is
+ * unknown: no HOME, or no permission to read it. Never prompts.
+ */
+export function cachedLibraryPath(): string | undefined {
+  const darwin = Deno.build.os === "darwin";
+  const home = environment("HOME");
+  const cache = environment("XDG_CACHE_HOME") ?? (home && `${home}/${darwin ? "Library/Caches" : ".cache"}`);
+  const file = darwin ? "librdkafka.1.dylib" : "librdkafka.so.1";
+  return cache && `${cache}/slipstream/librdkafka/${BUILD_VERSION}/${Deno.build.os}-${Deno.build.arch}/${file}`;
+}
+
+/** The names under which the system's librdkafka may be found. */
+function systemNames(): string[] {
+  if (Deno.build.os !== "darwin") return ["librdkafka.so.1"];
+  const name = "librdkafka.1.dylib";
+  return [name, `/opt/homebrew/lib/${name}`, `/usr/local/lib/${name}`];
+}
+
+/** Reads a variable if that needs no prompt; an empty one counts as unset. */
+function environment(variable: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
+}
+
+/**
+ * Opens librdkafka, once, for as long as the process lives.
+ *
+ * Looks at `LIBRDKAFKA_PATH`, which is final when set; then at the build of `setup` in the user's cache folder; then
+ * for the system's. The first that can be used is taken.
+ *
+ * @throws {LibraryError} If none can be used: says where it looked, what is wrong there, and what to do.
+ */
+export function openLibrary(): Library {
+  return opened ??= findLibrary();
+}
+
+function findLibrary(): Library {
+  if (Deno.build.os !== "linux" && Deno.build.os !== "darwin") {
+    throw new LibraryError(`Kafka topics work on Linux and macOS, not yet on ${Deno.build.os}.`, []);
+  }
+  const named = environment("LIBRDKAFKA_PATH");
+  const cached = cachedLibraryPath();
+  const places = named !== undefined ? [named] : [...(cached === undefined ? [] : [cached]), ...systemNames()];
+  const findings: string[] = [];
+  for (const place of places) {
+    const found = tryOpen(place);
+    if (typeof found !== "string") return found;
+    findings.push(`${place}${place === named ? " (LIBRDKAFKA_PATH)" : ""}: ${found}`);
+  }
+  if (cached === undefined && named === undefined) {
+    findings.push("the user's cache folder: unknown, since HOME is not set or --allow-env is missing");
+  }
+  throw new LibraryError(`No librdkafka ${FLOOR_VERSION} or newer can be used.`, findings);
+}
+
+/** Opens a file if it is a librdkafka that can be used; else says why not. */
+function tryOpen(path: string): Library | string {
+  try {
+    const probe = Deno.dlopen(path, VERSION_SYMBOL);
+    const version = versionText(probe.symbols.rd_kafka_version());
+    probe.close();
+    if (compare(version, FLOOR_VERSION) < 0) return `version ${version} is older than ${FLOOR_VERSION}`;
+    return { symbols: Deno.dlopen(path, SYMBOLS).symbols as Library["symbols"], version, path };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
+      throw new LibraryError("Kafka topics need --allow-ffi (without a path), to open librdkafka.", [], {
+        cause: error,
+      });
+    }
+    return whyUnusable(path, error);
+  }
+}
+
+/** From `0xMMmmrrpp`. */
+function versionText(hex: number): string {
+  return `${(hex >>> 24) & 0xff}.${(hex >>> 16) & 0xff}.${(hex >>> 8) & 0xff}`;
+}
+
+function compare(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split(".").map(Number));
+  return left!.reduce((order, part, index) => order || part - right![index]!, 0);
+}

@@ -1,0 +1,223 @@
+/**
+ * Compares `src/librdkafka/symbols.ts` with librdkafka's headers, and with what the oldest supported library exports.
+ *
+ * A wrong type in a symbol table is no type error: it is a value cut in half, or a crash, on some machine. So each
+ * entry carries its C declaration, which must be the header's, and the FFI types must follow from it.
+ *
+ * Usage: `deno run -A tools/check_symbols.ts`; exits with 1 and one line for each difference.
+ *
+ * @module
+ */
+
+import { readSource } from "./librdkafka_source.ts";
+
+/** A C function's declaration, with the types spelled one way only. */
+interface Declaration {
+  readonly result: string;
+  readonly parameters: readonly string[];
+}
+
+/** What a header says. */
+interface Header {
+  readonly functions: ReadonlyMap<string, Declaration>;
+  /** Types that are an integer under another name, to the FFI type. */
+  readonly integers: ReadonlyMap<string, string>;
+}
+
+/** One entry of the table. */
+interface Entry {
+  readonly line: number;
+  readonly key: string;
+  readonly comment: string;
+  readonly body: string;
+}
+
+/**
+ * The differences between a symbol table's source and the headers, one line each; none if all is well.
+ *
+ * @param tableSource The TypeScript source that has `SYMBOLS = { … }`.
+ * @param headers The text of the C headers.
+ * @param oldest Names of the functions that the oldest supported library exports: an entry that is not `optional`
+ * must be one of them.
+ */
+export function compareSymbols(
+  tableSource: string,
+  headers: readonly string[],
+  oldest: ReadonlySet<string>,
+): string[] {
+  const header = readHeader(headers.join("\n"));
+  const differences: string[] = [];
+  for (const entry of readTable(tableSource)) {
+    const differ = (what: string) => differences.push(`line ${entry.line}: ${entry.key}: ${what}`);
+    const name = /\bname:\s*"(\w+)"/.exec(entry.body)?.[1] ?? entry.key;
+    const expected = header.functions.get(name);
+    if (expected === undefined) {
+      differ(`${name} is not in the headers`);
+      continue;
+    }
+    const declared = readDeclaration(entry.comment);
+    if (declared === undefined) differ("has no C declaration above it");
+    else if (declared.name !== name) differ(`the declaration above it is of ${declared.name}`);
+    else if (show(name, declared) !== show(name, expected)) {
+      differ(`the declaration above it is "${show(name, declared)}", the header has "${show(name, expected)}"`);
+    }
+
+    const result = /\bresult:\s*"(\w+)"/.exec(entry.body)?.[1] ?? "nothing";
+    const resultTypes = ffiTypes(expected.result, header.integers);
+    if (!resultTypes.includes(result)) {
+      differ(`result is ${result}, "${expected.result}" is ${resultTypes.join(" or ")}`);
+    }
+
+    const parameters = [...(/\bparameters:\s*\[([^\]]*)\]/.exec(entry.body)?.[1] ?? "").matchAll(/"(\w+)"/g)]
+      .map((match) => match[1]!);
+    if (parameters.length !== expected.parameters.length) {
+      differ(`has ${parameters.length} parameters, the header has ${expected.parameters.length}`);
+    } else {
+      expected.parameters.forEach((type, i) => {
+        const types = ffiTypes(type, header.integers);
+        if (!types.includes(parameters[i]!)) {
+          differ(`parameter ${i + 1} is ${parameters[i]}, "${type}" is ${types.join(" or ")}`);
+        }
+      });
+    }
+
+    const optional = /\boptional:\s*true\b/.test(entry.body);
+    if (!optional && !oldest.has(name)) differ("the oldest supported library lacks it: it must be optional");
+    if (optional && oldest.has(name)) differ("is optional, but every supported library has it");
+  }
+  return differences;
+}
+
+/** The entries of the table. Reads strictly: what it doesn't understand is an error, not an entry left out. */
+function* readTable(source: string): Generator<Entry> {
+  const start = /\bSYMBOLS\s*=\s*\{/.exec(source);
+  if (start === null) throw new Error("Cannot read the table: it has no `SYMBOLS = {`");
+  let at = start.index + start[0].length;
+  let comment = "";
+  const lineAt = (index: number) => source.slice(0, index).split("\n").length;
+  const token = /\s+|,|(?<comment>\/\*[\s\S]*?\*\/|(?:\/\/.*\n[ \t]*)+)|(?<key>\w+)\s*:\s*(?=\{)|(?<end>\})/y;
+  for (;;) {
+    token.lastIndex = at;
+    const match = token.exec(source);
+    if (match === null) throw new Error(`Cannot read the table: unexpected text at line ${lineAt(at)}`);
+    const { comment: text, key, end } = match.groups!;
+    if (end !== undefined) return;
+    const line = lineAt(at);
+    at = token.lastIndex;
+    if (text !== undefined) comment = text;
+    if (key === undefined) continue;
+    let depth = 0;
+    const bodyStart = at;
+    do {
+      if (at >= source.length) throw new Error(`Cannot read the table: ${key} at line ${line} has no end`);
+      if (source[at] === "{") depth++;
+      if (source[at] === "}") depth--;
+      at++;
+    } while (depth > 0);
+    yield { line, key, comment, body: source.slice(bodyStart, at) };
+    comment = "";
+  }
+}
+
+/** The exported functions and the names of integer types in a header. */
+function readHeader(text: string): Header {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, " ").replace(/\/\/.*$/gm, " ")
+    .replace(/^[ \t]*#(?:.*\\\n)*.*$/gm, " ");
+  const functions = new Map<string, Declaration>();
+  for (const [, declaration] of code.matchAll(/\bRD_EXPORT\b([^;]*);/g)) {
+    const read = readDeclaration(declaration!.replace(/\bRD_DEPRECATED\b|\bRD_FORMAT\s*\([^)]*\)/g, " "));
+    if (read !== undefined) functions.set(read.name, read);
+  }
+  const integers = new Map(Object.entries(INTEGERS));
+  // An enum without negative values is unsigned to a C compiler; its values fit an i32 all the same.
+  for (const [, name] of code.matchAll(/\btypedef\s+enum\b[^{};]*\{[^}]*\}\s*(\w+)\s*;/g)) integers.set(name!, "i32");
+  for (const [, type, name] of code.matchAll(/\btypedef\s+(u?int(?:\d+_t)?|s?size_t)\s+(\w+)\s*;/g)) {
+    if (integers.has(type!)) integers.set(name!, integers.get(type!)!);
+  }
+  return { functions, integers };
+}
+
+/** Reads `type name(type name, …)`, in or out of a comment. */
+function readDeclaration(text: string): (Declaration & { name: string }) | undefined {
+  const line = text.replace(/^\s*\/\*+|\*+\/\s*$/g, " ").replace(/^\s*\/\//gm, " ")
+    // The star that begins a line of a comment, not the one of a pointer type that was broken before it.
+    .replace(/^\s*\* /gm, " ").replace(/`/g, " ").replace(/\s+/g, " ").replace(/; ?$/, "").trim();
+  const match = /^([\w\s*]+?[\s*])(\w+) ?\((.*)\)$/.exec(line);
+  if (match === null) return undefined;
+  const parameters = splitParameters(match[3]!).map(typeOf).filter((type, i, all) => all.length > 1 || type !== "void");
+  return { name: match[2]!, result: spell(match[1]!), parameters };
+}
+
+/** Splits at the commas that are outside parentheses. */
+function splitParameters(text: string): string[] {
+  const parts: string[] = [""];
+  let depth = 0;
+  for (const char of text) {
+    if (char === "(") depth++;
+    if (char === ")") depth--;
+    if (char === "," && depth === 0) parts.push("");
+    else parts[parts.length - 1] += char;
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+/** A parameter's type, without its name. */
+function typeOf(parameter: string): string {
+  if (/\(\s*\*/.test(parameter)) return spell(parameter.replace(/\(\s*\*\s*\w*\s*\)/, "(*)"));
+  const array = /\[[^\]]*\]\s*$/.test(parameter);
+  const text = parameter.replace(/\[[^\]]*\]\s*$/, "");
+  const words = text.match(/\w+/g)?.filter((word) => !/^(const|struct|enum|unsigned)$/.test(word)) ?? [];
+  const unnamed = words.length < 2 || /\*\s*$/.test(text);
+  return spell((unnamed ? text : text.replace(/\w+\s*$/, "")) + (array ? "*" : ""));
+}
+
+/** One way of writing a type: `const char **`. */
+function spell(type: string): string {
+  return type.replace(/\s+/g, " ").replace(/ ?\* ?/g, "*").replace(/(?<!\*)\*/, " *").replace(/ ?([(),]) ?/g, "$1")
+    .trim();
+}
+
+function show(name: string, { result, parameters }: Declaration): string {
+  return `${result}${result.endsWith("*") ? "" : " "}${name}(${parameters.join(", ") || "void"})`;
+}
+
+const INTEGERS = {
+  "int": "i32",
+  "unsigned": "u32",
+  "unsigned int": "u32",
+  "int8_t": "i8",
+  "uint8_t": "u8",
+  "int16_t": "i16",
+  "uint16_t": "u16",
+  "int32_t": "i32",
+  "uint32_t": "u32",
+  "int64_t": "i64",
+  "uint64_t": "u64",
+  "size_t": "usize",
+  "ssize_t": "isize",
+  "double": "f64",
+} as const;
+
+/** The FFI types that stand for a C type. */
+function ffiTypes(type: string, integers: ReadonlyMap<string, string>): readonly string[] {
+  // An address as u64 is a plain number, without a pointer object for the collector.
+  if (type.includes("*")) return ["pointer", "buffer", "u64", "usize"];
+  if (type === "void") return ["void"];
+  const integer = integers.get(type.replace(/\bconst\b|\benum\b/g, "").trim());
+  return integer === undefined ? ["an unknown type"] : [integer];
+}
+
+if (import.meta.main) {
+  const root = new URL("../", import.meta.url);
+  const path = "src/librdkafka/symbols.ts";
+  const [table, oldest, ...headers] = await Promise.all([
+    Deno.readTextFile(new URL(path, root)),
+    Deno.readTextFile(new URL("tools/symbols_2_0_2.txt", root)),
+    readSource("src/rdkafka.h"),
+    readSource("src/rdkafka_mock.h"),
+  ]);
+  const differences = compareSymbols(table, headers, new Set(oldest.trim().split("\n")));
+  for (const difference of differences) console.error(`${path}: ${difference}`);
+  if (differences.length > 0) Deno.exit(1);
+  console.log(`${path}: agrees with the headers`);
+}
