@@ -144,7 +144,9 @@ function readDeclaration(text: string): (Declaration & { name: string }) | undef
     .replace(/^\s*\* /gm, " ").replace(/`/g, " ").replace(/\s+/g, " ").replace(/; ?$/, "").trim();
   const match = /^([\w\s*]+?[\s*])(\w+) ?\((.*)\)$/.exec(line);
   if (match === null) return undefined;
-  const parameters = splitParameters(match[3]!).map(typeOf).filter((type, i, all) => all.length > 1 || type !== "void");
+  const parameters = splitParameters(match[3]!).map(typeOf).filter((type, _i, all) =>
+    all.length > 1 || type !== "void"
+  );
   return { name: match[2]!, result: spell(match[1]!), parameters };
 }
 

@@ -218,9 +218,13 @@ ${dependency("org.apache.logging.log4j", "log4j-core", "2.25.1")}
 async function requireJava(): Promise<void> {
   const install = "install Java 17 or later (apt-get install openjdk-17-jre-headless, brew install openjdk@17)";
   const command = new Deno.Command("java", { args: ["-version"], stdout: "piped", stderr: "piped" });
-  const result = await command.output().catch((error) => {
+  let result;
+  try {
+    result = await command.output();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Error(`Cannot start Kafka: Java is not installed; ${install}`, { cause: error });
-  });
+  }
   const text = new TextDecoder().decode(result.stderr);
   const major = Number(/version "(\d+)/.exec(text)?.[1] ?? 0);
   if (!result.success || major < 17) {
@@ -276,7 +280,8 @@ async function main(args: string[]): Promise<number> {
     await interrupted.promise;
     return 0;
   }
-  const child = new Deno.Command(command[0]!, {
+  // The Deno that runs this, which need not be on the PATH.
+  const child = new Deno.Command(command[0] === "deno" ? Deno.execPath() : command[0]!, {
     args: command.slice(1),
     env: { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers },
   }).spawn();

@@ -281,6 +281,8 @@ export const SYMBOLS = {
   rd_kafka_mock_cluster_destroy: { parameters: ["pointer"], result: "void" },
   /** const char *rd_kafka_mock_cluster_bootstraps(const rd_kafka_mock_cluster_t *mcluster) */
   rd_kafka_mock_cluster_bootstraps: { parameters: ["pointer"], result: "pointer" },
+  /** void rd_kafka_mock_group_initial_rebalance_delay_ms(rd_kafka_mock_cluster_t *mcluster, int32_t delay_ms) */
+  rd_kafka_mock_group_initial_rebalance_delay_ms: { parameters: ["pointer", "i32"], result: "void", optional: true },
   /** rd_kafka_resp_err_t rd_kafka_mock_topic_create(rd_kafka_mock_cluster_t *mcluster, const char *topic, int partition_cnt, int replication_factor) */
   rd_kafka_mock_topic_create: { parameters: ["pointer", "buffer", "i32", "i32"], result: "i32" },
   /** void rd_kafka_mock_push_request_errors_array(rd_kafka_mock_cluster_t *mcluster, int16_t ApiKey, size_t cnt, const rd_kafka_resp_err_t *errors) */

@@ -1,0 +1,10 @@
+import { Topic, bytes, json } from "../mod.ts";
+import { LocalBroker } from "../src/testing/mod.ts";
+await using broker = await LocalBroker.start();
+broker.createTopic("emoji", { partitions: 2 });
+const c = { "bootstrap.servers": broker.bootstrapServers, "group.id": "g", "auto.offset.reset": "earliest" } as const;
+const t = new Topic("emoji", c, { until: "end" });
+console.log(await t.sendBatch([["fish", "🐟"], ["x", null], ["y", ""], [null, "z"]]));
+for await (const m of t) console.log(m);
+console.log("end");
+await t.close();

@@ -1,0 +1,24 @@
+/**
+ * Streams on Deno: sources are async iterables, sinks are callables, a handler sits between, and {@linkcode stream}
+ * runs it all. {@linkcode Topic} is Kafka, through librdkafka, behind Web Streams.
+ *
+ * @module
+ */
+
+export { type Codec } from "./src/codecs/codec.ts";
+export { bytes } from "./src/codecs/bytes.ts";
+export { json } from "./src/codecs/json.ts";
+export { text } from "./src/codecs/text.ts";
+export { type Conf, conf, type ConfValue } from "./src/topic/conf.ts";
+export { KafkaError, type KafkaErrorOptions } from "./src/topic/kafka_error.ts";
+export type {
+  DeliveryReport,
+  HeadersInput,
+  Message,
+  MessageHeader,
+  TopicInput,
+  TopicRecord,
+} from "./src/topic/message.ts";
+export type { Offset, Offsets } from "./src/topic/offsets.ts";
+export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
+export { LibraryError } from "./src/librdkafka/library_error.ts";

@@ -1,0 +1,26 @@
+import type { Codec } from "./codec.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Strings as UTF-8; the codec of keys and values by default. Bytes that are no UTF-8 are an error, not silently
+ * replaced.
+ */
+export const text: Codec<string> = {
+  name: "text",
+  encode(value) {
+    if (typeof value !== "string") throw new TypeError(`The text codec takes strings: got ${describe(value)}`);
+    return encoder.encode(value);
+  },
+  decode: (bytes) => decoder.decode(bytes),
+  encodeInto(value, target) {
+    if (typeof value !== "string") throw new TypeError(`The text codec takes strings: got ${describe(value)}`);
+    const { read, written } = encoder.encodeInto(value, target);
+    return read === value.length ? written : -1;
+  },
+};
+
+function describe(value: unknown): string {
+  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
+}

@@ -1,0 +1,170 @@
+/**
+ * What a topic is configured with: the defaults of all, its own on top, checked before anything is done.
+ *
+ * @module
+ */
+
+import { closest } from "fastest-levenshtein";
+import type {
+  ConsumerGlobalConfig,
+  ConsumerTopicConfig,
+  ProducerGlobalConfig,
+  ProducerTopicConfig,
+} from "@confluentinc/kafka-javascript/types/config.d.ts";
+import { PROPERTIES, type Property } from "./properties.ts";
+
+/** A value of a property. */
+export type ConfValue = string | number | boolean;
+
+type All = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
+
+/**
+ * Properties of librdkafka by their dotted names, such as `"bootstrap.servers"`, with the types that the npm client
+ * gives them. All of them: https://github.com/confluentinc/librdkafka/blob/v2.15.1/CONFIGURATION.md
+ */
+export type Conf = {
+  readonly [Name in keyof All as Name extends `${string}_cb` ? never : Name]?: Extract<All[Name], ConfValue>;
+};
+
+type AnyConf = Readonly<Record<string, unknown>>;
+
+/** What is printed for a secret. */
+const MASK = "********";
+const SECRET = /password|passphrase|secret|\.key\.pem$|^sasl\.oauthbearer\.config$/;
+
+let defaults: AnyConf = {};
+
+/**
+ * Merges properties into the defaults of every {@linkcode Topic} made later, and returns the defaults, secrets masked.
+ * Topics made earlier keep what they had.
+ *
+ * @throws {TypeError} If a name or value is wrong; names all that are, and nothing is changed.
+ *
+ * @example
+ * ```ts
+ * import { conf } from "@slipstream/slipstream";
+ *
+ * conf({ "bootstrap.servers": "localhost:29091", "group.id": "demo" });
+ * console.assert(conf()["group.id"] === "demo");
+ * ```
+ */
+export function conf(properties: Conf = {}): Conf {
+  check(properties, "conf()");
+  defaults = { ...defaults, ...withoutUndefined(properties) };
+  return masked(defaults);
+}
+
+/** The defaults with a topic's own properties on top, checked. */
+export function mergedConf(own: Conf, where: string): AnyConf {
+  check(own, where);
+  const merged = { ...defaults, ...withoutUndefined(own) };
+  checkTogether(merged, where);
+  return merged;
+}
+
+/** A configuration that can be shown: secrets masked, so that no way of printing gives them away. */
+export function masked(values: AnyConf): Conf {
+  return Object.freeze(
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, SECRET.test(name) ? MASK : value])),
+  ) as Conf;
+}
+
+/** A text without the secrets of a configuration. */
+export function redact(text: string, values: AnyConf): string {
+  return Object.entries(values).reduce(
+    (clean, [name, value]) =>
+      SECRET.test(name) && typeof value === "string" && value !== "" ? clean.replaceAll(value, MASK) : clean,
+    text,
+  );
+}
+
+/** What of a configuration concerns a consumer, or a producer. */
+export function confFor(scope: "C" | "P", values: AnyConf): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([name]) => {
+      const property = PROPERTIES.get(name)!;
+      return property.scope === "*" || property.scope === scope;
+    }),
+  );
+}
+
+function withoutUndefined(values: AnyConf): AnyConf {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function check(values: AnyConf, where: string): void {
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    throw new TypeError(`${where}: properties must be an object such as { "bootstrap.servers": "localhost:9092" }`);
+  }
+  complain(where, Object.entries(withoutUndefined(values)).flatMap(([name, value]) => problems(name, value)));
+}
+
+function complain(where: string, found: readonly string[]): void {
+  if (found.length === 0) return;
+  throw new TypeError(
+    found.length === 1 ? `${where}: ${found[0]}` : `${where}: ${found.length} problems\n  - ${found.join("\n  - ")}`,
+  );
+}
+
+function problems(name: string, value: unknown): string[] {
+  const property = PROPERTIES.get(name);
+  if (property === undefined) {
+    return [
+      `there is no property ${JSON.stringify(name)}: did you mean ${
+        JSON.stringify(closest(name, [...PROPERTIES.keys()]))
+      }?`,
+    ];
+  }
+  const wrong = wrongValue(property, value);
+  if (wrong === undefined) return [];
+  return [`${name} must be ${wrong}: ${SECRET.test(name) ? MASK : shown(value)}`];
+}
+
+function shown(value: unknown): string {
+  return typeof value === "function" ? "a function" : JSON.stringify(value) ?? String(value);
+}
+
+/** What the value should have been; `undefined` if it is right. */
+function wrongValue({ type, min, max, values }: Property, value: unknown): string | undefined {
+  if (!["string", "number", "boolean"].includes(typeof value)) return "a string, a number or a boolean";
+  if (type === "boolean") return ["true", "false"].includes(String(value)) ? undefined : "true or false";
+  if (min !== undefined || max !== undefined || type === "integer" || type === "float") {
+    const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+    const right = typeof number === "number" && (type === "float" ? Number.isFinite(number) : Number.isInteger(number));
+    if (!right) return type === "float" ? "a number" : "a whole number";
+    if (number < (min ?? -Infinity) || number > (max ?? Infinity)) return `from ${min} to ${max}`;
+    return undefined;
+  }
+  if (values !== undefined && type === "enum") {
+    return values.includes(String(value)) ? undefined : `one of ${values.join(", ")}`;
+  }
+  return undefined;
+}
+
+/** Properties that are right by themselves and contradict each other. */
+function checkTogether(values: AnyConf, where: string): void {
+  const found: string[] = [];
+  const is = (name: string, value: string) => String(values[name]) === value;
+  const number = (name: string) => values[name] === undefined ? undefined : Number(values[name]);
+  if (values["bootstrap.servers"] === undefined && values["metadata.broker.list"] === undefined) {
+    found.push('bootstrap.servers is missing: set it here or in conf(), such as "localhost:29091"');
+  }
+  if (is("enable.auto.offset.store", "true")) {
+    found.push("enable.auto.offset.store can't be true: it would commit messages that were not handled yet");
+  }
+  const session = number("session.timeout.ms") ?? 45_000, poll = number("max.poll.interval.ms") ?? 300_000;
+  if (poll < session) {
+    found.push(
+      `max.poll.interval.ms (${poll}) must not be below session.timeout.ms (${session}): librdkafka checks the session more often`,
+    );
+  }
+  if (is("enable.idempotence", "true")) {
+    const acks = values.acks ?? values["request.required.acks"];
+    if (acks !== undefined && !["-1", "all"].includes(String(acks))) {
+      found.push(`acks (${acks}) contradicts enable.idempotence, which needs acks of all replicas: -1`);
+    }
+    const inFlight = number("max.in.flight") ?? number("max.in.flight.requests.per.connection") ?? 1;
+    if (inFlight > 5) found.push(`max.in.flight (${inFlight}) contradicts enable.idempotence, which allows 5 at most`);
+  }
+  complain(where, found);
+}

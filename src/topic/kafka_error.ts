@@ -1,0 +1,80 @@
+/**
+ * What goes wrong with Kafka.
+ *
+ * @module
+ */
+
+/** More about a {@linkcode KafkaError}. */
+export interface KafkaErrorOptions extends ErrorOptions {
+  /** librdkafka's code. */
+  readonly code?: number;
+  /** What was to be written and was not. */
+  readonly records?: readonly unknown[];
+}
+
+/** Codes after which the same may succeed later. */
+const RETRIABLE: ReadonlySet<number> = new Set([
+  ...[3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 27, 72, 74, 75, 78, 89],
+  ...[-195, -193, -192, -187, -185, -184, -180, -178, -166, -164, -152, -151, -147, -142],
+]);
+const FATAL = -150;
+
+const REMEDIES: Readonly<Record<number, string>> = {
+  10: "raise message.max.bytes here and max.message.bytes of the topic, or send less in a message",
+  29: "the user lacks the right to this topic: ask for an ACL",
+  30: "the user lacks the right to this group: ask for an ACL on group.id",
+  [-192]: "no broker confirmed it within message.timeout.ms: see whether the brokers are up",
+  [-169]: "see sasl.username, sasl.password and sasl.mechanism",
+  [-181]: "see ssl.ca.location and the other ssl properties",
+  [-140]: "the offset is not there any more: set auto.offset.reset to earliest or latest, or seek",
+};
+
+/**
+ * Thrown when Kafka, or librdkafka, refuses something.
+ *
+ * @example What a failed send carries
+ * ```ts
+ * import { KafkaError } from "@slipstream/slipstream";
+ *
+ * const error = new KafkaError("too large", { code: 10, records: [["key", "value"]] });
+ * console.assert(!error.retriable && error.records.length === 1);
+ * ```
+ */
+export class KafkaError extends Error {
+  override readonly name = "KafkaError";
+  /** librdkafka's code: negative for its own, positive for the broker's; `undefined` when it is neither's. */
+  readonly code: number | undefined;
+  /** Whether the same may succeed later. */
+  readonly retriable: boolean;
+  /** Whether the client can't go on and must be made anew. */
+  readonly fatal: boolean;
+  /** What was to be written and was not. */
+  readonly records: readonly unknown[];
+
+  constructor(message: string, { code, records = [], ...options }: KafkaErrorOptions = {}) {
+    const remedy = code === undefined ? undefined : REMEDIES[code];
+    super(remedy === undefined ? message : `${message} (${remedy})`, options);
+    this.code = code;
+    this.retriable = code !== undefined && RETRIABLE.has(code);
+    this.fatal = code === FATAL;
+    this.records = records;
+  }
+
+  /** The code of an error of the npm client. */
+  static codeOf(error: unknown): number | undefined {
+    const code = (error as { code?: unknown } | null)?.code;
+    return typeof code === "number" ? code : undefined;
+  }
+
+  /** An error of the npm client, said in the words of what was being done. */
+  static from(doing: string, error: unknown, records?: readonly unknown[]): KafkaError {
+    if (error instanceof KafkaError) return error;
+    const code = KafkaError.codeOf(error);
+    const text = error instanceof Error ? error.message : String((error as { message?: unknown })?.message ?? error);
+    return new KafkaError(`${doing}: ${text}`, {
+      cause: error,
+      ...(code === undefined ? {} : { code }),
+      ...(records === undefined ? {} : { records }),
+    });
+  }
+}

@@ -1,0 +1,534 @@
+/**
+ * Kafka topics as people see them.
+ *
+ * @module
+ */
+
+import type { Codec } from "../codecs/codec.ts";
+import { text } from "../codecs/text.ts";
+import type { NativeMessage } from "../librdkafka/message_reader.ts";
+import {
+  type Batch,
+  type BatchSink,
+  type BatchSource,
+  openSink,
+  openSource,
+  type SinkWriter,
+  type SourceReader,
+} from "../stream/protocol.ts";
+import { type Conf, masked, mergedConf, redact } from "./conf.ts";
+import { KafkaError } from "./kafka_error.ts";
+import type { DeliveryReport, HeadersInput, Message, MessageHeader, TopicInput } from "./message.ts";
+import { Notices } from "./notices.ts";
+import { type Offsets, parseOffsets } from "./offsets.ts";
+import { TopicReader } from "./topic_reader.ts";
+import { TopicWriter } from "./topic_writer.ts";
+
+/**
+ * How a {@linkcode Topic} reads and writes.
+ *
+ * @typeParam K what a key is
+ * @typeParam V what a value is
+ */
+export interface TopicOptions<K = string, V = string> {
+  /**
+   * The codec of keys.
+   * @default {text}
+   */
+  readonly key?: Codec<K>;
+  /**
+   * The codec of values.
+   * @default {text}
+   */
+  readonly value?: Codec<V>;
+  /**
+   * Where reading starts in each partition, the first time it is assigned: `"beginning"`, `"end"`, a number, or one
+   * for each partition. When left out: where the group has got to, else as `auto.offset.reset` says.
+   */
+  readonly offset?: Offsets;
+  /** `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. */
+  readonly until?: "end";
+  /**
+   * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
+   * {@linkcode Topic.commit} commits. Without `group.id` nothing is committed.
+   * @default {"auto"}
+   */
+  readonly commit?: "auto" | "manual";
+}
+
+/** Options of {@linkcode Topic.send}. */
+export interface SendOptions {
+  /** Headers. */
+  readonly headers?: HeadersInput;
+  /** The partition, from 0; by the key when left out. */
+  readonly partition?: number;
+  /** The time in milliseconds since 1970; now when left out. */
+  readonly timestamp?: number;
+}
+
+/** How far readers are behind. */
+export interface Lag {
+  /** Messages that are not handled yet. */
+  readonly total: number;
+  /** The same by partition. */
+  readonly partitions: Readonly<Record<number, number>>;
+}
+
+const NO_HEADERS: readonly MessageHeader[] = Object.freeze([]);
+/** A reader of single messages stores their offsets at least this often, in milliseconds. */
+const STORE_MS = 100;
+
+/**
+ * A Kafka topic: a source to be read, a sink to be written to.
+ *
+ * - **Order**: messages of a partition are read in order, and written in the order of the calls.
+ * - **Delivery**: with `group.id`, at least once. `for await` and {@linkcode Topic.readable} count a message as handled
+ *   when the next one is asked for; `handle()` when its sinks have settled. Offsets are committed in the background
+ *   once a second, when partitions move to another member, and on close.
+ * - **Durability**: a send resolves when all in-sync replicas have the message (`acks=all`, idempotent), unless the
+ *   configuration says otherwise.
+ * - **Backpressure**: who reads slowly holds up the partitions and stays in the group; who writes fast waits while
+ *   100,000 messages (`queue.buffering.max.messages`) are on their way.
+ * - **Outages**: a broker that is not there is waited for, and said once on stderr; {@linkcode Topic.close} still
+ *   works at once.
+ *
+ * Needs `--allow-ffi`; librdkafka's sockets do not ask for `--allow-net`. Nothing is opened before the first use.
+ *
+ * @typeParam K what a key is
+ * @typeParam V what a value is
+ *
+ * @example Write and read
+ * ```ts
+ * import { Topic } from "@slipstream/slipstream";
+ * import { LocalBroker } from "@slipstream/slipstream/testing";
+ *
+ * await using broker = await LocalBroker.start();
+ * await using emoji = new Topic("emoji", { "bootstrap.servers": broker.bootstrapServers }, {
+ *   offset: "beginning",
+ *   until: "end",
+ * });
+ * await emoji.send("trophy", "🏆");
+ * for await (const message of emoji) console.assert(message.value === "🏆");
+ * ```
+ */
+export class Topic<K = string, V = string>
+  implements AsyncDisposable, AsyncIterable<Message<K, V>>, BatchSource<Message<K, V>>, BatchSink<TopicInput<K, V>> {
+  /** The topic's name. */
+  readonly name: string;
+  /** What was given, and the defaults of {@linkcode conf} when it was made; secrets are masked. */
+  readonly conf: Conf;
+  readonly #merged: Readonly<Record<string, unknown>>;
+  readonly #key: Codec<K>;
+  readonly #value: Codec<V>;
+  readonly #untilEnd: boolean;
+  readonly #autoCommit: boolean;
+  readonly #notices: Notices;
+  #startAt: (partition: number) => number | undefined;
+  #reader: TopicReader | undefined;
+  #writer: TopicWriter<K, V> | undefined;
+  #readable: ReadableStream<Message<K, V>> | undefined;
+  #writable: WritableStream<TopicInput<K, V>> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param name the topic's name: 1 to 249 letters, digits, `.`, `_` and `-`
+   * @param conf properties of librdkafka, on top of the defaults of `conf()`
+   * @param options codecs, and how to read
+   * @throws {TypeError} If the name, properties or options are wrong; all problems of the properties at once.
+   * @throws {RangeError} If an offset is below −2.
+   */
+  constructor(name: string, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
+    checkName(name);
+    const where = `Topic ${JSON.stringify(name)}`;
+    this.name = name;
+    this.#merged = mergedConf(conf, where);
+    this.conf = masked(this.#merged);
+    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit } = options;
+    this.#key = key as Codec<K>;
+    this.#value = value as Codec<V>;
+    for (const codec of [this.#key, this.#value]) {
+      if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
+        throw new TypeError(`${where}: a codec must have encode and decode`);
+      }
+    }
+    this.#startAt = offset === undefined ? () => undefined : parseOffsets(offset);
+    if (until !== undefined && until !== "end") throw new TypeError(`${where}: until must be "end": ${until}`);
+    if (commit !== undefined && commit !== "auto" && commit !== "manual") {
+      throw new TypeError(`${where}: commit must be "auto" or "manual": ${commit}`);
+    }
+    this.#untilEnd = until === "end";
+    this.#autoCommit =
+      (commit ?? (String(this.#merged["enable.auto.commit"]) === "false" ? "manual" : "auto")) === "auto";
+    this.#notices = new Notices((said) => redact(said, this.#merged));
+  }
+
+  get #where(): string {
+    return `Topic ${JSON.stringify(this.name)}`;
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new KafkaError(`${this.#where} is closed: make a new one`);
+  }
+
+  // Reading
+
+  #read(): TopicReader {
+    this.#checkOpen();
+    if (this.#reader !== undefined) {
+      throw new KafkaError(`${this.#where} is being read already: make another Topic for a second reader`);
+    }
+    return this.#reader = new TopicReader(
+      this.name,
+      this.#merged,
+      { startAt: (partition) => this.#startAt(partition), untilEnd: this.#untilEnd, autoCommit: this.#autoCommit },
+      this.#notices,
+    );
+  }
+
+  async #release(reader: TopicReader): Promise<void> {
+    await reader.close();
+    if (this.#reader === reader) this.#reader = undefined;
+  }
+
+  /** {@inheritDoc} */
+  [openSource](): SourceReader<Message<K, V>> {
+    const reader = this.#read();
+    const batches = new ReadableStream<Batch<Message<K, V>>>({
+      pull: async (controller) => {
+        const native = await reader.next();
+        if (native === undefined) return controller.close();
+        controller.enqueue(await this.#batch(reader, native));
+      },
+      cancel: () => reader.stop(),
+    }, { highWaterMark: 0 });
+    return { batches, stop: () => reader.stop(), close: () => this.#release(reader) };
+  }
+
+  async #batch(reader: TopicReader, native: NativeMessage[]): Promise<Batch<Message<K, V>>> {
+    const handed = reader.progress.hand();
+    const decoded = this.#decodeAll(native);
+    const messages = decoded instanceof Promise ? await decoded : decoded;
+    return {
+      messages,
+      describe: ({ partition, offset }) => `${this.name}[${partition}]@${offset}`,
+      done: () => {
+        for (const message of lastOfPartitions(native)) handed.handled(message);
+        reader.progress.flush();
+        handed.over();
+      },
+    };
+  }
+
+  #decodeAll(native: readonly NativeMessage[]): Message<K, V>[] | Promise<Message<K, V>[]> {
+    const decoded = native.map((message) => this.#decode(message));
+    return decoded.some((message) => message instanceof Promise) ? Promise.all(decoded) : decoded as Message<K, V>[];
+  }
+
+  #decode(native: NativeMessage): Message<K, V> | Promise<Message<K, V>> {
+    const key = native.key === null ? null : this.#decodePart(this.#key, native.key, "key", native);
+    const value = native.value === null ? null : this.#decodePart(this.#value, native.value, "value", native);
+    if (key instanceof Promise || value instanceof Promise) {
+      return Promise.all([key, value]).then(([k, v]) => newMessage<K, V>(native, k, v));
+    }
+    return newMessage(native, key, value);
+  }
+
+  #decodePart<T>(codec: Codec<T>, bytes: Uint8Array, part: string, at: NativeMessage): T | Promise<T> {
+    const failed = (cause: unknown): never => {
+      const place = `${this.name}[${at.partition}]@${at.offset}`;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
+    };
+    try {
+      const decoded = codec.decode(bytes);
+      return decoded instanceof Promise ? decoded.catch(failed) : decoded;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  /**
+   * Reads message by message. A message counts as handled when the next one is asked for. The one at which the loop is
+   * left, by `break` or by an error, does not count: it is read again.
+   *
+   * @throws {KafkaError} If the topic is being read already or is closed, or Kafka refuses to go on.
+   * @throws {TypeError} If a codec can't decode a message; the message does not count as handled.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
+    const reader = this.#read();
+    let storedAt = performance.now();
+    try {
+      for (let native; (native = await reader.next()) !== undefined;) {
+        const handed = reader.progress.hand();
+        try {
+          for (const one of native) {
+            const decoded = this.#decode(one);
+            const message = decoded instanceof Promise ? await decoded : decoded;
+            // A loop body that breaks and one that throws look the same from here: neither has handled its message.
+            yield message;
+            handed.handled(one);
+            if (performance.now() - storedAt >= STORE_MS) {
+              reader.progress.flush();
+              storedAt = performance.now();
+            }
+          }
+        } finally {
+          handed.over();
+        }
+        reader.progress.flush();
+      }
+    } finally {
+      await this.#release(reader);
+    }
+  }
+
+  /**
+   * The messages as a Web Stream, read when they are pulled. The same stream until it has ended or was cancelled.
+   *
+   * A message counts as handled when the next one is pulled: a pipe of k stages can hold k messages that count
+   * already. Who minds sets `commit: "manual"` and calls {@linkcode Topic.commit}, or uses `handle()`.
+   */
+  get readable(): ReadableStream<Message<K, V>> {
+    this.#checkOpen();
+    return this.#readable ??= this.#newReadable();
+  }
+
+  #newReadable(): ReadableStream<Message<K, V>> {
+    const messages = this[Symbol.asyncIterator]();
+    const ended = () => this.#readable = undefined;
+    return new ReadableStream<Message<K, V>>({
+      async pull(controller) {
+        try {
+          const { done, value } = await messages.next();
+          if (!done) return controller.enqueue(value);
+          ended();
+          controller.close();
+        } catch (error) {
+          ended();
+          throw error;
+        }
+      },
+      // The generator may be waiting for messages: stop the reader, so that it ends.
+      cancel: async () => {
+        ended();
+        this.#reader?.stop();
+        await messages.return();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /**
+   * Reads on elsewhere, in all partitions or those named. Before reading, sets where it starts.
+   *
+   * @throws {RangeError} If an offset is below −2, or a partition has no such offset.
+   */
+  async seek(offset: Offsets): Promise<void> {
+    this.#checkOpen();
+    const offsetOf = parseOffsets(offset);
+    if (this.#reader !== undefined) return await this.#reader.seek(offsetOf);
+    const before = this.#startAt;
+    this.#startAt = (partition) => offsetOf(partition) ?? before(partition);
+  }
+
+  /** Stops the flow of messages; the reader stays in its group. Does nothing when nobody reads. */
+  pause(): void {
+    this.#checkOpen();
+    this.#reader?.pause();
+  }
+
+  /** Lets messages flow again. */
+  resume(): void {
+    this.#checkOpen();
+    this.#reader?.resume();
+  }
+
+  /**
+   * Commits a message as handled, and all before it in its partition; without one, all that counts as handled.
+   * Resolves when the broker has it.
+   *
+   * @throws {TypeError} If there is no `group.id` to commit for.
+   * @throws {KafkaError} If nobody reads the topic, or the broker refuses.
+   */
+  async commit(message?: Pick<Message<unknown, unknown>, "topic" | "partition" | "offset">): Promise<void> {
+    this.#checkOpen();
+    if (this.#merged["group.id"] === undefined) {
+      throw new TypeError(`${this.#where} has no group to commit for: set group.id`);
+    }
+    const reader = this.#reader;
+    if (reader === undefined) throw new KafkaError(`${this.#where} is not being read: there is nothing to commit`);
+    if (message === undefined) return await reader.commit(reader.progress.all());
+    if (message.topic !== this.name) throw new TypeError(`${this.#where} can't commit a message of ${message.topic}`);
+    await reader.commit([{ topic: this.name, partition: message.partition, offset: message.offset + 1 }]);
+  }
+
+  /**
+   * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
+   *
+   * @throws {KafkaError} If the broker does not answer.
+   */
+  async lag(): Promise<Lag> {
+    this.#checkOpen();
+    const reader = this.#reader;
+    if (reader !== undefined) return await lagOf(reader);
+    // A reader that never pulls joins nothing: it asks and goes.
+    const asking = new TopicReader(this.name, { ...this.#merged }, {
+      startAt: () => undefined,
+      untilEnd: false,
+      autoCommit: false,
+    }, this.#notices);
+    try {
+      return await lagOf(asking, true);
+    } finally {
+      await asking.close();
+    }
+  }
+
+  // Writing
+
+  #write(): TopicWriter<K, V> {
+    this.#checkOpen();
+    return this.#writer ??= new TopicWriter(
+      this.name,
+      this.#merged,
+      { key: this.#key, value: this.#value },
+      this.#notices,
+    );
+  }
+
+  /**
+   * Sends a message, and resolves with where it was written. Calls that are not awaited still write in their order.
+   *
+   * @param key the key, or `null`
+   * @param value the value; `null` for a tombstone
+   * @throws {TypeError} If a codec can't encode the key or the value; nothing was written.
+   * @throws {KafkaError} If it was not delivered; `records` holds it.
+   */
+  async send(key: K | null, value: V | null, options: SendOptions = {}): Promise<DeliveryReport> {
+    const [report] = await this.sendBatch([{ key, value, ...options }]);
+    return report!;
+  }
+
+  /**
+   * Sends records in order, and resolves with where each was written.
+   *
+   * @throws {TypeError} If a codec can't encode one of them; nothing was written.
+   * @throws {KafkaError} If some were not delivered; `records` holds them.
+   */
+  async sendBatch(records: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
+    return await this.#write().send(records);
+  }
+
+  /** {@inheritDoc} */
+  [openSink](): SinkWriter<TopicInput<K, V>> {
+    const writer = this.#write();
+    return {
+      accept: (value) => writer.accept(value),
+      settle: () => writer.settle(),
+      close: (reason) => writer.close(reason === undefined ? undefined : 1000),
+    };
+  }
+
+  /**
+   * The topic as the end of a pipe: takes `[key, value]` or records. A write waits when there is no room; closing
+   * resolves when everything is delivered, and rejects when something can't be.
+   */
+  get writable(): WritableStream<TopicInput<K, V>> {
+    this.#checkOpen();
+    return this.#writable ??= this.#newWritable();
+  }
+
+  #newWritable(): WritableStream<TopicInput<K, V>> {
+    const writer = this.#write();
+    let failed: unknown;
+    let settling = false;
+    const ended = () => this.#writable = undefined;
+    return new WritableStream<TopicInput<K, V>>({
+      write: (input) => {
+        if (failed !== undefined) throw failed;
+        const accepted = writer.accept(input);
+        if (!settling) {
+          // One look at a time whether deliveries fail, so that the stream errors when they do.
+          settling = true;
+          queueMicrotask(() => {
+            Promise.resolve(writer.settle()).catch((error) => failed ??= error).finally(() => settling = false);
+          });
+        }
+        return accepted;
+      },
+      close: async () => {
+        ended();
+        await writer.settle();
+        if (failed !== undefined) throw failed;
+      },
+      abort: ended,
+    });
+  }
+
+  // The end
+
+  /**
+   * Stops reading, delivers what is on its way, commits, and frees everything. Idempotent; at once when no broker
+   * is there.
+   *
+   * @throws {KafkaError} If messages could not be delivered within 30 s: says how many.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const outcomes = await Promise.allSettled([this.#reader?.close(), this.#writer?.close()]);
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+  }
+
+  /** Closes the topic: what `await using` calls. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** What `console.log(topic)` shows: no secrets. */
+  [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
+    return `Topic ${inspect({ name: this.name, conf: this.conf }, options)}`;
+  }
+}
+
+function checkName(name: string): void {
+  if (typeof name !== "string" || !/^[a-zA-Z0-9._-]{1,249}$/.test(name) || name === "." || name === "..") {
+    throw new TypeError(
+      `A topic's name must be 1 to 249 letters, digits, ".", "_" and "-", and not "." or "..": ${JSON.stringify(name)}`,
+    );
+  }
+}
+
+function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null): Message<K, V> {
+  const { topic, partition, offset, timestamp, leaderEpoch } = native;
+  const headers = native.headers === undefined
+    ? NO_HEADERS
+    : native.headers.flatMap((header) => Object.entries(header));
+  return {
+    topic,
+    partition,
+    offset,
+    key,
+    value,
+    headers,
+    ...(timestamp === undefined ? {} : { timestamp }),
+    ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
+  };
+}
+
+function lastOfPartitions(messages: readonly NativeMessage[]): Iterable<NativeMessage> {
+  const last = new Map<number, NativeMessage>();
+  for (const message of messages) last.set(message.partition, message);
+  return last.values();
+}
+
+async function lagOf(reader: TopicReader, justAsking = false): Promise<Lag> {
+  const positions = await reader.positions(justAsking);
+  const lags = await Promise.all(positions.map(async ({ partition, offset }) => {
+    const { lowOffset, highOffset } = await reader.watermarks(partition);
+    return [partition, Math.max(0, highOffset - Math.max(offset, lowOffset))] as const;
+  }));
+  return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
+}

@@ -1,0 +1,544 @@
+/**
+ * The reading half of a topic: a consumer that is pulled.
+ *
+ * @module
+ */
+
+import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import type { NativeMessage } from "../librdkafka/message_reader.ts";
+import { confFor } from "./conf.ts";
+import { connected, disconnected } from "./connection.ts";
+import { KafkaError } from "./kafka_error.ts";
+import type { Notices } from "./notices.ts";
+import { Progress } from "./progress.ts";
+
+/** The npm package's consumer, with what its types leave out. */
+type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]> & {
+  rebalanceProtocol(): string;
+  assignmentLost(): boolean;
+  incrementalAssign(partitions: unknown[]): void;
+  incrementalUnassign(partitions: unknown[]): void;
+  setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
+};
+/** A partition and an offset in it. */
+export interface PartitionOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly leaderEpoch?: number;
+}
+type Partition = Omit<PartitionOffset, "offset"> & { readonly offset?: number };
+
+/** How a {@linkcode TopicReader} reads. */
+export interface TopicReaderOptions {
+  /** Where to start in a partition that is assigned; `undefined` for what was committed, or auto.offset.reset. */
+  readonly startAt: (partition: number) => number | undefined;
+  /** Whether to end at the end offsets seen when a partition is assigned. */
+  readonly untilEnd: boolean;
+  /** Whether offsets are stored, and committed in the background. */
+  readonly autoCommit: boolean;
+}
+
+/** Without fetch.queue.backoff.ms, a client that has filled its queue idles for a second: 105,000 messages/s at most. */
+const DEFAULTS = { "fetch.queue.backoff.ms": 5, "auto.commit.interval.ms": 1000 } as const;
+/** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
+const NO_GROUP = "slipstream-without-group";
+const BATCH_MESSAGES = 1000;
+const CONSUME_MS = 500;
+const QUERY_MS = 10_000;
+const RETRY_MS = 300;
+/** After so long without a pull, the reader polls by itself, to stay in its group. */
+const IDLE_MS = 1000;
+/** And after so long it pauses its partitions (sooner, when max.poll.interval.ms is short). */
+const PAUSE_MS = 10_000;
+/** How long a partition that moves to another member waits for messages that are being handled. */
+const REVOKE_MS = 5000;
+
+const ASSIGN_PARTITIONS = -175;
+const STATE = -172;
+const UNKNOWN_TOPIC = 3;
+const MAX_POLL_EXCEEDED = -147;
+
+/** Reads one topic, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. */
+export class TopicReader {
+  readonly #topic: string;
+  readonly #where: string;
+  readonly #conf: Readonly<Record<string, unknown>>;
+  readonly #options: TopicReaderOptions;
+  readonly #notices: Notices;
+  readonly #grouped: boolean;
+  readonly #pauseMs: number;
+  /** What is handled, and in whose hands the rest is. */
+  readonly progress: Progress;
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #started = new Set<number>();
+  readonly #ends = new Map<number, number>();
+  /** Partitions that are read to their end. */
+  readonly #done = new Set<number>();
+  #finished = Promise.withResolvers<void>();
+  readonly #userPaused = new Set<number>();
+  readonly #commits: { offsets: readonly PartitionOffset[]; resolve(): void; reject(error: Error): void }[] = [];
+  #consumer: Consumer | undefined;
+  #opening: Promise<Consumer> | undefined;
+  #closing: Promise<void> | undefined;
+  #stopping = false;
+  #failure: unknown;
+  #held: NativeMessage[] = [];
+  #assigned: Partition[] = [];
+  #everAssigned = false;
+  /** Partitions that are on their way to another member: nothing more of them is handed out. */
+  #revoking: ReadonlySet<number> = new Set();
+  #rebalancing: Promise<void> = Promise.resolve();
+  #pulling = false;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+  #idleSince = 0;
+  #idleServing: Promise<void> | undefined;
+  #pausedByUs = false;
+  #justAsking = false;
+
+  constructor(
+    topic: string,
+    conf: Readonly<Record<string, unknown>>,
+    options: TopicReaderOptions,
+    notices: Notices,
+  ) {
+    this.#topic = topic;
+    this.#where = `Topic ${JSON.stringify(topic)}`;
+    this.#options = options;
+    this.#notices = notices;
+    this.#grouped = conf["group.id"] !== undefined;
+    const commits = this.#grouped && options.autoCommit;
+    this.#conf = {
+      ...DEFAULTS,
+      "group.id": NO_GROUP,
+      ...confFor("C", conf),
+      "enable.auto.commit": commits,
+      "enable.auto.offset.store": false,
+      ...(options.untilEnd ? { "enable.partition.eof": true } : {}),
+    };
+    this.#pauseMs = Math.min(PAUSE_MS, Number(conf["max.poll.interval.ms"] ?? Infinity) / 4);
+    this.progress = new Progress((offsets) => this.#store(offsets), commits);
+  }
+
+  get assigned(): readonly Partition[] {
+    return this.#assigned;
+  }
+
+  // Pulling
+
+  /**
+   * The next messages, at most 1,000 of them; `undefined` when the reader has ended or was stopped.
+   *
+   * @throws {KafkaError} If Kafka refuses to go on.
+   */
+  async next(): Promise<NativeMessage[] | undefined> {
+    this.#pulling = true;
+    clearTimeout(this.#idle);
+    try {
+      await this.#idleServing;
+      return await this.#next();
+    } finally {
+      this.#pulling = false;
+      this.#idleSince = performance.now();
+      if (this.#consumer !== undefined && !this.#stopping) this.#scheduleIdle();
+    }
+  }
+
+  async #next(): Promise<NativeMessage[] | undefined> {
+    const consumer = await Promise.race([this.#open(), this.#stopped.promise]);
+    while (consumer && !this.#stopping) {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#resumeOurs();
+      const messages = this.#held.length > 0
+        ? this.#held.splice(0)
+        : await this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS);
+      const wanted = messages === undefined ? [] : this.#wanted(messages);
+      if (wanted.length > 0) return wanted;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#ended()) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Messages of partitions that are still ours, and not beyond the end. */
+  #wanted(messages: NativeMessage[]): NativeMessage[] {
+    if (!this.#options.untilEnd && this.#revoking.size === 0) return messages;
+    return messages.filter(({ partition, offset }) => {
+      if (this.#revoking.has(partition)) return false;
+      if (!this.#options.untilEnd) return true;
+      this.#reached(partition, offset + 1);
+      return offset < (this.#ends.get(partition) ?? Infinity);
+    });
+  }
+
+  #reached(partition: number, offset: number): void {
+    const end = this.#ends.get(partition);
+    if (end === undefined || offset < end) return;
+    this.#done.add(partition);
+    if (this.#allDone()) this.#finished.resolve();
+  }
+
+  #allDone(): boolean {
+    return this.#everAssigned && this.#assigned.every(({ partition }) => this.#done.has(partition));
+  }
+
+  #ended(): boolean {
+    return this.#options.untilEnd && this.#held.length === 0 && this.#allDone();
+  }
+
+  /** Asks for messages; meanwhile events are served. `undefined` when the reader was stopped first. */
+  async #consume(consumer: Consumer, max: number, timeoutMs: number): Promise<NativeMessage[] | undefined> {
+    consumer.setDefaultConsumeTimeout(timeoutMs);
+    const answer = new Promise<NativeMessage[]>((resolve) => {
+      consumer.consume(max, (error, messages) => {
+        if (error) this.#onConsumeError(error);
+        resolve((messages ?? []) as unknown as NativeMessage[]);
+      });
+    });
+    return await Promise.race([answer, this.#stopped.promise, this.#finished.promise]) ?? undefined;
+  }
+
+  #onConsumeError(error: unknown): void {
+    const code = KafkaError.codeOf(error);
+    if (this.#stopping || code === STATE) return;
+    if (code === UNKNOWN_TOPIC) {
+      this.#notices.once("unknown", `${this.#where} does not exist yet; waiting for it`);
+    } else if (code === MAX_POLL_EXCEEDED) {
+      this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
+    } else {
+      const failure = KafkaError.from(`${this.#where}: can't read on`, error);
+      if (failure.retriable) this.#notices.once(`code ${code}`, `${failure.message}; still trying`);
+      else this.#failure ??= failure;
+    }
+  }
+
+  // Backpressure: nobody pulls, and the group must not take the reader for dead
+
+  #scheduleIdle(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      this.#idleServing = this.#serveIdle().finally(() => this.#idleServing = undefined);
+    }, IDLE_MS);
+  }
+
+  async #serveIdle(): Promise<void> {
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#stopping || this.#pulling) return;
+    if (!this.#pausedByUs && performance.now() - this.#idleSince >= this.#pauseMs) this.#pauseOurs();
+    await this.#serve(consumer);
+    if (!this.#pulling && !this.#stopping) this.#scheduleIdle();
+  }
+
+  /** Serves events; a message that comes along is kept for the next pull. */
+  async #serve(consumer: Consumer): Promise<void> {
+    const messages = await this.#consume(consumer, 1, 20);
+    if (messages !== undefined) this.#held.push(...messages);
+  }
+
+  #pauseOurs(): void {
+    this.#consumer!.pause(this.#pausable() as never);
+    this.#pausedByUs = true;
+  }
+
+  #resumeOurs(): void {
+    if (!this.#pausedByUs) return;
+    this.#pausedByUs = false;
+    this.#consumer!.resume(this.#pausable() as never);
+  }
+
+  #pausable(): Partition[] {
+    return this.#assigned.filter(({ partition }) => !this.#userPaused.has(partition));
+  }
+
+  /** Whether the partitions are paused because nobody pulls. */
+  get pausedForBackpressure(): boolean {
+    return this.#pausedByUs;
+  }
+
+  /** Stops the flow of messages, at once; the membership stays. */
+  pause(): void {
+    for (const { partition } of this.#assigned) this.#userPaused.add(partition);
+    this.#consumer?.pause([...this.#assigned] as never);
+  }
+
+  resume(): void {
+    this.#userPaused.clear();
+    this.#consumer?.resume([...this.#assigned] as never);
+  }
+
+  // Connection and assignment
+
+  #open(): Promise<Consumer> {
+    return this.#opening ??= this.#connect();
+  }
+
+  async #connect(): Promise<Consumer> {
+    const { KafkaConsumer } = await loadKafkaJavascript();
+    const consumer = new KafkaConsumer(
+      {
+        ...this.#conf,
+        rebalance_cb: (error: unknown, partitions: Partition[]) => this.#onRebalance(error, partitions),
+        offset_commit_cb: (error: unknown, offsets: PartitionOffset[]) => this.#onCommitted(error, offsets),
+      } as never,
+      // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
+      null as never,
+    ) as Consumer;
+    this.#consumer = consumer;
+    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    if (this.#options.untilEnd) {
+      consumer.on("partition.eof", ({ partition, offset }) => {
+        // It is told before the messages that came with it are handed over.
+        setTimeout(() => this.#reached(partition, offset), 0);
+      });
+    }
+    await connected(
+      consumer,
+      this.#where,
+      this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"],
+      this.#notices,
+    );
+    if (this.#justAsking) return consumer;
+    // Storing offsets wants a subscription; without a group there is nothing to store.
+    if (this.#grouped) consumer.subscribe([this.#topic]);
+    else this.#rebalancing = this.#assignAll(consumer).catch((error) => this.#fail(error));
+    return consumer;
+  }
+
+  async #assignAll(consumer: Consumer): Promise<void> {
+    for (;;) {
+      const partitions = await partitionsOf(consumer, this.#topic);
+      if (this.#stopping) return;
+      if (partitions.length > 0) {
+        this.#notices.over("unknown", `${this.#where} exists now`);
+        return await this.#assign(partitions.map((partition) => ({ topic: this.#topic, partition })), false);
+      }
+      this.#notices.once("unknown", `${this.#where} does not exist yet; waiting for it`);
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, RETRY_MS)), this.#stopped.promise]);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#stopping) this.#failure ??= error;
+  }
+
+  #onRebalance(error: unknown, partitions: Partition[]): void {
+    const code = KafkaError.codeOf(error);
+    const cooperative = this.#consumer!.rebalanceProtocol() === "COOPERATIVE";
+    this.#rebalancing = this.#rebalancing.then(() =>
+      code === ASSIGN_PARTITIONS ? this.#assign(partitions, cooperative) : this.#revoke(partitions, cooperative)
+    ).catch((failure) => this.#fail(failure));
+  }
+
+  async #assign(partitions: readonly Partition[], cooperative: boolean): Promise<void> {
+    const placed = await Promise.all(partitions.map((partition) => this.#placed(partition)));
+    const consumer = this.#consumer!;
+    if (this.#stopping || !consumer.isConnected()) return;
+    if (cooperative) consumer.incrementalAssign(placed as never);
+    else consumer.assign(placed as never);
+    this.#assigned = cooperative ? [...this.#assigned, ...partitions] : [...partitions];
+    this.#everAssigned = true;
+    if (this.#options.untilEnd && this.#allDone()) this.#finished.resolve();
+    this.#notices.over("unknown", `${this.#where} exists now`);
+    if (this.#pausedByUs) consumer.pause(partitions as never);
+  }
+
+  /** A partition with the offset to start at, the first time it is ours; afterwards what was committed counts. */
+  async #placed({ topic, partition }: Partition): Promise<Partition> {
+    const offset = this.#started.has(partition) ? undefined : this.#options.startAt(partition);
+    if (offset !== undefined && offset >= 0) await this.#checkRange(partition, offset);
+    if (this.#options.untilEnd && !this.#ends.has(partition)) {
+      const { highOffset } = await this.watermarks(partition);
+      this.#ends.set(partition, highOffset);
+      if (highOffset === 0) this.#done.add(partition);
+    }
+    this.#started.add(partition);
+    return offset === undefined ? { topic, partition } : { topic, partition, offset };
+  }
+
+  async #checkRange(partition: number, offset: number): Promise<void> {
+    const { lowOffset, highOffset } = await this.watermarks(partition);
+    if (offset >= lowOffset && offset <= highOffset) return;
+    throw new RangeError(
+      `${this.#where}: partition ${partition} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
+    );
+  }
+
+  async #revoke(partitions: readonly Partition[], cooperative: boolean): Promise<void> {
+    const consumer = this.#consumer!;
+    const gone = new Set(partitions.map(({ partition }) => partition));
+    const lost = consumer.assignmentLost();
+    this.#held = this.#held.filter(({ partition }) => !gone.has(partition));
+    this.#revoking = gone;
+    // What is being handled gets its time, or the next owner would do it again.
+    if (!lost && !this.#stopping) await Promise.race([this.progress.settled(REVOKE_MS), this.#stopped.promise]);
+    if (!lost) this.progress.flush();
+    this.#revoking = new Set();
+    this.progress.forget(gone);
+    this.#assigned = this.#assigned.filter(({ partition }) => !gone.has(partition));
+    for (const partition of gone) {
+      this.#ends.delete(partition);
+      this.#done.delete(partition);
+    }
+    if (this.#options.untilEnd && this.#assigned.length > 0 && this.#allDone()) this.#finished.resolve();
+    try {
+      if (cooperative) consumer.incrementalUnassign(partitions as never);
+      else consumer.unassign();
+    } catch (error) {
+      if (!this.#stopping) throw error;
+    }
+  }
+
+  // Offsets
+
+  #store(offsets: readonly PartitionOffset[]): void {
+    try {
+      this.#consumer?.offsetsStore(offsets as never);
+    } catch (error) {
+      // The partition has moved on; its new owner starts at what was committed.
+      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected()) throw error;
+    }
+  }
+
+  /** Commits offsets (the next ones to be read), and resolves when the broker has them. */
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    const consumer = await this.#open();
+    if (offsets.length === 0) return;
+    const committed = new Promise<void>((resolve, reject) => this.#commits.push({ offsets, resolve, reject }));
+    consumer.commit(offsets as never);
+    let over = false;
+    committed.finally(() => over = true).catch(() => {});
+    // The answer comes with the events, and nobody may be pulling.
+    while (!over && !this.#stopping) {
+      if (this.#pulling) {
+        await Promise.race([
+          committed.catch(() => {}),
+          new Promise((resolve) => setTimeout(resolve, 20)),
+        ]);
+      } else await (this.#idleServing ??= this.#serve(consumer).finally(() => this.#idleServing = undefined));
+    }
+    await committed;
+  }
+
+  #onCommitted(error: unknown, offsets: readonly PartitionOffset[]): void {
+    const at = this.#commits.findIndex((commit) =>
+      commit.offsets.length === offsets.length &&
+      commit.offsets.every((own) => offsets.some((o) => o.partition === own.partition && o.offset === own.offset))
+    );
+    const [commit] = at < 0 ? [] : this.#commits.splice(at, 1);
+    const code = KafkaError.codeOf(error);
+    if (!error || code === 0 || code === -168) {
+      commit?.resolve();
+      return;
+    }
+    const failure = KafkaError.from(`${this.#where}: offsets were not committed`, error);
+    if (commit !== undefined) commit.reject(failure);
+    else this.#notices.once("commit", `${failure.message}; the messages may be read again`);
+  }
+
+  /** Reads on at another offset, in every partition that is named and assigned. */
+  async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
+    const consumer = await this.#open();
+    await this.#rebalancing;
+    const targets = this.#assigned.flatMap(({ topic, partition }) => {
+      const offset = offsetOf(partition);
+      return offset === undefined ? [] : [{ topic, partition, offset }];
+    });
+    for (const { partition, offset } of targets) if (offset >= 0) await this.#checkRange(partition, offset);
+    for (const target of targets) {
+      this.progress.forget(new Set([target.partition]));
+      await new Promise<void>((resolve, reject) =>
+        consumer.seek(
+          target as never,
+          QUERY_MS,
+          (error) =>
+            error ? reject(KafkaError.from(`${this.#where}: can't seek to ${target.offset}`, error)) : resolve(),
+        )
+      );
+      // What slipped in before the seek is from the old place.
+      this.#held = this.#held.filter(({ partition }) => partition !== target.partition);
+    }
+  }
+
+  /** The lowest offset there is and the next one to be written. */
+  watermarks(partition: number): Promise<{ lowOffset: number; highOffset: number }> {
+    return new Promise((resolve, reject) =>
+      this.#consumer!.queryWatermarkOffsets(
+        this.#topic,
+        partition,
+        QUERY_MS,
+        (error, offsets) =>
+          error
+            ? reject(KafkaError.from(`${this.#where}: can't ask for the offsets of partition ${partition}`, error))
+            : resolve(offsets),
+      )
+    );
+  }
+
+  /** The next offset to be handled in each assigned partition; what was committed where nothing was handled yet. */
+  async positions(justAsking = false): Promise<PartitionOffset[]> {
+    this.#justAsking = justAsking;
+    const consumer = await this.#open();
+    await this.#rebalancing;
+    let partitions: readonly Partition[] = this.#assigned;
+    if (partitions.length === 0) {
+      const all = await partitionsOf(consumer, this.#topic);
+      partitions = all.map((partition) => ({ topic: this.#topic, partition }));
+    }
+    const unknown = partitions.filter(({ partition }) => this.progress.next(partition) === undefined);
+    const committed = unknown.length === 0 || !this.#grouped
+      ? []
+      : await new Promise<Partition[]>((resolve, reject) =>
+        consumer.committed(unknown as never, QUERY_MS, (error, offsets) =>
+          error
+            ? reject(KafkaError.from(`${this.#where}: can't ask for committed offsets`, error))
+            : resolve(offsets as never))
+      );
+    return partitions.map(({ topic, partition }) => ({
+      topic,
+      partition,
+      offset: this.progress.next(partition) ?? committed.find((one) => one.partition === partition)?.offset ?? -1,
+    }));
+  }
+
+  // The end
+
+  /** Ends {@linkcode TopicReader.next} at once. */
+  stop(): void {
+    this.#stopping = true;
+    clearTimeout(this.#idle);
+    this.#stopped.resolve();
+  }
+
+  /** Stores what was handled, leaves the group, and frees everything. Idempotent. */
+  close(): Promise<void> {
+    this.stop();
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const consumer = this.#consumer;
+    if (consumer === undefined && this.#opening === undefined) return;
+    if (consumer?.isConnected()) this.progress.flush();
+    for (const { reject } of this.#commits.splice(0)) {
+      reject(new KafkaError(`${this.#where}: closed before the broker had confirmed the commit`));
+    }
+    if (consumer !== undefined) await disconnected(consumer);
+    await this.#opening?.catch(() => {});
+    await this.#rebalancing;
+    this.#consumer = undefined;
+  }
+}
+
+/** The numbers of a topic's partitions; none when it does not exist. */
+export async function partitionsOf(consumer: Consumer, topic: string): Promise<number[]> {
+  const metadata = await new Promise<{ topics: { name: string; partitions: { id: number }[] }[] }>((resolve, reject) =>
+    consumer.getMetadata(
+      { topic, allTopics: false, timeout: QUERY_MS },
+      (error, data) =>
+        error
+          ? reject(KafkaError.from(`Topic ${JSON.stringify(topic)}: can't ask for its partitions`, error))
+          : resolve(data),
+    )
+  );
+  return metadata.topics.find(({ name }) => name === topic)?.partitions.map(({ id }) => id) ?? [];
+}

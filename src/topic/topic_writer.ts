@@ -1,0 +1,405 @@
+/**
+ * The writing half of a topic: records to librdkafka, and what became of them.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Codec } from "../codecs/codec.ts";
+import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import { err2str } from "../librdkafka/native_error.ts";
+import { confFor } from "./conf.ts";
+import { connected, disconnected } from "./connection.ts";
+import { KafkaError } from "./kafka_error.ts";
+import type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./message.ts";
+import type { Notices } from "./notices.ts";
+
+type Producer = InstanceType<KafkaJavascript["Producer"]>;
+
+/** Told what became of each message that carries it. */
+interface Tracker {
+  add(): void;
+  remove(): void;
+  settled(code: number, partition: number, offset: number): void;
+}
+
+/** A record with its bytes. */
+interface Encoded<K, V> {
+  readonly record: TopicRecord<K, V>;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+/** Everything that is written between two moments of settling. */
+class Epoch implements Tracker {
+  #pending = 0;
+  #error: KafkaError | undefined;
+  #waiting: { resolve(): void; reject(error: KafkaError): void } | undefined;
+  readonly #failure: (code: number) => KafkaError;
+
+  constructor(failure: (code: number) => KafkaError) {
+    this.#failure = failure;
+  }
+
+  get used(): boolean {
+    return this.#pending > 0 || this.#error !== undefined;
+  }
+
+  add(): void {
+    this.#pending++;
+  }
+
+  remove(): void {
+    this.#pending--;
+  }
+
+  settled(code: number): void {
+    if (code !== 0) this.#error ??= this.#failure(code);
+    if (--this.#pending === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#error === undefined) this.#waiting?.resolve();
+    else this.#waiting?.reject(this.#error);
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      if (this.#pending === 0) this.#finish();
+    });
+  }
+}
+
+/** The settings a writer adds where nothing was said: nothing may be lost, reordered or written twice by a retry. */
+const DEFAULTS = { "enable.idempotence": true, "queue.buffering.max.messages": 100_000 } as const;
+const QUEUE_FULL = -184;
+/** How long a close waits for what is still on its way, in milliseconds; then it says how much was left. */
+const FLUSH_MS = 30_000;
+const SCRATCH_BYTES = 65_536;
+
+/** Writes to one topic. Connects when first asked to write. */
+export class TopicWriter<K, V> {
+  readonly #topic: string;
+  readonly #conf: Readonly<Record<string, unknown>>;
+  readonly #key: Codec<K>;
+  readonly #value: Codec<V>;
+  readonly #notices: Notices;
+  readonly #room: number;
+  #producer: Producer | undefined;
+  #opening: Promise<Producer> | undefined;
+  /** The client from its making on, so that a close reaches it while it is still connecting. */
+  #connecting: Producer | undefined;
+  #closing: Promise<void> | undefined;
+  #onTheirWay = 0;
+  #waiting: (() => void)[] = [];
+  #epoch: Epoch;
+  #unsettled = new Set<Promise<void>>();
+  #sending: Promise<void> = Promise.resolve();
+  #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
+  #valueScratch: Buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+  constructor(
+    topic: string,
+    conf: Readonly<Record<string, unknown>>,
+    codecs: { key: Codec<K>; value: Codec<V> },
+    notices: Notices,
+  ) {
+    this.#topic = topic;
+    this.#conf = { ...defaultsFor(conf), ...confFor("P", conf) };
+    this.#key = codecs.key;
+    this.#value = codecs.value;
+    this.#notices = notices;
+    this.#room = Number(this.#conf["queue.buffering.max.messages"]);
+    this.#epoch = this.#newEpoch();
+  }
+
+  #newEpoch(): Epoch {
+    return new Epoch((code) => this.#failure(code));
+  }
+
+  #failure(code: number, records?: readonly unknown[]): KafkaError {
+    return new KafkaError(`Topic ${JSON.stringify(this.#topic)}: a message was not delivered: ${err2str(code)}`, {
+      code,
+      ...(records === undefined ? {} : { records }),
+    });
+  }
+
+  /** Takes a record, in order; a promise only when there is no connection or no room yet. */
+  accept(input: TopicInput<K, V>): void | Promise<void> {
+    const record = normalized(input);
+    const producer = this.#producer;
+    if (producer === undefined || this.#onTheirWay >= this.#room) return this.#acceptLater(record);
+    return this.#write(producer, record);
+  }
+
+  async #acceptLater(record: TopicRecord<K, V>): Promise<void> {
+    const producer = await this.#open();
+    while (this.#onTheirWay >= this.#room) await this.#someRoom();
+    await this.#write(producer, record);
+  }
+
+  /** Resolves when everything accepted so far is delivered. */
+  settle(): void | Promise<void> {
+    const epoch = this.#epoch;
+    if (epoch.used) {
+      this.#epoch = this.#newEpoch();
+      const settled = epoch.wait();
+      this.#unsettled.add(settled);
+      settled.then(() => this.#unsettled.delete(settled), () => this.#unsettled.delete(settled));
+    }
+    // What was accepted before an earlier moment of settling may still be on its way.
+    if (this.#unsettled.size > 0) return Promise.all(this.#unsettled).then(() => {});
+  }
+
+  /** Sends records in order, and resolves with where they were written. Encodes all before it writes one. */
+  async send(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
+    const records: Encoded<K, V>[] = [];
+    for (const input of inputs) {
+      const record = normalized(input);
+      const key = hasKey(record) ? this.#encode(this.#key, record.key!, "key") : null;
+      const value = record.value === null ? null : this.#encode(this.#value, record.value, "value");
+      records.push({
+        record,
+        key: key instanceof Promise ? await key : key,
+        value: value instanceof Promise ? await value : value,
+      });
+    }
+    const producer = await this.#open();
+    const reports: Promise<DeliveryReport>[] = [];
+    // Calls that are not awaited still write in the order of the calls.
+    this.#sending = this.#sending.then(async () => {
+      for (const encoded of records) {
+        while (this.#onTheirWay >= this.#room) await this.#someRoom();
+        reports.push(this.#sendOne(producer, encoded));
+      }
+    });
+    await this.#sending;
+    const outcomes = await Promise.allSettled(reports);
+    const failed = outcomes.flatMap((outcome, index) =>
+      outcome.status === "rejected" ? [{ error: outcome.reason as KafkaError, record: inputs[index] }] : []
+    );
+    if (failed.length === 0) {
+      return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<DeliveryReport>).value);
+    }
+    const { error } = failed[0]!;
+    throw new KafkaError(
+      inputs.length === 1 ? error.message : `${failed.length} of ${inputs.length}: ${error.message}`,
+      {
+        cause: error,
+        ...(error.code === undefined ? {} : { code: error.code }),
+        records: failed.map(({ record }) => record),
+      },
+    );
+  }
+
+  #sendOne(producer: Producer, { record, key, value }: Encoded<K, V>): Promise<DeliveryReport> {
+    return new Promise((resolve, reject) => {
+      const topic = this.#topic;
+      const tracker: Tracker = {
+        add() {},
+        remove() {},
+        settled: (code, partition, offset) =>
+          code === 0 ? resolve({ topic, partition, offset }) : reject(this.#failure(code)),
+      };
+      const later = this.#produce(producer, record, key, value, tracker);
+      if (later !== undefined) later.catch(reject);
+    });
+  }
+
+  #write(producer: Producer, record: TopicRecord<K, V>): void | Promise<void> {
+    const key = hasKey(record) ? this.#encodeScratch(this.#key, record.key!, "key", this.#keyScratch) : null;
+    const value = record.value === null
+      ? null
+      : this.#encodeScratch(this.#value, record.value, "value", this.#valueScratch);
+    if (key instanceof Promise || value instanceof Promise) {
+      // The scratch may be written to again before the other half is there.
+      return Promise.all([kept(key), kept(value)]).then(([k, v]) => this.#produce(producer, record, k, v, this.#epoch));
+    }
+    return this.#produce(producer, record, key, value, this.#epoch);
+  }
+
+  #produce(
+    producer: Producer,
+    record: TopicRecord<K, V>,
+    key: Buffer | null,
+    value: Buffer | null,
+    tracker: Tracker,
+  ): void | Promise<void> {
+    const headers = record.headers === undefined ? undefined : headerList(record.headers);
+    tracker.add();
+    this.#onTheirWay++;
+    try {
+      producer.produce(this.#topic, record.partition ?? -1, value, key, record.timestamp ?? null, tracker, headers);
+    } catch (error) {
+      tracker.remove();
+      this.#onTheirWay--;
+      if (KafkaError.codeOf(error) !== QUEUE_FULL) {
+        throw KafkaError.from(`Topic ${JSON.stringify(this.#topic)}: the message was refused`, error, [record]);
+      }
+      // The bytes are full before the messages are: wait for some of them to leave.
+      return Promise.all([kept(key), kept(value), this.#someRoom()])
+        .then(([k, v]) => this.#produce(producer, record, k, v, tracker));
+    }
+  }
+
+  #encodeScratch<T>(codec: Codec<T>, value: T, what: string, scratch: Buffer): Buffer | Promise<Buffer> {
+    try {
+      const written = codec.encodeInto?.(value, scratch) ?? -1;
+      if (written >= 0) return scratch.subarray(0, written);
+    } catch (error) {
+      throw this.#encodeError(codec, what, error);
+    }
+    return this.#encode(codec, value, what);
+  }
+
+  #encode<T>(codec: Codec<T>, value: T, what: string): Buffer | Promise<Buffer> {
+    try {
+      const encoded = codec.encode(value);
+      if (encoded instanceof Promise) {
+        return encoded.then(asBuffer, (error) => Promise.reject(this.#encodeError(codec, what, error)));
+      }
+      return asBuffer(encoded);
+    } catch (error) {
+      throw this.#encodeError(codec, what, error);
+    }
+  }
+
+  #encodeError(codec: { name: string }, what: string, cause: unknown): TypeError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new TypeError(`Topic ${JSON.stringify(this.#topic)}: can't encode the ${what} as ${codec.name}: ${why}`, {
+      cause,
+    });
+  }
+
+  #open(): Promise<Producer> {
+    return this.#opening ??= this.#connect();
+  }
+
+  async #connect(): Promise<Producer> {
+    const { Producer } = await loadKafkaJavascript();
+    const producer = new Producer(this.#conf as never, null as never);
+    this.#producer = undefined;
+    const callback = Object.assign(() => {}, {
+      outcomesOnly: (code: number, tracker: Tracker, partition: number, offset: number) => {
+        this.#onTheirWay--;
+        if (this.#waiting.length > 0 && this.#onTheirWay <= this.#room / 2) this.#wakeWaiting();
+        tracker.settled(code, partition, offset);
+      },
+    });
+    // The package's own place for delivery callbacks; its dr_cb would make a report and an event of each message.
+    (producer as unknown as { _cb_configs: { event: Record<string, unknown> } })._cb_configs.event.delivery_cb =
+      callback;
+    this.#connecting = producer;
+    await connected(producer, `Topic ${JSON.stringify(this.#topic)}`, servers(this.#conf), this.#notices);
+    producer.setPollInBackground(true);
+    return this.#producer = producer;
+  }
+
+  #someRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      // Nothing is on its way: there is room, or nothing will ever make some.
+      if (this.#onTheirWay === 0) this.#wakeWaiting();
+    });
+  }
+
+  #wakeWaiting(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /**
+   * Delivers what is on its way and disconnects; writing connects again.
+   *
+   * @param flushMs how long to wait for deliveries; 0 gives up at once
+   */
+  close(flushMs: number = FLUSH_MS): Promise<void> {
+    return this.#closing ??= this.#close(flushMs).finally(() => this.#closing = undefined);
+  }
+
+  async #close(flushMs: number): Promise<void> {
+    const producer = this.#connecting;
+    if (producer === undefined) return;
+    let left = 0;
+    if (this.#producer !== undefined) {
+      await new Promise<void>((resolve) => producer.flush(flushMs, () => resolve()));
+      left = this.#onTheirWay;
+    }
+    await disconnected(producer);
+    await this.#opening?.catch(() => {});
+    this.#producer = this.#connecting = this.#opening = undefined;
+    if (left > 0) {
+      throw new KafkaError(
+        `Topic ${JSON.stringify(this.#topic)}: closed with ${left} messages undelivered after ${flushMs} ms`,
+        { code: -185 },
+      );
+    }
+  }
+}
+
+function servers(conf: Readonly<Record<string, unknown>>): unknown {
+  return conf["bootstrap.servers"] ?? conf["metadata.broker.list"];
+}
+
+/** Idempotence, unless what was said speaks against it. */
+function defaultsFor(conf: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { "enable.idempotence": idempotence, ...rest } = DEFAULTS;
+  const acks = conf.acks ?? conf["request.required.acks"] ?? "all";
+  const inFlight = Number(conf["max.in.flight"] ?? conf["max.in.flight.requests.per.connection"] ?? 5);
+  const retries = Number(conf.retries ?? conf["message.send.max.retries"] ?? 1);
+  const fits = ["-1", "all"].includes(String(acks)) && inFlight <= 5 && retries > 0;
+  return fits ? { ...rest, "enable.idempotence": idempotence } : rest;
+}
+
+function hasKey({ key }: TopicRecord<unknown, unknown>): boolean {
+  return key !== null && key !== undefined;
+}
+
+/** A copy of bytes in the scratch; what is its own already comes as a promise. */
+function kept(bytes: Buffer | null | Promise<Buffer>): Buffer | null | Promise<Buffer> {
+  return bytes === null || bytes instanceof Promise ? bytes : Buffer.from(bytes);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function normalized<K, V>(input: TopicInput<K, V>): TopicRecord<K, V> {
+  if (Array.isArray(input) && input.length === 2) return { key: input[0], value: input[1] };
+  if (typeof input === "object" && input !== null && !Array.isArray(input) && "value" in input) {
+    const record = input as TopicRecord<K, V>;
+    if (record.value === undefined) throw wrongInput(input);
+    checkRecord(record);
+    return record;
+  }
+  throw wrongInput(input);
+}
+
+function wrongInput(input: unknown): TypeError {
+  const got = Array.isArray(input) ? `an array of ${input.length}` : input === null ? "null" : typeof input;
+  return new TypeError(`A topic takes [key, value] or { key, value, headers, partition, timestamp }: got ${got}`);
+}
+
+function checkRecord({ partition, timestamp }: TopicRecord<unknown, unknown>): void {
+  if (partition !== undefined && (!Number.isInteger(partition) || partition < 0)) {
+    throw new RangeError(`partition must be a whole number from 0 on: ${partition}`);
+  }
+  if (timestamp !== undefined && (!Number.isSafeInteger(timestamp) || timestamp < 1)) {
+    throw new RangeError(`timestamp must be milliseconds since 1970, from 1 on: ${timestamp}`);
+  }
+}
+
+function headerList(headers: HeadersInput): Record<string, Buffer>[] {
+  const pairs = Symbol.iterator in headers
+    ? [...headers as Iterable<readonly [string, Uint8Array | string]>]
+    : Object.entries(headers as Record<string, Uint8Array | string>);
+  return pairs.map(([name, value]) => {
+    if (typeof name !== "string") throw new TypeError(`A header's name must be a string: got ${typeof name}`);
+    if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+      throw new TypeError(
+        `The value of header ${JSON.stringify(name)} must be a string or a Uint8Array: got ${typeof value}`,
+      );
+    }
+    return { [name]: typeof value === "string" ? Buffer.from(value) : asBuffer(value) };
+  });
+}

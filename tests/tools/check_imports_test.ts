@@ -1,0 +1,48 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { checkImports, type Module } from "../../tools/check_imports.ts";
+
+const module = (path: string, imports: readonly string[] = [], source = ""): Module => ({ path, imports, source });
+
+Deno.test("checkImports() allows what the rooms may import", () => {
+  deepEqual(
+    checkImports([
+      module("mod.ts", ["src/topic/topic.ts", "src/stream/mod.ts"]),
+      module("src/stream/stream.ts", ["src/stream/protocol.ts", "node:path", "npm:deno-std"]),
+      module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/librdkafka/client.ts"]),
+      module("src/cache/cache.ts", ["src/stream/protocol.ts", "src/cache/keys.ts"]),
+      module("src/librdkafka/library.ts", ["npm:@confluentinc/kafka-javascript"], "Deno.dlopen(path, SYMBOLS)"),
+      module("src/testing/local_broker.ts", ["src/librdkafka/mock_cluster.ts"]),
+      module("src/time/timer.ts", [], "// Deno.dlopen is elsewhere\n/** {@linkcode Deno.dlopen} */"),
+    ]),
+    [],
+  );
+});
+
+const BROKEN: readonly [what: string, module: Module, expected: RegExp][] = [
+  ["stream that imports Topic", module("src/stream/a.ts", ["src/topic/topic.ts"]), /stream may import nothing/],
+  [
+    "topic that imports more of stream than the protocol",
+    module("src/topic/a.ts", ["src/stream/b.ts"]),
+    /stream\/b\.ts/,
+  ],
+  ["codecs that import the native room", module("src/codecs/a.ts", ["src/librdkafka/b.ts"]), /codecs may import/],
+  ["cache that imports Topic", module("src/cache/a.ts", ["src/topic/topic.ts"]), /cache may import src\/stream/],
+  [
+    "the native room that imports Topic",
+    module("src/librdkafka/a.ts", ["src/topic/topic.ts"]),
+    /librdkafka may import/,
+  ],
+  ["topic that imports the npm client", module("src/topic/a.ts", ["npm:@confluentinc/kafka-javascript"]), /npm:/],
+  ["a room that imports the front door", module("src/topic/a.ts", ["mod.ts"]), /imports mod\.ts/],
+  ["a module in no room", module("src/utils.ts"), /is in no room/],
+  ["native code outside the native room", module("src/topic/a.ts", [], "Deno . dlopen(x)"), /calls Deno \. dlopen/],
+  ["a pointer outside the native room", module("src/cache/a.ts", [], "Deno.UnsafePointerView"), /calls Deno\.Unsafe/],
+];
+
+for (const [what, broken, expected] of BROKEN) {
+  Deno.test(`checkImports() catches ${what}`, () => {
+    const problems = checkImports([module("src/stream/protocol.ts"), broken]);
+    equal(problems.length, 1, problems.join("\n"));
+    match(problems[0]!, expected);
+  });
+}
