@@ -22,3 +22,19 @@ export type {
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export { LibraryError } from "./src/librdkafka/library_error.ts";
+export type { Binding, HandleOptions, SinkFor } from "./src/stream/binding.ts";
+export type { EmittedBy, Handler, Yields } from "./src/stream/handler.ts";
+export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";
+export {
+  type Batch,
+  type BatchSink,
+  type BatchSource,
+  openSink,
+  openSource,
+  type SinkWriter,
+  type SourceReader,
+} from "./src/stream/protocol.ts";
+export type { Sink } from "./src/stream/sinks.ts";
+export { handle, Slipstream, stream, type StreamOptions } from "./src/stream/slipstream.ts";
+export type { MessageOf, Source } from "./src/stream/sources.ts";
+export { transform } from "./src/stream/transform.ts";

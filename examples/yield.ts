@@ -1,0 +1,13 @@
+// A handler that yields: none, one or more values for each message.
+import { handle, stream } from "@slipstream/slipstream";
+
+async function* numbers(): AsyncGenerator<number> {
+  for (let n = 0; n < 5; n++) yield await Promise.resolve(n);
+}
+
+handle(numbers(), { sink: console.log }, function* (n) {
+  if (n === 0) yield `zero: ${n}`;
+  if (n % 2 === 0) yield `even: ${n}`;
+});
+
+await stream();

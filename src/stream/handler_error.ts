@@ -1,0 +1,41 @@
+/** More about a {@linkcode HandlerError}. */
+export interface HandlerErrorOptions {
+  /** The handler's name. */
+  readonly handler: string;
+  /** Where the message came from, such as `"emoji[0]@42"`, when its source says so. */
+  readonly source?: string;
+  /** The message. */
+  readonly value: unknown;
+  /** What was thrown. */
+  readonly cause: unknown;
+}
+
+/**
+ * Thrown by `stream()` when a handler, or a sink that took what a handler emitted, failed.
+ *
+ * @example
+ * ```ts
+ * import { HandlerError } from "@slipstream/slipstream";
+ *
+ * const error = new HandlerError({ handler: "count", value: 1, cause: new Error("too many") });
+ * console.assert(error.message === 'handler "count" failed: too many');
+ * ```
+ */
+export class HandlerError extends Error {
+  override readonly name = "HandlerError";
+  /** The handler's name. */
+  readonly handler: string;
+  /** Where the message came from; `undefined` when its source does not say. */
+  readonly source: string | undefined;
+  /** The message concerned. */
+  readonly value: unknown;
+
+  constructor({ handler, source, value, cause }: HandlerErrorOptions) {
+    const where = source === undefined ? "" : ` on ${source}`;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`handler ${JSON.stringify(handler)} failed${where}: ${why}`, { cause });
+    this.handler = handler;
+    this.source = source;
+    this.value = value;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Apps: bindings, and running them.
+ *
+ * @module
+ */
+
+import { bind, type Binding, type Bound, type SinkFor } from "./binding.ts";
+import type { Handler } from "./handler.ts";
+import { Run } from "./run.ts";
+import { onShutdown } from "./shutdown.ts";
+import type { MessageOf, Source } from "./sources.ts";
+
+/** How `stream()` runs. */
+export interface StreamOptions {
+  /** Ends all sources in order when it aborts; `stream()` then resolves. */
+  readonly signal?: AbortSignal;
+  /**
+   * How long an end by SIGINT or SIGTERM may take, in milliseconds, before the process exits all the same.
+   * @default {30_000}
+   */
+  readonly shutdownTimeoutMs?: number;
+  /**
+   * Whether SIGINT and SIGTERM end the sources in order.
+   * @default {true}
+   */
+  readonly handleSignals?: boolean;
+}
+
+const DEFAULTS = { shutdownTimeoutMs: 30_000, handleSignals: true } as const satisfies StreamOptions;
+
+type AnySource = Source<never> | Source<unknown>;
+type Messages<S> = S extends readonly (infer One)[] ? (One extends object ? MessageOf<One> : One) : MessageOf<S>;
+
+/**
+ * An isolated app: bindings of its own, run together. The free functions {@linkcode handle} and {@linkcode stream}
+ * belong to one default app.
+ *
+ * - **Order**: messages of a source are handled one after the other; for each, its handlers run in the order of
+ *   binding, and every sink has accepted what they emit before the next message. Sources run side by side.
+ * - **Delivery**: at least once, for sources that can begin again: a batch is done when all that came of it has
+ *   settled in its sinks. A Topic stores its offsets then, and not before.
+ * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 8 batches of a source are
+ *   accepted and not settled.
+ *
+ * Needs no permission by itself.
+ *
+ * @example
+ * ```ts
+ * import { Slipstream } from "@slipstream/slipstream";
+ *
+ * const app = new Slipstream();
+ * const seen: number[] = [];
+ * app.handle([1, 2, 3], { sink: (n: number) => seen.push(n) }, (n) => n * 2);
+ * await app.stream();
+ * console.assert(seen.join() === "2,4,6");
+ * ```
+ */
+export class Slipstream {
+  readonly #bindings: Bound[] = [];
+  #running = false;
+
+  /**
+   * Binds a handler to a source, or to several (as an array of sources).
+   *
+   * Emitted values go to the sinks: functions (awaited when they return a promise), WritableStreams and what has
+   * `.writable` (closed at the end of a run, aborted when it fails, as `pipeTo` does; wrap one in a function to keep it
+   * open), Topics.
+   *
+   * @param source an iterable, an async iterable, a ReadableStream, something with `.readable`, a Topic; or several
+   * @param handler called for each message; what it returns or yields is emitted, `undefined` is not
+   * @throws {TypeError} If a source, a sink, an option or the handler is none. Nothing was bound then.
+   */
+  handle<S extends AnySource | readonly AnySource[], R>(source: S, handler: Handler<Messages<S>, R>): Binding;
+  /** Binds with options: sinks, and a name. */
+  handle<S extends AnySource | readonly AnySource[], R>(
+    source: S,
+    options: SinkFor<R>,
+    handler: Handler<Messages<S>, R>,
+  ): Binding;
+  handle(source: unknown, second: unknown, third?: unknown): Binding {
+    if (this.#running) throw new Error("handle() can't bind while stream() runs: bind first");
+    const bound = bind(source, second, third);
+    this.#bindings.push(bound);
+    return bound;
+  }
+
+  /**
+   * Runs everything that is bound. Resolves when all sources have ended, and everything is settled and released.
+   *
+   * SIGINT and SIGTERM end the sources in order: what is in flight is finished and settled first. A second signal
+   * exits at once.
+   *
+   * @param args reaches every handler as its second parameter
+   * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order.
+   * @throws {Error} If nothing is bound, or the app runs already.
+   * @throws {RangeError} If a time is negative.
+   */
+  async stream(args?: unknown, options: StreamOptions = {}): Promise<void> {
+    const { signal, shutdownTimeoutMs, handleSignals } = { ...DEFAULTS, ...options };
+    if (!(shutdownTimeoutMs >= 0)) throw new RangeError(`shutdownTimeoutMs must be from 0 on: ${shutdownTimeoutMs}`);
+    if (this.#bindings.length === 0) throw new Error("stream() has nothing to run: bind a handler with handle() first");
+    if (this.#running) throw new Error("stream() runs already: await it before it is run again");
+    this.#running = true;
+    let forget = () => {};
+    try {
+      const run = new Run(this.#bindings, args);
+      const stop = () => run.stop();
+      if (handleSignals) forget = onShutdown({ timeoutMs: shutdownTimeoutMs, stop, describe: () => run.describe() });
+      if (signal?.aborted) stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      try {
+        await run.toEnd();
+      } finally {
+        signal?.removeEventListener("abort", stop);
+      }
+    } finally {
+      forget();
+      this.#running = false;
+    }
+  }
+}
+
+const app = new Slipstream();
+
+/**
+ * Binds a handler in the default app: {@linkcode Slipstream.handle}.
+ *
+ * @example
+ * ```ts
+ * import { handle, stream } from "@slipstream/slipstream";
+ *
+ * const seen: string[] = [];
+ * handle([0, 1, 2], { sink: (line: string) => seen.push(line) }, function* (n) {
+ *   if (n % 2 === 0) yield `even: ${n}`;
+ * });
+ * await stream();
+ * console.assert(seen.join() === "even: 0,even: 2");
+ * ```
+ */
+export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["handle"];
+
+/** Runs the default app: {@linkcode Slipstream.stream}. */
+export const stream: Slipstream["stream"] = app.stream.bind(app);

@@ -1,0 +1,55 @@
+import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
+
+/**
+ * A handler as a TransformStream, for pipes made by hand.
+ *
+ * The handler returns a value, or a promise of one, or yields any number of them; `undefined` emits nothing. A slow
+ * reader slows the handler: it goes on when the reader has room. Errors travel both ways, as in every pipe.
+ *
+ * @typeParam T what goes in
+ * @typeParam R what the handler returns
+ *
+ * @example
+ * ```ts
+ * import { transform } from "@slipstream/slipstream";
+ *
+ * const doubled = ReadableStream.from([1, 2]).pipeThrough(transform((n: number) => n * 2));
+ * console.assert((await Array.fromAsync(doubled)).join() === "2,4");
+ * ```
+ */
+export function transform<T, R>(handler: Handler<T, R>): TransformStream<T, EmittedBy<R>> {
+  let room = Promise.withResolvers<void>();
+  let failed: unknown;
+  let controller!: ReadableStreamDefaultController<EmittedBy<R>>;
+  const readable = new ReadableStream<EmittedBy<R>>({
+    start: (own) => void (controller = own),
+    pull: () => room.resolve(),
+    cancel: (reason) => {
+      failed = reason ?? new Error("The reader of a transform was cancelled");
+      room.reject(failed);
+    },
+  }, { highWaterMark: 0 });
+  room.promise.catch(() => {});
+  const emit = async (value: unknown) => {
+    await room.promise;
+    room = Promise.withResolvers<void>();
+    room.promise.catch(() => {});
+    controller.enqueue(value as EmittedBy<R>);
+  };
+  const writable = new WritableStream<T>({
+    async write(message) {
+      if (failed !== undefined) throw failed;
+      try {
+        await emitAll(handler(message, undefined), emit);
+      } catch (error) {
+        if (failed === undefined) controller.error(error);
+        throw error;
+      }
+    },
+    close: () => {
+      if (failed === undefined) controller.close();
+    },
+    abort: (reason) => controller.error(reason),
+  });
+  return { readable, writable };
+}
