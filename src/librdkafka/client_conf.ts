@@ -56,3 +56,14 @@ export function newClient(type: "producer" | "consumer", conf: Pointer): { rk: P
   symbols.rd_kafka_conf_destroy(conf);
   return { error: textOf(text) };
 }
+
+/** Whether the library that is open has a property of this name. */
+export function knowsProperty(name: string): boolean {
+  const { symbols } = openLibrary();
+  const conf = symbols.rd_kafka_conf_new();
+  const size = new BigUint64Array([BigInt(ERROR_TEXT_BYTES)]);
+  // `RD_KAFKA_CONF_UNKNOWN` is the only answer below −1.
+  const known = symbols.rd_kafka_conf_get(conf, cString(name), new Uint8Array(ERROR_TEXT_BYTES), size) > -2;
+  symbols.rd_kafka_conf_destroy(conf);
+  return known;
+}

@@ -5,11 +5,13 @@
  */
 
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import { knowsProperty } from "../librdkafka/client_conf.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Notices } from "./notices.ts";
+import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
 
 /** The npm package's consumer, with what its types leave out. */
@@ -41,6 +43,8 @@ export interface TopicReaderOptions {
 
 /** Without fetch.queue.backoff.ms, a client that has filled its queue idles for a second: 105,000 messages/s at most. */
 const DEFAULTS = { "fetch.queue.backoff.ms": 5, "auto.commit.interval.ms": 1000 } as const;
+/** What of the defaults a library older than the one `setup` builds may not know. */
+const NEWER = ["fetch.queue.backoff.ms"] as const;
 /** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
 const NO_GROUP = "slipstream-without-group";
 const BATCH_MESSAGES = 1000;
@@ -68,6 +72,7 @@ export class TopicReader {
   readonly #notices: Notices;
   readonly #grouped: boolean;
   readonly #pauseMs: number;
+  readonly #resetTo: number;
   /** What is handled, and in whose hands the rest is. */
   readonly progress: Progress;
   readonly #stopped = Promise.withResolvers<void>();
@@ -108,6 +113,7 @@ export class TopicReader {
     this.#notices = notices;
     this.#grouped = conf["group.id"] !== undefined;
     const commits = this.#grouped && options.autoCommit;
+    this.#resetTo = ["earliest", "beginning", "smallest"].includes(String(conf["auto.offset.reset"])) ? BEGINNING : END;
     this.#conf = {
       ...DEFAULTS,
       "group.id": NO_GROUP,
@@ -274,9 +280,11 @@ export class TopicReader {
 
   async #connect(): Promise<Consumer> {
     const { KafkaConsumer } = await loadKafkaJavascript();
+    const conf = { ...this.#conf };
+    for (const name of NEWER) if (!knowsProperty(name)) delete conf[name];
     const consumer = new KafkaConsumer(
       {
-        ...this.#conf,
+        ...conf,
         rebalance_cb: (error: unknown, partitions: Partition[]) => this.#onRebalance(error, partitions),
         offset_commit_cb: (error: unknown, offsets: PartitionOffset[]) => this.#onCommitted(error, offsets),
       } as never,
@@ -352,7 +360,9 @@ export class TopicReader {
       if (highOffset === 0) this.#done.add(partition);
     }
     this.#started.add(partition);
-    return offset === undefined ? { topic, partition } : { topic, partition, offset };
+    if (offset !== undefined) return { topic, partition, offset };
+    // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
+    return this.#grouped ? { topic, partition } : { topic, partition, offset: this.#resetTo };
   }
 
   async #checkRange(partition: number, offset: number): Promise<void> {
