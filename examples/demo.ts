@@ -38,8 +38,13 @@ async function open(file: string | URL): Promise<ReadableStream<Uint8Array>> {
 const { file, servers } = parseArgs(Deno.args);
 const text = await open(file);
 await using broker = servers === undefined ? await LocalBroker.start() : undefined;
-const conf = { "bootstrap.servers": servers ?? broker!.bootstrapServers };
+const conf = {
+  "bootstrap.servers": servers ?? broker!.bootstrapServers,
+  // The local broker does not answer a fetch early when messages come in.
+  ...(broker === undefined ? {} : { "fetch.wait.max.ms": 5 }),
+};
 const run = crypto.randomUUID().slice(0, 8);
+broker?.createTopic(`demo-words-${run}`);
 await using words = new Topic(`demo-words-${run}`, conf, { offset: "beginning" });
 await using totals = new Topic(`demo-counts-${run}`, conf);
 

@@ -6,7 +6,7 @@
 
 import { TOPIC_PARTITION, TOPIC_PARTITION_LIST } from "./layout.ts";
 import { openLibrary } from "./library.ts";
-import { cString, OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
+import { cString, type OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
 import { err2str } from "./native_error.ts";
 
 /** A partition of a topic, with what is known of it. What is absent is left out. */

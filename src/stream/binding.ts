@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type EmittedBy, type Handler } from "./handler.ts";
+import type { EmittedBy, Handler } from "./handler.ts";
 import { checkSink, type Sink } from "./sinks.ts";
 import { checkSource, describe, type Source } from "./sources.ts";
 

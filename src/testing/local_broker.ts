@@ -28,6 +28,8 @@ const DEFAULTS = { brokers: 1, partitions: 1 } as const satisfies Required<Local
  * - Speaks the Kafka protocol to any client: topics, groups (classic and KIP-848), transactions.
  * - Keeps everything in memory, and of each partition the last 5 MB or 100,000 messages.
  * - Creates a topic when a producer first asks for it (with 4 partitions: librdkafka's own default).
+ * - Answers a fetch that finds nothing only when `fetch.wait.max.ms` is over: set that to 5 for speed.
+ * - A group that a member has left takes the next one in after `session.timeout.ms` less a second.
  * - Knows no compaction, no look-up by time, and no admin requests: use {@linkcode LocalBroker.createTopic}.
  *
  * Needs `--allow-ffi`.

@@ -58,9 +58,13 @@ const PAUSE_MS = 10_000;
 /** How long a partition that moves to another member waits for messages that are being handled. */
 const REVOKE_MS = 5000;
 
+/** After so long a topic that does not exist is worth a word. */
+const UNKNOWN_MS = 3000;
+
 const ASSIGN_PARTITIONS = -175;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
+const REBALANCE_IN_PROGRESS = 27;
 const MAX_POLL_EXCEEDED = -147;
 
 /** Reads one topic, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. */
@@ -100,6 +104,7 @@ export class TopicReader {
   #idleServing: Promise<void> | undefined;
   #pausedByUs = false;
   #justAsking = false;
+  #unknownSince: number | undefined;
 
   constructor(
     topic: string,
@@ -157,8 +162,8 @@ export class TopicReader {
       this.#resumeOurs();
       const messages = this.#held.length > 0
         ? this.#held.splice(0)
-        : await this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS);
-      const wanted = messages === undefined ? [] : this.#wanted(messages);
+        : await Promise.race([this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS), this.#finished.promise]);
+      const wanted = this.#wanted(messages ?? []);
       if (wanted.length > 0) return wanted;
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ended()) return undefined;
@@ -201,14 +206,14 @@ export class TopicReader {
         resolve((messages ?? []) as unknown as NativeMessage[]);
       });
     });
-    return await Promise.race([answer, this.#stopped.promise, this.#finished.promise]) ?? undefined;
+    return await Promise.race([answer, this.#stopped.promise]) ?? undefined;
   }
 
   #onConsumeError(error: unknown): void {
     const code = KafkaError.codeOf(error);
     if (this.#stopping || code === STATE) return;
     if (code === UNKNOWN_TOPIC) {
-      this.#notices.once("unknown", `${this.#where} does not exist yet; waiting for it`);
+      this.#onUnknown();
     } else if (code === MAX_POLL_EXCEEDED) {
       this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
     } else {
@@ -216,6 +221,13 @@ export class TopicReader {
       if (failure.retriable) this.#notices.once(`code ${code}`, `${failure.message}; still trying`);
       else this.#failure ??= failure;
     }
+  }
+
+  /** A topic that is made in a moment is not worth a word. */
+  #onUnknown(): void {
+    this.#unknownSince ??= performance.now();
+    if (performance.now() - this.#unknownSince < UNKNOWN_MS) return;
+    this.#notices.once("unknown", `${this.#where} does not exist yet; waiting for it`);
   }
 
   // Backpressure: nobody pulls, and the group must not take the reader for dead
@@ -320,7 +332,7 @@ export class TopicReader {
         this.#notices.over("unknown", `${this.#where} exists now`);
         return await this.#assign(partitions.map((partition) => ({ topic: this.#topic, partition })), false);
       }
-      this.#notices.once("unknown", `${this.#where} does not exist yet; waiting for it`);
+      this.#onUnknown();
       await Promise.race([new Promise((resolve) => setTimeout(resolve, RETRY_MS)), this.#stopped.promise]);
     }
   }
@@ -442,7 +454,10 @@ export class TopicReader {
     }
     const failure = KafkaError.from(`${this.#where}: offsets were not committed`, error);
     if (commit !== undefined) commit.reject(failure);
-    else this.#notices.once("commit", `${failure.message}; the messages may be read again`);
+    // While the group rebalances, the next background commit does it.
+    else if (code !== REBALANCE_IN_PROGRESS) {
+      this.#notices.once("commit", `${failure.message}; the messages may be read again`);
+    }
   }
 
   /** Reads on at another offset, in every partition that is named and assigned. */

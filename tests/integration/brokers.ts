@@ -1,0 +1,101 @@
+/**
+ * The broker that the integration tests run against: a real one when `KAFKA_BOOTSTRAP_SERVERS` is set, else a local one
+ * for each test.
+ *
+ * @module
+ */
+
+import { type Conf, Topic, type TopicOptions } from "@slipstream/slipstream";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+
+/** A broker, and topics of a test's own on it. */
+export class TestBroker implements AsyncDisposable {
+  readonly bootstrapServers: string;
+  /** The local broker, when it is one. */
+  readonly local: LocalBroker | undefined;
+  readonly #run = crypto.randomUUID().slice(0, 8);
+
+  private constructor(bootstrapServers: string, local: LocalBroker | undefined) {
+    this.bootstrapServers = bootstrapServers;
+    this.local = local;
+  }
+
+  static async start(): Promise<TestBroker> {
+    const servers = REAL_SERVERS;
+    if (servers !== undefined) return new TestBroker(servers, undefined);
+    const local = await LocalBroker.start();
+    return new TestBroker(local.bootstrapServers, local);
+  }
+
+  /** Makes a topic whose name says which test it belongs to. */
+  async createTopic(test: string, partitions = 1): Promise<string> {
+    const name = `${test}-${this.#run}-${crypto.randomUUID().slice(0, 4)}`;
+    if (this.local !== undefined) this.local.createTopic(name, { partitions });
+    else await createOnRealBroker(this.bootstrapServers, name, partitions);
+    return name;
+  }
+
+  /** The properties of a client: short waits, so that tests are quick. */
+  conf(own: Conf = {}): Conf {
+    return {
+      "bootstrap.servers": this.bootstrapServers,
+      "auto.offset.reset": "earliest",
+      "fetch.wait.max.ms": 10,
+      // The local broker takes a member in only after a session, once another has left.
+      "session.timeout.ms": 6000,
+      "heartbeat.interval.ms": 200,
+      ...own,
+    };
+  }
+
+  /** A topic that ends at its end. */
+  toEnd<K = string, V = string>(name: string, own: Conf = {}, options: TopicOptions<K, V> = {}): Topic<K, V> {
+    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.local?.close();
+  }
+}
+
+/** The real broker's address, when there is one. */
+export const REAL_SERVERS: string | undefined = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
+
+async function createOnRealBroker(servers: string, topic: string, partitions: number): Promise<void> {
+  const { AdminClient } = await loadKafkaJavascript();
+  const admin = AdminClient.create({ "bootstrap.servers": servers });
+  try {
+    await new Promise<void>((resolve, reject) =>
+      admin.createTopic(
+        { topic, num_partitions: partitions, replication_factor: 1 },
+        10_000,
+        (error) => error ? reject(error) : resolve(),
+      )
+    );
+  } finally {
+    admin.disconnect();
+  }
+}
+
+/** Resolves when a condition holds; rejects when it does not within the time. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Everything of a topic, read without a group. */
+export async function everything(
+  broker: TestBroker,
+  name: string,
+): Promise<{ key: string | null; value: string | null; partition: number }[]> {
+  await using topic = broker.toEnd(name, {}, { offset: "beginning" });
+  return await Array.fromAsync(topic, ({ key, value, partition }) => ({ key, value, partition }));
+}
