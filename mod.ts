@@ -9,7 +9,7 @@ export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
-export { type Conf, conf, type ConfValue } from "./src/topic/conf.ts";
+export { type Conf, conf, type ConfValue, type NpmConf } from "./src/topic/conf.ts";
 export { KafkaError, type KafkaErrorOptions } from "./src/topic/kafka_error.ts";
 export type {
   DeliveryReport,
@@ -35,6 +35,19 @@ export {
   type SourceReader,
 } from "./src/stream/protocol.ts";
 export type { Sink } from "./src/stream/sinks.ts";
-export { handle, Slipstream, stream, type StreamOptions } from "./src/stream/slipstream.ts";
+export {
+  type AnySource,
+  handle,
+  type Messages,
+  Slipstream,
+  stream,
+  type StreamOptions,
+} from "./src/stream/slipstream.ts";
 export type { MessageOf, Source } from "./src/stream/sources.ts";
 export { transform } from "./src/stream/transform.ts";
+export type {
+  ConsumerGlobalConfig,
+  ConsumerTopicConfig,
+  ProducerGlobalConfig,
+  ProducerTopicConfig,
+} from "./src/librdkafka/kafka_javascript.ts";

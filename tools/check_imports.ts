@@ -13,7 +13,8 @@ const PROTOCOL = "src/stream/protocol.ts";
 
 /** For each room, the other rooms, files and packages (`npm:NAME`) that it may import. */
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
-  "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint"],
+  // The front door shows the native room's error, for those who catch it.
+  "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
   stream: [],
   topic: [PROTOCOL, "codecs", "librdkafka"],
   cache: [PROTOCOL],

@@ -351,12 +351,14 @@ export class KafkaConsumer extends Client {
   #commit(partitions: TopicPartition | TopicPartition[] | null | undefined, async: 0 | 1): number {
     if (!this.connected) throw new Error("KafkaConsumer is disconnected");
     const { symbols } = openLibrary();
-    if (partitions === null || partitions === undefined) return symbols.rd_kafka_commit(this.rk, null, async);
+    // The plain asynchronous call tells its result to a C callback only; this one makes an event of it.
+    const commit = (list: Pointer) =>
+      async === 0
+        ? symbols.rd_kafka_commit(this.rk, list, 0)
+        : symbols.rd_kafka_commit_queue(this.rk, list, this.#events, null, null);
+    if (partitions === null || partitions === undefined) return commit(null);
     if (typeof partitions !== "object") throw new Error("First parameter must be an object or an array");
-    return withList(
-      Array.isArray(partitions) ? partitions : [partitions],
-      (list) => symbols.rd_kafka_commit(this.rk, list, async),
-    );
+    return withList(Array.isArray(partitions) ? partitions : [partitions], commit);
   }
 
   commitCb(partitions: TopicPartition[] | null, callback: Callback): null {

@@ -10,6 +10,13 @@ import { newBinding } from "./binding.ts";
 /** What `@confluentinc/kafka-javascript` exports. */
 export type KafkaJavascript = typeof import("@confluentinc/kafka-javascript");
 
+export type {
+  ConsumerGlobalConfig,
+  ConsumerTopicConfig,
+  ProducerGlobalConfig,
+  ProducerTopicConfig,
+} from "@confluentinc/kafka-javascript/types/config.d.ts";
+
 type Load = (request: string, parent: unknown, isMain: boolean) => unknown;
 
 let loaded: Promise<KafkaJavascript> | undefined;

@@ -6,8 +6,15 @@
 
 /** Thrown when there is no librdkafka that can be used. The message says where was looked and what to do. */
 export class LibraryError extends Error {
+  /** The class's name. */
   override readonly name = "LibraryError";
 
+  /**
+   * Words the message, with the remedy for this system.
+   *
+   * @param summary what can't be done
+   * @param findings what was wrong where
+   */
   constructor(summary: string, findings: readonly string[], options?: ErrorOptions) {
     const looked = findings.length === 0 ? "" : `\nLooked at:\n${findings.map((line) => `  - ${line}`).join("\n")}`;
     super(`${summary}${looked}${findings.length === 0 ? "" : `\n${remedy()}`}`, options);

@@ -189,6 +189,8 @@ export const SYMBOLS = {
   rd_kafka_offsets_store: { parameters: ["pointer", "pointer"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, int async) */
   rd_kafka_commit: { parameters: ["pointer", "pointer", "i32"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_queue_t *rkqu, void (*cb)(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *offsets, void *commit_opaque), void *commit_opaque) */
+  rd_kafka_commit_queue: { parameters: ["pointer", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions, int timeout_ms) */
   rd_kafka_committed_async: {
     name: "rd_kafka_committed",

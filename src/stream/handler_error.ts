@@ -22,6 +22,7 @@ export interface HandlerErrorOptions {
  * ```
  */
 export class HandlerError extends Error {
+  /** The class's name. */
   override readonly name = "HandlerError";
   /** The handler's name. */
   readonly handler: string;
@@ -30,6 +31,7 @@ export class HandlerError extends Error {
   /** The message concerned. */
   readonly value: unknown;
 
+  /** Words the message from the handler, the source and the cause. */
   constructor({ handler, source, value, cause }: HandlerErrorOptions) {
     const where = source === undefined ? "" : ` on ${source}`;
     const why = cause instanceof Error ? cause.message : String(cause);

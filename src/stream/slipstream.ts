@@ -28,8 +28,10 @@ export interface StreamOptions {
 
 const DEFAULTS = { shutdownTimeoutMs: 30_000, handleSignals: true } as const satisfies StreamOptions;
 
-type AnySource = Source<never> | Source<unknown>;
-type Messages<S> = S extends readonly (infer One)[] ? (One extends object ? MessageOf<One> : One) : MessageOf<S>;
+/** A source, whatever its messages are. */
+export type AnySource = Source<never> | Source<unknown>;
+/** What the messages of a source are, or of several. */
+export type Messages<S> = S extends readonly (infer One)[] ? (One extends object ? MessageOf<One> : One) : MessageOf<S>;
 
 /**
  * An isolated app: bindings of its own, run together. The free functions {@linkcode handle} and {@linkcode stream}

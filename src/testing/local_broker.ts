@@ -123,6 +123,7 @@ export class LocalBroker implements AsyncDisposable {
     return this.#cluster.close();
   }
 
+  /** Stops the cluster: what `await using` calls. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

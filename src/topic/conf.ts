@@ -10,20 +10,21 @@ import type {
   ConsumerTopicConfig,
   ProducerGlobalConfig,
   ProducerTopicConfig,
-} from "@confluentinc/kafka-javascript/types/config.d.ts";
+} from "../librdkafka/kafka_javascript.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
 
 /** A value of a property. */
 export type ConfValue = string | number | boolean;
 
-type All = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
+/** The npm client's types of all properties, and of its callbacks. */
+export type NpmConf = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
 
 /**
  * Properties of librdkafka by their dotted names, such as `"bootstrap.servers"`, with the types that the npm client
  * gives them. All of them: https://github.com/confluentinc/librdkafka/blob/v2.15.1/CONFIGURATION.md
  */
 export type Conf = {
-  readonly [Name in keyof All as Name extends `${string}_cb` ? never : Name]?: Extract<All[Name], ConfValue>;
+  readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?: Extract<NpmConf[Name], ConfValue>;
 };
 
 type AnyConf = Readonly<Record<string, unknown>>;

@@ -41,6 +41,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
  * ```
  */
 export class KafkaError extends Error {
+  /** The class's name. */
   override readonly name = "KafkaError";
   /** librdkafka's code: negative for its own, positive for the broker's; `undefined` when it is neither's. */
   readonly code: number | undefined;
@@ -51,6 +52,7 @@ export class KafkaError extends Error {
   /** What was to be written and was not. */
   readonly records: readonly unknown[];
 
+  /** Adds the remedy that is known for the code to the message. */
   constructor(message: string, { code, records = [], ...options }: KafkaErrorOptions = {}) {
     const remedy = code === undefined ? undefined : REMEDIES[code];
     super(remedy === undefined ? message : `${message} (${remedy})`, options);

@@ -13,6 +13,8 @@ export type Place = PartitionOffset;
 export interface Handed {
   /** Counts messages as handled, in order: their offsets are stored with the next {@linkcode Progress.flush}. */
   handled(place: Place): void;
+  /** Whether the partition was lost or moved by a seek since: what is left of it here is not to be handed on. */
+  stale(partition: number): boolean;
   /** All of them are handled, or given up; call it once. */
   over(): void;
 }
@@ -37,10 +39,12 @@ export class Progress {
     this.#inHands++;
     // A partition that was lost, or moved by a seek, since then must not be set back by what is handled late.
     const eras = new Map(this.#eras);
+    const stale = (partition: number) => eras.get(partition) !== this.#eras.get(partition);
     let over = false;
     return {
+      stale,
       handled: ({ topic, partition, offset, leaderEpoch }) => {
-        if (eras.get(partition) !== this.#eras.get(partition)) return;
+        if (stale(partition)) return;
         this.#next.set(partition, {
           topic,
           partition,

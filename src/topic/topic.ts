@@ -131,6 +131,8 @@ export class Topic<K = string, V = string>
   #closing: Promise<void> | undefined;
 
   /**
+   * Makes a topic; nothing is opened before it is used.
+   *
    * @param name the topic's name: 1 to 249 letters, digits, `.`, `_` and `-`
    * @param conf properties of librdkafka, on top of the defaults of `conf()`
    * @param options codecs, and how to read
@@ -190,7 +192,7 @@ export class Topic<K = string, V = string>
     if (this.#reader === reader) this.#reader = undefined;
   }
 
-  /** {@inheritDoc} */
+  /** Starts reading, for `handle()`. */
   [openSource](): SourceReader<Message<K, V>> {
     const reader = this.#read();
     const batches = new ReadableStream<Batch<Message<K, V>>>({
@@ -262,6 +264,7 @@ export class Topic<K = string, V = string>
         const handed = reader.progress.hand();
         try {
           for (const one of native) {
+            if (handed.stale(one.partition)) continue;
             const decoded = this.#decode(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
@@ -418,7 +421,7 @@ export class Topic<K = string, V = string>
     return await this.#write().send(records);
   }
 
-  /** {@inheritDoc} */
+  /** Starts writing, for `handle()`. */
   [openSink](): SinkWriter<TopicInput<K, V>> {
     const writer = this.#write();
     return {

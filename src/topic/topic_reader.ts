@@ -471,6 +471,7 @@ export class TopicReader {
     for (const { partition, offset } of targets) if (offset >= 0) await this.#checkRange(partition, offset);
     for (const target of targets) {
       this.progress.forget(new Set([target.partition]));
+      if (this.#done.delete(target.partition)) this.#finished = Promise.withResolvers();
       await new Promise<void>((resolve, reject) =>
         consumer.seek(
           target as never,
