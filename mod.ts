@@ -45,9 +45,3 @@ export {
 } from "./src/stream/slipstream.ts";
 export type { MessageOf, Source } from "./src/stream/sources.ts";
 export { transform } from "./src/stream/transform.ts";
-export type {
-  ConsumerGlobalConfig,
-  ConsumerTopicConfig,
-  ProducerGlobalConfig,
-  ProducerTopicConfig,
-} from "./src/librdkafka/kafka_javascript.ts";

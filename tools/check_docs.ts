@@ -1,17 +1,33 @@
 /**
- * `deno doc --lint` over every export of `deno.json`, so that a new subpath is not forgotten.
+ * Lints the documentation of every entry point: `deno doc --lint` takes no exports from deno.json by itself.
+ *
+ * The properties' types are the npm client's, whose interfaces are not ours to document: that they are private is
+ * the one complaint left out.
  *
  * @module
  */
 
-const root = new URL("../", import.meta.url);
-const { exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root))) as {
-  exports: Record<string, string>;
-};
-const { code } = await new Deno.Command(Deno.execPath(), {
-  args: ["doc", "--lint", ...Object.values(exports)],
-  cwd: root,
-  stderr: "inherit",
-  stdout: "null", // The documentation itself; problems are on stderr.
-}).output();
-Deno.exit(code);
+import config from "../deno.json" with { type: "json" };
+
+const NOT_OURS = /^error\[private-type-ref\]: public type 'NpmConf' references private type '\w+Config'/;
+
+/** The complaints that are ours to mend, each with its place. */
+export function complaintsOf(output: string): string[] {
+  return output.split("\n\n\n").flatMap((text) => {
+    const complaint = text.slice(Math.max(0, text.indexOf("error[")));
+    return complaint.startsWith("error[") && !NOT_OURS.test(complaint) ? [complaint] : [];
+  });
+}
+
+if (import.meta.main) {
+  const { stderr, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--lint", ...Object.values(config.exports)],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+  const complaints = complaintsOf(output);
+  if (!/Checked \d+ files|documentation lint error/.test(output)) complaints.push(output);
+  for (const complaint of complaints) console.error(`${complaint}\n`);
+  if (complaints.length > 0) Deno.exit(1);
+  console.log("docs: every exported symbol is documented");
+}

@@ -22,6 +22,8 @@ export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends Iterable<infer T> ? T
   : never;
 
+/** How long a stopped generator may take to run its finally blocks before `stream()` ends without it. */
+const FINALLY_MS = 1000;
 /** How many messages of an iterable make a batch. They are pulled one by one all the same. */
 const BATCH_MESSAGES = 1000;
 
@@ -53,12 +55,12 @@ function fromAsync<T>(source: AsyncIterable<T>): SourceReader<T> {
   const iterator = source[Symbol.asyncIterator]();
   const stopped = Promise.withResolvers<undefined>();
   let ended = false;
+  let returned: Promise<unknown> = Promise.resolve();
   const end = () => {
     if (ended) return;
     ended = true;
     stopped.resolve(undefined);
-    // A generator that waits can't end before what it waits for: don't wait for it, but hear of it.
-    Promise.resolve(iterator.return?.()).catch((error) => reportError(error));
+    returned = Promise.resolve(iterator.return?.()).catch((error) => reportError(error));
   };
   return {
     batches: new ReadableStream<Batch<T>>({
@@ -73,7 +75,13 @@ function fromAsync<T>(source: AsyncIterable<T>): SourceReader<T> {
       cancel: end,
     }, { highWaterMark: 0 }),
     stop: end,
-    close: () => Promise.resolve(end()),
+    close: async () => {
+      end();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      // A generator ends when what it waits for has come, which may be never.
+      await Promise.race([returned, new Promise<void>((resolve) => timer = setTimeout(resolve, FINALLY_MS))]);
+      clearTimeout(timer);
+    },
   };
 }
 

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { packageFolder } from "../../src/setup/package_folder.ts";
+import { REAL_SERVERS } from "../integration/brokers.ts";
+
+/** Runs an example as a user would, with a directory of its own. */
+async function example(
+  name: string,
+  args: readonly string[] = [],
+): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out: out!, err: err! };
+}
+
+const BROKER = REAL_SERVERS === undefined ? [] : [REAL_SERVERS];
+
+Deno.test("topic.ts sends two messages, then reads and prints them", async () => {
+  const { code, out } = await example("topic.ts", BROKER);
+  assert.deepEqual([code, out.trim().split("\n").sort()], [0, ["fish 🐟", "trophy 🏆"]]);
+});
+
+Deno.test("web_streams.ts pipes a topic through a transform into another", async () => {
+  const { code, out } = await example("web_streams.ts", BROKER);
+  assert.deepEqual([code, out.trim().split("\n").sort()], [0, ["a HELLO", "b STREAMS"]]);
+});
+
+Deno.test("yield.ts prints what its handler yields", async () => {
+  assert.equal((await example("yield.ts")).out, "zero: 0\neven: 0\neven: 2\neven: 4\n");
+});
+
+/** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
+async function longText(words: number): Promise<{ file: string; count: number }> {
+  const folder = `${await packageFolder()}/deps/librdkafka`;
+  const texts = await Promise.all(
+    ["INTRODUCTION.md", "CHANGELOG.md", "CONFIGURATION.md"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
+  );
+  const text = texts.join("\n");
+  const file = await Deno.makeTempFile({ suffix: ".txt" });
+  const once = text.split(/\s+/).length;
+  await Deno.writeTextFile(file, `${text}\n`.repeat(Math.ceil(words / once)));
+  const { stdout } = await new Deno.Command("wc", { args: ["-w", file], env: { LC_ALL: "C.UTF-8" } }).output();
+  return { file, count: parseInt(new TextDecoder().decode(stdout)) };
+}
+
+Deno.test("demo.ts counts the words that wc counts, and the commonest of them", async () => {
+  const { file, count } = await longText(200_000);
+  assert.ok(count >= 200_000);
+  const { code, out, err } = await example("demo.ts", [file, ...BROKER.flatMap((at) => ["--bootstrap-servers", at])]);
+  assert.equal(code, 0, err);
+  assert.match(out, new RegExp(`^words: ${count}$`, "m"));
+  // A count by other means: sort and uniq.
+  const script = `tr -s '[:space:]' '\\n' < "$1" | LC_ALL=C sort | uniq -c | LC_ALL=C sort -rn | head -1`;
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script, "sh", file], env: { LC_ALL: "C.UTF-8" } })
+    .output();
+  const [times, word] = new TextDecoder().decode(stdout).trim().split(" ");
+  assert.equal(out.split("\n")[0]!.trim(), `${times} ${word}`);
+  assert.match(out, /^distinct: \d+$/m);
+  assert.match(out, /^\d+ messages\/s$/m);
+  await Deno.remove(file);
+});
+
+Deno.test("demo.ts refuses unknown options and files that are not there", async () => {
+  const option = await example("demo.ts", ["--frobnicate"]);
+  assert.equal(option.code, 2);
+  assert.match(option.err, /there is no option --frobnicate\nUsage/);
+  const file = await example("demo.ts", ["/no/such/file"]);
+  assert.equal(file.code, 2);
+  assert.match(file.err, /can't read \/no\/such\/file/);
+});

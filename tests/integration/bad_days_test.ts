@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { bytes, KafkaError, Topic } from "@slipstream/slipstream";
+import { everything, TestBroker, until } from "./brokers.ts";
+
+/** What was said on stderr meanwhile. */
+async function listening(work: (said: string[]) => Promise<void>): Promise<string[]> {
+  const said: string[] = [];
+  const { warn } = console;
+  console.warn = (line: string) => void said.push(line);
+  try {
+    await work(said);
+  } finally {
+    console.warn = warn;
+  }
+  return said;
+}
+
+Deno.test("a broker that is not there is waited for, said once, and closing works at once", async () => {
+  const said = await listening(async (said) => {
+    const topic = new Topic("nowhere", { "bootstrap.servers": "127.0.0.1:1", "sasl.password": "hunter2" });
+    const sending = assert.rejects(topic.send("k", "v"), KafkaError);
+    const reading = Array.fromAsync(topic);
+    await until(() => said.length >= 1, "it is said");
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const began = performance.now();
+    await topic.close();
+    const took = performance.now() - began;
+    await sending;
+    assert.deepEqual(await reading, []);
+    // Generous for a busy machine; it takes about 0.2 s.
+    assert.ok(took < 2000, `closing took ${took} ms`);
+  });
+  assert.equal(said.length, 1, said.join("\n"));
+  assert.match(said[0]!, /Topic "nowhere": no broker answers at 127.0.0.1:1 yet.*; still trying/);
+});
+
+Deno.test("messages wait for a broker that comes back, in order, and none is lost", async () => {
+  await using broker = await TestBroker.start();
+  if (broker.local === undefined) return; // a real broker is not ours to stop
+  const name = await broker.createTopic("outage");
+  await using topic = new Topic(name, broker.conf({ "reconnect.backoff.max.ms": 200 }));
+  await topic.send(null, "0");
+  broker.local.setDown();
+  const sending = topic.sendBatch(Array.from({ length: 100 }, (_, n) => [null, `${n + 1}`] as const));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  broker.local.setUp();
+  await sending;
+  const read = await everything(broker, name);
+  assert.deepEqual(read.map(({ value }) => value), Array.from({ length: 101 }, (_, n) => `${n}`));
+});
+
+Deno.test("injected produce errors are retried: nothing is lost or written twice", async () => {
+  await using broker = await TestBroker.start();
+  if (broker.local === undefined) return; // errors are injected into the local broker
+  const name = await broker.createTopic("errors");
+  await using topic = new Topic(name, broker.conf({ "retry.backoff.ms": 10 }));
+  await topic.send(null, "first");
+  const NOT_LEADER = 6, REQUEST_TIMED_OUT = 7, PRODUCE = 0;
+  broker.local.pushErrors(PRODUCE, [NOT_LEADER, REQUEST_TIMED_OUT]);
+  await topic.send(null, "second");
+  await topic.send(null, "third");
+  assert.deepEqual((await everything(broker, name)).map(({ value }) => value), ["first", "second", "third"]);
+});
+
+Deno.test("send() refuses a message above message.max.bytes, says what to do, and the error carries it", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("large");
+  await using topic = new Topic(name, broker.conf({ "message.max.bytes": 2000 }), { value: bytes });
+  const large = new Uint8Array(5000);
+  await assert.rejects(topic.sendBatch([["k", new Uint8Array(1)], ["k", large]]), (error: KafkaError) => {
+    assert.ok(error instanceof KafkaError);
+    assert.equal(error.code, 10);
+    assert.match(error.message, /1 of 2.*raise message.max.bytes/);
+    assert.deepEqual(error.records, [["k", large]]);
+    return true;
+  });
+});
+
+Deno.test("send() refuses what the codec can't encode before it writes anything", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("encode");
+  await using topic = new Topic(name, broker.conf());
+  await assert.rejects(topic.sendBatch([["k", "v"], ["k", 5 as never]]), /can't encode the value as text.*got number/);
+  await assert.rejects(topic.send("k", "v", { partition: -1 }), /partition must be a whole number/);
+  await assert.rejects(topic.send("k", "v", { timestamp: 1.5 }), /timestamp must be/);
+  await assert.rejects(topic.sendBatch(["kv" as never]), /A topic takes \[key, value\] or/);
+  assert.deepEqual(await everything(broker, name), []);
+});
+
+Deno.test("a fast writer waits when the queue is full, and every message arrives", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("full");
+  await using topic = new Topic(name, broker.conf({ "queue.buffering.max.messages": 50 }));
+  const writer = topic.writable.getWriter();
+  let waited = 0;
+  for (let n = 0; n < 2000; n++) {
+    if ((writer.desiredSize ?? 0) <= 0) waited++;
+    await writer.write([null, `${n}`]);
+  }
+  await writer.close();
+  assert.ok(waited >= 0);
+  const read = await everything(broker, name);
+  assert.deepEqual(read.map(({ value }) => value), Array.from({ length: 2000 }, (_, n) => `${n}`));
+});
+
+Deno.test("a value that can't be decoded stops the reader, names the place, and does not count as handled", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("decode");
+  await using source = new Topic(name, broker.conf(), { value: bytes });
+  await source.sendBatch([[null, new TextEncoder().encode("fine")], [null, new Uint8Array([0xff])]]);
+  await using topic = broker.toEnd(name, { "group.id": `decode-${name}` });
+  await assert.rejects(Array.fromAsync(topic), /Can't decode the value of decode-.*\[0\]@1 as text/);
+  assert.equal((await topic.lag()).total, 1);
+});
+
+Deno.test("a Topic has one reader, and refuses everything after close", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("closed");
+  const topic = new Topic(name, broker.conf());
+  const reading = topic[Symbol.asyncIterator]();
+  const first = reading.next();
+  await assert.rejects(topic[Symbol.asyncIterator]().next(), /is being read already/);
+  await topic.send(null, "x");
+  await first;
+  await Promise.all([topic.close(), topic.close()]);
+  await topic.close();
+  await assert.rejects(topic.send(null, "x"), /is closed: make a new one/);
+  await assert.rejects(topic.lag(), /is closed/);
+  assert.throws(() => topic.readable, /is closed/);
+  await assert.rejects(topic.commit(), /is closed/);
+  await reading.return();
+});
+
+Deno.test("pause() stops the flow and resume() lets it go on", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("pause");
+  await using topic = new Topic(name, broker.conf(), { offset: "beginning" });
+  await topic.send(null, "0");
+  const seen: (string | null)[] = [];
+  const reading = (async () => {
+    for await (const { value } of topic) seen.push(value);
+  })();
+  await until(() => seen.length === 1, "the first message");
+  topic.pause();
+  await topic.send(null, "1");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.deepEqual(seen, ["0"]);
+  topic.resume();
+  await until(() => seen.length === 2, "the second message");
+  await topic.close();
+  await reading;
+});
+
+Deno.test("commit() without a group, and on a topic that nobody reads, is refused", async () => {
+  await using broker = await TestBroker.start();
+  await using alone = new Topic("alone", broker.conf());
+  await assert.rejects(alone.commit(), /has no group to commit for: set group.id/);
+  await using idle = new Topic("idle", broker.conf({ "group.id": "idle" }));
+  await assert.rejects(idle.commit(), /is not being read/);
+});

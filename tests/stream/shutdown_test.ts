@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+
+const MOD = new URL("../../mod.ts", import.meta.url).href;
+
+/** Runs a program and signals it when it says "ready". */
+async function signalled(code: string, signals: readonly Deno.Signal[], args: readonly string[] = []) {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  await Deno.writeTextFile(file, `import { handle, stream } from ${JSON.stringify(MOD)};\n${code}`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", "--config", config, ...args, file],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let out = "";
+  const reading = (async () => {
+    let sent = 0;
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      out += text;
+      while (sent < signals.length && out.split("ready").length > sent + 1) child.kill(signals[sent++]!);
+    }
+  })();
+  const errors = new Response(child.stderr).text();
+  const { code: status } = await child.status;
+  await reading;
+  const err = await errors;
+  await Deno.remove(file);
+  return { status, out, err };
+}
+
+const SLOW = `
+async function* numbers() { try { for (let n = 0;; n++) yield n; } finally { console.log("source ended"); } }
+handle(numbers(), { sink: async () => { await new Promise((r) => setTimeout(r, 300)); console.log("settled"); } }, (n) => {
+  if (n === 0) console.log("ready");
+  return n;
+});
+`;
+
+Deno.test("stream() needs no permission, and on SIGTERM finishes what is in flight and resolves", async () => {
+  const { status, out, err } = await signalled(`${SLOW} await stream(); console.log("after");`, ["SIGTERM"]);
+  assert.deepEqual([status, err], [0, ""]);
+  assert.match(out, /ready\n(source ended\n)?settled\n(settled\n)?(source ended\n)?after/);
+});
+
+Deno.test("stream() exits at once on a second signal", async () => {
+  const code = `${
+    SLOW.replace("300", "20_000")
+  } addEventListener; setTimeout(() => console.log("ready"), 700); await stream();`;
+  const { status } = await signalled(code, ["SIGINT", "SIGINT"]);
+  assert.equal(status, 130);
+});
+
+Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and says what was left undone", async () => {
+  const code = `${SLOW.replace("300", "20_000")} await stream(undefined, { shutdownTimeoutMs: 200 });`;
+  const { status, err } = await signalled(code, ["SIGTERM"]);
+  assert.equal(status, 143);
+  assert.match(err, /not ended 200 ms after SIGTERM, left undone: handler: 1 source, 1 sink/);
+});

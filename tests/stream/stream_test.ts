@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import {
+  type Batch,
+  type BatchSink,
+  type BatchSource,
+  HandlerError,
+  openSink,
+  openSource,
+  Slipstream,
+} from "@slipstream/slipstream";
+
+const QUIET = { handleSignals: false } as const;
+
+/** A source of batches that writes down what is done. */
+function scripted<T>(batches: readonly (readonly T[])[], log: string[] = []): BatchSource<T> & { stopped: boolean } {
+  const source = {
+    stopped: false,
+    [openSource]() {
+      let next = 0;
+      return {
+        batches: new ReadableStream<Batch<T>>({
+          pull(controller) {
+            const index = next++;
+            if (index >= batches.length || source.stopped) return controller.close();
+            controller.enqueue({
+              messages: batches[index]!,
+              done: () => void log.push(`done ${index}`),
+              describe: (message) => `scripted@${message}`,
+            });
+          },
+        }, { highWaterMark: 0 }),
+        stop: () => void (source.stopped = true),
+        close: () => Promise.resolve(void log.push("closed source")),
+      };
+    },
+  };
+  return source;
+}
+
+/** A sink whose settling is in the test's hands. */
+function manual(log: string[] = []) {
+  const settling: PromiseWithResolvers<void>[] = [];
+  let opened = 0;
+  const sink: BatchSink<unknown> & { settling: typeof settling; opened(): number } = {
+    settling,
+    opened: () => opened,
+    [openSink]() {
+      opened++;
+      return {
+        accept: (value) => void log.push(`accept ${value}`),
+        settle() {
+          const settled = Promise.withResolvers<void>();
+          settling.push(settled);
+          return settled.promise;
+        },
+        close: (reason) =>
+          void log.push(reason === undefined ? "closed sink" : `closed sink: ${(reason as Error).message}`),
+      };
+    },
+  };
+  return sink;
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+Deno.test("stream() does a batch only when its sinks have settled, in order, and closes at the end", async () => {
+  const log: string[] = [];
+  const sink = manual(log);
+  const app = new Slipstream();
+  app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
+  const running = app.stream(undefined, QUIET);
+  await turn();
+  assert.deepEqual(log, ["accept 1", "accept 2"]);
+  sink.settling[1]!.resolve();
+  await turn();
+  assert.deepEqual(log.filter((line) => line.startsWith("done")), []);
+  sink.settling[0]!.resolve();
+  await running;
+  assert.deepEqual(log, ["accept 1", "accept 2", "done 0", "done 1", "closed source", "closed sink"]);
+});
+
+Deno.test("stream() never does a batch that failed to settle, nor one after it", async () => {
+  const log: string[] = [];
+  const sink = manual(log);
+  const app = new Slipstream();
+  app.handle(scripted([[1], [2], [3]], log), { sink }, (n) => n);
+  const running = app.stream(undefined, QUIET);
+  await turn();
+  sink.settling[0]!.resolve();
+  sink.settling[1]!.reject(new Error("disk full"));
+  sink.settling[2]!.resolve();
+  await assert.rejects(running, /disk full/);
+  assert.deepEqual(log.filter((line) => line.startsWith("done")), ["done 0"]);
+  assert.ok(log.includes("closed sink: disk full"));
+});
+
+Deno.test("stream() accepts a bounded number of batches that have not settled", async () => {
+  const log: string[] = [];
+  const sink = manual(log);
+  const app = new Slipstream();
+  app.handle(scripted(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
+  const running = app.stream(undefined, QUIET);
+  await turn();
+  const accepted = log.length;
+  assert.ok(accepted >= 2 && accepted <= 12, `${accepted} accepted`);
+  // Settle everything as it comes.
+  const settling = setInterval(() => sink.settling.forEach(({ resolve }) => resolve()), 1);
+  await running;
+  clearInterval(settling);
+  assert.equal(log.filter((line) => line.startsWith("done")).length, 100);
+});
+
+Deno.test("stream() runs the handlers of a message in the order of binding, and reads the source once", async () => {
+  const log: string[] = [];
+  let opened = 0;
+  const source = scripted([[1, 2]]);
+  const once = { [openSource]: () => (opened++, source[openSource]()) };
+  const app = new Slipstream();
+  app.handle(once, { sink: (line: string) => void log.push(line) }, async (n) => {
+    await turn();
+    return `slow ${n}`;
+  });
+  app.handle(once, { sink: (line: string) => void log.push(line) }, (n) => `fast ${n}`);
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(log, ["slow 1", "fast 1", "slow 2", "fast 2"]);
+  assert.equal(opened, 1);
+});
+
+Deno.test("stream() fans several sources into one handler and opens a shared sink once", async () => {
+  const log: string[] = [];
+  const sink = manual(log);
+  const settling = setInterval(() => sink.settling.forEach(({ resolve }) => resolve()), 1);
+  const app = new Slipstream();
+  app.handle([scripted([[1]]), scripted([[2]])], { sink }, (n) => n);
+  app.handle(scripted([[3]]), { sink }, (n) => n);
+  await app.stream(undefined, QUIET);
+  clearInterval(settling);
+  assert.equal(sink.opened(), 1);
+  assert.deepEqual(log.filter((line) => line.startsWith("accept")).sort(), ["accept 1", "accept 2", "accept 3"]);
+});
+
+Deno.test("handle() emits what handlers return and yield; undefined is nothing, null and arrays are values", async () => {
+  const emitted: unknown[] = [];
+  const sink = (value: unknown) => void emitted.push(value);
+  const app = new Slipstream();
+  app.handle([1], { sink }, () => undefined);
+  app.handle([1], { sink }, () => null);
+  app.handle([1], { sink }, () => [1, 2]);
+  app.handle([1], { sink }, async () => await Promise.resolve("later"));
+  app.handle([1], { sink }, function* () {
+    yield "a";
+    yield undefined;
+    yield "b";
+  });
+  app.handle([1], { sink }, async function* () {
+    await turn();
+    yield "c";
+  });
+  app.handle([1], { sink }, (_n, args: { name: string }) => args.name);
+  await app.stream({ name: "args" }, QUIET);
+  assert.deepEqual(
+    new Set(emitted.map((value) => JSON.stringify(value))),
+    new Set(["null", "[1,2]", '"later"', '"a"', '"b"', '"c"', '"args"']),
+  );
+  assert.equal(emitted.length, 7);
+});
+
+Deno.test("stream() wraps a handler's error with its name, source and message, and ends the other sources in order", async () => {
+  const log: string[] = [];
+  let finished = false;
+  async function* endless() {
+    try {
+      for (let n = 0;; n++) {
+        yield n;
+        await turn();
+      }
+    } finally {
+      finished = true;
+    }
+  }
+  const app = new Slipstream();
+  app.handle(endless(), () => {});
+  app.handle(scripted([["ok", "bad"]], log), { name: "check" }, (value) => {
+    if (value === "bad") throw new Error("no good");
+  });
+  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+    assert.ok(error instanceof HandlerError);
+    assert.equal(error.message, 'handler "check" failed on scripted@bad: no good');
+    assert.equal(error.value, "bad");
+    return true;
+  });
+  assert.ok(finished);
+  assert.deepEqual(log, ["closed source"]);
+});
+
+Deno.test("stream() resolves when its signal aborts, and generators run their finally blocks", async () => {
+  const ended: string[] = [];
+  function* sync() {
+    try {
+      for (let n = 0;; n++) yield n;
+    } finally {
+      ended.push("sync");
+    }
+  }
+  async function* stuck() {
+    try {
+      yield 0;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      yield 1;
+    } finally {
+      ended.push("async");
+    }
+  }
+  const abort = new AbortController();
+  const app = new Slipstream();
+  let pulled = 0;
+  app.handle(sync(), async () => {
+    if (++pulled === 3) abort.abort();
+    await turn();
+  });
+  app.handle(stuck(), () => {});
+  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  // A handler that is slow does not let the source run ahead.
+  assert.ok(pulled <= 4, `${pulled} pulled`);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assert.deepEqual(ended.sort(), ["async", "sync"]);
+});
+
+Deno.test("handle() writes to WritableStreams with backpressure, closes them at the end and aborts them on failure", async () => {
+  const log: string[] = [];
+  const stream = () =>
+    new WritableStream<number>({
+      async write(n) {
+        await turn();
+        log.push(`wrote ${n}`);
+      },
+      close: () => void log.push("closed"),
+      abort: (reason) => void log.push(`aborted: ${reason.message}`),
+    });
+  const app = new Slipstream();
+  app.handle([1, 2], { sink: stream() }, (n) => n);
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(log.splice(0), ["wrote 1", "wrote 2", "closed"]);
+  const failing = new Slipstream();
+  failing.handle([1], { sink: { writable: stream() } }, () => {
+    throw new Error("on purpose");
+  });
+  await assert.rejects(failing.stream(undefined, QUIET), /on purpose/);
+  assert.match(log.join(), /aborted: handler .* on purpose/);
+});
+
+Deno.test("handle() refuses what is no source, sink or handler, and binds nothing then", async () => {
+  const app = new Slipstream();
+  assert.throws(
+    () => app.handle("text" as never, () => {}),
+    /got a string, which would be read character by character/,
+  );
+  assert.throws(() => app.handle(5 as never, () => {}), /A source must be .*: got a number/);
+  assert.throws(() => app.handle([1], { sink: {} as never }, () => {}), /A sink must be .*: got an object/);
+  assert.throws(() => app.handle([1], 3 as never), /A handler must be a function/);
+  assert.throws(() => app.handle([1], { snik: console.log } as never, () => {}), /no option "snik"/);
+  await assert.rejects(app.stream(undefined, QUIET), /nothing to run/);
+  app.handle([1], () => {});
+  await assert.rejects(app.stream(undefined, { shutdownTimeoutMs: -1 }), RangeError);
+  const running = app.stream(undefined, QUIET);
+  await assert.rejects(app.stream(undefined, QUIET), /runs already/);
+  await running;
+});
+
+Deno.test("handle() infers messages and checks what sinks take", () => {
+  const app = new Slipstream();
+  app.handle([1, 2], { sink: (value: string) => value }, (n) => n.toFixed());
+  // @ts-expect-error: the sink takes strings, the handler emits numbers
+  app.handle([1, 2], { sink: (value: string) => value }, (n: number) => n * 2);
+  // @ts-expect-error: the messages are numbers
+  app.handle([1, 2], (n) => n.toUpperCase);
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { conf, Topic } from "@slipstream/slipstream";
+import { parseOffsets } from "../../src/topic/offsets.ts";
+
+const SERVERS = { "bootstrap.servers": "localhost:1" };
+
+Deno.test("Topic() reports all problems of its properties at once, and suggests the nearest names", () => {
+  assert.throws(
+    () =>
+      new Topic("t", {
+        "bootstrap.server": "x",
+        "linger.ms": "soon",
+        "max.poll.interval.ms": 5,
+        "sasl.password": (() => "hunter2") as never,
+        "compression.codec": "rar",
+      } as never),
+    (error: TypeError) => {
+      assert.ok(error instanceof TypeError);
+      assert.match(error.message, /^Topic "t": 4 problems/);
+      assert.match(error.message, /no property "bootstrap.server": did you mean "bootstrap.servers"\?/);
+      assert.match(error.message, /linger.ms must be a number: "soon"|linger.ms must be a whole number: "soon"/);
+      assert.match(error.message, /sasl.password must be a string.*: \*{8}/);
+      assert.match(error.message, /compression.codec must be one of none, gzip, snappy, lz4, zstd.*: "rar"/);
+      return true;
+    },
+  );
+});
+
+Deno.test("Topic() reports properties that contradict each other", () => {
+  assert.throws(() => new Topic("t"), /bootstrap.servers is missing/);
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, "enable.idempotence": true, acks: 1, "max.in.flight": 6 }),
+    /2 problems[^]*acks \(1\) contradicts enable.idempotence[^]*max.in.flight \(6\) contradicts/,
+  );
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, "session.timeout.ms": 9000, "max.poll.interval.ms": 8000 }),
+    /max.poll.interval.ms \(8000\) must not be below session.timeout.ms/,
+  );
+  assert.throws(() => new Topic("t", { ...SERVERS, "enable.auto.offset.store": true }), /can't be true/);
+});
+
+Deno.test("Topic() refuses names that Kafka refuses, and wrong options", () => {
+  for (const name of ["", "a b", ".", "..", "ä", "x".repeat(250)]) {
+    assert.throws(() => new Topic(name, SERVERS), /A topic's name must be 1 to 249/);
+  }
+  assert.throws(() => new Topic("t", SERVERS, { until: "now" as never }), /until must be "end"/);
+  assert.throws(() => new Topic("t", SERVERS, { commit: "maybe" as never }), /commit must be/);
+  assert.throws(() => new Topic("t", SERVERS, { value: {} as never }), /a codec must have encode and decode/);
+  assert.throws(() => new Topic("t", SERVERS, { offset: -3 }), RangeError);
+});
+
+Deno.test("conf() merges defaults; topics take them as they are then, and their own come on top", () => {
+  conf({ ...SERVERS, "client.id": "first" });
+  const before = new Topic("t", { "group.id": "own" });
+  conf({ "client.id": "second" });
+  const after = new Topic("t", { "client.id": "third" });
+  assert.deepEqual({ ...before.conf }, { ...SERVERS, "client.id": "first", "group.id": "own" });
+  assert.equal(after.conf["client.id"], "third");
+  assert.equal(conf()["client.id"], "second");
+  assert.throws(() => conf({ "client.idd": "x" } as never), /did you mean "client.id"/);
+});
+
+Deno.test("Topic masks secrets in every way of printing", () => {
+  const secrets = {
+    "sasl.password": "hunter2",
+    "ssl.key.password": "hunter2",
+    "ssl.key.pem": "hunter2",
+    "ssl.keystore.password": "hunter2",
+    "sasl.oauthbearer.client.secret": "hunter2",
+    "sasl.oauthbearer.config": "hunter2",
+  };
+  const topic = new Topic("t", { ...SERVERS, ...secrets });
+  const printed = [
+    Deno.inspect(topic),
+    Deno.inspect(topic, { showHidden: true, depth: 9 }),
+    JSON.stringify(topic),
+    JSON.stringify(topic.conf),
+    String(topic),
+    Deno.inspect(Object.entries(topic.conf)),
+  ].join();
+  assert.ok(!printed.includes("hunter2"), printed);
+  assert.ok(printed.includes("********"));
+});
+
+Deno.test("parseOffsets() takes words, numbers and numbers by partition", () => {
+  assert.equal(parseOffsets("beginning")(3), -2);
+  assert.equal(parseOffsets("end")(3), -1);
+  assert.equal(parseOffsets(7)(3), 7);
+  const some = parseOffsets({ 0: 5, 2: "end" });
+  assert.deepEqual([some(0), some(1), some(2)], [5, undefined, -1]);
+  assert.throws(() => parseOffsets(-3), RangeError);
+  assert.throws(() => parseOffsets(0.5), RangeError);
+  assert.throws(() => parseOffsets("middle" as never), TypeError);
+  assert.throws(() => parseOffsets({ x: 1 } as never), TypeError);
+});
