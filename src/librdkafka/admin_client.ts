@@ -34,6 +34,17 @@ export class AdminClient extends Client {
     super("producer", globalConf, null);
   }
 
+  /** Connects at once, unlike the other clients. Answers librdkafka's code. */
+  override connect(): number {
+    return this.connected ? CODES.NO_ERROR : this.connectNow()?.code ?? CODES.NO_ERROR;
+  }
+
+  /** Disconnects in the background. Answers at once. */
+  override disconnect(): number {
+    void this.freed();
+    return CODES.NO_ERROR;
+  }
+
   protected override events(): number {
     return 0;
   }

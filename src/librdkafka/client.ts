@@ -95,9 +95,9 @@ export abstract class Client implements Wakeable {
     }
   }
 
-  connect(callback: Callback<{ name: string }>): null {
+  connect(callback: Callback<{ name: string }>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    const error = this.connected ? undefined : this.#connect();
+    const error = this.connected ? undefined : this.connectNow();
     setImmediate(() => {
       if (error !== undefined) callback(error);
       else callback(null, { name: this.name() });
@@ -105,7 +105,8 @@ export abstract class Client implements Wakeable {
     return null;
   }
 
-  #connect(): NativeError | undefined {
+  /** Makes the handle and its queues; says why that is refused. */
+  protected connectNow(): NativeError | undefined {
     const { symbols } = openLibrary();
     const conf = newConf({ ...this.#globalConf, "log.queue": true }, this.#topicConf);
     symbols.rd_kafka_conf_set_events(conf, this.events() | EVENT.LOG | EVENT.ERROR | EVENT.STATS);
@@ -124,11 +125,15 @@ export abstract class Client implements Wakeable {
   }
 
   /** Frees everything. The callback comes when the handle is gone and nothing of the client runs any more. */
-  disconnect(callback: Callback<true>): null {
+  disconnect(callback: Callback<true>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    this.#disconnecting ??= this.#disconnect().finally(() => this.#disconnecting = undefined);
-    this.#disconnecting.then(() => callback(null, true));
+    this.freed().then(() => callback(null, true));
     return null;
+  }
+
+  /** Frees everything, and resolves when it is. */
+  protected freed(): Promise<void> {
+    return this.#disconnecting ??= this.#disconnect().finally(() => this.#disconnecting = undefined);
   }
 
   async #disconnect(): Promise<void> {
