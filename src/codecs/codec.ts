@@ -19,7 +19,8 @@ export interface Codec<T> {
    */
   encode(value: T): Uint8Array | Promise<Uint8Array>;
   /**
-   * The value of some bytes. The bytes are the codec's only until it returns: what keeps them copies them.
+   * The value of some bytes. They do not change afterwards, and are a view of the memory of many messages: a codec
+   * that keeps a part of them copies it.
    *
    * @throws {Error} If the bytes are not of the codec's form.
    */

@@ -1,0 +1,19 @@
+// Reads a topic in a group and prints what was handled: to be signalled, or killed, by a test.
+import { handle, stream, Topic } from "@slipstream/slipstream";
+
+const [servers, name, group] = Deno.args as [string, string, string];
+const topic = new Topic(name, {
+  "bootstrap.servers": servers,
+  "group.id": group,
+  "auto.offset.reset": "earliest",
+  "fetch.wait.max.ms": 10,
+  "session.timeout.ms": 6000,
+  "auto.commit.interval.ms": 100,
+});
+
+handle(topic, { sink: (value: string) => console.log(value) }, async (message) => {
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  return message.value!;
+});
+
+await stream();

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { Topic } from "@slipstream/slipstream";
+import { TestBroker } from "./brokers.ts";
+
+const MESSAGES = 4000;
+
+/** Lets a reader print until it is enough, then signals it; answers all that it printed. */
+async function reading(
+  args: readonly string[],
+  enough: (values: readonly string[]) => boolean,
+  signal: Deno.Signal,
+): Promise<{ values: string[]; code: number }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", new URL("./reader.ts", import.meta.url).pathname, ...args],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let out = "", signalled = false;
+  // A line may be torn by a kill.
+  const values = () => out.split("\n").slice(0, -1);
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    out += text;
+    if (!signalled && enough(values())) {
+      signalled = true;
+      child.kill(signal);
+    }
+  }
+  const { code } = await child.status;
+  return { values: values(), code };
+}
+
+const some = (values: readonly string[]) => values.length >= 1500;
+const all = (values: readonly string[]) => values.at(-1) === `${MESSAGES - 1}`;
+
+async function filled(test: string): Promise<{ broker: TestBroker; args: string[] }> {
+  const broker = await TestBroker.start();
+  const name = await broker.createTopic(test);
+  await using topic = new Topic(name, broker.conf());
+  await topic.sendBatch(Array.from({ length: MESSAGES }, (_, n) => [null, `${n}`] as const));
+  return { broker, args: [broker.bootstrapServers, name, `${test}-${name}`] };
+}
+
+Deno.test("a stream that is ended by SIGTERM has committed what it handled: the next run repeats nothing", async () => {
+  const { broker, args } = await filled("sigterm");
+  await using _ = broker;
+  const first = await reading(args, some, "SIGTERM");
+  assert.equal(first.code, 0);
+  assert.ok(first.values.length < MESSAGES, "it was ended before the end");
+  const second = await reading(args, all, "SIGTERM");
+  assert.deepEqual([...first.values, ...second.values], Array.from({ length: MESSAGES }, (_, n) => `${n}`));
+});
+
+Deno.test("a stream that is killed loses nothing: the next run goes on at or before where it was", async () => {
+  const { broker, args } = await filled("sigkill");
+  await using _ = broker;
+  const first = await reading(args, some, "SIGKILL");
+  assert.ok(first.values.length < MESSAGES, "it was killed before the end");
+  const second = await reading(args, all, "SIGTERM");
+  const from = Number(second.values[0]);
+  assert.ok(from <= first.values.length, `goes on at ${from}, after ${first.values.length}`);
+  assert.deepEqual(second.values, Array.from({ length: MESSAGES - from }, (_, n) => `${from + n}`));
+});
