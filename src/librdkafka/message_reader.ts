@@ -212,11 +212,17 @@ export class MessageReader {
 
   #read(count: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): void {
     const { slab, base } = copyBatch(count, true);
+    let runEnd = 0, epoch: number | undefined;
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
       const code = signed[at + ERR]!;
-      if (code === CODES.NO_ERROR) into.push(this.#message(i, slab, base));
-      else if (code === CODES.PARTITION_EOF) {
+      if (code === CODES.NO_ERROR) {
+        if (i >= runEnd) {
+          runEnd = endOfRun(i, count);
+          epoch = epochOfRun(i, runEnd);
+        }
+        into.push(this.#message(i, slab, base, epoch ?? leaderEpoch(i)));
+      } else if (code === CODES.PARTITION_EOF) {
         ends.push({
           topic: this.#topic(address(at + RKT)),
           partition: signed[at + PARTITION]!,
@@ -227,7 +233,7 @@ export class MessageReader {
     }
   }
 
-  #message(index: number, slab: Buffer, base: number): NativeMessage {
+  #message(index: number, slab: Buffer, base: number, epoch: number): NativeMessage {
     const { symbols } = openLibrary();
     const at = index * WORDS, native = pointer(index);
     const message: NativeMessage = {
@@ -240,7 +246,6 @@ export class MessageReader {
     };
     const timestamp = Number(symbols.rd_kafka_message_timestamp(native, timestampType));
     if (timestamp > -1) message.timestamp = timestamp;
-    const epoch = symbols.rd_kafka_message_leader_epoch?.(native) ?? -1;
     if (epoch >= 0) message.leaderEpoch = epoch;
     if (symbols.rd_kafka_message_headers(native, outHeaders) === CODES.NO_ERROR) {
       message.headers = readHeaders(Number(outHeaders[0]!));
@@ -275,6 +280,28 @@ export class MessageReader {
     }
     return name;
   }
+}
+
+/** Where messages of the same partition end that begin at an index. */
+function endOfRun(from: number, count: number): number {
+  const first = from * WORDS;
+  let end = from + 1;
+  for (; end < count; end++) {
+    const at = end * WORDS;
+    if (signed[at + ERR] !== CODES.NO_ERROR || signed[at + PARTITION] !== signed[first + PARTITION]) break;
+    if (unsigned[at + RKT] !== unsigned[first + RKT] || unsigned[at + RKT + 1] !== unsigned[first + RKT + 1]) break;
+  }
+  return end;
+}
+
+/** The leader epoch of a run; a partition's never falls, so that equal ends make it one. Else `undefined`. */
+function epochOfRun(from: number, end: number): number | undefined {
+  const epoch = leaderEpoch(from);
+  return end - from === 1 || epoch === leaderEpoch(end - 1) ? epoch : undefined;
+}
+
+function leaderEpoch(index: number): number {
+  return openLibrary().symbols.rd_kafka_message_leader_epoch?.(pointer(index)) ?? -1;
 }
 
 function readHeaders(headers: number): NativeHeader[] {

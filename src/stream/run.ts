@@ -12,7 +12,7 @@ import { openAnySink, type Sink } from "./sinks.ts";
 import { openAnySource, type Source } from "./sources.ts";
 
 /** How many batches of a source may be accepted by the sinks and not settled yet. */
-export const UNSETTLED_BATCHES = 8;
+export const UNSETTLED_BATCHES = 32;
 
 interface Accepted {
   readonly batch: Batch<unknown>;

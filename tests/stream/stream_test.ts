@@ -102,7 +102,7 @@ Deno.test("stream() accepts a bounded number of batches that have not settled", 
   const running = app.stream(undefined, QUIET);
   await turn();
   const accepted = log.length;
-  assert.ok(accepted >= 2 && accepted <= 12, `${accepted} accepted`);
+  assert.ok(accepted >= 2 && accepted <= 40, `${accepted} accepted`);
   // Settle everything as it comes.
   const settling = setInterval(() => sink.settling.forEach(({ resolve }) => resolve()), 1);
   await running;
