@@ -6,6 +6,7 @@
 
 import { LibraryError, whyUnusable } from "./library_error.ts";
 import type { Numeric } from "./memory.ts";
+import { whyNotOpened } from "./shared_object.ts";
 import { SYMBOLS } from "./symbols.ts";
 
 /** The oldest librdkafka that is supported, and tested with: that of Debian 12's package librdkafka1. */
@@ -25,6 +26,9 @@ export interface Library {
 
 const VERSION_SYMBOL = { rd_kafka_version: SYMBOLS.rd_kafka_version } as const;
 
+/** Deno's machines that are 64-bit and little-endian. */
+const ARCHITECTURES: readonly string[] = ["x86_64", "aarch64"];
+
 let opened: Library | undefined;
 
 /**
@@ -43,13 +47,16 @@ export function cachedLibraryPath(): string | undefined {
 function systemNames(): string[] {
   if (Deno.build.os !== "darwin") return ["librdkafka.so.1"];
   const name = "librdkafka.1.dylib";
-  return [name, `/opt/homebrew/lib/${name}`, `/usr/local/lib/${name}`];
+  return [name, "librdkafka.dylib", `/opt/homebrew/lib/${name}`, `/usr/local/lib/${name}`];
 }
 
 /** Reads a variable if that needs no prompt; an empty one counts as unset. */
 function environment(variable: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
+  return mayRead(variable) ? Deno.env.get(variable) || undefined : undefined;
+}
+
+function mayRead(variable: string): boolean {
+  return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
 /**
@@ -68,6 +75,12 @@ function findLibrary(): Library {
   if (Deno.build.os !== "linux" && Deno.build.os !== "darwin") {
     throw new LibraryError(`Kafka topics work on Linux and macOS, not yet on ${Deno.build.os}.`, []);
   }
+  // What layout.ts says holds on 64-bit little-endian machines.
+  if (!ARCHITECTURES.includes(Deno.build.arch)) {
+    throw new LibraryError(`Kafka topics work on ${ARCHITECTURES.join(" and ")}, not on ${Deno.build.arch}.`, []);
+  }
+  // Asked for as a whole: with a scoped permission librdkafka opens, and the first use of a pointer fails.
+  if (Deno.permissions.requestSync({ name: "ffi" }).state !== "granted") throw ffiRefused();
   const named = environment("LIBRDKAFKA_PATH");
   const cached = cachedLibraryPath();
   const places = named !== undefined ? [named] : [...(cached === undefined ? [] : [cached]), ...systemNames()];
@@ -77,6 +90,7 @@ function findLibrary(): Library {
     if (typeof found !== "string") return found;
     findings.push(`${place}${place === named ? " (LIBRDKAFKA_PATH)" : ""}: ${found}`);
   }
+  if (!mayRead("LIBRDKAFKA_PATH")) findings.push("LIBRDKAFKA_PATH: not read, since --allow-env is missing");
   if (cached === undefined && named === undefined) {
     findings.push("the user's cache folder: unknown, since HOME is not set or --allow-env is missing");
   }
@@ -85,6 +99,8 @@ function findLibrary(): Library {
 
 /** Opens a file if it is a librdkafka that can be used; else says why not. */
 function tryOpen(path: string): Library | string {
+  const refused = whyNotOpened(path);
+  if (refused !== undefined) return refused;
   try {
     const probe = Deno.dlopen(path, VERSION_SYMBOL);
     const version = versionText(probe.symbols.rd_kafka_version());
@@ -93,12 +109,18 @@ function tryOpen(path: string): Library | string {
     return { symbols: Deno.dlopen(path, SYMBOLS).symbols as Library["symbols"], version, path };
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
-      throw new LibraryError("Kafka topics need --allow-ffi (without a path), to open librdkafka.", [], {
-        cause: error,
-      });
+      throw ffiRefused(error);
     }
     return whyUnusable(path, error);
   }
+}
+
+function ffiRefused(cause?: unknown): LibraryError {
+  return new LibraryError(
+    "Kafka topics need --allow-ffi to open librdkafka: run with --allow-ffi (it must be unscoped, without a path).",
+    [],
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** From `0xMMmmrrpp`. */

@@ -30,55 +30,14 @@ function remedy(): string {
     "or set LIBRDKAFKA_PATH to the file, and allow it to be read: --allow-env=LIBRDKAFKA_PATH";
 }
 
-const ELF_MACHINES: Readonly<Record<number, string>> = {
-  3: "x86",
-  40: "arm",
-  62: "x86_64",
-  183: "aarch64",
-  243: "riscv",
-};
-const MACH_CPUS: Readonly<Record<number, string>> = { 0x01000007: "x86_64", 0x0100000c: "aarch64" };
-
-/** Says what is wrong with a file that could not be opened as librdkafka. */
+/** Says what is wrong with a library that the system could not open, or that is not librdkafka. */
 export function whyUnusable(path: string, error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  if (/undefined symbol|symbol not found|Failed to register symbol/i.test(text)) {
-    return "is not librdkafka, or lacks functions of it";
-  }
-  const header = path.includes("/") ? readHeader(path) : undefined;
-  if (header === "missing") return "no such file";
-  if (header instanceof Uint8Array) {
-    const built = architecture(header);
-    if (built === undefined) return "is not a shared library";
-    if (built !== Deno.build.arch) return `is built for ${built}, and this is ${Deno.build.arch}`;
-  }
-  if (/no such file|cannot open shared object/i.test(text)) return "not found";
-  return text.replace(/^Could not open library: /, "");
-}
-
-function readHeader(path: string): Uint8Array | "missing" | undefined {
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
-  try {
-    using file = Deno.openSync(path);
-    const header = new Uint8Array(20);
-    file.readSync(header);
-    return header;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound ? "missing" : undefined;
-  }
-}
-
-/** The machine a shared library is built for; `undefined` for a file that is none. */
-function architecture(header: Uint8Array): string | undefined {
-  const view = new DataView(header.buffer);
-  if (view.getUint32(0) === 0x7f454c46) {
-    const machine = view.getUint16(18, true);
-    return ELF_MACHINES[machine] ?? `ELF machine ${machine}`;
-  }
-  if (view.getUint32(0, true) === 0xfeedfacf) {
-    const cpu = view.getUint32(4, true);
-    return MACH_CPUS[cpu] ?? `Mach-O CPU ${cpu}`;
-  }
-  // A universal binary holds several.
-  return view.getUint32(0) === 0xcafebabe ? Deno.build.arch : undefined;
+  const missing = /Failed to register symbol (\w+)/.exec(text)?.[1];
+  if (missing === "rd_kafka_version") return "is not librdkafka";
+  if (missing !== undefined) return `lacks ${missing}: not a librdkafka that this module can use`;
+  // Also what is said of a library that it needs and that is not there; then the file itself is.
+  const itself = text.includes(path) && !/needed by|not loaded/i.test(text);
+  if (itself && /no such file|cannot open shared object/i.test(text)) return "not found";
+  return text.replace(/^(Could not open library: )+/, "");
 }

@@ -41,6 +41,6 @@ export function installer(): Installer | undefined {
 export async function install({ command, calls }: Installer): Promise<void> {
   for (const args of calls) {
     say(`running ${[command, ...args].join(" ")}`);
-    await run(command, args);
+    await run(command, args, { env: { DEBIAN_FRONTEND: "noninteractive" } });
   }
 }

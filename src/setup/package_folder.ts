@@ -5,7 +5,7 @@
  */
 
 import Module from "node:module";
-import { run } from "./commands.ts";
+import { runModule } from "./commands.ts";
 
 /**
  * The package's folder; Deno fetches the package when it is not there yet.
@@ -16,9 +16,7 @@ import { run } from "./commands.ts";
  * @throws {Error} If the package can't be fetched.
  */
 export async function packageFolder(): Promise<string> {
-  const local = import.meta.url.startsWith("file:");
-  const config = local ? ["--config", new URL("../../deno.json", import.meta.url).pathname] : [];
-  return (await run(Deno.execPath(), ["run", "-A", "--quiet", ...config, import.meta.url])).trim();
+  return await runModule(import.meta.url);
 }
 
 if (import.meta.main) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 
 const MOD = new URL("../../src/librdkafka/library.ts", import.meta.url).href;
 
@@ -61,15 +62,15 @@ Deno.test("openLibrary() says that a file is built for another machine", {
 
 Deno.test("openLibrary() says that a library is another one", {
   ignore: Deno.build.os !== "linux", // libc.so.6 is Linux's
-}, () => refuses("libc.so.6", /is not librdkafka, or lacks functions of it/));
+}, () => refuses("libc.so.6", /libc\.so\.6 \(LIBRDKAFKA_PATH\): is not librdkafka\n/));
 
 /** Compiles a library with just these lines of C; `undefined` where there is no compiler. */
-async function compiled(source: string): Promise<string | undefined> {
+async function compiled(source: string, more: readonly string[] = []): Promise<string | undefined> {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/stub.c`, source);
   try {
     const { success } = await new Deno.Command("cc", {
-      args: ["-shared", "-fPIC", "-o", `${folder}/stub.so`, `${folder}/stub.c`],
+      args: ["-shared", "-fPIC", "-o", `${folder}/stub.so`, `${folder}/stub.c`, ...more],
     }).output();
     return success ? `${folder}/stub.so` : undefined;
   } catch {
@@ -84,7 +85,61 @@ Deno.test("openLibrary() says that a version is too old, and which would do", as
 
 Deno.test("openLibrary() says that a librdkafka lacks functions", async () => {
   const bare = await compiled("int rd_kafka_version(void) { return 0x020f01ff; }");
-  if (bare !== undefined) await refuses(bare, /lacks functions/);
+  if (bare !== undefined) await refuses(bare, /lacks rd_kafka_\w+: not a librdkafka that this module can use/);
+});
+
+Deno.test("openLibrary() refuses a library that is cut short, of which the process would die", {
+  ignore: Deno.build.os !== "linux", // macOS looks itself
+}, async () => {
+  const whole = await compiled("int rd_kafka_version(void) { return 0x020f01ff; } char room[100000] = { 1 };");
+  if (whole === undefined) return;
+  await Deno.truncate(whole, 3000);
+  await refuses(whole, /is cut short: 3000 bytes of \d+ or more/);
+});
+
+Deno.test("openLibrary() says that a place is a folder, or a pipe, which would block", async () => {
+  const folder = await Deno.makeTempDir();
+  await refuses(folder, /is not a file/);
+  const { success } = await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+  assert.ok(success);
+  await refuses(`${folder}/pipe`, /is not a file/);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("openLibrary() names the library that another one needs and that is not there", {
+  ignore: Deno.build.os !== "linux", // an ELF's dependency
+}, async () => {
+  const needed = await compiled("int needed(void) { return 1; }");
+  if (needed === undefined) return;
+  const needs = await compiled("int needed(void); int rd_kafka_version(void) { return needed(); }", [
+    "-Wl,--no-as-needed",
+    needed,
+  ]);
+  assert.ok(needs);
+  await Deno.remove(needed);
+  await refuses(needs, /stub\.so: cannot open shared object file/);
+});
+
+Deno.test("a program that can't open librdkafka ends with one error and code 1", async () => {
+  const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", `import { openLibrary } from "${MOD}"; openLibrary();`],
+    env: { LIBRDKAFKA_PATH: "/no/such/librdkafka.so.1", NO_COLOR: "1" },
+  }).output();
+  const err = new TextDecoder().decode(stderr);
+  assert.deepEqual([code, signal, stdout.length], [1, null, 0], err);
+  assert.equal(err.match(/LibraryError: /g)?.length, 1, err);
+});
+
+Deno.test("openLibrary() refuses an --allow-ffi with a path, with which pointers could not be used", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(file, `import { openLibrary } from "${MOD}"; openLibrary();`);
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", "--allow-env", "--allow-ffi=/usr/lib", file],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert.equal(code, 1);
+  assert.match(new TextDecoder().decode(stderr), /run with --allow-ffi \(it must be unscoped/);
+  await Deno.remove(file);
 });
 
 Deno.test("a Topic without --allow-ffi says so, within a moment, and the rest works without", async () => {
@@ -96,7 +151,7 @@ Deno.test("a Topic without --allow-ffi says so, within a moment, and the rest wo
     const topic = new Topic("t", { "bootstrap.servers": "127.0.0.1:1" });
     await topic.send("k", "v").catch((error) => console.log(error.name + ": " + error.message));`,
   );
-  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--no-check", "--config", config, file],
   }).output();
@@ -112,7 +167,7 @@ Deno.test("importing the module opens, reads and runs nothing", async () => {
     file,
     mods.map((mod) => `import "${new URL(`../../${mod}`, import.meta.url).href}";`).join("\n"),
   );
-  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--no-check", "--config", config, file],
   }).output();

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { LibraryError } from "../../src/librdkafka/library_error.ts";
+import { features } from "../../src/setup/build.ts";
+import { run, type runModule } from "../../src/setup/commands.ts";
+import { type SetupSteps, setupWith } from "../../src/setup/setup.ts";
 
-const SETUP = new URL("../../src/setup/mod.ts", import.meta.url).pathname;
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const SETUP = new URL("../../src/setup/mod.ts", import.meta.url).href;
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 async function setup(args: readonly string[], env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -55,5 +60,84 @@ Deno.test("install() runs the package manager that is there, and says so", {
     new TextDecoder().decode(stderr),
     /setup: running apt-get install -y --no-install-recommends librdkafka1/,
   );
+  await Deno.remove(folder, { recursive: true });
+});
+
+/** Steps on a machine that has nothing. */
+function nothing(calls: string[]): SetupSteps {
+  return {
+    open() {
+      throw new LibraryError("No librdkafka can be used.", []);
+    },
+    canBuild: () => false,
+    build: () => Promise.reject(new Error("there is no compiler")),
+    installer: () => undefined,
+    install: ({ command }) => Promise.resolve(void calls.push(command)),
+  };
+}
+
+// LIBRDKAFKA_PATH is final when set, so what is left to do without it can only be seen without it.
+const ignore = Boolean(Deno.env.get("LIBRDKAFKA_PATH"));
+
+Deno.test("setup() lists what can be done when nothing can", { ignore }, async () => {
+  const calls: string[] = [];
+  await assert.rejects(
+    setupWith(nothing(calls)),
+    /no C compiler.*\n.*apt-get install gcc.*librdkafka1.*LIBRDKAFKA_PATH/,
+  );
+  assert.deepEqual(calls, []);
+});
+
+Deno.test("setup() builds when there is a compiler, though there is a package manager", { ignore }, async () => {
+  const calls: string[] = [];
+  const manager = { command: "apt-get", root: true, calls: [] };
+  const steps = {
+    ...nothing(calls),
+    canBuild: () => true,
+    build: () => Promise.resolve("/b"),
+    installer: () => manager,
+  };
+  assert.deepEqual(await setupWith(steps), { path: "/b", version: "2.15.1", how: "built" });
+  assert.deepEqual(calls, []);
+});
+
+Deno.test("setup() does not call a library installed that is still too old", { ignore }, async () => {
+  const calls: string[] = [];
+  const manager = { command: "apt-get", root: true, calls: [] };
+  await assert.rejects(setupWith({ ...nothing(calls), installer: () => manager }), LibraryError);
+  assert.deepEqual(calls, ["apt-get"]);
+});
+
+Deno.test("setup() takes the system's library as it is", { ignore }, async () => {
+  const found = { path: "librdkafka.so.1", version: "2.0.2" };
+  const steps = { ...nothing([]), open: () => found, canBuild: () => true };
+  assert.deepEqual(await setupWith(steps), { ...found, how: "found" });
+});
+
+Deno.test("features() says what a build has and lacks, and which packages add it", () => {
+  const config = "WITH_SSL=\ty\nWITH_ZLIB=\ty\nWITH_ZSTD=\ty\nWITH_SASL_CYRUS=\tn\nWITH_CURL=\tn\n";
+  assert.equal(
+    features(config),
+    "built with lz4, snappy, TLS and SCRAM, gzip, zstd; without Kerberos (GSSAPI), OIDC " +
+      "(on Debian: apt-get install libsasl2-dev libcurl4-openssl-dev, then setup --build)",
+  );
+});
+
+Deno.test("run() keeps what a command that fails has printed", async () => {
+  const log: string[] = [];
+  await assert.rejects(run("sh", ["-c", "echo one; echo two >&2; exit 3"], { log }), /failed \(3\):\s+one\s+two/);
+  assert.match(log.join(""), /one\ntwo/);
+});
+
+Deno.test("runModule() runs in a checkout whose path has a space", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "a space " });
+  await Deno.mkdir(`${folder}/src/setup`, { recursive: true });
+  await Deno.copyFile(new URL("../../src/setup/commands.ts", import.meta.url), `${folder}/src/setup/commands.ts`);
+  await Deno.writeTextFile(`${folder}/deno.json`, "{}");
+  await Deno.writeTextFile(`${folder}/src/setup/hello.ts`, "if (import.meta.main) console.log('hello');");
+  const { runModule: there } = await import(
+    new URL(`file://${encodeURI(folder)}/src/setup/commands.ts`).href
+  ) as { runModule: typeof runModule };
+  assert.equal(await there(new URL(`file://${encodeURI(folder)}/src/setup/hello.ts`).href), "hello");
   await Deno.remove(folder, { recursive: true });
 });
