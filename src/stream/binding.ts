@@ -11,7 +11,8 @@ import { checkSource, describe, type Source } from "./sources.ts";
 /** How a handler is bound. */
 export interface HandleOptions<T> {
   /** Where the emitted values go: each to every sink, in order. Without, they go nowhere. */
-  readonly sink?: Sink<T> | readonly Sink<T>[];
+  // Also as a tuple: in a plain array of sinks the compiler lets `console.log` stand for the others, and checks no more.
+  readonly sink?: Sink<T> | readonly Sink<T>[] | readonly [Sink<T>, ...Sink<T>[]];
   /** The handler's name, for errors. @default {the function's name} */
   readonly name?: string;
 }
@@ -73,12 +74,15 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** An array of sources is several of them; an array of anything else is one source of its elements. */
+/**
+ * An array of sources is several of them; an array of anything else is one source of its elements. Arrays and bytes
+ * inside it are messages, though they can be iterated.
+ */
 function isSource(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   try {
     checkSource(value);
-    return !Array.isArray(value);
+    return !Array.isArray(value) && !ArrayBuffer.isView(value);
   } catch {
     return false;
   }

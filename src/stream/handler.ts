@@ -15,9 +15,9 @@ export type Yields<T> = Iterator<T, unknown, undefined> | AsyncIterator<T, unkno
  *
  * @typeParam T what a message is
  * @typeParam R what the handler returns: a value, a promise of one, or a generator
+ * @typeParam A what the handler takes the arguments of `stream()` for; the program's own matter, checked by nobody
  */
-// deno-lint-ignore no-explicit-any -- the arguments of stream() are the program's own
-export type Handler<T, R> = (message: T, args: any) => R;
+export type Handler<T, R, A = unknown> = (message: T, args: A) => R;
 
 /** What a handler's result emits. */
 export type EmittedBy<R> = Exclude<
@@ -50,32 +50,52 @@ function emitYields(yields: Yields<unknown>, emit: (value: unknown) => void | Pr
   try {
     for (;;) {
       const step = yields.next();
-      if (step instanceof Promise || isThenable(step)) {
-        return emitAsyncYields(yields, step as Promise<IteratorResult<unknown>>, emit);
-      }
+      if (isThenable(step)) return emitYieldsLater(yields, emit, step as Promise<IteratorResult<unknown>>);
       const { done, value } = step as IteratorResult<unknown>;
       if (done) return;
       const later = value === undefined ? undefined : emit(value);
-      if (later !== undefined) return later.then(() => emitYields(yields, emit));
+      if (later !== undefined) return emitYieldsLater(yields, emit, later);
     }
   } catch (error) {
-    // The sink refused: let the generator's finally blocks run.
-    yields.return?.();
+    abandon(yields);
     throw error;
   }
 }
 
-async function emitAsyncYields(
+/**
+ * A loop, not a promise that waits for the next: a generator without end would make a chain without end.
+ *
+ * @param later the step to begin with, or what the step before it waits for
+ */
+async function emitYieldsLater(
   yields: Yields<unknown>,
-  first: Promise<IteratorResult<unknown>>,
   emit: (value: unknown) => void | Promise<void>,
+  later: Promise<IteratorResult<unknown> | void>,
 ): Promise<void> {
   try {
-    for (let step = await first; !step.done; step = await yields.next()) {
-      if (step.value !== undefined) await emit(step.value);
+    for (let step = await later ?? yields.next();; step = yields.next()) {
+      const { done, value } = isThenable(step)
+        ? await step as IteratorResult<unknown>
+        : step as IteratorResult<unknown>;
+      if (done) return;
+      const emitting = value === undefined ? undefined : emit(value);
+      if (emitting !== undefined) await emitting;
     }
   } catch (error) {
-    await yields.return?.();
+    abandon(yields);
     throw error;
+  }
+}
+
+/**
+ * The sink refused: lets the generator's finally blocks run. That they fail, or wait for something, must not hide why
+ * it was abandoned.
+ */
+function abandon(yields: Yields<unknown>): void {
+  try {
+    const returned: unknown = yields.return?.();
+    if (isThenable(returned)) returned.then(undefined, () => {});
+  } catch {
+    // The sink's error is the one that is told.
   }
 }

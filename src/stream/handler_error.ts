@@ -4,7 +4,7 @@ export interface HandlerErrorOptions {
   readonly handler: string;
   /** Where the message came from, such as `"emoji[0]@42"`, when its source says so. */
   readonly source?: string;
-  /** The message. */
+  /** The message; `undefined` when a sink failed to settle, which concerns a batch. */
   readonly value: unknown;
   /** What was thrown. */
   readonly cause: unknown;
@@ -28,7 +28,7 @@ export class HandlerError extends Error {
   readonly handler: string;
   /** Where the message came from; `undefined` when its source does not say. */
   readonly source: string | undefined;
-  /** The message concerned. */
+  /** The message concerned; `undefined` when a sink failed to settle, which concerns a batch. */
   readonly value: unknown;
 
   /** Words the message from the handler, the source and the cause. */

@@ -7,6 +7,9 @@
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const NUMBERS: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
 
+/** A timer for longer fires at once: 24 days and more, or Infinity, are no deadline. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** What an orderly end needs to know. */
 export interface ShutdownOptions {
   /** How long it may take, in milliseconds, before the process exits all the same. */
@@ -24,15 +27,19 @@ export interface ShutdownOptions {
  * @returns takes the listeners away again
  */
 export function onShutdown({ timeoutMs, stop, describe }: ShutdownOptions): () => void {
+  let signalled = false;
   let deadline: ReturnType<typeof setTimeout> | undefined;
   const listeners = SIGNALS.map((signal) => {
     const listener = () => {
       const status = 128 + NUMBERS[signal]!;
-      if (deadline !== undefined) Deno.exit(status);
-      deadline = setTimeout(() => {
-        console.error(`slipstream: not ended ${timeoutMs} ms after ${signal}, left undone: ${describe()}`);
-        Deno.exit(status);
-      }, timeoutMs);
+      if (signalled) Deno.exit(status);
+      signalled = true;
+      if (timeoutMs <= LONGEST_TIMER_MS) {
+        deadline = setTimeout(() => {
+          console.error(`slipstream: not ended ${timeoutMs} ms after ${signal}, left undone: ${describe()}`);
+          Deno.exit(status);
+        }, timeoutMs);
+      }
       stop();
     };
     Deno.addSignalListener(signal, listener);

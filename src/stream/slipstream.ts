@@ -30,8 +30,14 @@ const DEFAULTS = { shutdownTimeoutMs: 30_000, handleSignals: true } as const sat
 
 /** A source, whatever its messages are. */
 export type AnySource = Source<never> | Source<unknown>;
-/** What the messages of a source are, or of several. */
-export type Messages<S> = S extends readonly (infer One)[] ? (One extends object ? MessageOf<One> : One) : MessageOf<S>;
+/**
+ * What the messages of a source are, or of several. In an array, what can be read is a source; strings, numbers,
+ * arrays, bytes and other objects are messages.
+ */
+export type Messages<S> = S extends readonly (infer One)[] ? (
+    One extends string | readonly unknown[] | ArrayBufferView ? One : One extends AnySource ? MessageOf<One> : One
+  )
+  : MessageOf<S>;
 
 /**
  * An isolated app: bindings of its own, run together. The free functions {@linkcode handle} and {@linkcode stream}
@@ -72,12 +78,15 @@ export class Slipstream {
    * @param handler called for each message; what it returns or yields is emitted, `undefined` is not
    * @throws {TypeError} If a source, a sink, an option or the handler is none. Nothing was bound then.
    */
-  handle<S extends AnySource | readonly AnySource[], R>(source: S, handler: Handler<Messages<S>, R>): Binding;
+  handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
+    source: S,
+    handler: Handler<Messages<S>, R, A>,
+  ): Binding;
   /** Binds with options: sinks, and a name. */
-  handle<S extends AnySource | readonly AnySource[], R>(
+  handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
     source: S,
     options: SinkFor<R>,
-    handler: Handler<Messages<S>, R>,
+    handler: Handler<Messages<S>, R, A>,
   ): Binding;
   handle(source: unknown, second: unknown, third?: unknown): Binding {
     if (this.#running) throw new Error("handle() can't bind while stream() runs: bind first");

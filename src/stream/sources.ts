@@ -47,72 +47,138 @@ export function checkSource(source: unknown): void {
 /** Starts reading a source. */
 export function openAnySource<T>(source: Source<T>): SourceReader<T> {
   if (openSource in source) return source[openSource]();
-  if ("readable" in source) return fromAsync(source.readable);
-  return isAsyncIterable(source) ? fromAsync(source) : fromSync(source as Iterable<T>);
+  if (source instanceof ReadableStream) return fromStream(source);
+  // Not `"readable" in source`: streams of Node.js have a `readable` that is a boolean, and are async iterable.
+  if ("readable" in source && source.readable instanceof ReadableStream) return fromStream(source.readable);
+  return isAsyncIterable(source) ? fromAsync(source as AsyncIterable<T>) : fromSync(source as Iterable<T>);
+}
+
+/** Pulled one at a time: how {@linkcode readOneByOne} gets at messages. */
+interface Pulled<T> {
+  next(): Promise<IteratorResult<T, unknown>>;
+  /** Lets what is read end; called once. */
+  end(): Promise<unknown>;
+  /** Called when the last message was handled, or nobody waits for {@linkcode Pulled.end} any more. */
+  release?(): void;
+}
+
+function fromStream<T>(stream: ReadableStream<T>): SourceReader<T> {
+  const reader = stream.getReader();
+  // Not the stream's iterator: its return() waits for a read that may never be answered, cancel() answers it.
+  return readOneByOne({
+    next: () => reader.read() as Promise<IteratorResult<T, unknown>>,
+    end: () => reader.cancel(),
+    release: () => reader.releaseLock(),
+  });
 }
 
 function fromAsync<T>(source: AsyncIterable<T>): SourceReader<T> {
   const iterator = source[Symbol.asyncIterator]();
-  const stopped = Promise.withResolvers<undefined>();
+  return readOneByOne({
+    next: async () => await iterator.next(),
+    end: async () => await iterator.return?.(),
+  });
+}
+
+/** A batch a message: what comes one by one is handled when it comes. */
+function readOneByOne<T>({ next, end, release }: Pulled<T>): SourceReader<T> {
   let ended = false;
-  let returned: Promise<unknown> = Promise.resolve();
-  const end = () => {
+  let cancelled = false;
+  // The wait of the present pull only. A race with one promise for the whole run would keep every message alive.
+  let wake: (() => void) | undefined;
+  let ending: Promise<unknown> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+  const stop = () => {
     if (ended) return;
     ended = true;
-    stopped.resolve(undefined);
-    returned = Promise.resolve(iterator.return?.()).catch((error) => reportError(error));
+    ending = end();
+    ending.catch(() => {}); // close() tells
+    wake?.();
   };
   return {
     batches: new ReadableStream<Batch<T>>({
-      async pull(controller) {
-        const next = iterator.next();
-        next.catch(() => {}); // when stopped first
-        const result = await Promise.race([next, stopped.promise]);
-        if (result !== undefined && !result.done) return controller.enqueue({ messages: [result.value], done() {} });
-        ended ||= result !== undefined;
-        controller.close();
+      pull: (controller) =>
+        new Promise<void>((resolve, reject) => {
+          let waiting = true;
+          const settle = (then: () => void) => {
+            if (!waiting) return;
+            waiting = false;
+            wake = undefined;
+            then();
+            resolve();
+          };
+          // What was cancelled is closed already, and can't be again.
+          wake = () => settle(() => cancelled || controller.close());
+          if (ended) return wake();
+          next().then(
+            ({ done, value }) =>
+              settle(() => {
+                if (!done) return controller.enqueue({ messages: [value as T], done() {} });
+                ended = true;
+                controller.close();
+              }),
+            (error) => {
+              if (!waiting) return; // stopped, and not waited for any more
+              ended = true;
+              reject(error);
+            },
+          );
+        }),
+      cancel: () => {
+        cancelled = true;
+        stop();
       },
-      cancel: end,
     }, { highWaterMark: 0 }),
-    stop: end,
-    close: async () => {
-      end();
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      // A generator ends when what it waits for has come, which may be never.
-      await Promise.race([returned, new Promise<void>((resolve) => timer = setTimeout(resolve, FINALLY_MS))]);
-      clearTimeout(timer);
-    },
+    stop,
+    close: () =>
+      closing ??= (async () => {
+        stop();
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FINALLY_MS));
+        try {
+          // A generator ends when what it waits for has come, which may be never.
+          await Promise.race([ending, late]);
+        } finally {
+          clearTimeout(timer);
+          release?.();
+        }
+      })(),
   };
 }
 
 function fromSync<T>(source: Iterable<T>): SourceReader<T> {
   const iterator = source[Symbol.iterator]();
+  let stopped = false;
   let ended = false;
-  const end = () => {
-    if (ended) return;
-    ended = true;
-    iterator.return?.();
-  };
   function* some(): Generator<T, void, undefined> {
-    for (let count = 0; count < BATCH_MESSAGES && !ended; count++) {
+    for (let count = 0; count < BATCH_MESSAGES && !stopped && !ended; count++) {
+      ended = true; // so it is, when next() throws
       const { done, value } = iterator.next();
-      if (done) {
-        ended = true;
-        return;
-      }
+      if (done) return;
+      ended = false;
       yield value;
     }
   }
   return {
     batches: new ReadableStream<Batch<T>>({
       pull(controller) {
-        if (ended) return controller.close();
+        if (stopped || ended) return controller.close();
         controller.enqueue({ messages: some(), done() {} });
       },
-      cancel: end,
+      cancel: () => void (stopped = true),
     }, { highWaterMark: 0 }),
-    stop: end,
-    close: () => Promise.resolve(end()),
+    // A generator that stops the run itself is running, and can't be returned now: close() does it.
+    stop: () => void (stopped = true),
+    close: () => {
+      if (ended) return Promise.resolve();
+      ended = true;
+      try {
+        iterator.return?.();
+        return Promise.resolve();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
   };
 }
 

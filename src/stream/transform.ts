@@ -17,16 +17,21 @@ import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
  * console.assert((await Array.fromAsync(doubled)).join() === "2,4");
  * ```
  */
-export function transform<T, R>(handler: Handler<T, R>): TransformStream<T, EmittedBy<R>> {
+export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStream<T, EmittedBy<R>> {
   let room = Promise.withResolvers<void>();
   let failed: unknown;
   let controller!: ReadableStreamDefaultController<EmittedBy<R>>;
+  let incoming!: WritableStreamDefaultController;
+  const fail = (reason: unknown) => {
+    failed = reason;
+    room.reject(reason);
+  };
   const readable = new ReadableStream<EmittedBy<R>>({
     start: (own) => void (controller = own),
     pull: () => room.resolve(),
     cancel: (reason) => {
-      failed = reason ?? new Error("The reader of a transform was cancelled");
-      room.reject(failed);
+      fail(reason ?? new Error("The reader of a transform was cancelled"));
+      incoming.error(failed); // now, not when the next message comes: it may never
     },
   }, { highWaterMark: 0 });
   room.promise.catch(() => {});
@@ -37,6 +42,14 @@ export function transform<T, R>(handler: Handler<T, R>): TransformStream<T, Emit
     controller.enqueue(value as EmittedBy<R>);
   };
   const writable = new WritableStream<T>({
+    start(own) {
+      incoming = own;
+      // abort() itself waits for the message in hand, and that may wait for a reader.
+      own.signal.addEventListener("abort", () => {
+        fail(own.signal.reason ?? new Error("The writer of a transform was aborted"));
+        controller.error(failed);
+      });
+    },
     async write(message) {
       if (failed !== undefined) throw failed;
       try {
@@ -49,7 +62,6 @@ export function transform<T, R>(handler: Handler<T, R>): TransformStream<T, Emit
     close: () => {
       if (failed === undefined) controller.close();
     },
-    abort: (reason) => controller.error(reason),
   });
   return { readable, writable };
 }

@@ -56,3 +56,38 @@ Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and s
   assert.equal(status, 143);
   assert.match(err, /not ended 200 ms after SIGTERM, left undone: handler: 1 source, 1 sink/);
 });
+
+Deno.test("stream() takes a shutdownTimeoutMs of Infinity for no deadline", async () => {
+  const code = `${SLOW} await stream(undefined, { shutdownTimeoutMs: Infinity }); console.log("after");`;
+  const { status, out, err } = await signalled(code, ["SIGTERM"]);
+  assert.deepEqual([status, err], [0, ""]);
+  assert.match(out, /after/);
+});
+
+Deno.test("stream() ends every app that runs on one signal", async () => {
+  const code = `import { Slipstream } from ${JSON.stringify(MOD)};
+    ${SLOW}
+    const other = new Slipstream();
+    other.handle((async function* () { try { for (;;) { yield 1; await new Promise((r) => setTimeout(r, 10)); } }
+      finally { console.log("other ended"); } })(), () => {});
+    await Promise.all([stream(), other.stream()]);
+    console.log("after");`;
+  const { status, out, err } = await signalled(code, ["SIGTERM"]);
+  assert.deepEqual([status, err], [0, ""]);
+  assert.match(out, /other ended[^]*after/);
+});
+
+Deno.test("stream() keeps no message of an async source after it was handled", async () => {
+  const code = `console.log("ready");
+    const gc = (globalThis as unknown as { gc(): void }).gc;
+    const used = () => (gc(), Deno.memoryUsage().heapUsed);
+    let last = 0;
+    async function* numbers() { for (let n = 0; n <= 60_000; n++) yield { n, payload: new Array(10).fill(n) }; }
+    const first = used();
+    handle(numbers(), ({ n }) => { if (n === 60_000) last = used(); });
+    await stream();
+    console.log("grew " + Math.round((last - first) / 1e6) + " MB");`;
+  const { status, out, err } = await signalled(code, [], ["--v8-flags=--expose-gc"]);
+  assert.deepEqual([status, err], [0, ""]);
+  assert.ok(Number(/grew (-?\d+) MB/.exec(out)?.[1]) <= 5, out);
+});

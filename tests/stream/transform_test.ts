@@ -33,3 +33,28 @@ Deno.test("transform() passes errors on, both ways", async () => {
   await assert.rejects(Array.fromAsync(failing), /on purpose/);
   assert.match(String(cancelled), /on purpose/);
 });
+
+Deno.test("transform() passes a cancel on to a source that has nothing to say", async () => {
+  let cancelled: unknown;
+  const quiet = new ReadableStream<number>({ cancel: (reason) => void (cancelled = reason) });
+  await quiet.pipeThrough(transform((n: number) => n)).cancel("enough");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(cancelled, "enough");
+});
+
+Deno.test("transform() ends a generator that waits for a reader when the writer aborts", async () => {
+  let ended = false;
+  const { readable, writable } = transform(function* () {
+    try {
+      for (;;) yield 1;
+    } finally {
+      ended = true;
+    }
+  });
+  const writer = writable.getWriter();
+  writer.write(undefined).catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await writer.abort(new Error("enough"));
+  assert.ok(ended);
+  await assert.rejects(readable.getReader().read(), /enough/);
+});
