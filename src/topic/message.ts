@@ -39,7 +39,10 @@ export interface Message<K = string, V = string> {
 
 /** A record to be sent. */
 export interface TopicRecord<K = string, V = string> {
-  /** The key; messages of one key go to one partition, in order. Without, librdkafka spreads them. */
+  /**
+   * The key; messages of one key go to one partition, in order. Those without, or with an empty one, are spread
+   * (librdkafka's `partitioner` is `consistent_random` by default).
+   */
   readonly key?: K | null;
   /** The value; `null` is a tombstone. */
   readonly value: V | null;

@@ -19,7 +19,8 @@ Deno.test("Topic keeps the order of each partition, loses nothing and tells tomb
       const read = await everything(broker, name);
       assert.equal(read.length, records.length);
       // Messages of one key share a partition: read back, they are in the order they were written in.
-      for (const key of new Set(records.map((one) => one.key).filter((one) => one !== null))) {
+      // (An empty key counts as none for librdkafka's partitioner.)
+      for (const key of new Set(records.map((one) => one.key).filter((one) => one !== null && one !== ""))) {
         const ofKey = (from: readonly TopicRecord[]) => from.filter((one) => one.key === key).map((one) => one.value);
         assert.deepEqual(ofKey(read), ofKey(records));
       }
