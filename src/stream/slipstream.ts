@@ -74,7 +74,8 @@ export class Slipstream {
    * `.writable` (closed at the end of a run, aborted when it fails, as `pipeTo` does; wrap one in a function to keep it
    * open), Topics.
    *
-   * @param source an iterable, an async iterable, a ReadableStream, something with `.readable`, a Topic; or several
+   * @param source an iterable, an async iterable, a ReadableStream, something with `.readable`, a Topic; or several: an
+   * array of which every element can be read (arrays and bytes in it are messages)
    * @param handler called for each message; what it returns or yields is emitted, `undefined` is not
    * @throws {TypeError} If a source, a sink, an option or the handler is none. Nothing was bound then.
    */
@@ -102,7 +103,9 @@ export class Slipstream {
    * exits at once.
    *
    * @param args reaches every handler as its second parameter
-   * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order.
+   * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order: batches that
+   * came before it, and those of other sources that were begun, are settled and done. An error of a source itself is
+   * thrown as it is, in the same way.
    * @throws {Error} If nothing is bound, or the app runs already.
    * @throws {RangeError} If a time is negative.
    */

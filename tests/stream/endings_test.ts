@@ -8,10 +8,15 @@ function slow(log: string[], settle: () => Promise<void> = turn) {
   return { [openSink]: () => ({ accept() {}, settle, close: () => void log.push("closed sink") }) };
 }
 
+/** The first batches take long to settle: whatever comes next comes before they are done. */
+function settlesLate(batches: number) {
+  return () => batches-- > 0 ? new Promise<void>((resolve) => setTimeout(resolve, 50)) : Promise.resolve();
+}
+
 Deno.test("stream() does the batches before one whose handler fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2], [3], [4]], log), { sink: slow(log) }, (n) => {
+  app.handle(scripted([[1], [2], [3], [4]], log), { sink: slow(log, settlesLate(2)) }, (n) => {
     if (n === 3) throw new Error("on purpose");
     return n;
   });
@@ -22,18 +27,19 @@ Deno.test("stream() does the batches before one whose handler fails", async () =
 Deno.test("stream() does the batches before an error of the source, and passes the error as it is", async () => {
   const log: string[] = [];
   const failure = new Error("connection lost");
+  let read = 0;
   const batches = new ReadableStream<Batch<number>>({
     pull(controller) {
-      if (log.length > 0) return controller.error(failure);
-      log.push("read");
-      controller.enqueue({ messages: [1], done: () => void log.push("done") });
+      if (read === 3) return controller.error(failure);
+      const n = read++;
+      controller.enqueue({ messages: [n], done: () => void log.push(`done ${n}`) });
     },
   }, { highWaterMark: 0 });
   const app = new Slipstream();
   const source = { [openSource]: () => ({ batches, stop() {}, close: () => Promise.resolve() }) };
-  app.handle(source, { sink: slow(log) }, (n) => n);
+  app.handle(source, { sink: slow(log, settlesLate(3)) }, (n) => n);
   await assert.rejects(app.stream(undefined, QUIET), (error) => error === failure);
-  assert.deepEqual(log, ["read", "done", "closed sink"]);
+  assert.deepEqual(log, ["done 0", "done 1", "done 2", "closed sink"]);
 });
 
 Deno.test("stream() lets other sources settle what is in flight when one fails", async () => {

@@ -91,3 +91,12 @@ Deno.test("stream() keeps no message of an async source after it was handled", a
   assert.deepEqual([status, err], [0, ""]);
   assert.ok(Number(/grew (-?\d+) MB/.exec(out)?.[1]) <= 5, out);
 });
+
+Deno.test("stream() leaves no signal listener behind", async () => {
+  const code = `handle([1], () => {}); await stream();
+    console.log("ready");
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    console.log("not ended");`;
+  const { status, out } = await signalled(code, ["SIGTERM"]);
+  assert.deepEqual([status, out], [143, "ready\n"]);
+});
