@@ -47,7 +47,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  *   binding, and every sink has accepted what they emit before the next message. Sources run side by side.
  * - **Delivery**: at least once, for sources that can begin again: a batch is done when all that came of it has
  *   settled in its sinks. A Topic stores its offsets then, and not before.
- * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 33 batches of a source are
+ * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 32 batches of a source are
  *   accepted and not settled.
  *
  * Needs no permission by itself.
