@@ -33,8 +33,6 @@ export const SYMBOLS = {
   rd_kafka_conf_new: { parameters: [], result: "pointer" },
   /** void rd_kafka_conf_destroy(rd_kafka_conf_t *conf) */
   rd_kafka_conf_destroy: { parameters: ["pointer"], result: "void" },
-  /** rd_kafka_conf_t *rd_kafka_conf_dup(const rd_kafka_conf_t *conf) */
-  rd_kafka_conf_dup: { parameters: ["pointer"], result: "pointer" },
   /** rd_kafka_conf_res_t rd_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size) */
   rd_kafka_conf_set: { parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "i32" },
   /** rd_kafka_conf_res_t rd_kafka_conf_get(const rd_kafka_conf_t *conf, const char *name, char *dest, size_t *dest_size) */
@@ -45,8 +43,6 @@ export const SYMBOLS = {
   rd_kafka_conf_set_default_topic_conf: { parameters: ["pointer", "pointer"], result: "void" },
   /** rd_kafka_topic_conf_t *rd_kafka_topic_conf_new(void) */
   rd_kafka_topic_conf_new: { parameters: [], result: "pointer" },
-  /** rd_kafka_topic_conf_t *rd_kafka_topic_conf_dup(const rd_kafka_topic_conf_t *conf) */
-  rd_kafka_topic_conf_dup: { parameters: ["pointer"], result: "pointer" },
   /** rd_kafka_conf_res_t rd_kafka_topic_conf_set(rd_kafka_topic_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size) */
   rd_kafka_topic_conf_set: { parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "i32" },
   /** void rd_kafka_topic_conf_destroy(rd_kafka_topic_conf_t *topic_conf) */
@@ -58,8 +54,6 @@ export const SYMBOLS = {
   /** const char *rd_kafka_name(const rd_kafka_t *rk) */
   rd_kafka_name: { parameters: ["pointer"], result: "pointer" },
   /** void rd_kafka_destroy_flags(rd_kafka_t *rk, int flags) */
-  rd_kafka_destroy_flags: { parameters: ["pointer", "i32"], result: "void" },
-  /** void rd_kafka_destroy_flags(rd_kafka_t *rk, int flags) */
   rd_kafka_destroy_flags_async: {
     name: "rd_kafka_destroy_flags",
     parameters: ["pointer", "i32"],
@@ -68,8 +62,6 @@ export const SYMBOLS = {
   },
   /** rd_kafka_resp_err_t rd_kafka_set_log_queue(rd_kafka_t *rk, rd_kafka_queue_t *rkqu) */
   rd_kafka_set_log_queue: { parameters: ["pointer", "pointer"], result: "i32" },
-  /** rd_kafka_resp_err_t rd_kafka_fatal_error(rd_kafka_t *rk, char *errstr, size_t errstr_size) */
-  rd_kafka_fatal_error: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_topic_t *only_rkt, const struct rd_kafka_metadata **metadatap, int timeout_ms) */
   rd_kafka_metadata_async: {
     name: "rd_kafka_metadata",
@@ -117,8 +109,6 @@ export const SYMBOLS = {
   rd_kafka_queue_get_partition: { parameters: ["pointer", "buffer", "i32"], result: "pointer" },
   /** void rd_kafka_queue_forward(rd_kafka_queue_t *src, rd_kafka_queue_t *dst) */
   rd_kafka_queue_forward: { parameters: ["pointer", "pointer"], result: "void" },
-  /** size_t rd_kafka_queue_length(rd_kafka_queue_t *rkqu) */
-  rd_kafka_queue_length: { parameters: ["pointer"], result: "usize" },
   /** void rd_kafka_queue_io_event_enable(rd_kafka_queue_t *rkqu, int fd, const void *payload, size_t size) */
   rd_kafka_queue_io_event_enable: { parameters: ["pointer", "i32", "buffer", "usize"], result: "void" },
   /** rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *rkqu, int timeout_ms) */
@@ -129,8 +119,6 @@ export const SYMBOLS = {
   rd_kafka_event_destroy: { parameters: ["pointer"], result: "void" },
   /** rd_kafka_resp_err_t rd_kafka_event_error(rd_kafka_event_t *rkev) */
   rd_kafka_event_error: { parameters: ["pointer"], result: "i32" },
-  /** const char *rd_kafka_event_error_string(rd_kafka_event_t *rkev) */
-  rd_kafka_event_error_string: { parameters: ["pointer"], result: "pointer" },
   /** const char *rd_kafka_event_stats(rd_kafka_event_t *rkev) */
   rd_kafka_event_stats: { parameters: ["pointer"], result: "pointer" },
   /** int rd_kafka_event_log(rd_kafka_event_t *rkev, const char **fac, const char **str, int *level) */
@@ -221,8 +209,6 @@ export const SYMBOLS = {
   rd_kafka_message_headers: { parameters: ["u64", "buffer"], result: "i32" },
   /** int32_t rd_kafka_message_leader_epoch(const rd_kafka_message_t *rkmessage) */
   rd_kafka_message_leader_epoch: { parameters: ["u64"], result: "i32", optional: true },
-  /** const char *rd_kafka_message_errstr(const rd_kafka_message_t *rkmessage) */
-  rd_kafka_message_errstr: { parameters: ["u64"], result: "pointer" },
   /** rd_kafka_resp_err_t rd_kafka_header_get_all(const rd_kafka_headers_t *hdrs, size_t idx, const char **namep, const void **valuep, size_t *sizep) */
   rd_kafka_header_get_all: { parameters: ["u64", "usize", "buffer", "buffer", "buffer"], result: "i32" },
   /** rd_kafka_headers_t *rd_kafka_headers_new(size_t initial_count) */
@@ -249,8 +235,6 @@ export const SYMBOLS = {
   },
   /** rd_kafka_resp_err_t rd_kafka_purge(rd_kafka_t *rk, int purge_flags) */
   rd_kafka_purge: { parameters: ["pointer", "i32"], result: "i32" },
-  /** int rd_kafka_outq_len(rd_kafka_t *rk) */
-  rd_kafka_outq_len: { parameters: ["pointer"], result: "i32" },
 
   // Admin
   /** rd_kafka_NewTopic_t *rd_kafka_NewTopic_new(const char *topic, int num_partitions, int replication_factor, char *errstr, size_t errstr_size) */

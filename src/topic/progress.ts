@@ -4,15 +4,18 @@
  * @module
  */
 
-import type { PartitionOffset } from "./topic_reader.ts";
-
-/** A message's coordinates. */
-export type Place = PartitionOffset;
+/** A partition and an offset in it. */
+export interface PartitionOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly leaderEpoch?: number;
+}
 
 /** Messages that were handed out together. */
 export interface Handed {
   /** Counts messages as handled, in order: their offsets are stored with the next {@linkcode Progress.flush}. */
-  handled(place: Place): void;
+  handled(place: PartitionOffset): void;
   /** Whether the partition was lost or moved by a seek since: what is left of it here is not to be handed on. */
   stale(partition: number): boolean;
   /** All of them are handled, or given up; call it once. */

@@ -12,7 +12,7 @@ import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
-import { Progress } from "./progress.ts";
+import { type PartitionOffset, Progress } from "./progress.ts";
 
 /** The npm package's consumer, with what its types leave out. */
 type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]> & {
@@ -22,13 +22,6 @@ type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]> & {
   incrementalUnassign(partitions: unknown[]): void;
   setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
 };
-/** A partition and an offset in it. */
-export interface PartitionOffset {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly leaderEpoch?: number;
-}
 type Partition = Omit<PartitionOffset, "offset"> & { readonly offset?: number };
 
 /** How a {@linkcode TopicReader} reads. */
