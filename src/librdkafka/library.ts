@@ -5,7 +5,6 @@
  */
 
 import { LibraryError, whyUnusable } from "./library_error.ts";
-import type { Numeric } from "./memory.ts";
 import { whyNotOpened } from "./shared_object.ts";
 import { SYMBOLS } from "./symbols.ts";
 
@@ -17,7 +16,7 @@ export const BUILD_VERSION = "2.15.1";
 /** An open librdkafka. */
 export interface Library {
   /** Its functions. */
-  readonly symbols: Numeric<Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]>;
+  readonly symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
   /** Its version, such as `"2.15.1"`. */
   readonly version: string;
   /** The path or name it was opened by. */

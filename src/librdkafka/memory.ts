@@ -74,21 +74,8 @@ const LIBC = {
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/**
- * Functions of C whose 64-bit parameters take plain numbers too. Deno does take them, and an address or a length fits
- * a double; a BigInt a call would be garbage a call.
- */
-export type Numeric<S> = {
-  readonly [K in keyof S]: S[K] extends null | infer F
-    ? F extends (...args: infer A) => infer R
-      ? ((...args: { [I in keyof A]: OrNumber<A[I]> }) => R) | Extract<S[K], null>
-    : S[K]
-    : never;
-};
-type OrNumber<T> = T extends bigint ? bigint | number : T;
-
 /** The few functions of the C library that are needed. */
-export type Libc = Numeric<Deno.DynamicLibrary<typeof LIBC>["symbols"]>;
+export type Libc = Deno.DynamicLibrary<typeof LIBC>["symbols"];
 
 let opened: Libc | undefined;
 
@@ -105,7 +92,7 @@ export function libc(): Libc {
   let cause: unknown;
   for (const name of names) {
     try {
-      return opened = Deno.dlopen(name, LIBC).symbols as Libc;
+      return opened = Deno.dlopen(name, LIBC).symbols;
     } catch (error) {
       cause = error;
     }

@@ -168,10 +168,10 @@ export class Producer extends Client {
       partition,
       COPY,
       value === null ? null : value.length === 0 ? NOT_NULL : value,
-      value === null ? 0 : value.length,
+      value === null ? 0n : BigInt(value.length),
       key === null ? null : key.length === 0 ? NOT_NULL : key,
-      key === null ? 0 : key.length,
-      id,
+      key === null ? 0n : BigInt(key.length),
+      BigInt(id),
     );
     return result === 0 ? CODES.NO_ERROR : symbols.rd_kafka_last_error();
   }

@@ -222,8 +222,13 @@ export class Topic<K = string, V = string>
   }
 
   #decodeAll(native: readonly NativeMessage[]): Message<K, V>[] | Promise<Message<K, V>[]> {
-    const decoded = native.map((message) => this.#decode(message));
-    return decoded.some((message) => message instanceof Promise) ? Promise.all(decoded) : decoded as Message<K, V>[];
+    let waits = false;
+    const decoded = native.map((message) => {
+      const one = this.#decode(message);
+      waits ||= one instanceof Promise;
+      return one;
+    });
+    return waits ? Promise.all(decoded) : decoded as Message<K, V>[];
   }
 
   #decode(native: NativeMessage): Message<K, V> | Promise<Message<K, V>> {
@@ -236,17 +241,19 @@ export class Topic<K = string, V = string>
   }
 
   #decodePart<T>(codec: Codec<T>, bytes: Uint8Array, part: string, at: NativeMessage): T | Promise<T> {
-    const failed = (cause: unknown): never => {
-      const place = `${this.name}[${at.partition}]@${at.offset}`;
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
-    };
     try {
       const decoded = codec.decode(bytes);
-      return decoded instanceof Promise ? decoded.catch(failed) : decoded;
+      if (!(decoded instanceof Promise)) return decoded;
+      return decoded.catch((error) => Promise.reject(this.#decodeError(codec, part, at, error)));
     } catch (error) {
-      return failed(error);
+      throw this.#decodeError(codec, part, at, error);
     }
+  }
+
+  #decodeError(codec: Codec<unknown>, part: string, { partition, offset }: NativeMessage, cause: unknown): TypeError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const place = `${this.name}[${partition}]@${offset}`;
+    return new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
   }
 
   /**
@@ -509,7 +516,10 @@ function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null)
   const headers = native.headers === undefined
     ? NO_HEADERS
     : native.headers.flatMap((header) => Object.entries(header));
-  // Built property by property: spreads cost more than the rest of a message.
+  // All at once where all is there: spreads, or properties added later, cost more than the rest of a message.
+  if (timestamp !== undefined && leaderEpoch !== undefined) {
+    return { topic, partition, offset, key, value, timestamp, headers, leaderEpoch };
+  }
   const message: { -readonly [P in keyof Message<K, V>]: Message<K, V>[P] } = {
     topic,
     partition,

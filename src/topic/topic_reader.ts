@@ -10,6 +10,7 @@ import type { NativeMessage } from "../librdkafka/message_reader.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { type PartitionOffset, Progress } from "./progress.ts";
@@ -72,12 +73,12 @@ export class TopicReader {
   readonly #resetTo: number;
   /** What is handled, and in whose hands the rest is. */
   readonly progress: Progress;
-  readonly #stopped = Promise.withResolvers<void>();
+  readonly #stopped = new Latch();
   readonly #started = new Set<number>();
   readonly #ends = new Map<number, number>();
   /** Partitions that are read to their end. */
   readonly #done = new Set<number>();
-  #finished = Promise.withResolvers<void>();
+  readonly #finished = new Latch();
   readonly #userPaused = new Set<number>();
   readonly #commits: { offsets: readonly PartitionOffset[]; resolve(): void; reject(error: Error): void }[] = [];
   #consumer: Consumer | undefined;
@@ -149,13 +150,13 @@ export class TopicReader {
   }
 
   async #next(): Promise<NativeMessage[] | undefined> {
-    const consumer = await Promise.race([this.#open(), this.#stopped.promise]);
+    const consumer = await this.#stopped.race(this.#open());
     while (consumer && !this.#stopping) {
       if (this.#failure !== undefined) throw this.#failure;
       this.#resumeOurs();
       const messages = this.#held.length > 0
         ? this.#held.splice(0)
-        : await Promise.race([this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS), this.#finished.promise]);
+        : await this.#finished.race(this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS));
       const wanted = this.#wanted(messages ?? []);
       if (wanted.length > 0) return wanted;
       if (this.#failure !== undefined) throw this.#failure;
@@ -179,7 +180,7 @@ export class TopicReader {
     const end = this.#ends.get(partition);
     if (end === undefined || offset < end) return;
     this.#done.add(partition);
-    if (this.#allDone()) this.#finished.resolve();
+    if (this.#allDone()) this.#finished.fire();
   }
 
   #allDone(): boolean {
@@ -199,7 +200,7 @@ export class TopicReader {
         resolve((messages ?? []) as unknown as NativeMessage[]);
       });
     });
-    return await Promise.race([answer, this.#stopped.promise]) ?? undefined;
+    return await this.#stopped.race(answer);
   }
 
   #onConsumeError(error: unknown): void {
@@ -326,7 +327,7 @@ export class TopicReader {
         return await this.#assign(partitions.map((partition) => ({ topic: this.#topic, partition })), false);
       }
       this.#onUnknown();
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, RETRY_MS)), this.#stopped.promise]);
+      await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
     }
   }
 
@@ -350,7 +351,7 @@ export class TopicReader {
     else consumer.assign(placed as never);
     this.#assigned = cooperative ? [...this.#assigned, ...partitions] : [...partitions];
     this.#everAssigned = true;
-    if (this.#options.untilEnd && this.#allDone()) this.#finished.resolve();
+    if (this.#options.untilEnd && this.#allDone()) this.#finished.fire();
     this.#notices.over("unknown", `${this.#where} exists now`);
     if (this.#pausedByUs) consumer.pause(partitions as never);
   }
@@ -385,7 +386,7 @@ export class TopicReader {
     this.#held = this.#held.filter(({ partition }) => !gone.has(partition));
     this.#revoking = gone;
     // What is being handled gets its time, or the next owner would do it again.
-    if (!lost && !this.#stopping) await Promise.race([this.progress.settled(REVOKE_MS), this.#stopped.promise]);
+    if (!lost && !this.#stopping) await this.#stopped.race(this.progress.settled(REVOKE_MS));
     if (!lost) this.progress.flush();
     this.#revoking = new Set();
     this.progress.forget(gone);
@@ -394,7 +395,7 @@ export class TopicReader {
       this.#ends.delete(partition);
       this.#done.delete(partition);
     }
-    if (this.#options.untilEnd && this.#assigned.length > 0 && this.#allDone()) this.#finished.resolve();
+    if (this.#options.untilEnd && this.#assigned.length > 0 && this.#allDone()) this.#finished.fire();
     try {
       if (cooperative) consumer.incrementalUnassign(partitions as never);
       else consumer.unassign();
@@ -464,7 +465,7 @@ export class TopicReader {
     for (const { partition, offset } of targets) if (offset >= 0) await this.#checkRange(partition, offset);
     for (const target of targets) {
       this.progress.forget(new Set([target.partition]));
-      if (this.#done.delete(target.partition)) this.#finished = Promise.withResolvers();
+      if (this.#done.delete(target.partition)) this.#finished.reset();
       await new Promise<void>((resolve, reject) =>
         consumer.seek(
           target as never,
@@ -525,7 +526,7 @@ export class TopicReader {
   stop(): void {
     this.#stopping = true;
     clearTimeout(this.#idle);
-    this.#stopped.resolve();
+    this.#stopped.fire();
   }
 
   /** Stores what was handled, leaves the group, and frees everything. Idempotent. */
