@@ -30,8 +30,11 @@ export interface SourceReader<T> {
   readonly batches: ReadableStream<Batch<T>>;
   /** Ends {@linkcode SourceReader.batches} at once. Batches handed over already may still be done. */
   stop(): void;
-  /** Releases what the source holds, after the last batch is done or given up. Idempotent. */
-  close(): Promise<void>;
+  /**
+   * Releases what the source holds, after the last batch is done or given up; with a reason when the run failed, for
+   * a source that has to tell whoever waits for its batches. Idempotent.
+   */
+  close(reason?: unknown): Promise<void>;
 }
 
 /** The method by which a source hands over batches. */

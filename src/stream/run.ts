@@ -170,7 +170,7 @@ export class Run {
 
   async #closeReader(source: Source<unknown>): Promise<void> {
     try {
-      await this.#readers.get(source)!.close();
+      await this.#readers.get(source)!.close(this.#failure?.error);
     } catch (error) {
       this.#fail(error);
     }
