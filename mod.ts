@@ -45,3 +45,6 @@ export {
 } from "./src/stream/slipstream.ts";
 export type { MessageOf, Source } from "./src/stream/sources.ts";
 export { transform } from "./src/stream/transform.ts";
+export { cron } from "./src/time/cron.ts";
+export type { Tick } from "./src/time/tick.ts";
+export { timer } from "./src/time/timer.ts";

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { cron, HandlerError, Slipstream } from "@slipstream/slipstream";
+
+type Due = () => Promise<void>;
+
+/** Puts a Deno.cron of the test's own into place: its ticks come when the test says so. */
+async function withCron(body: (registered: Map<string, Due>) => Promise<void>): Promise<void> {
+  const original = Deno.cron;
+  const registered = new Map<string, Due>();
+  const fake = (name: string, _schedule: unknown, { signal }: { signal: AbortSignal }, due: Due) => {
+    registered.set(name, due);
+    signal.addEventListener("abort", () => registered.delete(name));
+    return Promise.resolve();
+  };
+  Object.defineProperty(Deno, "cron", { value: fake, configurable: true, writable: true });
+  try {
+    await body(registered);
+  } finally {
+    Object.defineProperty(Deno, "cron", { value: original, configurable: true, writable: true });
+  }
+}
+
+Deno.test("cron() registers when it is made, and its run lasts until the sinks have taken the tick", () =>
+  withCron(async (registered) => {
+    const source = cron("drain", "* * * * *");
+    const run = registered.get("drain")!();
+    let over = false;
+    run.then(() => over = true);
+    const app = new Slipstream();
+    const ended = new AbortController();
+    const sinking = Promise.withResolvers<void>(), begun = Promise.withResolvers<void>();
+    app.handle(source, { sink: () => (begun.resolve(), sinking.promise) }, ({ time }) => time);
+    const streaming = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    await begun.promise;
+    assert.equal(over, false);
+    sinking.resolve();
+    await run;
+    ended.abort();
+    await streaming;
+    assert.equal(registered.size, 0);
+  }));
+
+Deno.test("cron() fails its run when the handler failed, with the handler's error", () =>
+  withCron(async (registered) => {
+    const app = new Slipstream();
+    app.handle(cron("bad", "* * * * *"), { name: "work" }, () => {
+      throw new Error("no");
+    });
+    const run = registered.get("bad")!();
+    const failed = assert.rejects(run, (error) => error instanceof HandlerError && error.handler === "work");
+    await assert.rejects(app.stream(undefined, { handleSignals: false }), HandlerError);
+    await failed;
+  }));
+
+Deno.test("cron() refuses a schedule that can't be parsed, and says when Deno.cron is missing", async () => {
+  assert.throws(() => cron("wrong", "every now and then"), /cron "wrong": can't be registered on "every now and then"/);
+  const original = Deno.cron;
+  Object.defineProperty(Deno, "cron", { value: undefined, configurable: true, writable: true });
+  try {
+    assert.throws(() => cron("none", "* * * * *"), /needs --unstable-cron/);
+  } finally {
+    Object.defineProperty(Deno, "cron", { value: original, configurable: true, writable: true });
+  }
+  await Promise.resolve();
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import FakeTimers from "@sinonjs/fake-timers";
+import { Slipstream, type Tick, timer } from "@slipstream/slipstream";
+
+Deno.test("timer() does not drift, and makes one tick of those that a slow handler missed", async () => {
+  const clock = FakeTimers.install({ now: 1000, toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
+  try {
+    const ticks: Tick[] = [];
+    const app = new Slipstream();
+    const ended = new AbortController();
+    app.handle(timer(100), async (tick) => {
+      ticks.push(tick);
+      // The second takes the time of two and a half.
+      await new Promise((resolve) => setTimeout(resolve, ticks.length === 2 ? 250 : 30));
+      if (ticks.length === 5) ended.abort();
+    });
+    const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    await clock.tickAsync(1000);
+    await running;
+    assert.deepEqual(ticks.map(({ time, skipped }) => [time - 1000, skipped]), [
+      [100, 0],
+      [200, 0],
+      [400, 1],
+      [500, 0],
+      [600, 0],
+    ]);
+    assert.equal(clock.countTimers(), 0);
+  } finally {
+    clock.uninstall();
+  }
+});
+
+Deno.test("timer() stops at once when the run is aborted", async () => {
+  const app = new Slipstream();
+  const ended = new AbortController();
+  app.handle(timer(1_000_000), () => {});
+  const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+  setTimeout(() => ended.abort(), 1);
+  await running; // and the sanitizer sees that no timer is left
+});
+
+Deno.test("timer() can be left while it is waited for", async () => {
+  const ticks = timer(1_000_000)[Symbol.asyncIterator]();
+  const next = ticks.next();
+  await ticks.return!();
+  assert.equal((await next).done, true);
+});
+
+Deno.test("timer() refuses what is no time", () => {
+  for (const ms of [0, -1, NaN, Infinity, "5" as never]) assert.throws(() => timer(ms), RangeError);
+});
