@@ -9,7 +9,7 @@ export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
-export { type Conf, conf, type ConfValue, type NpmConf } from "./src/topic/conf.ts";
+export { type Conf, conf, type ConfValue, type NpmConf, type SnakeCaseConf } from "./src/topic/conf.ts";
 export { KafkaError, type KafkaErrorOptions } from "./src/topic/kafka_error.ts";
 export type {
   DeliveryReport,

@@ -12,6 +12,7 @@ import type {
   ProducerTopicConfig,
 } from "../librdkafka/kafka_javascript.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
+import { dotted, type SNAKE_CASE } from "./snake_case.ts";
 
 /** A value of a property. */
 export type ConfValue = string | number | boolean;
@@ -19,13 +20,25 @@ export type ConfValue = string | number | boolean;
 /** The npm client's types of all properties, and of its callbacks. */
 export type NpmConf = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
 
+type Dotted = {
+  readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?: Extract<NpmConf[Name], ConfValue>;
+};
+
+/** The Python clients' names, with the types of the properties that they stand for. */
+export type SnakeCaseConf = {
+  readonly [Name in keyof typeof SNAKE_CASE]?: (typeof SNAKE_CASE)[Name] extends keyof Dotted
+    ? Dotted[(typeof SNAKE_CASE)[Name]]
+    : ConfValue;
+};
+
 /**
  * Properties of librdkafka by their dotted names, such as `"bootstrap.servers"`, with the types that the npm client
  * gives them. All of them: https://github.com/confluentinc/librdkafka/blob/v2.15.1/CONFIGURATION.md
+ *
+ * The Python clients' names (`bootstrap_servers`, `sasl_plain_username`) mean the same; what is returned and printed
+ * has the dotted ones. A property given in two spellings is an error.
  */
-export type Conf = {
-  readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?: Extract<NpmConf[Name], ConfValue>;
-};
+export type Conf = Dotted & SnakeCaseConf;
 
 type AnyConf = Readonly<Record<string, unknown>>;
 
@@ -50,15 +63,13 @@ let defaults: AnyConf = {};
  * ```
  */
 export function conf(properties: Conf = {}): Conf {
-  check(properties, "conf()");
-  defaults = { ...defaults, ...withoutUndefined(properties) };
+  defaults = { ...defaults, ...check(properties, "conf()") };
   return masked(defaults);
 }
 
 /** The defaults with a topic's own properties on top, checked. */
 export function mergedConf(own: Conf, where: string): AnyConf {
-  check(own, where);
-  const merged = { ...defaults, ...withoutUndefined(own) };
+  const merged = { ...defaults, ...check(own, where) };
   checkTogether(merged, where);
   return merged;
 }
@@ -93,11 +104,24 @@ function withoutUndefined(values: AnyConf): AnyConf {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-function check(values: AnyConf, where: string): void {
+/** The properties by their dotted names. */
+function check(values: AnyConf, where: string): AnyConf {
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new TypeError(`${where}: properties must be an object such as { "bootstrap.servers": "localhost:9092" }`);
   }
-  complain(where, Object.entries(withoutUndefined(values)).flatMap(([name, value]) => problems(name, value)));
+  const found: string[] = [];
+  const spellings = new Map<string, string>();
+  const named: Record<string, unknown> = {};
+  for (const [spelling, value] of Object.entries(withoutUndefined(values))) {
+    const name = dotted(spelling, (name) => PROPERTIES.has(name));
+    const other = spellings.get(name);
+    if (other !== undefined) found.push(`${other} and ${spelling} are one property: give one of them`);
+    spellings.set(name, spelling);
+    named[name] = value;
+    found.push(...problems(name, value));
+  }
+  complain(where, found);
+  return named;
 }
 
 function complain(where: string, found: readonly string[]): void {

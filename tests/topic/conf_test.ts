@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { conf, Topic } from "@slipstream/slipstream";
+import { PROPERTIES } from "../../src/topic/properties.ts";
+import { SNAKE_CASE } from "../../src/topic/snake_case.ts";
 import { parseOffsets } from "../../src/topic/offsets.ts";
 
 const SERVERS = { "bootstrap.servers": "localhost:1" };
@@ -92,4 +94,30 @@ Deno.test("parseOffsets() takes words, numbers and numbers by partition", () => 
   assert.throws(() => parseOffsets(0.5), RangeError);
   assert.throws(() => parseOffsets("middle" as never), TypeError);
   assert.throws(() => parseOffsets({ x: 1 } as never), TypeError);
+});
+
+Deno.test("Topic() takes the Python clients' names, and refuses two spellings of one property", () => {
+  const topic = new Topic("t", {
+    bootstrap_servers: "localhost:1",
+    group_id: "demo",
+    security_protocol: "sasl_ssl",
+    sasl_plain_username: "me",
+    sasl_plain_password: "hunter2",
+    client_id: "c",
+  });
+  assert.deepEqual({ ...topic.conf }, {
+    ...SERVERS,
+    "group.id": "demo",
+    "security.protocol": "sasl_ssl",
+    "sasl.username": "me",
+    "sasl.password": "********",
+    "client.id": "c",
+  });
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, "sasl.password": "hunter2", sasl_plain_password: "hunter3" }),
+    (error: TypeError) =>
+      /sasl.password and sasl_plain_password are one property/.test(error.message) && !/hunter/.test(error.message),
+  );
+  assert.throws(() => new Topic("t", { grup_id: "x" } as never), /no property "grup_id"/);
+  for (const [spelling, name] of Object.entries(SNAKE_CASE)) assert.ok(PROPERTIES.has(name), `${spelling}: ${name}`);
 });

@@ -1,0 +1,63 @@
+/**
+ * The names that the Python clients (aiokafka, and the Python module slipstream over it) give to properties.
+ *
+ * @module
+ */
+
+/**
+ * The property that each name stands for. Any other property may be spelt with underscores for dots too.
+ *
+ * Left out is what has no counterpart of the same meaning: `api_version`, `key_serializer`, `ssl_context`,
+ * `max_poll_records`, `consumer_timeout_ms` and what else is an object or a function of Python.
+ */
+export const SNAKE_CASE = {
+  bootstrap_servers: "bootstrap.servers",
+  client_id: "client.id",
+  group_id: "group.id",
+  group_instance_id: "group.instance.id",
+  auto_offset_reset: "auto.offset.reset",
+  enable_auto_commit: "enable.auto.commit",
+  auto_commit_interval_ms: "auto.commit.interval.ms",
+  check_crcs: "check.crcs",
+  session_timeout_ms: "session.timeout.ms",
+  heartbeat_interval_ms: "heartbeat.interval.ms",
+  max_poll_interval_ms: "max.poll.interval.ms",
+  isolation_level: "isolation.level",
+  fetch_max_wait_ms: "fetch.wait.max.ms",
+  fetch_min_bytes: "fetch.min.bytes",
+  fetch_max_bytes: "fetch.max.bytes",
+  max_partition_fetch_bytes: "max.partition.fetch.bytes",
+  metadata_max_age_ms: "metadata.max.age.ms",
+  connections_max_idle_ms: "connections.max.idle.ms",
+  request_timeout_ms: "socket.timeout.ms",
+  retry_backoff_ms: "retry.backoff.ms",
+  reconnect_backoff_ms: "reconnect.backoff.ms",
+  reconnect_backoff_max_ms: "reconnect.backoff.max.ms",
+  linger_ms: "linger.ms",
+  compression_type: "compression.type",
+  max_batch_size: "batch.size",
+  batch_size: "batch.size",
+  max_request_size: "message.max.bytes",
+  enable_idempotence: "enable.idempotence",
+  transactional_id: "transactional.id",
+  transaction_timeout_ms: "transaction.timeout.ms",
+  security_protocol: "security.protocol",
+  sasl_mechanism: "sasl.mechanism",
+  sasl_plain_username: "sasl.username",
+  sasl_plain_password: "sasl.password",
+  sasl_kerberos_service_name: "sasl.kerberos.service.name",
+  ssl_cafile: "ssl.ca.location",
+  ssl_certfile: "ssl.certificate.location",
+  ssl_keyfile: "ssl.key.location",
+  ssl_password: "ssl.key.password",
+  ssl_crlfile: "ssl.crl.location",
+  ssl_ciphers: "ssl.cipher.suites",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** The name of the property that a spelling means; the spelling itself when it means none. */
+export function dotted(spelling: string, exists: (name: string) => boolean): string {
+  if (exists(spelling)) return spelling;
+  if (Object.hasOwn(SNAKE_CASE, spelling)) return SNAKE_CASE[spelling as keyof typeof SNAKE_CASE];
+  const name = spelling.replaceAll("_", ".");
+  return exists(name) ? name : spelling;
+}
