@@ -27,9 +27,12 @@ type Dotted = {
 /** The Python clients' names, with the types of the properties that they stand for. */
 export type SnakeCaseConf = {
   readonly [Name in keyof typeof SNAKE_CASE]?: (typeof SNAKE_CASE)[Name] extends keyof Dotted
-    ? Dotted[(typeof SNAKE_CASE)[Name]]
+    ? AnyCase<Dotted[(typeof SNAKE_CASE)[Name]]>
     : ConfValue;
 };
+
+/** Words may be in capitals, as in Python: `"SASL_SSL"`. */
+type AnyCase<T> = T extends string ? T | Uppercase<T> : T;
 
 /**
  * Properties of librdkafka by their dotted names, such as `"bootstrap.servers"`, with the types that the npm client
@@ -117,11 +120,17 @@ function check(values: AnyConf, where: string): AnyConf {
     const other = spellings.get(name);
     if (other !== undefined) found.push(`${other} and ${spelling} are one property: give one of them`);
     spellings.set(name, spelling);
-    named[name] = value;
-    found.push(...problems(name, value));
+    named[name] = inItsCase(PROPERTIES.get(name), value);
+    found.push(...problems(name, named[name]));
   }
   complain(where, found);
   return named;
+}
+
+/** A word as librdkafka's list has it; Python writes some in capitals. */
+function inItsCase(property: Property | undefined, value: unknown): unknown {
+  if (property?.type !== "enum" || typeof value !== "string") return value;
+  return property.values?.find((word) => word.toLowerCase() === value.toLowerCase()) ?? value;
 }
 
 function complain(where: string, found: readonly string[]): void {

@@ -30,6 +30,22 @@ Deno.test("yield.ts prints what its handler yields", async () => {
   assert.equal((await example("yield.ts")).out, "zero: 0\neven: 0\neven: 2\neven: 4\n");
 });
 
+Deno.test("conf.ts prints what its topics are configured with, secrets masked", async () => {
+  const { out } = await example("conf.ts");
+  assert.equal(
+    out.replaceAll(/\s+/g, " "),
+    '{ "bootstrap.servers": "localhost:29092", "group.id": "default-demo" } ' +
+      '{ "bootstrap.servers": "localhost:29091", "group.id": "demo", "security.protocol": "sasl_ssl", ' +
+      '"sasl.mechanism": "PLAIN", "sasl.username": "myuser", "sasl.password": "********" } ',
+  );
+});
+
+Deno.test("timer.ts ticks three times and ends", async () => {
+  const { code, out } = await example("timer.ts");
+  assert.equal(code, 0);
+  assert.match(out, /^(\d\d:\d\d:\d\d\n){3}$/);
+});
+
 /** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
 async function longText(words: number): Promise<{ file: string; count: number }> {
   const folder = `${await packageFolder()}/deps/librdkafka`;

@@ -100,7 +100,7 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
   const topic = new Topic("t", {
     bootstrap_servers: "localhost:1",
     group_id: "demo",
-    security_protocol: "sasl_ssl",
+    security_protocol: "SASL_SSL",
     sasl_plain_username: "me",
     sasl_plain_password: "hunter2",
     client_id: "c",

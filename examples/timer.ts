@@ -1,0 +1,12 @@
+// Prints the time, three times.
+import { handle, stream, timer } from "@slipstream/slipstream";
+
+const enough = new AbortController();
+let ticks = 0;
+
+handle(timer(100), { sink: console.log }, ({ time }) => {
+  if (++ticks === 3) enough.abort();
+  return new Date(time).toISOString().slice(11, 19);
+});
+
+await stream(undefined, { signal: enough.signal });
