@@ -9,7 +9,15 @@ export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
-export { type Conf, conf, type ConfValue, type NpmConf, type SnakeCaseConf } from "./src/topic/conf.ts";
+export {
+  type AnyCase,
+  type Conf,
+  conf,
+  type ConfValue,
+  type DottedConf,
+  type NpmConf,
+  type SnakeCaseConf,
+} from "./src/topic/conf.ts";
 export { KafkaError, type KafkaErrorOptions } from "./src/topic/kafka_error.ts";
 export type {
   DeliveryReport,
@@ -19,6 +27,7 @@ export type {
   TopicInput,
   TopicRecord,
 } from "./src/topic/message.ts";
+export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export { LibraryError } from "./src/librdkafka/library_error.ts";

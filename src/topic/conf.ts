@@ -20,19 +20,20 @@ export type ConfValue = string | number | boolean;
 /** The npm client's types of all properties, and of its callbacks. */
 export type NpmConf = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
 
-type Dotted = {
+/** Properties by their dotted names, with the npm client's types. */
+export type DottedConf = {
   readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?: Extract<NpmConf[Name], ConfValue>;
 };
 
 /** The Python clients' names, with the types of the properties that they stand for. */
 export type SnakeCaseConf = {
-  readonly [Name in keyof typeof SNAKE_CASE]?: (typeof SNAKE_CASE)[Name] extends keyof Dotted
-    ? AnyCase<Dotted[(typeof SNAKE_CASE)[Name]]>
+  readonly [Name in keyof typeof SNAKE_CASE]?: (typeof SNAKE_CASE)[Name] extends keyof DottedConf
+    ? AnyCase<DottedConf[(typeof SNAKE_CASE)[Name]]>
     : ConfValue;
 };
 
 /** Words may be in capitals, as in Python: `"SASL_SSL"`. */
-type AnyCase<T> = T extends string ? T | Uppercase<T> : T;
+export type AnyCase<T> = T extends string ? T | Uppercase<T> : T;
 
 /**
  * Properties of librdkafka by their dotted names, such as `"bootstrap.servers"`, with the types that the npm client
@@ -41,7 +42,7 @@ type AnyCase<T> = T extends string ? T | Uppercase<T> : T;
  * The Python clients' names (`bootstrap_servers`, `sasl_plain_username`) mean the same; what is returned and printed
  * has the dotted ones. A property given in two spellings is an error.
  */
-export type Conf = Dotted & SnakeCaseConf;
+export type Conf = DottedConf & SnakeCaseConf;
 
 type AnyConf = Readonly<Record<string, unknown>>;
 
