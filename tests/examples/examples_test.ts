@@ -46,6 +46,11 @@ Deno.test("timer.ts ticks three times and ends", async () => {
   assert.match(out, /^(\d\d:\d\d:\d\d\n){3}$/);
 });
 
+Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", async () => {
+  const { code, out } = await example("codec_json.ts", BROKER);
+  assert.deepEqual([code, out], [0, '{ msg: "🐟" }\nnull\n']);
+});
+
 /** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
 async function longText(words: number): Promise<{ file: string; count: number }> {
   const folder = `${await packageFolder()}/deps/librdkafka`;
