@@ -295,7 +295,7 @@ export class KafkaConsumer extends Client {
         const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
         const { rebalance_cb } = this.callbacks;
         // What comes while closing can't be taken any more; librdkafka waits for an answer all the same.
-        if (this.closing && code !== CODES.REVOKE_PARTITIONS) this.unassign();
+        if (this.closing && code !== CODES.REVOKE_PARTITIONS) symbols.rd_kafka_assign(this.rk, null);
         else if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
         else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
         break;
