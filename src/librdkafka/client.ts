@@ -262,13 +262,22 @@ export abstract class Client implements Wakeable {
   }
 
   offsetsForTimes(partitions: TopicPartition[], timeoutMs: number, callback: Callback<unknown[]>): null {
-    if (!Array.isArray(partitions)) throw new Error("Need to specify an array of topic partitions");
+    if (arguments.length < 3 || !Array.isArray(partitions)) {
+      throw new Error("Need to specify an array of topic partitions");
+    }
+    return this.askOffsets("rd_kafka_offsets_for_times_async", partitions, timeoutMs, callback);
+  }
+
+  /** Asks brokers to fill in the offsets of a list. */
+  protected askOffsets(
+    name: "rd_kafka_offsets_for_times_async" | "rd_kafka_committed_async",
+    partitions: TopicPartition[],
+    timeoutMs: number,
+    callback: Callback<unknown[]>,
+  ): null {
     return this.call(callback, (rk) =>
       withList(partitions, async (list) => {
-        const code = await this.waitFor(
-          timeoutMs,
-          (slice) => openLibrary().symbols.rd_kafka_offsets_for_times_async(rk, list, slice),
-        );
+        const code = await this.waitFor(timeoutMs, (slice) => openLibrary().symbols[name](rk, list, slice));
         return code === CODES.NO_ERROR ? { result: orErrors(readList(list)) } : nativeError(code);
       }));
   }

@@ -19,6 +19,14 @@ import { forCallback, orErrors, readList, takeList, type TopicPartition, withLis
 /** Answers of a consume call: messages, and ends of partitions with their place among them. */
 export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: EofEvent[]) => void;
 
+/** Answers of a consume loop: a message, an end or a warning's code at a time. */
+export type LoopCallback = (
+  error: unknown,
+  message?: NativeMessage | null,
+  end?: Omit<EofEvent, "messageIndex"> | null,
+  warning?: number | null,
+) => void;
+
 interface Request {
   readonly max: number;
   readonly timeoutMs: number;
@@ -41,11 +49,16 @@ const CLIENT_ERRORS: ReadonlySet<number> = new Set([
 ]);
 /** How long a close waits for the program to give its partitions back. */
 const CLOSE_DEADLINE_MS = 10_000;
-const CLOSE_POLL_MS = 20;
+/** How many messages a consume loop hands out before others get their turn. */
+const LOOP_MESSAGES = 1000;
+/** A close is mostly over in a few milliseconds: it is looked at often at first, then seldom. */
+const CLOSE_POLL_MS = { first: 2, firstForMs: 100, later: 20 };
+/** What ends no consume loop: the addon hands these on as warnings. */
+const WARNINGS: ReadonlySet<number> = new Set([CODES.UNKNOWN_TOPIC_OR_PART, CODES.TOPIC_AUTHORIZATION_FAILED]);
 
 /** A consumer of a group, or of partitions assigned by hand. */
 export class KafkaConsumer extends Client {
-  readonly #reader = new MessageReader();
+  #reader = new MessageReader();
   readonly #requests: Request[] = [];
   /** Messages that came as events. */
   #early: NativeMessage[] = [];
@@ -55,6 +68,9 @@ export class KafkaConsumer extends Client {
   #messages: Pointer = null;
   #assigned: TopicPartition[] = [];
   #subscribed = false;
+  /** Partitions that are paused: what came early from them waits. */
+  readonly #paused = new Set<string>();
+  #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #scheduled = false;
 
@@ -79,17 +95,20 @@ export class KafkaConsumer extends Client {
   protected override async closeQueues(rk: Pointer): Promise<void> {
     const { symbols } = openLibrary();
     clearTimeout(this.#timer);
-    for (const request of this.#requests.splice(0)) request.callback(null, request.messages, request.ends);
+    this.#loop = undefined;
+    for (const request of this.#requests.splice(0)) this.#answer(request);
     const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#events));
-    const deadline = performance.now() + CLOSE_DEADLINE_MS;
+    const began = performance.now();
     while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
       this.#serveEvents();
       if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
-      if (performance.now() > deadline) {
+      const took = performance.now() - began;
+      if (took > CLOSE_DEADLINE_MS) {
         this.#setAssignment([]);
         symbols.rd_kafka_assign(rk, null);
       }
-      await new Promise((resolve) => setTimeout(resolve, performance.now() > deadline - 9_900 ? CLOSE_POLL_MS : 2));
+      const pollMs = took < CLOSE_POLL_MS.firstForMs ? CLOSE_POLL_MS.first : CLOSE_POLL_MS.later;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
     this.#serveEvents();
     this.#setAssignment([]);
@@ -99,35 +118,112 @@ export class KafkaConsumer extends Client {
     this.#early = [];
     this.#earlyEnds = [];
     this.#errors = [];
+    this.#paused.clear();
     this.#subscribed = false;
   }
 
   protected override serve(): void {
-    this.callbacks.queue_non_empty_cb?.();
+    guarded(() => this.callbacks.queue_non_empty_cb?.());
     if (this.#requests.length > 0) this.#serveRequests();
+    this.#serveLoop();
   }
 
   // Consuming
 
-  consume(timeoutMs: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null {
-    if (typeof max !== "number") throw new Error("Parameter must be a number over 0");
+  consume(timeoutMs: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null;
+  consume(timeoutMs: number, callback: Callback<NativeMessage>): null;
+  consume(
+    timeoutMs: number,
+    max: number | Callback<NativeMessage>,
+    onlyFirst?: boolean,
+    callback?: ConsumeCallback,
+  ): null {
+    if (arguments.length < 2) throw new Error("Invalid number of parameters");
+    if (typeof max !== "number") {
+      if (typeof max !== "function") throw new Error("Need to specify a callback");
+      return this.#request(timeoutMs, 1, true, (error, messages) => {
+        if (error) max(error as Error);
+        else max(null, messages?.[0]);
+      });
+    }
     if (typeof onlyFirst !== "boolean") throw new Error("Need to specify a boolean");
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    return this.#request(timeoutMs, max >>> 0, onlyFirst, callback);
+  }
+
+  #request(timeout: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null {
     if (!this.connected) {
       setImmediate(() => callback(nativeError(CODES.STATE, "KafkaConsumer is not connected")));
       return null;
     }
+    const timeoutMs = (timeout | 0) < 0 ? Infinity : timeout | 0;
     const deadline = performance.now() + timeoutMs;
     this.#requests.push({ max, timeoutMs, onlyFirst, callback, messages: [], ends: [], deadline });
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      // Callbacks never run inside the call that asks for them.
-      setImmediate(() => {
-        this.#scheduled = false;
-        if (this.connected) this.#serveRequests();
-      });
-    }
+    this.#schedule();
     return null;
+  }
+
+  /** Callbacks never run inside the call that asks for them. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.connected) return;
+      this.#serveRequests();
+      this.#serveLoop();
+    });
+  }
+
+  /**
+   * Calls back for each message from now on, until the client disconnects. The addon sleeps for the delay when it
+   * found nothing; the queues wake this client, so that it needs no delay.
+   */
+  consumeLoop(timeoutMs: number, delayMs: number, callback: LoopCallback): null {
+    if (arguments.length < 3) throw new Error("Invalid number of parameters");
+    if (typeof timeoutMs !== "number") throw new Error("Need to specify a timeout");
+    if (typeof delayMs !== "number") throw new Error("Need to specify a sleep delay");
+    if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    if (this.#loop !== undefined) throw new Error("Consume was already called");
+    if (!this.connected) throw new Error("Connect must be called before consume");
+    this.#loop = { callback, failed: false };
+    this.#schedule();
+    return null;
+  }
+
+  #serveLoop(): void {
+    const loop = this.#loop;
+    if (loop === undefined || loop.failed || !this.connected) return;
+    this.#serveEvents();
+    if (this.#loop !== loop || !this.connected) return;
+    const batch = { max: LOOP_MESSAGES, messages: [] as NativeMessage[], ends: [] as EofEvent[] };
+    const error = this.#fill(batch);
+    let end = 0;
+    const endsAt = (index: number) => {
+      for (; end < batch.ends.length && batch.ends[end]!.messageIndex <= index; end++) {
+        const { topic, partition, offset } = batch.ends[end]!;
+        guarded(() => loop.callback(null, null, { topic, offset, partition }, null));
+      }
+    };
+    endsAt(-1);
+    for (const [index, message] of batch.messages.entries()) {
+      // A callback that disconnects gets no more.
+      if (this.#loop !== loop) return;
+      guarded(() => loop.callback(null, message, null, null));
+      endsAt(index);
+    }
+    if (error !== undefined && WARNINGS.has(error)) guarded(() => loop.callback(null, null, null, error));
+    else if (error !== undefined) {
+      loop.failed = true;
+      guarded(() => loop.callback(nativeError(error)));
+      return;
+    }
+    // More may be there; others get their turn between.
+    if (batch.messages.length > 0 || error !== undefined) this.#schedule();
+  }
+
+  #answer({ callback, messages, ends }: Request, error?: number): void {
+    guarded(() => error === undefined ? callback(null, messages, ends) : callback(nativeError(error)));
   }
 
   #serveRequests(): void {
@@ -140,33 +236,39 @@ export class KafkaConsumer extends Client {
       const { messages, ends } = request;
       if (error !== undefined && messages.length === 0) {
         this.#requests.shift();
-        request.callback(nativeError(error));
+        this.#answer(request, error);
         continue;
       }
       const enough = messages.length >= request.max || error !== undefined ||
-        (messages.length > 0 && (request.onlyFirst || ends.length > 0));
+        (messages.length > 0 && (request.onlyFirst || ends.some((end) => end.messageIndex >= 0)));
       const left = request.deadline - performance.now();
       if (!enough && left > 0) {
         this.#timer = setTimeout(() => this.#serveRequests(), Math.min(left, 0x7fffffff));
         return;
       }
       this.#requests.shift();
-      request.callback(null, messages, ends);
+      this.#answer(request);
     }
   }
 
   /** Takes what is there; an error ends the call, and is its answer when no message came before it. */
-  #fill(request: Request): number | undefined {
+  #fill(request: Pick<Request, "max" | "messages" | "ends"> & Partial<Request>): number | undefined {
     const { messages, ends, max } = request;
-    const had = messages.length;
+    const had = messages.length + ends.length;
     if (this.#early.length > 0 || this.#earlyEnds.length > 0) {
-      messages.push(...this.#early.splice(0, max - messages.length));
+      const later: NativeMessage[] = [];
+      for (const message of this.#early) {
+        (messages.length < max && !this.#paused.has(keyOf(message)) ? messages : later).push(message);
+      }
+      this.#early = later;
       for (const end of this.#earlyEnds.splice(0)) ends.push({ ...end, messageIndex: messages.length - 1 });
     }
-    while (this.#errors.length === 0 && messages.length < max && this.#early.length === 0) {
+    while (this.#errors.length === 0 && messages.length < max) {
       if (this.#reader.take(this.#messages, max - messages.length, messages, ends, this.#errors) === 0) break;
     }
-    if (messages.length > had) request.deadline = performance.now() + request.timeoutMs;
+    if (request.timeoutMs !== undefined && messages.length + ends.length > had) {
+      request.deadline = performance.now() + request.timeoutMs;
+    }
     return this.#errors.shift();
   }
 
@@ -192,22 +294,26 @@ export class KafkaConsumer extends Client {
       case EVENT.REBALANCE: {
         const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
         const { rebalance_cb } = this.callbacks;
-        if (rebalance_cb === undefined) this.#rebalance(code, partitions);
-        else rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions));
+        // What comes while closing can't be taken any more; librdkafka waits for an answer all the same.
+        if (this.closing && code !== CODES.REVOKE_PARTITIONS) symbols.rd_kafka_assign(this.rk, null);
+        else if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
+        else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
         break;
       }
       case EVENT.OFFSET_COMMIT:
-        this.callbacks.offset_commit_cb?.(
-          code === CODES.NO_ERROR ? undefined : code,
-          forCallback(readList(symbols.rd_kafka_event_topic_partition_list(event))),
+        guarded(() =>
+          this.callbacks.offset_commit_cb?.(
+            code === CODES.NO_ERROR ? undefined : code,
+            forCallback(readList(symbols.rd_kafka_event_topic_partition_list(event))),
+          )
         );
         break;
       case EVENT.ERROR:
         if (code === CODES.PARTITION_EOF || !CLIENT_ERRORS.has(code)) this.#errors.push(code);
-        else this.emitEvent(type, event);
+        else guarded(() => this.emitEvent(type, event));
         break;
       default:
-        this.emitEvent(type, event);
+        guarded(() => this.emitEvent(type, event));
     }
   }
 
@@ -223,8 +329,8 @@ export class KafkaConsumer extends Client {
 
   // Assignment
 
-  assign(partitions: TopicPartition[]): true {
-    if (!Array.isArray(partitions)) throw new Error("Need to specify an array of partitions");
+  assign(all: TopicPartition[]): true {
+    const partitions = assignable(all);
     if (!this.connected) throw new Error(err2str(CODES.STATE));
     const code = withList(partitions, (list) => openLibrary().symbols.rd_kafka_assign(this.rk, list));
     if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
@@ -240,8 +346,8 @@ export class KafkaConsumer extends Client {
     return true;
   }
 
-  incrementalAssign(partitions: TopicPartition[]): true {
-    if (!Array.isArray(partitions)) throw new Error("Need to specify an array of partitions");
+  incrementalAssign(all: TopicPartition[]): true {
+    const partitions = assignable(all);
     if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
     const error = withList(
       partitions,
@@ -252,8 +358,8 @@ export class KafkaConsumer extends Client {
     return true;
   }
 
-  incrementalUnassign(partitions: TopicPartition[]): true {
-    if (!Array.isArray(partitions)) throw new Error("Need to specify an array of partitions");
+  incrementalUnassign(all: TopicPartition[]): true {
+    const partitions = assignable(all);
     if (this.rk === null) throw nativeError(CODES.STATE);
     const error = withList(
       partitions,
@@ -271,6 +377,9 @@ export class KafkaConsumer extends Client {
     }
     for (const partition of partitions) this.#forward(partition, this.#messages);
     this.#assigned = [...partitions];
+    // The topics of lost partitions may be freed, and their addresses be those of others then.
+    this.#reader = new MessageReader();
+    for (const key of this.#paused) if (!partitions.some((kept) => keyOf(kept) === key)) this.#paused.delete(key);
     // What came early from a partition that is gone is not ours to hand out any more.
     this.#early = this.#early.filter((message) => partitions.some((kept) => same(kept, message)));
   }
@@ -330,9 +439,10 @@ export class KafkaConsumer extends Client {
   // Offsets
 
   offsetsStore(partitions: TopicPartition[]): number {
+    if (arguments.length < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
     if (!this.connected || !this.#subscribed) return CODES.STATE;
-    return withList(partitions, (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list));
+    return withList(partitions.map(withOffset), (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list));
   }
 
   offsetsStoreSingle(topic: string, partition: number, offset: number, leaderEpoch: number): number {
@@ -358,7 +468,7 @@ export class KafkaConsumer extends Client {
         : symbols.rd_kafka_commit_queue(this.rk, list, this.#events, null, null);
     if (partitions === null || partitions === undefined) return commit(null);
     if (typeof partitions !== "object") throw new Error("First parameter must be an object or an array");
-    return withList(Array.isArray(partitions) ? partitions : [partitions], commit);
+    return withList((Array.isArray(partitions) ? partitions : [partitions]).map(withOffset), commit);
   }
 
   commitCb(partitions: TopicPartition[] | null, callback: Callback): null {
@@ -373,15 +483,10 @@ export class KafkaConsumer extends Client {
   }
 
   committed(partitions: TopicPartition[], timeoutMs: number, callback: Callback<unknown[]>): null {
-    if (!Array.isArray(partitions)) throw new Error("Need to specify an array of topic partitions");
-    return this.call(callback, (rk) =>
-      withList(partitions, async (list) => {
-        const code = await this.waitFor(
-          timeoutMs,
-          (slice) => openLibrary().symbols.rd_kafka_committed_async(rk, list, slice),
-        );
-        return code === CODES.NO_ERROR ? { result: orErrors(readList(list)) } : nativeError(code);
-      }));
+    if (arguments.length < 3 || !Array.isArray(partitions)) {
+      throw new Error("Need to specify an array of topic partitions");
+    }
+    return this.askOffsets("rd_kafka_committed_async", partitions, timeoutMs, callback);
   }
 
   position(partitions: TopicPartition[]): number | (TopicPartition | Error)[] {
@@ -403,14 +508,16 @@ export class KafkaConsumer extends Client {
   }
 
   seek(partition: TopicPartition, timeoutMs: number | null, callback: Callback): null {
+    if (arguments.length < 3) throw new Error("Must provide a topic partition, timeout, and callback");
     if (typeof partition !== "object" || partition === null) throw new Error("Topic partition must be an object");
     if (timeoutMs !== null && typeof timeoutMs !== "number") throw new Error("Timeout must be a number.");
     if (typeof callback !== "function") throw new Error("Callback must be a function");
+    const target = withOffset(partition);
     // A time-out of 0 would make it asynchronous.
     const waitMs = Math.max(10, timeoutMs ?? 1000);
     this.#early = this.#early.filter((message) => !same(message, partition));
     return this.call(callback, (rk) =>
-      withList([partition], async (list) => {
+      withList([target], async (list) => {
         const error = takeError(await openLibrary().symbols.rd_kafka_seek_partitions_async(rk, list, waitMs));
         const code = error?.code ?? readList(list)[0]?.code ?? CODES.NO_ERROR;
         return code === CODES.NO_ERROR ? { result: undefined } : error ?? nativeError(code);
@@ -418,14 +525,25 @@ export class KafkaConsumer extends Client {
   }
 
   pause(partitions: TopicPartition[]): number {
-    return this.#toggle(partitions, "rd_kafka_pause_partitions");
+    const code = this.#toggle(arguments.length, partitions, "rd_kafka_pause_partitions");
+    if (code === CODES.NO_ERROR) { for (const partition of partitions) this.#paused.add(keyOf(partition)); }
+    return code;
   }
 
   resume(partitions: TopicPartition[]): number {
-    return this.#toggle(partitions, "rd_kafka_resume_partitions");
+    const code = this.#toggle(arguments.length, partitions, "rd_kafka_resume_partitions");
+    for (const partition of partitions) this.#paused.delete(keyOf(partition));
+    // What waited here wakes nobody by itself.
+    if (this.#early.length > 0) this.serve();
+    return code;
   }
 
-  #toggle(partitions: TopicPartition[], name: "rd_kafka_pause_partitions" | "rd_kafka_resume_partitions"): number {
+  #toggle(
+    given: number,
+    partitions: TopicPartition[],
+    name: "rd_kafka_pause_partitions" | "rd_kafka_resume_partitions",
+  ): number {
+    if (given < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
     if (!this.connected) return CODES.STATE;
     return withList(partitions, (list) => openLibrary().symbols[name](this.rk, list));
@@ -434,4 +552,35 @@ export class KafkaConsumer extends Client {
 
 function same(a: TopicPartition, b: TopicPartition): boolean {
   return a.partition === b.partition && a.topic === b.topic;
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition} ${topic}`;
+}
+
+/** What may be assigned; the addon leaves out what has no topic. */
+function assignable(partitions: unknown): TopicPartition[] {
+  if (!Array.isArray(partitions)) throw new Error("Need to specify an array of partitions");
+  for (const partition of partitions) {
+    if (typeof partition !== "object" || partition === null) throw new Error("Must pass topic-partition objects");
+  }
+  return partitions.filter(({ topic }) => typeof topic === "string" && topic !== "");
+}
+
+/** As the addon reads a partition where an offset matters: 0 when there is none. */
+function withOffset(partition: TopicPartition): TopicPartition {
+  const { topic, partition: number, offset } = partition;
+  if (typeof topic !== "string" || topic === "" || typeof number !== "number" || number === -1) {
+    throw new Error("Invalid topic partition provided");
+  }
+  return { ...partition, offset: typeof offset === "number" ? offset : 0 };
+}
+
+/** What a program's callback throws is the program's error and must surface, but not stop what serves the queues. */
+function guarded(call: () => unknown): void {
+  try {
+    call();
+  } catch (error) {
+    reportError(error);
+  }
 }

@@ -19,6 +19,7 @@ export interface NativeError {
 export const CODES = {
   NO_ERROR: 0,
   UNKNOWN_TOPIC_OR_PART: 3,
+  TOPIC_AUTHORIZATION_FAILED: 29,
   PARTITION_EOF: -191,
   RESOLVE: -193,
   TRANSPORT: -195,

@@ -173,6 +173,8 @@ export const SYMBOLS = {
   rd_kafka_consumer_close_queue: { parameters: ["pointer", "pointer"], result: "pointer" },
   /** int rd_kafka_consumer_closed(rd_kafka_t *rk) */
   rd_kafka_consumer_closed: { parameters: ["pointer"], result: "i32" },
+  /** void *rd_kafka_mem_malloc(rd_kafka_t *rk, size_t size) */
+  rd_kafka_mem_malloc: { parameters: ["pointer", "usize"], result: "pointer" },
   /** rd_kafka_resp_err_t rd_kafka_offsets_store(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *offsets) */
   rd_kafka_offsets_store: { parameters: ["pointer", "pointer"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, int async) */

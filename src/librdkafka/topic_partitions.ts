@@ -6,7 +6,7 @@
 
 import { TOPIC_PARTITION, TOPIC_PARTITION_LIST } from "./layout.ts";
 import { openLibrary } from "./library.ts";
-import { cString, type OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
+import { addressOf, cString, libc, type OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
 import { err2str } from "./native_error.ts";
 
 /** A partition of a topic, with what is known of it. What is absent is left out. */
@@ -56,7 +56,7 @@ export function withList<T>(partitions: readonly Readonly<Partial<TopicPartition
   return result;
 }
 
-function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch }: Partial<TopicPartition>): void {
+function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: Partial<TopicPartition>): void {
   if (typeof topic !== "string" || topic === "") throw new TypeError("A topic partition must have a topic");
   const { symbols } = openLibrary();
   const name = cString(topic);
@@ -64,7 +64,16 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch }: Part
   if (offset !== undefined && offset !== null) {
     symbols.rd_kafka_topic_partition_list_set_offset(list, name, partition, BigInt(offset));
   }
-  if (leaderEpoch !== undefined && leaderEpoch >= 0) {
+  // The list frees it. (The addon adds a NUL, and takes the last byte off whatever it reads; other clients do not.)
+  if (typeof metadata === "string" && metadata !== "") {
+    const bytes = new TextEncoder().encode(metadata);
+    const copy = symbols.rd_kafka_mem_malloc(null, BigInt(bytes.length));
+    libc().memcpy(Number(Deno.UnsafePointer.value(copy)), addressOf(bytes), bytes.length);
+    const at = Number(Deno.UnsafePointer.value(element));
+    const field = new BigUint64Array([BigInt(Deno.UnsafePointer.value(copy)), BigInt(bytes.length)]);
+    libc().memcpy(at + P.metadata, addressOf(field), 16);
+  }
+  if (leaderEpoch !== undefined && leaderEpoch !== null && leaderEpoch >= 0) {
     symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
   }
 }
@@ -88,7 +97,8 @@ export function readList(list: Pointer): PartitionResult[] {
     const metadata = view.getPointer(P.metadata);
     const metadataBytes = Number(view.getBigUint64(P.metadata_size));
     if (metadata !== null && metadataBytes > 0) {
-      result.metadata = new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes));
+      result.metadata = new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes))
+        .replace(/\0$/, "");
     }
     const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch?.(element) ?? -1;
     if (epoch >= 0) result.leaderEpoch = epoch;

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+
+// deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
+type Any = any;
+
+async function until(what: () => boolean): Promise<void> {
+  for (const began = performance.now(); !what();) {
+    assert.ok(performance.now() - began < 30_000, `never came: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
+}
+
+async function withConsumer(
+  conf: Record<string, unknown>,
+  messages: number,
+  test: (consumer: Any, topic: string, native: Any) => Promise<void>,
+): Promise<void> {
+  await using broker = await LocalBroker.start();
+  const topic = `t-${crypto.randomUUID()}`;
+  broker.createTopic(topic, { partitions: 1 });
+  const { KafkaConsumer, Producer } = await loadKafkaJavascript();
+  const servers = { "bootstrap.servers": broker.bootstrapServers };
+  const producer: Any = new Producer(servers, {});
+  await call((done) => producer.connect({}, done));
+  for (let n = 0; n < messages; n++) producer.produce(topic, 0, Buffer.from(`${n}`));
+  await call((done) => producer.flush(5000, done));
+  await call((done) => producer.disconnect(done));
+  const consumer: Any = new KafkaConsumer({ ...servers, "group.id": topic, ...conf } as never, {
+    "auto.offset.reset": "earliest",
+  });
+  await call((done) => consumer.connect({}, done));
+  try {
+    await test(consumer, topic, consumer._client);
+  } finally {
+    await call((done) => consumer.disconnect(done));
+  }
+}
+
+Deno.test("consume() loops when it is called before anything is assigned, and says where a partition ends", async () => {
+  await withConsumer({ "enable.partition.eof": true }, 20, async (consumer, topic) => {
+    const seen: string[] = [], ends: unknown[] = [];
+    consumer.on("data", ({ value }: Any) => void seen.push(String(value)));
+    consumer.on("partition.eof", (end: unknown) => void ends.push([end, seen.length]));
+    consumer.consume();
+    assert.throws(() => consumer.consume(), /Consume was already called/);
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    await until(() => ends.length > 0);
+    assert.deepEqual(seen, Array.from({ length: 20 }, (_, n) => `${n}`));
+    assert.deepEqual(ends, [[{ topic, partition: 0, offset: 20 }, 20]]);
+  });
+});
+
+Deno.test("consume() loops again after a reconnect", async () => {
+  await withConsumer({}, 3, async (consumer, topic) => {
+    for (let round = 0; round < 2; round++) {
+      const seen: unknown[] = [];
+      consumer.assign([{ topic, partition: 0, offset: 0 }]);
+      consumer.consume((_error: unknown, message: unknown) => void seen.push(message));
+      await until(() => seen.length === 3);
+      await call((done) => consumer.disconnect(done));
+      await call((done) => consumer.connect({}, done));
+    }
+  });
+});
+
+Deno.test("consumeLoop() and consume() check their arguments as the addon does", async () => {
+  await withConsumer({}, 0, (_consumer, _topic, native) => {
+    assert.throws(() => native.consumeLoop(1, 2), { message: "Invalid number of parameters" });
+    assert.throws(() => native.consumeLoop("1", 2, () => {}), { message: "Need to specify a timeout" });
+    assert.throws(() => native.consumeLoop(1, "2", () => {}), { message: "Need to specify a sleep delay" });
+    assert.throws(() => native.consumeLoop(1, 2, 3), { message: "Need to specify a callback" });
+    assert.throws(() => native.consume(1), { message: "Invalid number of parameters" });
+    assert.throws(() => native.consume(1, "x"), { message: "Need to specify a callback" });
+    assert.throws(() => native.consume(1, 1, 1, () => {}), { message: "Need to specify a boolean" });
+    assert.throws(() => native.consume(1, 1, true, 1), { message: "Need to specify a callback" });
+    return Promise.resolve();
+  });
+});
+
+Deno.test("consume(timeout, callback) of the native client answers with one message", async () => {
+  await withConsumer({}, 2, async (consumer, topic, native) => {
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    const first = await call<Any>((done) => native.consume(10_000, done));
+    const second = await call<Any>((done) => native.consume(10_000, done));
+    assert.deepEqual([String(first.value), String(second.value)], ["0", "1"]);
+  });
+});
+
+Deno.test("a partition without a topic is refused in a commit, and left out of an assignment", async () => {
+  await withConsumer({}, 0, (consumer, topic) => {
+    assert.throws(() => consumer.commit({ partition: 0 }), { message: "Invalid topic partition provided" });
+    assert.throws(() => consumer.commit(1), { message: "First parameter must be an object or an array" });
+    assert.throws(() => consumer._client.assign([1]), { message: "Must pass topic-partition objects" });
+    consumer._client.assign([{ partition: 3 }, { topic, partition: 0 }]);
+    assert.deepEqual(consumer.assignments().map((one: Any) => [one.topic, one.partition]), [[topic, 0]]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("commitSync() keeps metadata, which committed() reads", async () => {
+  await withConsumer({}, 3, async (consumer, topic) => {
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    consumer.commitSync([{ topic, partition: 0, offset: 2, metadata: "a note: ü" }]);
+    const [committed] = await call<Any[]>((done) => consumer.committed([{ topic, partition: 0 }], 5000, done));
+    assert.deepEqual([committed.offset, committed.metadata], [2, "a note: ü"]);
+  });
+});
+
+Deno.test("a paused partition hands out nothing until it is resumed, and nothing is lost", async () => {
+  await withConsumer({}, 50, async (consumer, topic) => {
+    consumer.setDefaultConsumeTimeout(200);
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    const seen: number[] = [];
+    const take = async (max: number) => {
+      const some = await call<Any[]>((done) => consumer.consume(max, done));
+      seen.push(...some.map(({ offset }) => offset));
+      return some.length;
+    };
+    while (seen.length < 10) await take(10 - seen.length);
+    consumer.pause([{ topic, partition: 0 }]);
+    assert.equal(await take(10), 0);
+    consumer.resume([{ topic, partition: 0 }]);
+    while (seen.length < 50) await take(50);
+    assert.deepEqual(seen, Array.from({ length: 50 }, (_, n) => n));
+  });
+});
+
+Deno.test("seek() and unassign() leave nothing behind that was fetched before them", async () => {
+  await withConsumer({}, 50, async (consumer, topic) => {
+    consumer.setDefaultConsumeTimeout(300);
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    const one = async (): Promise<number | undefined> => {
+      const [message] = await call<Any[]>((done) => consumer.consume(1, done));
+      return message?.offset;
+    };
+    let offset;
+    while ((offset = await one()) === undefined);
+    assert.equal(offset, 0);
+    await call((done) => consumer.seek({ topic, partition: 0, offset: 40 }, 5000, done));
+    while ((offset = await one()) === undefined);
+    assert.equal(offset, 40);
+    consumer.unassign();
+    assert.equal(await one(), undefined);
+    consumer.incrementalAssign([{ topic, partition: 0, offset: 7 }]);
+    while ((offset = await one()) === undefined);
+    assert.equal(offset, 7);
+    consumer.incrementalUnassign([{ topic, partition: 0 }]);
+    assert.equal(await one(), undefined);
+  });
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+
+// deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
+type Any = any;
+
+function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
+}
+
+for (const strategy of ["range", "cooperative-sticky"]) {
+  const step = strategy === "range" ? ["assign", "unassign"] : ["incrementalAssign", "incrementalUnassign"];
+  Deno.test(`rebalance_cb assigns and unassigns by itself with ${strategy}, also while disconnecting`, async () => {
+    await using broker = await LocalBroker.start();
+    const topic = `t-${crypto.randomUUID()}`;
+    broker.createTopic(topic, { partitions: 2 });
+    const { KafkaConsumer, Producer } = await loadKafkaJavascript();
+    const servers = { "bootstrap.servers": broker.bootstrapServers };
+    const producer: Any = new Producer(servers, {});
+    await call((done) => producer.connect({}, done));
+    for (let n = 0; n < 10; n++) producer.produce(topic, n % 2, Buffer.from(`${n}`));
+    await call((done) => producer.flush(5000, done));
+    await call((done) => producer.disconnect(done));
+    const codes: number[] = [];
+    const consumer: Any = new KafkaConsumer({
+      ...servers,
+      "group.id": topic,
+      "partition.assignment.strategy": strategy,
+      "enable.auto.offset.store": false,
+      rebalance_cb: (error: Any, partitions: Any) => {
+        codes.push(error.code);
+        assert.equal(partitions.length, 2);
+        consumer[step[error.code === -175 ? 0 : 1]!](partitions);
+      },
+    } as never, { "auto.offset.reset": "earliest" });
+    for (let round = 1; round <= 1; round++) {
+      await call((done) => consumer.connect({}, done));
+      consumer.subscribe([topic]);
+      const seen: string[] = [];
+      while (seen.length < 10) {
+        const some = await call<Any[]>((done) => consumer.consume(10, done));
+        seen.push(...some.map(({ value }) => String(value)));
+      }
+      assert.deepEqual(seen.sort(), Array.from({ length: 10 }, (_, n) => `${n}`));
+      assert.equal(consumer.rebalanceProtocol(), strategy === "range" ? "EAGER" : "COOPERATIVE");
+      assert.equal(consumer.assignmentLost(), false);
+      consumer.commitSync([0, 1].map((partition) => ({ topic, partition, offset: 0 })));
+      consumer.offsetsStore([0, 1].map((partition) => ({ topic, partition, offset: 0 })));
+      await call((done) => consumer.disconnect(done));
+      assert.deepEqual(codes, Array.from({ length: round }, () => [-175, -174]).flat());
+    }
+  });
+}
