@@ -11,13 +11,7 @@ import { openLibrary } from "./library.ts";
 import { readCString, textOf } from "./memory.ts";
 import { err2str } from "./native_error.ts";
 import { Producer } from "./producer.ts";
-
-/** A topic handle of the addon, which the npm client no longer uses: topics go by name. */
-class Topic {
-  constructor() {
-    throw new Error("Topic objects are not supported: pass the topic's name");
-  }
-}
+import { Topic } from "./topic.ts";
 
 /** The features librdkafka was built with, comma-separated. */
 function features(): string {

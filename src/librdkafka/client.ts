@@ -72,6 +72,11 @@ export abstract class Client implements Wakeable {
     return this.#rk;
   }
 
+  /** Another client's handle, while it is connected. */
+  protected static handleOf(client: Client): Pointer {
+    return client.connected ? client.#rk : null;
+  }
+
   protected get connected(): boolean {
     return this.#rk !== null && !this.#closing;
   }

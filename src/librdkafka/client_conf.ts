@@ -34,6 +34,23 @@ export function newConf(globalConf: ConfObject, topicConf: ConfObject | null | u
   return conf;
 }
 
+/**
+ * Makes a topic's configuration, which the caller owns.
+ *
+ * @throws {Error} With librdkafka's text, if it refuses a name or a value.
+ */
+export function newTopicConf(values: ConfObject): Pointer {
+  const { symbols } = openLibrary();
+  const conf = symbols.rd_kafka_topic_conf_new();
+  try {
+    setAll(values, (...args) => symbols.rd_kafka_topic_conf_set(conf, ...args));
+  } catch (error) {
+    symbols.rd_kafka_topic_conf_destroy(conf);
+    throw error;
+  }
+  return conf;
+}
+
 type Buffer8 = Uint8Array<ArrayBuffer>;
 
 function setAll(

@@ -46,6 +46,27 @@ export function nativeError(code: number, message: string = err2str(code)): Nati
   return { message, code };
 }
 
+/** An error of a transactional call: it says what is to be done. */
+export interface TransactionError extends NativeError {
+  /** The producer can't go on: make a new one. */
+  readonly isFatal: boolean;
+  /** The same call may be made again. */
+  readonly isRetriable: boolean;
+  /** The transaction must be aborted; the producer can go on with another. */
+  readonly isTxnRequiresAbort: boolean;
+}
+
+/** Takes a `rd_kafka_error_t *` of a transactional call and frees it; `undefined` for NULL. */
+export function takeTransactionError(error: Pointer): TransactionError | undefined {
+  if (error === null) return undefined;
+  const { symbols } = openLibrary();
+  // Read before takeError() frees it.
+  const isFatal = symbols.rd_kafka_error_is_fatal(error) !== 0;
+  const isRetriable = symbols.rd_kafka_error_is_retriable(error) !== 0;
+  const isTxnRequiresAbort = symbols.rd_kafka_error_txn_requires_abort(error) !== 0;
+  return { ...takeError(error)!, isFatal, isRetriable, isTxnRequiresAbort };
+}
+
 /** Takes a `rd_kafka_error_t *` and frees it; `undefined` for NULL. */
 export function takeError(error: Pointer): NativeError | undefined {
   if (error === null) return undefined;

@@ -11,8 +11,11 @@ import { VU } from "./layout.ts";
 import { openLibrary } from "./library.ts";
 import { addressOf, cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
-import { CODES, nativeError, takeError } from "./native_error.ts";
+import { CODES, nativeError, takeError, takeTransactionError, type TransactionError } from "./native_error.ts";
+import { KafkaConsumer } from "./kafka_consumer.ts";
 import { Opaques } from "./opaques.ts";
+import { Topic } from "./topic.ts";
+import { type TopicPartition, withList } from "./topic_partitions.ts";
 
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
@@ -114,7 +117,7 @@ export class Producer extends Client {
   }
 
   produce(
-    topic: string,
+    topic: string | Topic,
     partition: number | null | undefined,
     value: Buffer | null,
     key?: Buffer | string | null,
@@ -127,15 +130,22 @@ export class Producer extends Client {
     if (timestamp !== undefined && timestamp !== null && typeof timestamp !== "number") {
       throw new Error("Timestamp must be a number");
     }
+    if (typeof topic !== "string" && !(topic instanceof Topic)) {
+      throw new Error("The topic must be a name or a Topic object");
+    }
     if (!this.connected) return CODES.STATE;
+    const name = typeof topic === "string" ? topic : topic.name();
+    if (typeof topic !== "string" && this.#topicHandle(name, topic) === null) {
+      return openLibrary().symbols.rd_kafka_last_error();
+    }
     const to = partition === null || partition === undefined || partition < 0 ? PARTITION_UA : partition;
     const id = opaque === undefined ? 0 : this.#opaques.put(opaque);
     const plain = !timestamp && (headers === undefined || headers.length === 0);
     const keyBytes = typeof key === "string" || key === null || key === undefined ? this.#encodeKey(key) : key;
     const code = plain
-      ? this.#producePlain(topic, to, value as Bytes | null, keyBytes as Bytes | null, id)
+      ? this.#producePlain(name, to, value as Bytes | null, keyBytes as Bytes | null, id)
       : this.#produceFull(
-        topic,
+        name,
         to,
         value as Bytes | null,
         keyBytes as Bytes | null,
@@ -155,14 +165,23 @@ export class Producer extends Client {
     return this.#keyScratch.subarray(0, this.#keyScratch.write(key, "utf8"));
   }
 
+  /** The handle of a topic. As in librdkafka, the first use of a name decides its configuration. */
+  #topicHandle(name: string, topic?: Topic): Pointer {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    const { symbols } = openLibrary();
+    const text = cString(name), conf = topic?.newConf() ?? null;
+    const rkt = symbols.rd_kafka_topic_new(this.rk, text, conf);
+    if (rkt !== null) this.#topics.set(name, rkt);
+    // A configuration that was not taken stays ours.
+    else if (conf !== null) symbols.rd_kafka_topic_conf_destroy(conf);
+    return rkt;
+  }
+
   #producePlain(topic: string, partition: number, value: Bytes | null, key: Bytes | null, id: number): number {
     const { symbols } = openLibrary();
-    let rkt = this.#topics.get(topic);
-    if (rkt === undefined) {
-      rkt = symbols.rd_kafka_topic_new(this.rk, cString(topic), null);
-      if (rkt === null) return symbols.rd_kafka_last_error();
-      this.#topics.set(topic, rkt);
-    }
+    const rkt = this.#topicHandle(topic);
+    if (rkt === null) return symbols.rd_kafka_last_error();
     const result = symbols.rd_kafka_produce(
       rkt,
       partition,
@@ -217,10 +236,10 @@ export class Producer extends Client {
     return nativeError(CODES.NO_ERROR);
   }
 
-  setPartitioner(_partitioner: unknown): never {
-    throw new Error(
-      "A partitioner written in JavaScript is not supported yet: set the partitioner property, or a partition",
-    );
+  /** Takes a function, and never calls it: the addon doesn't hand it to librdkafka either. */
+  setPartitioner(partitioner: unknown): true {
+    if (typeof partitioner !== "function") throw new Error("Need to specify a callback");
+    return true;
   }
 
   flush(timeoutMs: number, callback: Callback): null {
@@ -248,6 +267,90 @@ export class Producer extends Client {
       }
     });
   }
+
+  initTransactions(timeoutMs: number, callback: Callback): null {
+    checkWait(timeoutMs, callback);
+    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_init_transactions_async(rk, timeoutMs));
+  }
+
+  beginTransaction(callback: Callback): null {
+    if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    return this.call(callback, async (rk) => {
+      const error = await blocking(() => openLibrary().symbols.rd_kafka_begin_transaction_async(rk));
+      // The one transactional call whose error has no marks.
+      return takeError(error) ?? { result: undefined };
+    });
+  }
+
+  commitTransaction(timeoutMs: number, callback: Callback): null {
+    checkWait(timeoutMs, callback);
+    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_commit_transaction_async(rk, timeoutMs));
+  }
+
+  abortTransaction(timeoutMs: number, callback: Callback): null {
+    checkWait(timeoutMs, callback);
+    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_abort_transaction_async(rk, timeoutMs));
+  }
+
+  sendOffsetsToTransaction(
+    offsets: TopicPartition[],
+    consumer: KafkaConsumer,
+    timeoutMs: number,
+    callback: Callback,
+  ): null {
+    if (arguments.length < 4) {
+      throw new Error("Need to specify offsets, consumer, timeout for 'send offsets to transaction', and callback");
+    }
+    if (!Array.isArray(offsets)) {
+      throw new Error("First argument to 'send offsets to transaction' has to be a consumer object");
+    }
+    if (!(consumer instanceof KafkaConsumer)) throw new Error("Kafka consumer must be provided");
+    if (typeof timeoutMs !== "number") throw new Error("Timeout must be provided");
+    if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    const { symbols } = openLibrary();
+    return this.#transact(callback, (rk) => {
+      const group = Client.handleOf(consumer);
+      const metadata = group === null ? null : symbols.rd_kafka_consumer_group_metadata(group);
+      if (metadata === null) return Promise.resolve(notConnected());
+      return withList(
+        offsets,
+        (list) =>
+          symbols.rd_kafka_send_offsets_to_transaction_async(rk, list, metadata, timeoutMs)
+            .finally(() => symbols.rd_kafka_consumer_group_metadata_destroy(metadata)),
+      );
+    });
+  }
+
+  /** A call is made whole, not in slices: another call between two slices would take its place. */
+  #transact(callback: Callback, call: (rk: Pointer) => Promise<Pointer | TransactionError>): null {
+    if (!this.connected) {
+      setImmediate(() => callback(notConnected()));
+      return null;
+    }
+    return this.call(callback, async (rk) => {
+      // A commit flushes, and librdkafka then waits for the reports to be taken.
+      this.#flushing++;
+      try {
+        const error = await blocking(() => call(rk));
+        const taken = error !== null && "code" in error ? error : takeTransactionError(error);
+        this.#drain();
+        return taken ?? { result: undefined };
+      } finally {
+        this.#flushing--;
+      }
+    });
+  }
+}
+
+function checkWait(timeoutMs: number, callback: Callback): void {
+  if (typeof timeoutMs !== "number" || typeof callback !== "function") {
+    throw new Error("Need to specify a timeout and a callback");
+  }
+}
+
+/** As the addon answers transactional calls of a producer that is not connected. */
+function notConnected(): TransactionError {
+  return { ...nativeError(CODES.STATE), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
 }
 
 /** The arguments of `rd_kafka_produceva`. What they point to must live as long as they do. */

@@ -25,6 +25,12 @@ export const SYMBOLS = {
   rd_kafka_error_code: { parameters: ["pointer"], result: "i32" },
   /** const char *rd_kafka_error_string(const rd_kafka_error_t *error) */
   rd_kafka_error_string: { parameters: ["pointer"], result: "pointer" },
+  /** int rd_kafka_error_is_fatal(const rd_kafka_error_t *error) */
+  rd_kafka_error_is_fatal: { parameters: ["pointer"], result: "i32" },
+  /** int rd_kafka_error_is_retriable(const rd_kafka_error_t *error) */
+  rd_kafka_error_is_retriable: { parameters: ["pointer"], result: "i32" },
+  /** int rd_kafka_error_txn_requires_abort(const rd_kafka_error_t *error) */
+  rd_kafka_error_txn_requires_abort: { parameters: ["pointer"], result: "i32" },
   /** void rd_kafka_error_destroy(rd_kafka_error_t *error) */
   rd_kafka_error_destroy: { parameters: ["pointer"], result: "void" },
 
@@ -228,6 +234,45 @@ export const SYMBOLS = {
   },
   /** rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *rk, const rd_kafka_vu_t *vus, size_t cnt) */
   rd_kafka_produceva: { parameters: ["pointer", "buffer", "usize"], result: "pointer" },
+  /** rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *rk, int timeout_ms) */
+  rd_kafka_init_transactions_async: {
+    name: "rd_kafka_init_transactions",
+    parameters: ["pointer", "i32"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *rk) */
+  rd_kafka_begin_transaction_async: {
+    name: "rd_kafka_begin_transaction",
+    parameters: ["pointer"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *cgmetadata, int timeout_ms) */
+  rd_kafka_send_offsets_to_transaction_async: {
+    name: "rd_kafka_send_offsets_to_transaction",
+    parameters: ["pointer", "pointer", "pointer", "i32"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms) */
+  rd_kafka_commit_transaction_async: {
+    name: "rd_kafka_commit_transaction",
+    parameters: ["pointer", "i32"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** rd_kafka_error_t *rd_kafka_abort_transaction(rd_kafka_t *rk, int timeout_ms) */
+  rd_kafka_abort_transaction_async: {
+    name: "rd_kafka_abort_transaction",
+    parameters: ["pointer", "i32"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata(rd_kafka_t *rk) */
+  rd_kafka_consumer_group_metadata: { parameters: ["pointer"], result: "pointer" },
+  /** void rd_kafka_consumer_group_metadata_destroy(rd_kafka_consumer_group_metadata_t *) */
+  rd_kafka_consumer_group_metadata_destroy: { parameters: ["pointer"], result: "void" },
   /** rd_kafka_resp_err_t rd_kafka_flush(rd_kafka_t *rk, int timeout_ms) */
   rd_kafka_flush_async: {
     name: "rd_kafka_flush",

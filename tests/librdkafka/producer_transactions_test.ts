@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { newBinding } from "../../src/librdkafka/binding.ts";
+import { TestBroker } from "../integration/brokers.ts";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+
+type TxnError = { code: number; isFatal: boolean; isRetriable: boolean; isTxnRequiresAbort: boolean };
+
+/** Calls a method of the npm client that takes a callback last. */
+function ask(client: unknown, method: string, ...args: unknown[]): Promise<unknown> {
+  return new Promise((resolve, reject) =>
+    (client as Record<string, (...args: unknown[]) => void>)[method]!(
+      ...args,
+      (error: unknown, data: unknown) => error ? reject(error) : resolve(data),
+    )
+  );
+}
+
+Deno.test("a transactional Producer commits messages and a consumer's offsets", async () => {
+  await using broker = await TestBroker.start();
+  const topic = await broker.createTopic("txn");
+  const { KafkaConsumer, Producer } = await loadKafkaJavascript();
+  const servers = { "bootstrap.servers": broker.bootstrapServers };
+  const producer = new Producer({ ...servers, "transactional.id": topic, "dr_cb": true }, {});
+  const consumer = new KafkaConsumer({ ...servers, "group.id": topic }, {});
+  const offsets: number[] = [];
+  producer.on("delivery-report", (_error, { offset }) => void offsets.push(offset));
+  try {
+    await ask(producer, "connect", {});
+    await ask(consumer, "connect", {});
+    await assert.rejects(ask(producer, "beginTransaction"), (error: TxnError) => error.code === -172);
+    await ask(producer, "initTransactions", 5000);
+    await ask(producer, "beginTransaction");
+    producer.produce(topic, 0, Buffer.from("one"));
+    await ask(producer, "sendOffsetsToTransaction", [{ topic, partition: 0, offset: 7 }], consumer, 5000);
+    await ask(producer, "commitTransaction", 5000);
+    assert.deepEqual(offsets, [0], "the commit has taken the reports");
+    const committed = await ask(consumer, "committed", [{ topic, partition: 0 }], 5000) as { offset: number }[];
+    // The local broker answers TxnOffsetCommit, but keeps nothing of it.
+    if (broker.local === undefined) assert.equal(committed[0]!.offset, 7);
+    await ask(producer, "beginTransaction");
+    await ask(producer, "abortTransaction", 5000);
+    await assert.rejects(ask(producer, "commitTransaction", 5000), (error: TxnError) => {
+      assert.deepEqual([error.code, error.isFatal, error.isRetriable, error.isTxnRequiresAbort], [
+        -172,
+        false,
+        false,
+        false,
+      ]);
+      return true;
+    });
+  } finally {
+    await ask(consumer, "disconnect");
+    await ask(producer, "disconnect");
+  }
+});
+
+Deno.test("the binding's Topic is produced to with a configuration of its own", async () => {
+  await using broker = await LocalBroker.start();
+  broker.createTopic("own", { partitions: 1 });
+  const { Producer, Topic } = newBinding();
+  assert.equal(new Topic("own").name(), "own");
+  assert.throws(() => new Topic("own", { "no.such": 1 }), /No such configuration property: "no.such"/);
+  const producer = new Producer({ "bootstrap.servers": broker.bootstrapServers }, {});
+  const offsets: number[] = [];
+  producer.configureCallbacks(true, {
+    event: { delivery_cb: (_code: unknown, report: { offset: number }) => offsets.push(report.offset) },
+  } as never);
+  await ask(producer, "connect");
+  try {
+    assert.equal(producer.produce(new Topic("own", { acks: 1 }), 0, Buffer.from("v")), 0);
+    await ask(producer, "flush", 5000);
+    assert.deepEqual(offsets, [0]);
+  } finally {
+    await ask(producer, "disconnect");
+  }
+});
