@@ -99,3 +99,14 @@ Deno.test("connect() while the client is being disconnected makes the next conne
   assert.deepEqual(order, ["closed", "connected"]);
   await new Promise<void>((resolve) => client.disconnect(resolve));
 });
+
+Deno.test("configureCallbacks() takes functions only, and refuses names that librdkafka has no callback for", async () => {
+  const { Producer } = await loadKafkaJavascript();
+  const client = native(new Producer({ "bootstrap.servers": "127.0.0.1:1" }, {})) as unknown as {
+    configureCallbacks(add: boolean, configs: object): boolean;
+  };
+  assert.equal(client.configureCallbacks(true, { global: { rebalance_cb() {}, other: 1 }, event: {} }), true);
+  for (const group of ["global", "topic"]) {
+    assert.throws(() => client.configureCallbacks(true, { [group]: { no_such_cb() {} } }), /Invalid callback type/);
+  }
+});
