@@ -11,6 +11,9 @@
 /** How many of Deno's 32 blocking threads calls of this module take at once. */
 const LANES = 8;
 const FIRST_SLICE_MS = 100;
+/** While no broker is connected, calls are short and have pauses between them, in which the lane is free. */
+const SEARCH_SLICE_MS = 20;
+const MOST_PAUSE_MS = 100;
 
 const TIMED_OUT = -185;
 const TRANSPORT = -195;
@@ -35,8 +38,9 @@ export async function blocking<T>(call: () => Promise<T>): Promise<T> {
 /**
  * Calls something that waits for a broker, in slices, until it answers, time is out or the client closes.
  *
- * A slice that ends because no broker is connected is repeated as it is; one that ends although a broker is connected
- * is doubled, so that a slow broker's answer fits one some time.
+ * A slice that ends because no broker is connected is followed by short ones with pauses between, so that a hundred
+ * clients without a broker don't keep others from theirs; one that ends although a broker is connected is doubled, so
+ * that a slow broker's answer fits one some time.
  *
  * @returns librdkafka's code for the last slice
  */
@@ -45,12 +49,19 @@ export async function sliced(
   closing: () => boolean,
   call: (sliceMs: number) => Promise<number>,
 ): Promise<number> {
-  const deadline = performance.now() + timeoutMs;
-  let slice = FIRST_SLICE_MS;
+  // A negative time-out is librdkafka's way to say: for ever.
+  const deadline = timeoutMs < 0 ? Infinity : performance.now() + timeoutMs;
+  let slice = FIRST_SLICE_MS, pause = 10;
   for (;;) {
     const left = deadline - performance.now();
     const code = await blocking(() => call(Math.max(1, Math.min(slice, Math.ceil(left)))));
     if ((code !== TIMED_OUT && code !== TRANSPORT) || closing() || performance.now() >= deadline) return code;
     if (code === TIMED_OUT) slice *= 2;
+    else {
+      slice = SEARCH_SLICE_MS;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(pause, deadline - performance.now())));
+      if (closing()) return code;
+      pause = Math.min(MOST_PAUSE_MS, pause * 2);
+    }
   }
 }

@@ -10,6 +10,15 @@ import { openLibrary } from "./library.ts";
 import { cString, OutPointer, type Pointer, readCString, viewOf } from "./memory.ts";
 import { type Metadata, readMetadata } from "./metadata.ts";
 import { CODES, type NativeError, nativeError } from "./native_error.ts";
+import {
+  enableSaslQueue,
+  refreshInBackground,
+  serveRefreshes,
+  setCredentials,
+  setToken,
+  setTokenFailure,
+  TOKEN_REFRESH,
+} from "./sasl.ts";
 import { orErrors, readList, type TopicPartition, withList } from "./topic_partitions.ts";
 import { type Wakeable, waker } from "./waker.ts";
 
@@ -41,6 +50,9 @@ export abstract class Client implements Wakeable {
   readonly #calls = new Set<Promise<unknown>>();
   #rk: Pointer = null;
   #logQueue: Pointer = null;
+  #saslQueue: Pointer = null;
+  /** The handle's name, also while it closes. */
+  #name = "";
   #wakerId = 0;
   #closing = false;
   #disconnecting: Promise<void> | undefined;
@@ -85,28 +97,33 @@ export abstract class Client implements Wakeable {
     return this.#closing;
   }
 
-  configureCallbacks(add: boolean, configs: Record<string, Callbacks | undefined>): void {
+  configureCallbacks(add: boolean, configs: Record<string, Callbacks | undefined>): true {
     if (typeof add !== "boolean" || typeof configs !== "object" || configs === null) {
       throw new Error("Need to specify a callbacks object");
     }
-    for (const name of Object.keys(configs.global ?? {})) {
-      if (!GLOBAL_CALLBACKS.has(name)) throw new Error("Invalid callback type");
+    for (const [name, callback] of Object.entries({ ...configs.global, ...configs.topic })) {
+      if (typeof callback === "function" && !GLOBAL_CALLBACKS.has(name)) throw new Error("Invalid callback type");
     }
     for (const group of [configs.global, configs.topic, configs.event]) {
       for (const [name, callback] of Object.entries(group ?? {})) {
+        if (typeof callback !== "function") continue;
         if (add) this.callbacks[name] = callback;
         else if (this.callbacks[name] === callback) delete this.callbacks[name];
       }
     }
+    return true;
   }
 
   connect(callback: Callback<{ name: string }>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    const error = this.connected ? undefined : this.connectNow();
-    setImmediate(() => {
-      if (error !== undefined) callback(error);
-      else callback(null, { name: this.name() });
-    });
+    // Whoever connects while an earlier connection is being closed gets the next one.
+    const closed = this.#disconnecting ?? Promise.resolve();
+    closed.then(() => this.connected ? undefined : this.connectNow()).then((error) =>
+      setImmediate(() => {
+        if (error !== undefined) callback(error);
+        else callback(null, { name: this.name() });
+      })
+    ).catch(reportError);
     return null;
   }
 
@@ -114,10 +131,13 @@ export abstract class Client implements Wakeable {
   protected connectNow(): NativeError | undefined {
     const { symbols } = openLibrary();
     const conf = newConf({ ...this.#globalConf, "log.queue": true }, this.#topicConf);
-    symbols.rd_kafka_conf_set_events(conf, this.events() | EVENT.LOG | EVENT.ERROR | EVENT.STATS);
+    const tokens = enableSaslQueue(conf);
+    const refresh = tokens && this.callbacks.oauthbearer_token_refresh_cb !== undefined ? TOKEN_REFRESH : 0;
+    symbols.rd_kafka_conf_set_events(conf, this.events() | refresh | EVENT.LOG | EVENT.ERROR | EVENT.STATS);
     const made = newClient(this.#type, conf);
     if ("error" in made) return nativeError(CODES.STATE, made.error);
     this.#rk = made.rk;
+    this.#name = readCString(symbols.rd_kafka_name(made.rk));
     this.#closing = false;
     const { id, fd, payload } = waker.register(this);
     this.#wakerId = id;
@@ -126,6 +146,9 @@ export abstract class Client implements Wakeable {
     listen(this.#logQueue);
     symbols.rd_kafka_set_log_queue(made.rk, this.#logQueue);
     this.open(made.rk, listen);
+    // Tokens are asked for on a queue of their own, so that they come although nobody polls or consumes.
+    if (refresh !== 0) listen(this.#saslQueue = symbols.rd_kafka_queue_get_sasl(made.rk));
+    else if (tokens) return refreshInBackground(made.rk);
     return undefined;
   }
 
@@ -151,6 +174,8 @@ export abstract class Client implements Wakeable {
     await this.closeQueues(rk);
     this.#serveLogs();
     waker.unregister(this.#wakerId);
+    if (this.#saslQueue !== null) symbols.rd_kafka_queue_destroy(this.#saslQueue);
+    this.#saslQueue = null;
     symbols.rd_kafka_set_log_queue(rk, null);
     symbols.rd_kafka_queue_destroy(this.#logQueue);
     this.#logQueue = null;
@@ -161,12 +186,15 @@ export abstract class Client implements Wakeable {
 
   /** librdkafka's name for the client; empty when it is not connected. */
   name(): string {
-    return this.connected ? readCString(openLibrary().symbols.rd_kafka_name(this.#rk)) : "";
+    return this.connected ? this.#name : "";
   }
 
   wake(): void {
     if (this.#rk === null) return;
     this.#serveLogs();
+    if (this.#saslQueue !== null) {
+      serveRefreshes(this.#saslQueue, (config) => this.callbacks.oauthbearer_token_refresh_cb?.(config));
+    }
     this.serve();
   }
 
@@ -179,7 +207,7 @@ export abstract class Client implements Wakeable {
           severity: level[0]!,
           fac: readCString(facility.value),
           message: readCString(text.value),
-          name: this.name(),
+          name: this.#name,
         });
       }
       symbols.rd_kafka_event_destroy(event);
@@ -212,7 +240,8 @@ export abstract class Client implements Wakeable {
       else callback(answer);
     });
     this.#calls.add(running);
-    running.finally(() => this.#calls.delete(running));
+    const ended = () => void this.#calls.delete(running);
+    running.then(ended, ended);
     // What a callback throws is the program's error, as on Node: it must surface.
     answered.catch((error) => reportError(error));
     return null;
@@ -223,12 +252,43 @@ export abstract class Client implements Wakeable {
     return sliced(timeoutMs, () => this.#closing, call);
   }
 
+  /** Sets user and password for the authentications to come. */
+  setSaslCredentials(username: string, password: string): null {
+    if (typeof username !== "string") throw new Error("1st parameter must be a username string");
+    if (typeof password !== "string") throw new Error("2nd parameter must be a password string");
+    return this.#orThrow((rk) => setCredentials(rk, username, password));
+  }
+
+  setOAuthBearerToken(token: string, lifetimeMs: number, principal: string, extensions?: string[] | null): null {
+    if (typeof token !== "string") throw new Error("1st parameter must be a token string");
+    if (typeof lifetimeMs !== "number") throw new Error("2nd parameter must be a lifetime_ms number");
+    if (typeof principal !== "string") throw new Error("3rd parameter must be a principal_name string");
+    if (extensions !== null && extensions !== undefined && !Array.isArray(extensions)) {
+      throw new Error("4th parameter must be an extensions array or null");
+    }
+    return this.#orThrow((rk) => setToken(rk, token, lifetimeMs, principal, (extensions ?? []).map(String)));
+  }
+
+  setOAuthBearerTokenFailure(reason: string): null {
+    if (typeof reason !== "string") throw new Error("1st parameter must be an error string");
+    return this.#orThrow((rk) => setTokenFailure(rk, reason));
+  }
+
+  #orThrow(work: (rk: Pointer) => NativeError | undefined): null {
+    const error = this.connected ? work(this.#rk) : nativeError(CODES.STATE);
+    // The addon throws plain objects here, and the npm client reads their code.
+    if (error !== undefined) throw error;
+    return null;
+  }
+
   getMetadata(
     options: { topic?: string; allTopics?: boolean; timeout?: number } | null,
     callback: Callback<Metadata>,
   ): null {
     if (typeof callback !== "function") throw new Error("Second parameter must be a callback");
-    const { topic = "", allTopics = true, timeout = 30_000 } = options ?? {};
+    const topic = String(options?.topic ?? "");
+    const allTopics = typeof options?.allTopics === "boolean" ? options.allTopics : true;
+    const timeout = typeof options?.timeout === "number" ? options.timeout : 30_000;
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);

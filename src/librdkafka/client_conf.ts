@@ -60,7 +60,8 @@ function setAll(
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   for (const [name, value] of Object.entries(values)) {
     if (typeof value === "function") continue;
-    if (set(cString(name), cString(String(value)), text, BigInt(text.length)) !== 0) throw new Error(textOf(text));
+    // A symbol has no text, and concatenation says so where String() would make one up.
+    if (set(cString(name), cString(`${value}`), text, BigInt(text.length)) !== 0) throw new Error(textOf(text));
   }
 }
 
@@ -72,6 +73,12 @@ export function newClient(type: "producer" | "consumer", conf: Pointer): { rk: P
   if (rk !== null) return { rk };
   symbols.rd_kafka_conf_destroy(conf);
   return { error: textOf(text) };
+}
+
+/** What a configuration has under a name, as librdkafka writes it; empty if it has no such property. */
+export function confValue(conf: Pointer, name: string): string {
+  const text = new Uint8Array(ERROR_TEXT_BYTES), size = new BigUint64Array([BigInt(ERROR_TEXT_BYTES)]);
+  return openLibrary().symbols.rd_kafka_conf_get(conf, cString(name), text, size) === 0 ? textOf(text) : "";
 }
 
 /** Whether the library that is open has a property of this name. */

@@ -47,6 +47,8 @@ export const SYMBOLS = {
   rd_kafka_conf_set_events: { parameters: ["pointer", "i32"], result: "void" },
   /** void rd_kafka_conf_set_default_topic_conf(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *tconf) */
   rd_kafka_conf_set_default_topic_conf: { parameters: ["pointer", "pointer"], result: "void" },
+  /** void rd_kafka_conf_enable_sasl_queue(rd_kafka_conf_t *conf, int enable) */
+  rd_kafka_conf_enable_sasl_queue: { parameters: ["pointer", "i32"], result: "void" },
   /** rd_kafka_topic_conf_t *rd_kafka_topic_conf_new(void) */
   rd_kafka_topic_conf_new: { parameters: [], result: "pointer" },
   /** rd_kafka_conf_res_t rd_kafka_topic_conf_set(rd_kafka_topic_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size) */
@@ -93,6 +95,23 @@ export const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+
+  // SASL
+  /** rd_kafka_queue_t *rd_kafka_queue_get_sasl(rd_kafka_t *rk) */
+  rd_kafka_queue_get_sasl: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_error_t *rd_kafka_sasl_background_callbacks_enable(rd_kafka_t *rk) */
+  rd_kafka_sasl_background_callbacks_enable: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_error_t *rd_kafka_sasl_set_credentials(rd_kafka_t *rk, const char *username, const char *password) */
+  rd_kafka_sasl_set_credentials: { parameters: ["pointer", "buffer", "buffer"], result: "pointer" },
+  /** rd_kafka_resp_err_t rd_kafka_oauthbearer_set_token(rd_kafka_t *rk, const char *token_value, int64_t md_lifetime_ms, const char *md_principal_name, const char **extensions, size_t extension_size, char *errstr, size_t errstr_size) */
+  rd_kafka_oauthbearer_set_token: {
+    parameters: ["pointer", "buffer", "i64", "buffer", "buffer", "usize", "buffer", "usize"],
+    result: "i32",
+  },
+  /** rd_kafka_resp_err_t rd_kafka_oauthbearer_set_token_failure(rd_kafka_t *rk, const char *errstr) */
+  rd_kafka_oauthbearer_set_token_failure: { parameters: ["pointer", "buffer"], result: "i32" },
+  /** const char *rd_kafka_event_config_string(rd_kafka_event_t *rkev) */
+  rd_kafka_event_config_string: { parameters: ["pointer"], result: "pointer" },
 
   // Topics
   /** rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *rk, const char *topic, rd_kafka_topic_conf_t *conf) */

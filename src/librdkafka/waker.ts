@@ -74,12 +74,21 @@ class Waker {
   }
 
   #wakeAll(): void {
-    for (const client of [...this.#clients.values()]) client.wake();
+    for (const id of [...this.#clients.keys()]) this.#wake(id);
   }
 
   #wakeNamed(count: number): void {
     const ids = new Set(new Uint32Array(this.#read.buffer, 0, count));
-    for (const id of ids) this.#clients.get(id)?.wake();
+    for (const id of ids) this.#wake(id);
+  }
+
+  #wake(id: number): void {
+    try {
+      this.#clients.get(id)?.wake();
+    } catch (error) {
+      // A program's callback has thrown: that is the program's to see, and must not end the waking of other clients.
+      reportError(error);
+    }
   }
 }
 
