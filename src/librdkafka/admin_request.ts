@@ -111,7 +111,8 @@ class PendingRequest<T> implements Wakeable {
   }
 
   wake(): void {
-    if (this.#settled) return;
+    // A time-out of 0 ends in time-out, whatever comes: librdkafka itself would say so element by element.
+    if (this.#settled || this.#request.timeoutMs === 0) return;
     const { symbols } = openLibrary();
     for (let event; (event = symbols.rd_kafka_queue_poll(this.#queue, 0)) !== null;) {
       try {
@@ -127,8 +128,8 @@ class PendingRequest<T> implements Wakeable {
   }
 
   #timeOut(): void {
-    // The answer may be here already, when the program itself was busy. A time-out of 0 asks for none.
-    if (this.#request.timeoutMs > 0) this.wake();
+    // The answer may be here already, when the program itself was busy.
+    this.wake();
     this.#settle(nativeError(CODES.TIMED_OUT));
   }
 
