@@ -21,6 +21,8 @@ export interface Node {
 
 const ERROR_TEXT_BYTES = 512;
 const DEFAULT_TIMEOUT_MS = 5000;
+/** The longest request time-out that librdkafka takes. */
+const MOST_TIMEOUT_MS = 3_600_000;
 
 /** Whether JavaScript counts a value among objects, as the addon asks. */
 export function isObject(value: unknown): value is Options {
@@ -43,9 +45,13 @@ export function timeoutOption(options: Options): number {
   return numberOption(options, "timeout", DEFAULT_TIMEOUT_MS) | 0;
 }
 
-/** Sets how long librdkafka itself waits for a broker's answer. */
+/**
+ * Sets how long librdkafka itself waits for a broker's answer: a little longer than we do. Else its own time-out,
+ * which some requests report element by element, would race with ours.
+ */
 export function setRequestTimeout(options: Pointer, timeoutMs: number): NativeError | undefined {
-  return setTimeoutOption("rd_kafka_AdminOptions_set_request_timeout", options, timeoutMs);
+  const longer = timeoutMs < 0 ? timeoutMs : Math.max(timeoutMs, Math.min(timeoutMs + 500, MOST_TIMEOUT_MS));
+  return setTimeoutOption("rd_kafka_AdminOptions_set_request_timeout", options, longer);
 }
 
 /** Sets how long the broker may take to do what is asked. */
