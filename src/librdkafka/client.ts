@@ -48,6 +48,8 @@ export abstract class Client implements Wakeable {
   readonly #globalConf: ConfObject;
   readonly #topicConf: ConfObject | null;
   readonly #calls = new Set<Promise<unknown>>();
+  /** Whose handle this client uses, if it has none of its own. */
+  readonly #lender: Client | undefined;
   #rk: Pointer = null;
   #logQueue: Pointer = null;
   #saslQueue: Pointer = null;
@@ -60,14 +62,15 @@ export abstract class Client implements Wakeable {
   protected readonly callbacks: Callbacks = {};
 
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
-  constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown) {
+  constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown, lender?: Client) {
+    this.#lender = lender;
     if (typeof globalConf !== "object" || globalConf === null) {
       throw new Error("Global configuration data must be specified");
     }
     this.#type = type;
     this.#globalConf = { ...globalConf };
     this.#topicConf = typeof topicConf === "object" && topicConf !== null ? { ...topicConf } : null;
-    openLibrary().symbols.rd_kafka_conf_destroy(newConf(this.#globalConf, this.#topicConf));
+    if (lender === undefined) openLibrary().symbols.rd_kafka_conf_destroy(newConf(this.#globalConf, this.#topicConf));
   }
 
   /** The kinds of event that the client asks for. */
@@ -81,7 +84,7 @@ export abstract class Client implements Wakeable {
 
   /** The handle, while connected or closing. */
   protected get rk(): Pointer {
-    return this.#rk;
+    return this.#lender === undefined ? this.#rk : this.#lender.rk;
   }
 
   /** Another client's handle, while it is connected. */
@@ -90,11 +93,11 @@ export abstract class Client implements Wakeable {
   }
 
   protected get connected(): boolean {
-    return this.#rk !== null && !this.#closing;
+    return this.rk !== null && !this.closing;
   }
 
   protected get closing(): boolean {
-    return this.#closing;
+    return this.#lender === undefined ? this.#closing : this.#lender.closing;
   }
 
   configureCallbacks(add: boolean, configs: Record<string, Callbacks | undefined>): true {
@@ -186,7 +189,8 @@ export abstract class Client implements Wakeable {
 
   /** librdkafka's name for the client; empty when it is not connected. */
   name(): string {
-    return this.connected ? this.#name : "";
+    if (!this.connected) return "";
+    return this.#lender === undefined ? this.#name : this.#lender.name();
   }
 
   wake(): void {
@@ -234,6 +238,8 @@ export abstract class Client implements Wakeable {
     callback: Callback<T>,
     work: (rk: Pointer) => Promise<NativeError | Error | { readonly result: T }>,
   ): null {
+    // The lender's disconnect must wait for it.
+    if (this.#lender !== undefined) return this.#lender.call(callback, work);
     const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(CODES.STATE));
     const answered = running.then((answer) => {
       if ("result" in answer) callback(null, answer.result);
@@ -249,7 +255,7 @@ export abstract class Client implements Wakeable {
 
   /** A sliced call that answers a code. */
   protected waitFor(timeoutMs: number, call: (sliceMs: number) => Promise<number>): Promise<number> {
-    return sliced(timeoutMs, () => this.#closing, call);
+    return sliced(timeoutMs, () => this.closing, call);
   }
 
   /** Sets user and password for the authentications to come. */

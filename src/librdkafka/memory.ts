@@ -36,8 +36,8 @@ export function textOf(buffer: Uint8Array): string {
 }
 
 /** The address of a buffer's first byte. The buffer must be kept alive as long as C uses the address. */
-export function addressOf(view: ArrayBufferView<ArrayBuffer>): number {
-  return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(view as Uint8Array<ArrayBuffer>)));
+export function addressOf(view: ArrayBufferView<ArrayBuffer>): bigint {
+  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(view as Uint8Array<ArrayBuffer>));
 }
 
 /** A pointer from an address that was read out of a struct. */

@@ -75,6 +75,11 @@ const signed = new Int32Array(unsigned.buffer);
 const places = new BigUint64Array(BATCH_MESSAGES);
 const STRUCT_BYTES = BigInt(MESSAGE.size);
 const EMPTY = Buffer.alloc(0);
+/**
+ * Bytes at most this far apart are copied together, with what lies between them: the rest of a record. librdkafka's
+ * consumer points into its fetch responses. Less than a page, so that no page that is not mapped lies between.
+ */
+const GAP_BYTES = 1024;
 const outA = new BigUint64Array(1);
 const outB = new BigUint64Array(1);
 const outC = new BigUint64Array(1);
@@ -89,7 +94,7 @@ function address(word: number): number {
 function copyStructs(count: number): void {
   const { memcpy } = libc();
   if (places[0] === 0n) {
-    const start = BigInt(addressOf(unsigned));
+    const start = addressOf(unsigned);
     for (let i = 0; i < BATCH_MESSAGES; i++) places[i] = start + BigInt(i) * STRUCT_BYTES;
   }
   for (let i = 0; i < count; i++) memcpy(places[i]!, pointers[i]!, STRUCT_BYTES);
@@ -100,62 +105,53 @@ function offsetAt(struct: number): number {
   return unsigned[struct + OFFSET]! + signed[struct + OFFSET + 1]! * HIGH;
 }
 
-/** Copies a batch's structs and its bytes out of C; `withPayload` false leaves the payloads where they are. */
-function copyBatch(count: number, withPayload: boolean): { slab: Buffer; base: number } {
+/** Keys and payloads that lie one behind the other in C memory, and where their copy begins in the slab. */
+interface Run {
+  readonly from: number;
+  readonly at: number;
+  to: number;
+}
+
+/**
+ * Copies a batch's structs and its bytes out of C; `withPayload` false leaves the payloads where they are. After it, a
+ * struct's field says where its bytes lie in the slab.
+ */
+function copyBatch(count: number, withPayload: boolean): Buffer {
   copyStructs(count);
-  let low = Infinity, high = 0, total = 0;
+  const runs: Run[] = [];
   for (let i = 0; i < count; i++) {
     const at = i * WORDS;
-    const payload = withPayload ? address(at + PAYLOAD) : 0, key = address(at + KEY);
-    if (payload !== 0) {
-      const length = address(at + LEN);
-      if (payload < low) low = payload;
-      if (payload + length > high) high = payload + length;
-      total += length;
-    }
-    if (key !== 0) {
-      const length = address(at + KEY_LEN);
-      if (key < low) low = key;
-      if (key + length > high) high = key + length;
-      total += length;
-    }
+    // In the order of the wire.
+    place(runs, at + KEY, at + KEY_LEN);
+    if (withPayload) place(runs, at + PAYLOAD, at + LEN);
   }
-  if (total === 0) return { slab: EMPTY, base: 0 };
-  // librdkafka's consumer points into its fetch responses: one copy of the whole span, unless it is sparse.
-  const together = high - low < total * 3 + 4096;
-  const slab = Buffer.allocUnsafeSlow(together ? high - low : total);
-  const start = addressOf(slab);
-  if (together) {
-    libc().memcpy(BigInt(start), BigInt(low), BigInt(high - low));
-    return { slab, base: low };
-  }
-  let used = 0;
-  for (let i = 0; i < count; i++) {
-    const at = i * WORDS;
-    if (withPayload) used += moveInto(start, used, at + PAYLOAD, address(at + LEN));
-    used += moveInto(start, used, at + KEY, address(at + KEY_LEN));
-  }
-  return { slab, base: 0 };
+  const last = runs.at(-1);
+  if (last === undefined) return EMPTY;
+  const slab = Buffer.allocUnsafeSlow(last.at + last.to - last.from);
+  const start = addressOf(slab), { memcpy } = libc();
+  for (const { from, to, at } of runs) memcpy(start + BigInt(at), BigInt(from), BigInt(to - from));
+  return slab;
 }
 
-/** Copies bytes into the slab and lets the struct's field say where they lie there, counted from 1 (0 is NULL). */
-function moveInto(start: number, used: number, field: number, length: number): number {
-  const from = address(field);
-  if (from === 0) return 0;
-  libc().memcpy(BigInt(start + used), BigInt(from), BigInt(length));
-  unsigned[field] = used;
-  // The high word can't be that of an address, so that offset 0 in the slab differs from NULL.
+/** Finds a place in the slab for a field's bytes, and writes it into the struct. */
+function place(runs: Run[], field: number, lengthField: number): void {
+  const from = address(field), length = address(lengthField);
+  if (from === 0 || length === 0) return;
+  let run = runs.at(-1);
+  if (run !== undefined && from >= run.to && from - run.to < GAP_BYTES) run.to = from + length;
+  else {
+    run = { from, to: from + length, at: run === undefined ? 0 : run.at + run.to - run.from };
+    runs.push(run);
+  }
+  unsigned[field] = run.at + from - run.from;
+  // No address has such a high word: offset 0 in the slab differs from NULL.
   unsigned[field + 1] = 0x80000000;
-  return length;
 }
 
-function bytesAt(slab: Buffer, base: number, field: number, lengthField: number): Buffer | null {
-  const from = address(field);
-  if (from === 0) return null;
+function bytesAt(slab: Buffer, field: number, lengthField: number): Buffer | null {
+  if (unsigned[field] === 0 && unsigned[field + 1] === 0) return null;
   const length = unsigned[lengthField]!;
-  if (length === 0) return EMPTY;
-  const offset = base === 0 ? unsigned[field]! : from - base;
-  return slab.subarray(offset, offset + length);
+  return length === 0 ? EMPTY : slab.subarray(unsigned[field]!, unsigned[field]! + length);
 }
 
 /** Takes messages from one queue of a client; knows the topics by their handles. */
@@ -216,7 +212,7 @@ export class MessageReader {
   }
 
   #read(count: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): void {
-    const { slab, base } = copyBatch(count, true);
+    const slab = copyBatch(count, true);
     let runEnd = 0, epoch: number | undefined;
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
@@ -226,7 +222,7 @@ export class MessageReader {
           runEnd = endOfRun(i, count);
           epoch = epochOfRun(i, runEnd);
         }
-        into.push(this.#message(i, slab, base, epoch ?? leaderEpoch(i)));
+        into.push(this.#message(i, slab, epoch ?? leaderEpoch(i)));
       } else if (code === CODES.PARTITION_EOF) {
         ends.push({
           topic: this.#topic(address(at + RKT)),
@@ -238,11 +234,11 @@ export class MessageReader {
     }
   }
 
-  #message(index: number, slab: Buffer, base: number, epoch: number): NativeMessage {
+  #message(index: number, slab: Buffer, epoch: number): NativeMessage {
     const { symbols } = openLibrary();
     const at = index * WORDS, native = pointers[index]!;
-    const value = bytesAt(slab, base, at + PAYLOAD, at + LEN), size = unsigned[at + LEN]!;
-    const key = bytesAt(slab, base, at + KEY, at + KEY_LEN);
+    const value = bytesAt(slab, at + PAYLOAD, at + LEN), size = unsigned[at + LEN]!;
+    const key = bytesAt(slab, at + KEY, at + KEY_LEN);
     const topic = this.#topic(address(at + RKT));
     const offset = offsetAt(at), partition = signed[at + PARTITION]!;
     const timestamp = Number(symbols.rd_kafka_message_timestamp(native, timestampType));
@@ -260,19 +256,19 @@ export class MessageReader {
 
   #reports(count: number, withPayload: boolean): [number, NativeReport, number][] {
     const { symbols } = openLibrary();
-    const { slab, base } = copyBatch(count, withPayload);
+    const slab = copyBatch(count, withPayload);
     return Array.from({ length: count }, (_, i) => {
       const at = i * WORDS;
       const report: NativeReport = {
         topic: this.#topic(address(at + RKT)),
         partition: signed[at + PARTITION]!,
         offset: offsetAt(at),
-        key: bytesAt(slab, base, at + KEY, at + KEY_LEN),
+        key: bytesAt(slab, at + KEY, at + KEY_LEN),
         size: unsigned[at + LEN]!,
       };
       const timestamp = Number(symbols.rd_kafka_message_timestamp(pointers[i]!, timestampType));
       if (timestamp > -1 && timestampType[0] !== 0) report.timestamp = timestamp;
-      if (withPayload) report.value = bytesAt(slab, base, at + PAYLOAD, at + LEN);
+      if (withPayload) report.value = bytesAt(slab, at + PAYLOAD, at + LEN);
       return [signed[at + ERR]!, report, address(at + PRIVATE)];
     });
   }

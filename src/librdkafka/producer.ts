@@ -383,7 +383,7 @@ class Arguments {
     const at = this.#next(type);
     if (value === null) return;
     this.#kept.push(value);
-    this.#view.setBigUint64(at, BigInt(addressOf(value.length === 0 ? NOT_NULL : value)), true);
+    this.#view.setBigUint64(at, addressOf(value.length === 0 ? NOT_NULL : value), true);
     this.#view.setBigUint64(at + 8, BigInt(value.length), true);
   }
 }

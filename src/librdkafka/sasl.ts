@@ -56,7 +56,7 @@ export function setToken(
   const strings = extensions.map((text) => cString(text));
   // One address at least: an empty array has none.
   const addresses = new BigUint64Array(Math.max(1, strings.length));
-  strings.forEach((bytes, index) => addresses[index] = BigInt(addressOf(bytes)));
+  strings.forEach((bytes, index) => addresses[index] = addressOf(bytes));
   const text = new Uint8Array(TEXT_BYTES);
   const code = openLibrary().symbols.rd_kafka_oauthbearer_set_token(
     rk,

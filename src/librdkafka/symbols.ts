@@ -156,6 +156,22 @@ export const SYMBOLS = {
   rd_kafka_event_CreateTopics_result: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_DeleteTopics_result_t *rd_kafka_event_DeleteTopics_result(rd_kafka_event_t *rkev) */
   rd_kafka_event_DeleteTopics_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_CreatePartitions_result_t *rd_kafka_event_CreatePartitions_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_CreatePartitions_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_DeleteRecords_result_t *rd_kafka_event_DeleteRecords_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_DeleteRecords_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_DeleteGroups_result_t *rd_kafka_event_DeleteGroups_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_DeleteGroups_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_ListConsumerGroups_result_t *rd_kafka_event_ListConsumerGroups_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_ListConsumerGroups_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_DescribeConsumerGroups_result_t *rd_kafka_event_DescribeConsumerGroups_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_DescribeConsumerGroups_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_ListConsumerGroupOffsets_result_t *rd_kafka_event_ListConsumerGroupOffsets_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_ListConsumerGroupOffsets_result: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_DescribeTopics_result_t *rd_kafka_event_DescribeTopics_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_DescribeTopics_result: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** const rd_kafka_ListOffsets_result_t *rd_kafka_event_ListOffsets_result(rd_kafka_event_t *rkev) */
+  rd_kafka_event_ListOffsets_result: { parameters: ["pointer"], result: "pointer", optional: true },
 
   // Topic-partition lists
   /** rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_new(int size) */
@@ -325,6 +341,186 @@ export const SYMBOLS = {
   rd_kafka_topic_result_error: { parameters: ["pointer"], result: "i32" },
   /** const char *rd_kafka_topic_result_error_string(const rd_kafka_topic_result_t *topicres) */
   rd_kafka_topic_result_error_string: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_AdminOptions_t *rd_kafka_AdminOptions_new(rd_kafka_t *rk, rd_kafka_admin_op_t for_api) */
+  rd_kafka_AdminOptions_new: { parameters: ["pointer", "i32"], result: "pointer" },
+  /** void rd_kafka_AdminOptions_destroy(rd_kafka_AdminOptions_t *options) */
+  rd_kafka_AdminOptions_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_resp_err_t rd_kafka_AdminOptions_set_request_timeout(rd_kafka_AdminOptions_t *options, int timeout_ms, char *errstr, size_t errstr_size) */
+  rd_kafka_AdminOptions_set_request_timeout: { parameters: ["pointer", "i32", "buffer", "usize"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_AdminOptions_set_operation_timeout(rd_kafka_AdminOptions_t *options, int timeout_ms, char *errstr, size_t errstr_size) */
+  rd_kafka_AdminOptions_set_operation_timeout: { parameters: ["pointer", "i32", "buffer", "usize"], result: "i32" },
+  /** rd_kafka_error_t *rd_kafka_AdminOptions_set_match_consumer_group_states(rd_kafka_AdminOptions_t *options, const rd_kafka_consumer_group_state_t *consumer_group_states, size_t consumer_group_states_cnt) */
+  rd_kafka_AdminOptions_set_match_consumer_group_states: {
+    parameters: ["pointer", "buffer", "usize"],
+    result: "pointer",
+  },
+  /** rd_kafka_error_t *rd_kafka_AdminOptions_set_match_consumer_group_types(rd_kafka_AdminOptions_t *options, const rd_kafka_consumer_group_type_t *consumer_group_types, size_t consumer_group_types_cnt) */
+  rd_kafka_AdminOptions_set_match_consumer_group_types: {
+    parameters: ["pointer", "buffer", "usize"],
+    result: "pointer",
+    optional: true,
+  },
+  /** rd_kafka_error_t *rd_kafka_AdminOptions_set_include_authorized_operations(rd_kafka_AdminOptions_t *options, int true_or_false) */
+  rd_kafka_AdminOptions_set_include_authorized_operations: {
+    parameters: ["pointer", "i32"],
+    result: "pointer",
+    optional: true,
+  },
+  /** rd_kafka_error_t *rd_kafka_AdminOptions_set_require_stable_offsets(rd_kafka_AdminOptions_t *options, int true_or_false) */
+  rd_kafka_AdminOptions_set_require_stable_offsets: { parameters: ["pointer", "i32"], result: "pointer" },
+  /** rd_kafka_error_t *rd_kafka_AdminOptions_set_isolation_level(rd_kafka_AdminOptions_t *options, rd_kafka_IsolationLevel_t value) */
+  rd_kafka_AdminOptions_set_isolation_level: { parameters: ["pointer", "i32"], result: "pointer", optional: true },
+  /** void rd_kafka_ListConsumerGroups(rd_kafka_t *rk, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_ListConsumerGroups: { parameters: ["pointer", "pointer", "pointer"], result: "void" },
+  /** void rd_kafka_DescribeConsumerGroups(rd_kafka_t *rk, const char **groups, size_t groups_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_DescribeConsumerGroups: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
+  /** void rd_kafka_DeleteGroups(rd_kafka_t *rk, rd_kafka_DeleteGroup_t **del_groups, size_t del_group_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_DeleteGroups: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
+  /** void rd_kafka_ListConsumerGroupOffsets(rd_kafka_t *rk, rd_kafka_ListConsumerGroupOffsets_t **list_grpoffsets, size_t list_grpoffsets_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_ListConsumerGroupOffsets: {
+    parameters: ["pointer", "buffer", "usize", "pointer", "pointer"],
+    result: "void",
+  },
+  /** void rd_kafka_DeleteRecords(rd_kafka_t *rk, rd_kafka_DeleteRecords_t **del_records, size_t del_record_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_DeleteRecords: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
+  /** void rd_kafka_DescribeTopics(rd_kafka_t *rk, const rd_kafka_TopicCollection_t *topics, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_DescribeTopics: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "void", optional: true },
+  /** void rd_kafka_ListOffsets(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *topic_partitions, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_ListOffsets: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "void", optional: true },
+  /** void rd_kafka_CreatePartitions(rd_kafka_t *rk, rd_kafka_NewPartitions_t **new_parts, size_t new_parts_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
+  rd_kafka_CreatePartitions: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
+  /** rd_kafka_NewPartitions_t *rd_kafka_NewPartitions_new(const char *topic, size_t new_total_cnt, char *errstr, size_t errstr_size) */
+  rd_kafka_NewPartitions_new: { parameters: ["buffer", "usize", "buffer", "usize"], result: "pointer" },
+  /** void rd_kafka_NewPartitions_destroy(rd_kafka_NewPartitions_t *new_parts) */
+  rd_kafka_NewPartitions_destroy: { parameters: ["pointer"], result: "void" },
+  /** const rd_kafka_topic_result_t **rd_kafka_CreatePartitions_result_topics(const rd_kafka_CreatePartitions_result_t *result, size_t *cntp) */
+  rd_kafka_CreatePartitions_result_topics: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** rd_kafka_DeleteGroup_t *rd_kafka_DeleteGroup_new(const char *group) */
+  rd_kafka_DeleteGroup_new: { parameters: ["buffer"], result: "pointer" },
+  /** void rd_kafka_DeleteGroup_destroy(rd_kafka_DeleteGroup_t *del_group) */
+  rd_kafka_DeleteGroup_destroy: { parameters: ["pointer"], result: "void" },
+  /** const rd_kafka_group_result_t **rd_kafka_DeleteGroups_result_groups(const rd_kafka_DeleteGroups_result_t *result, size_t *cntp) */
+  rd_kafka_DeleteGroups_result_groups: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** const char *rd_kafka_group_result_name(const rd_kafka_group_result_t *groupres) */
+  rd_kafka_group_result_name: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_error_t *rd_kafka_group_result_error(const rd_kafka_group_result_t *groupres) */
+  rd_kafka_group_result_error: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_topic_partition_list_t *rd_kafka_group_result_partitions(const rd_kafka_group_result_t *groupres) */
+  rd_kafka_group_result_partitions: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_ListConsumerGroupOffsets_t *rd_kafka_ListConsumerGroupOffsets_new(const char *group_id, const rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_ListConsumerGroupOffsets_new: { parameters: ["buffer", "pointer"], result: "pointer" },
+  /** void rd_kafka_ListConsumerGroupOffsets_destroy(rd_kafka_ListConsumerGroupOffsets_t *list_grpoffsets) */
+  rd_kafka_ListConsumerGroupOffsets_destroy: { parameters: ["pointer"], result: "void" },
+  /** const rd_kafka_group_result_t **rd_kafka_ListConsumerGroupOffsets_result_groups(const rd_kafka_ListConsumerGroupOffsets_result_t *result, size_t *cntp) */
+  rd_kafka_ListConsumerGroupOffsets_result_groups: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** rd_kafka_DeleteRecords_t *rd_kafka_DeleteRecords_new(const rd_kafka_topic_partition_list_t *before_offsets) */
+  rd_kafka_DeleteRecords_new: { parameters: ["pointer"], result: "pointer" },
+  /** void rd_kafka_DeleteRecords_destroy(rd_kafka_DeleteRecords_t *del_records) */
+  rd_kafka_DeleteRecords_destroy: { parameters: ["pointer"], result: "void" },
+  /** const rd_kafka_topic_partition_list_t *rd_kafka_DeleteRecords_result_offsets(const rd_kafka_DeleteRecords_result_t *result) */
+  rd_kafka_DeleteRecords_result_offsets: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_TopicCollection_t *rd_kafka_TopicCollection_of_topic_names(const char **topics, size_t topics_cnt) */
+  rd_kafka_TopicCollection_of_topic_names: { parameters: ["buffer", "usize"], result: "pointer", optional: true },
+  /** void rd_kafka_TopicCollection_destroy(rd_kafka_TopicCollection_t *topics) */
+  rd_kafka_TopicCollection_destroy: { parameters: ["pointer"], result: "void", optional: true },
+  /** const rd_kafka_TopicDescription_t **rd_kafka_DescribeTopics_result_topics(const rd_kafka_DescribeTopics_result_t *result, size_t *cntp) */
+  rd_kafka_DescribeTopics_result_topics: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  /** const char *rd_kafka_TopicDescription_name(const rd_kafka_TopicDescription_t *topicdesc) */
+  rd_kafka_TopicDescription_name: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** const rd_kafka_Uuid_t *rd_kafka_TopicDescription_topic_id(const rd_kafka_TopicDescription_t *topicdesc) */
+  rd_kafka_TopicDescription_topic_id: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** int rd_kafka_TopicDescription_is_internal(const rd_kafka_TopicDescription_t *topicdesc) */
+  rd_kafka_TopicDescription_is_internal: { parameters: ["pointer"], result: "i32", optional: true },
+  /** const rd_kafka_error_t *rd_kafka_TopicDescription_error(const rd_kafka_TopicDescription_t *topicdesc) */
+  rd_kafka_TopicDescription_error: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** const rd_kafka_AclOperation_t *rd_kafka_TopicDescription_authorized_operations(const rd_kafka_TopicDescription_t *topicdesc, size_t *cntp) */
+  rd_kafka_TopicDescription_authorized_operations: {
+    parameters: ["pointer", "buffer"],
+    result: "pointer",
+    optional: true,
+  },
+  /** const rd_kafka_TopicPartitionInfo_t **rd_kafka_TopicDescription_partitions(const rd_kafka_TopicDescription_t *topicdesc, size_t *cntp) */
+  rd_kafka_TopicDescription_partitions: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  /** const int rd_kafka_TopicPartitionInfo_partition(const rd_kafka_TopicPartitionInfo_t *partition) */
+  rd_kafka_TopicPartitionInfo_partition: { parameters: ["pointer"], result: "i32", optional: true },
+  /** const rd_kafka_Node_t *rd_kafka_TopicPartitionInfo_leader(const rd_kafka_TopicPartitionInfo_t *partition) */
+  rd_kafka_TopicPartitionInfo_leader: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** const rd_kafka_Node_t **rd_kafka_TopicPartitionInfo_isr(const rd_kafka_TopicPartitionInfo_t *partition, size_t *cntp) */
+  rd_kafka_TopicPartitionInfo_isr: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  /** const rd_kafka_Node_t **rd_kafka_TopicPartitionInfo_replicas(const rd_kafka_TopicPartitionInfo_t *partition, size_t *cntp) */
+  rd_kafka_TopicPartitionInfo_replicas: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  /** int rd_kafka_Node_id(const rd_kafka_Node_t *node) */
+  rd_kafka_Node_id: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_Node_host(const rd_kafka_Node_t *node) */
+  rd_kafka_Node_host: { parameters: ["pointer"], result: "pointer" },
+  /** uint16_t rd_kafka_Node_port(const rd_kafka_Node_t *node) */
+  rd_kafka_Node_port: { parameters: ["pointer"], result: "u16" },
+  /** const char *rd_kafka_Node_rack(const rd_kafka_Node_t *node) */
+  rd_kafka_Node_rack: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** const char *rd_kafka_Uuid_base64str(const rd_kafka_Uuid_t *uuid) */
+  rd_kafka_Uuid_base64str: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** int64_t rd_kafka_Uuid_most_significant_bits(const rd_kafka_Uuid_t *uuid) */
+  rd_kafka_Uuid_most_significant_bits: { parameters: ["pointer"], result: "i64", optional: true },
+  /** int64_t rd_kafka_Uuid_least_significant_bits(const rd_kafka_Uuid_t *uuid) */
+  rd_kafka_Uuid_least_significant_bits: { parameters: ["pointer"], result: "i64", optional: true },
+  /** const rd_kafka_ListOffsetsResultInfo_t **rd_kafka_ListOffsets_result_infos(const rd_kafka_ListOffsets_result_t *result, size_t *cntp) */
+  rd_kafka_ListOffsets_result_infos: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  /** const rd_kafka_topic_partition_t *rd_kafka_ListOffsetsResultInfo_topic_partition(const rd_kafka_ListOffsetsResultInfo_t *result_info) */
+  rd_kafka_ListOffsetsResultInfo_topic_partition: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** int64_t rd_kafka_ListOffsetsResultInfo_timestamp(const rd_kafka_ListOffsetsResultInfo_t *result_info) */
+  rd_kafka_ListOffsetsResultInfo_timestamp: { parameters: ["pointer"], result: "i64", optional: true },
+  /** const rd_kafka_error_t **rd_kafka_ListConsumerGroups_result_errors(const rd_kafka_ListConsumerGroups_result_t *result, size_t *cntp) */
+  rd_kafka_ListConsumerGroups_result_errors: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** const rd_kafka_ConsumerGroupListing_t **rd_kafka_ListConsumerGroups_result_valid(const rd_kafka_ListConsumerGroups_result_t *result, size_t *cntp) */
+  rd_kafka_ListConsumerGroups_result_valid: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** const char *rd_kafka_ConsumerGroupListing_group_id(const rd_kafka_ConsumerGroupListing_t *grplist) */
+  rd_kafka_ConsumerGroupListing_group_id: { parameters: ["pointer"], result: "pointer" },
+  /** int rd_kafka_ConsumerGroupListing_is_simple_consumer_group(const rd_kafka_ConsumerGroupListing_t *grplist) */
+  rd_kafka_ConsumerGroupListing_is_simple_consumer_group: { parameters: ["pointer"], result: "i32" },
+  /** rd_kafka_consumer_group_state_t rd_kafka_ConsumerGroupListing_state(const rd_kafka_ConsumerGroupListing_t *grplist) */
+  rd_kafka_ConsumerGroupListing_state: { parameters: ["pointer"], result: "i32" },
+  /** rd_kafka_consumer_group_type_t rd_kafka_ConsumerGroupListing_type(const rd_kafka_ConsumerGroupListing_t *grplist) */
+  rd_kafka_ConsumerGroupListing_type: { parameters: ["pointer"], result: "i32", optional: true },
+  /** const rd_kafka_ConsumerGroupDescription_t **rd_kafka_DescribeConsumerGroups_result_groups(const rd_kafka_DescribeConsumerGroups_result_t *result, size_t *cntp) */
+  rd_kafka_DescribeConsumerGroups_result_groups: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** const char *rd_kafka_ConsumerGroupDescription_group_id(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_group_id: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_error_t *rd_kafka_ConsumerGroupDescription_error(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_error: { parameters: ["pointer"], result: "pointer" },
+  /** size_t rd_kafka_ConsumerGroupDescription_member_count(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_member_count: { parameters: ["pointer"], result: "usize" },
+  /** const rd_kafka_MemberDescription_t *rd_kafka_ConsumerGroupDescription_member(const rd_kafka_ConsumerGroupDescription_t *grpdesc, size_t idx) */
+  rd_kafka_ConsumerGroupDescription_member: { parameters: ["pointer", "usize"], result: "pointer" },
+  /** int rd_kafka_ConsumerGroupDescription_is_simple_consumer_group(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_is_simple_consumer_group: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_ConsumerGroupDescription_partition_assignor(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_partition_assignor: { parameters: ["pointer"], result: "pointer" },
+  /** rd_kafka_consumer_group_state_t rd_kafka_ConsumerGroupDescription_state(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_state: { parameters: ["pointer"], result: "i32" },
+  /** rd_kafka_consumer_group_type_t rd_kafka_ConsumerGroupDescription_type(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_type: { parameters: ["pointer"], result: "i32", optional: true },
+  /** const rd_kafka_Node_t *rd_kafka_ConsumerGroupDescription_coordinator(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
+  rd_kafka_ConsumerGroupDescription_coordinator: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_AclOperation_t *rd_kafka_ConsumerGroupDescription_authorized_operations(const rd_kafka_ConsumerGroupDescription_t *grpdesc, size_t *cntp) */
+  rd_kafka_ConsumerGroupDescription_authorized_operations: {
+    parameters: ["pointer", "buffer"],
+    result: "pointer",
+    optional: true,
+  },
+  /** const char *rd_kafka_MemberDescription_host(const rd_kafka_MemberDescription_t *member) */
+  rd_kafka_MemberDescription_host: { parameters: ["pointer"], result: "pointer" },
+  /** const char *rd_kafka_MemberDescription_client_id(const rd_kafka_MemberDescription_t *member) */
+  rd_kafka_MemberDescription_client_id: { parameters: ["pointer"], result: "pointer" },
+  /** const char *rd_kafka_MemberDescription_consumer_id(const rd_kafka_MemberDescription_t *member) */
+  rd_kafka_MemberDescription_consumer_id: { parameters: ["pointer"], result: "pointer" },
+  /** const char *rd_kafka_MemberDescription_group_instance_id(const rd_kafka_MemberDescription_t *member) */
+  rd_kafka_MemberDescription_group_instance_id: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_MemberAssignment_t *rd_kafka_MemberDescription_assignment(const rd_kafka_MemberDescription_t *member) */
+  rd_kafka_MemberDescription_assignment: { parameters: ["pointer"], result: "pointer" },
+  /** const rd_kafka_MemberAssignment_t *rd_kafka_MemberDescription_target_assignment(const rd_kafka_MemberDescription_t *member) */
+  rd_kafka_MemberDescription_target_assignment: { parameters: ["pointer"], result: "pointer", optional: true },
+  /** const rd_kafka_topic_partition_list_t *rd_kafka_MemberAssignment_partitions(const rd_kafka_MemberAssignment_t *assignment) */
+  rd_kafka_MemberAssignment_partitions: { parameters: ["pointer"], result: "pointer" },
 
   // Mock cluster
   /** rd_kafka_mock_cluster_t *rd_kafka_mock_cluster_new(rd_kafka_t *rk, int broker_cnt) */

@@ -68,10 +68,10 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metada
   if (typeof metadata === "string" && metadata !== "") {
     const bytes = new TextEncoder().encode(metadata);
     const copy = symbols.rd_kafka_mem_malloc(null, BigInt(bytes.length));
-    libc().memcpy(Number(Deno.UnsafePointer.value(copy)), addressOf(bytes), bytes.length);
-    const at = Number(Deno.UnsafePointer.value(element));
+    libc().memcpy(Deno.UnsafePointer.value(copy), addressOf(bytes), BigInt(bytes.length));
+    const at = Deno.UnsafePointer.value(element);
     const field = new BigUint64Array([BigInt(Deno.UnsafePointer.value(copy)), BigInt(bytes.length)]);
-    libc().memcpy(at + P.metadata, addressOf(field), 16);
+    libc().memcpy(at + BigInt(P.metadata), addressOf(field), 16n);
   }
   if (leaderEpoch !== undefined && leaderEpoch !== null && leaderEpoch >= 0) {
     symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
@@ -81,29 +81,34 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metada
 /** Reads a list; it stays whose it was. */
 export function readList(list: Pointer): PartitionResult[] {
   if (list === null) return [];
-  const { symbols } = openLibrary();
   const head = viewOf(list);
   const first = head.getBigUint64(TOPIC_PARTITION_LIST.fields.elems);
-  return Array.from({ length: head.getInt32(TOPIC_PARTITION_LIST.fields.cnt) }, (_, index) => {
-    const element = pointerAt(first + BigInt(index * TOPIC_PARTITION.size))!;
-    const view = viewOf(element);
-    const result: PartitionResult = {
-      topic: readCString(view.getPointer(P.topic)),
-      partition: view.getInt32(P.partition),
-      code: view.getInt32(P.err),
-    };
-    const offset = Number(view.getBigInt64(P.offset));
-    if (offset !== OFFSET_INVALID) result.offset = offset;
-    const metadata = view.getPointer(P.metadata);
-    const metadataBytes = Number(view.getBigUint64(P.metadata_size));
-    if (metadata !== null && metadataBytes > 0) {
-      result.metadata = new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes))
-        .replace(/\0$/, "");
-    }
-    const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch?.(element) ?? -1;
-    if (epoch >= 0) result.leaderEpoch = epoch;
-    return result;
-  });
+  return Array.from(
+    { length: head.getInt32(TOPIC_PARTITION_LIST.fields.cnt) },
+    (_, index) => readElement(pointerAt(first + BigInt(index * TOPIC_PARTITION.size))!),
+  );
+}
+
+/** Reads one `rd_kafka_topic_partition_t`; it stays whose it was. */
+export function readElement(element: NonNullable<Pointer>): PartitionResult {
+  const { symbols } = openLibrary();
+  const view = viewOf(element);
+  const result: PartitionResult = {
+    topic: readCString(view.getPointer(P.topic)),
+    partition: view.getInt32(P.partition),
+    code: view.getInt32(P.err),
+  };
+  const offset = Number(view.getBigInt64(P.offset));
+  if (offset !== OFFSET_INVALID) result.offset = offset;
+  const metadata = view.getPointer(P.metadata);
+  const metadataBytes = Number(view.getBigUint64(P.metadata_size));
+  if (metadata !== null && metadataBytes > 0) {
+    result.metadata = new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes))
+      .replace(/\0$/, "");
+  }
+  const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch?.(element) ?? -1;
+  if (epoch >= 0) result.leaderEpoch = epoch;
+  return result;
 }
 
 /** Reads a list that a function wrote the address of, and frees it. */
