@@ -21,6 +21,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   codecs: [],
   time: [PROTOCOL],
   endpoint: [PROTOCOL],
+  kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
   testing: [PROTOCOL, "librdkafka"],
   // It finds the sources by loading the package, which carries them.

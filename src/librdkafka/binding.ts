@@ -35,13 +35,15 @@ export interface Binding {
   err2str(code: number): string;
 }
 
+let made: Binding | undefined;
+
 /**
- * Makes the binding. Opens librdkafka.
+ * The binding: one for the process. Opens librdkafka.
  *
  * @throws {LibraryError} If there is no librdkafka that can be used.
  */
-export function newBinding(): Binding {
-  return {
+export function nativeBinding(): Binding {
+  return made ??= {
     KafkaConsumer,
     Producer,
     AdminClient,
