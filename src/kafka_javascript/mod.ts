@@ -34,12 +34,34 @@
  * @module
  */
 
-import { type Binding, nativeBinding } from "../librdkafka/binding.ts";
+import { nativeBinding } from "../librdkafka/binding.ts";
 
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export * from "./client.js";
 export { register } from "../librdkafka/kafka_javascript.ts";
-export type { Binding };
+
+/** A class of the addon, as the package's own JavaScript uses it: it wraps every one of them. */
+export type NativeClass = new (...args: never[]) => object;
+
+/** The exports of the addon. */
+export interface Binding {
+  /** The consumer. */
+  readonly KafkaConsumer: NativeClass;
+  /** The producer. */
+  readonly Producer: NativeClass;
+  /** The admin client. */
+  readonly AdminClient: NativeClass;
+  /** A topic with a configuration of its own. */
+  readonly Topic: NativeClass;
+  /** librdkafka's logical offsets and partition, by the names of its C++ interface. */
+  readonly topic: Readonly<Record<string, number>>;
+  /** The version of librdkafka. */
+  readonly librdkafkaVersion: string;
+  /** What librdkafka was built with, comma-separated. */
+  features(): string;
+  /** librdkafka's text for one of its codes. */
+  err2str(code: number): string;
+}
 
 /**
  * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the package, for loaders and
