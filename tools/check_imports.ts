@@ -20,7 +20,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   cache: [PROTOCOL],
   codecs: [],
   time: [PROTOCOL],
-  endpoint: [PROTOCOL],
+  endpoint: [],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
   testing: [PROTOCOL, "librdkafka"],
   // It finds the sources by loading the package, which carries them.

@@ -168,7 +168,12 @@ export class Engine {
    * @throws {RangeError} If they are more than an atomic can hold.
    */
   write(writes: readonly Write[], updates: readonly Write[]): Group {
-    const group = this.groups.add(writes, updates);
+    const published = this.log !== undefined || this.updates.wanted ? updates : [];
+    const [only] = writes;
+    const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
+    const group = before !== undefined && this.groups.replace(before, only!)
+      ? before
+      : this.groups.add(writes, published);
     for (const write of writes) {
       const { id } = write;
       this.#pending.set(id, { ...write, group });

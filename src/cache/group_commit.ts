@@ -28,7 +28,7 @@ export interface Group {
   readonly updates: Write[];
   /** Settles when it is on disk, or can't be. */
   readonly promise: Promise<void>;
-  state: "waiting" | "committed" | "failed";
+  state: "waiting" | "committing" | "committed" | "failed";
 }
 
 interface Cost {
@@ -120,6 +120,26 @@ export class GroupCommit {
     return group;
   }
 
+  /**
+   * Puts a newer value into a group that waits and has the key already, so that a busy key is written once a commit.
+   * It may overtake writes of other keys, so not for what is published.
+   *
+   * @returns whether there was room
+   */
+  replace(given: Group, write: Write): boolean {
+    const group = given as Open;
+    const replaced = group.writes.get(write.id);
+    if (group.state !== "waiting" || replaced === undefined) return false;
+    const more = (write.stored?.bytes ?? 0) - (replaced.stored?.bytes ?? 0);
+    if (more > 0 && group.bytes + more > LIMITS.bytes) return false;
+    const before = group.bytes;
+    this.#weigh(group, [replaced], 1, -1);
+    this.#weigh(group, [write], 1, 1);
+    this.#bytes += group.bytes - before;
+    group.writes.set(write.id, write);
+    return true;
+  }
+
   /** What to wait for before writing more; undefined while there is room. */
   room(): Promise<void> | undefined {
     if (this.#bytes < BACKLOG_BYTES && this.#count < BACKLOG_WRITES) return undefined;
@@ -159,6 +179,7 @@ export class GroupCommit {
   async #run(): Promise<void> {
     this.#running = true;
     for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
+      group.state = "committing";
       try {
         await this.#options.commit(group);
         group.state = "committed";

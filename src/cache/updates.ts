@@ -39,6 +39,11 @@ const POLL_MS = 250;
 export class Updates {
   readonly #readers = new Set<{ push(writes: readonly Write[]): void; close(): void }>();
 
+  /** Whether anyone reads. */
+  get wanted(): boolean {
+    return this.#readers.size > 0;
+  }
+
   /** Hands committed updates to everyone who reads. */
   publish(writes: readonly Write[]): void {
     for (const reader of this.#readers) reader.push(writes);

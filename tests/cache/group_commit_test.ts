@@ -36,12 +36,11 @@ Deno.test("GroupCommit fails exactly the writes of the group that failed", async
 });
 
 Deno.test("GroupCommit keeps groups within every limit of an atomic, and one write a key", () => {
-  const { commits } = manual();
-  const groups = (count: number, make: (n: number) => ReturnType<typeof write>) =>
+  const groups = (count: number, make: (n: number) => ReturnType<typeof write>, { commits } = manual()) =>
     new Set(Array.from({ length: count }, (_, n) => commits.add([make(n)], [])));
   for (const group of groups(5000, (n) => write(`m${n}`))) assert.ok(group.writes.size <= 1000);
   for (const group of groups(100, (n) => write(`v${n}`, 60_000))) {
-    assert.ok([...group.writes.values()].reduce((sum, { stored }) => sum + stored.bytes, 0) <= 819_200);
+    assert.ok([...group.writes.values()].reduce((sum, { stored }) => sum + stored!.bytes, 0) <= 819_200);
   }
   for (const group of groups(500, (n) => write(`k${n}`, 16, 1700))) assert.ok(group.writes.size * 1700 <= 81_920);
   const same = groups(5000, () => write("same"));
