@@ -13,7 +13,7 @@ import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
 import { backOff, patiently } from "./patience.ts";
 import { Reads } from "./reads.ts";
-import { Range, Scan } from "./scan.ts";
+import { type Range, Scan } from "./scan.ts";
 import { UpdateLog } from "./update_log.ts";
 import { Updates } from "./updates.ts";
 import { isExpired, type Stored } from "./value.ts";

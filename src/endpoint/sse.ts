@@ -206,7 +206,6 @@ function frame(data: string, event: string | undefined, id: string | number | un
 }
 
 function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
   return text.replace(/[\r\n\0]+/g, "");
 }
 

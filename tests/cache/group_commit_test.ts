@@ -17,22 +17,26 @@ function manual({ logged = false, maxKeys = Infinity } = {}) {
     maxKeys,
     commit: (group) => new Promise((resolve, reject) => waiting.push({ group, resolve, reject })),
   });
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 2));
-  return { commits, waiting, turn };
+  /** Waits until a group is being committed. */
+  const next = async () => {
+    while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    return waiting.shift()!;
+  };
+  return { commits, next };
 }
 
 Deno.test("GroupCommit fails exactly the writes of the group that failed", async () => {
-  const { commits, waiting, turn } = manual();
+  const { commits, next } = manual();
   const first = commits.add([write("a")], []);
-  await turn();
+  const failing = await next();
   const second = commits.add([write("b")], []);
   assert.equal(commits.add([write("a")], []), second);
-  waiting[0]!.reject(new Error("database or disk is full"));
+  failing.reject(new Error("database or disk is full"));
   await assert.rejects(first.promise, /disk is full/);
-  await turn();
-  waiting[1]!.resolve();
+  (await next()).resolve();
   await second.promise;
   assert.deepEqual([...second.writes.keys()], ["b", "a"]);
+  assert.deepEqual([first.state, second.state], ["failed", "committed"]);
 });
 
 Deno.test("GroupCommit keeps groups within every limit of an atomic, and one write a key", () => {
@@ -47,20 +51,33 @@ Deno.test("GroupCommit keeps groups within every limit of an atomic, and one wri
   assert.ok(same.size <= 2);
 });
 
+Deno.test("GroupCommit puts a newer value into a group that waits, and into none that is being committed", async () => {
+  const { commits, next } = manual();
+  const group = commits.add([write("a")], []);
+  assert.equal(commits.replace(group, write("a", 100)), true);
+  assert.equal(commits.replace(group, write("b")), false);
+  const committing = await next();
+  assert.equal(commits.replace(group, write("a")), false);
+  assert.equal(committing.group.writes.get("a")!.stored!.bytes, 100);
+  committing.resolve();
+  await commits.flush();
+});
+
 Deno.test("GroupCommit makes writers wait when too much is waiting, and lets them go on", async () => {
-  const { commits, waiting, turn } = manual();
+  const { commits, next } = manual();
   let count = 0;
   while (commits.room() === undefined) commits.add([write(`${count++}`)], []);
   assert.ok(count > 1000 && count <= 50_000);
   const room = commits.room();
-  await turn();
-  waiting[0]!.resolve();
+  (await next()).resolve();
   await room;
   assert.equal(commits.room(), undefined);
-  while (waiting.length > 0) {
-    waiting.shift()!.resolve();
-    await turn();
+  const last = commits.add([write("last")], []);
+  while (last.state === "waiting") {
+    (await next()).resolve();
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
+  if (last.state === "committing") (await next()).resolve();
   await commits.flush();
 });
 
