@@ -133,7 +133,8 @@ async function refuseSymlinks(path: string): Promise<void> {
         );
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // Above the folder that the program was granted there is nothing for it to look at.
+      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable)) throw error;
     }
   }
 }
