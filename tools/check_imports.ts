@@ -20,8 +20,8 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   cache: [PROTOCOL],
   codecs: [],
   time: [PROTOCOL],
-  endpoint: [PROTOCOL],
   kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
+  endpoint: [],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
   testing: [PROTOCOL, "librdkafka"],
   // It finds the sources by loading the package, which carries them.
