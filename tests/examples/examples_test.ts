@@ -6,9 +6,10 @@ import { REAL_SERVERS } from "../integration/brokers.ts";
 async function example(
   name: string,
   args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): Promise<{ code: number; out: string; err: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
+    args: ["run", "-A", ...flags, new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code, out: out!, err: err! };
@@ -44,6 +45,13 @@ Deno.test("timer.ts ticks three times and ends", async () => {
   const { code, out } = await example("timer.ts");
   assert.equal(code, 0);
   assert.match(out, /^(\d\d:\d\d:\d\d\n){3}$/);
+});
+
+Deno.test("cron_drain.ts drains what is there at each tick, and ends when it is asked to", async () => {
+  const { code, out, err } = await example("cron_drain.ts", BROKER, [
+    `--preload=${new URL("cron_now.ts", import.meta.url)}`,
+  ]);
+  assert.deepEqual([code, out], [0, "a fish\na trophy\n2 drained\nanother fish\n1 drained\n"], err);
 });
 
 Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", async () => {
