@@ -2,7 +2,7 @@
 // runs, and the run of a tick lasts until what it drained is settled and committed.
 //
 // On a broker of one's own: deno run -A examples/cron_drain.ts localhost:29091
-import { cron, handle, Slipstream, stream, Topic } from "@slipstream/slipstream";
+import { type Conf, cron, handle, Slipstream, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 
 // At the top level of the module, where Deno Deploy looks for crons.
@@ -10,7 +10,7 @@ const ticks = cron("drain", "*/10 * * * *");
 
 await using broker = Deno.args.length === 0 ? await LocalBroker.start() : undefined;
 const name = `orders-${crypto.randomUUID()}`;
-const conf = {
+const conf: Conf = {
   "bootstrap.servers": broker?.bootstrapServers ?? Deno.args[0]!,
   "auto.offset.reset": "earliest",
   // The local broker takes a group's next member in only after a session.

@@ -22,7 +22,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   time: [PROTOCOL],
   endpoint: [PROTOCOL],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
-  testing: [PROTOCOL, "librdkafka"],
+  testing: [PROTOCOL, "src/stream/watch.ts", "librdkafka"],
   // It finds the sources by loading the package, which carries them.
   setup: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
 };
