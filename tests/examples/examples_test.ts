@@ -59,6 +59,15 @@ Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", 
   assert.deepEqual([code, out], [0, '{ msg: "🐟" }\nnull\n']);
 });
 
+Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async () => {
+  const { code, out, err } = await example("codec_avro.ts", BROKER);
+  assert.equal(code, 0, err);
+  const [first, second, ...read] = out.split("\n");
+  assert.equal(first, "written at 0");
+  assert.match(second!, /^Topic "emoji-[-\w]+": can't encode the value as avro: invalid "string": 1$/);
+  assert.equal(read.join("\n"), 'Emoji { msg: "🐟", seen: 2 }\nnull\n');
+});
+
 /** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
 async function longText(words: number): Promise<{ file: string; count: number }> {
   const folder = `${await packageFolder()}/deps/librdkafka`;
