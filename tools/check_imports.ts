@@ -23,6 +23,8 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   endpoint: [PROTOCOL],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
   testing: [PROTOCOL, "src/stream/watch.ts", "librdkafka"],
+  // The only room that the package with the clouds' SDKs is fetched for.
+  schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.
   setup: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
 };
