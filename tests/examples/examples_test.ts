@@ -6,9 +6,10 @@ import { REAL_SERVERS } from "../integration/brokers.ts";
 async function example(
   name: string,
   args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): Promise<{ code: number; out: string; err: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
+    args: ["run", "-A", ...flags, new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code, out: out!, err: err! };
@@ -44,6 +45,13 @@ Deno.test("timer.ts ticks three times and ends", async () => {
   const { code, out } = await example("timer.ts");
   assert.equal(code, 0);
   assert.match(out, /^(\d\d:\d\d:\d\d\n){3}$/);
+});
+
+Deno.test("cron_drain.ts drains what is there at each tick, and ends when it is asked to", async () => {
+  const { code, out, err } = await example("cron_drain.ts", BROKER, [
+    `--preload=${new URL("cron_now.ts", import.meta.url)}`,
+  ]);
+  assert.deepEqual([code, out], [0, "a fish\na trophy\n2 drained\nanother fish\n1 drained\n"], err);
 });
 
 Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", async () => {
@@ -88,6 +96,15 @@ Deno.test("endpoint.ts streams the time to curl, and serves its page", async () 
     await reader.cancel();
     await process.stderr.cancel();
   }
+});
+
+Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async () => {
+  const { code, out, err } = await example("codec_avro.ts", BROKER);
+  assert.equal(code, 0, err);
+  const [first, second, ...read] = out.split("\n");
+  assert.equal(first, "written at 0");
+  assert.match(second!, /^Topic "emoji-[-\w]+": can't encode the value as avro: invalid "string": 1$/);
+  assert.equal(read.join("\n"), 'Emoji { msg: "🐟", seen: 2 }\nnull\n');
 });
 
 /** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
