@@ -34,15 +34,40 @@
  * @module
  */
 
-import { type Binding, nativeBinding } from "../librdkafka/binding.ts";
+import { binding as native } from "../librdkafka/binding.ts";
 
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export * from "./client.js";
-export { register } from "../librdkafka/kafka_javascript.ts";
-export type { Binding };
+// @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
+export { default } from "./client.js";
+export { register } from "../librdkafka/register.ts";
+
+/** The native half of a client, as the package's JavaScript calls it. */
+// deno-lint-ignore no-explicit-any
+export type NativeClass = new (...args: any[]) => object;
+
+/** What the package's addon exports. */
+export interface Binding {
+  /** `new (globalConf, topicConf)` */
+  readonly KafkaConsumer: NativeClass;
+  /** `new (globalConf, topicConf)` */
+  readonly Producer: NativeClass;
+  /** `new (globalConf, topicConf?, existing?)` */
+  readonly AdminClient: NativeClass;
+  /** `new (name, topicConf?)`: a topic with a configuration of its own. */
+  readonly Topic: NativeClass;
+  /** librdkafka's special offsets and partitions, by names such as `"RdKafka::Topic::OFFSET_END"`. */
+  readonly topic: Readonly<Record<string, number>>;
+  /** The version of librdkafka. */
+  readonly librdkafkaVersion: string;
+  /** What librdkafka was built with, comma-separated. */
+  readonly features: () => string;
+  /** librdkafka's text for one of its error codes. */
+  readonly err2str: (code: number) => string;
+}
 
 /**
  * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the package, for loaders and
  * test runners of one's own. The client that this module exports runs on the same one.
  */
-export const binding: Binding = nativeBinding();
+export const binding: Binding = native;
