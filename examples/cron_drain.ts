@@ -20,7 +20,7 @@ const conf: Conf = {
 /** What other programs do all the time. */
 async function order(...orders: string[]): Promise<void> {
   await using topic = new Topic(name, conf);
-  await topic.sendBatch(orders.map((one) => ({ key: null, value: one })));
+  await topic.sendBatch(orders.map((one) => ({ key: "shop", value: one })));
 }
 
 async function drain(): Promise<string> {
