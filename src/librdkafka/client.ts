@@ -341,7 +341,9 @@ export abstract class Client implements Wakeable {
     if (arguments.length < 3 || !Array.isArray(partitions)) {
       throw new Error("Need to specify an array of topic partitions");
     }
-    return this.askOffsets("rd_kafka_offsets_for_times_async", partitions, timeoutMs, callback);
+    // A time that is missing is 0, as in the addon.
+    const times = partitions.map((partition) => ({ ...partition, offset: Number(partition.offset ?? 0) }));
+    return this.askOffsets("rd_kafka_offsets_for_times_async", times, timeoutMs, callback);
   }
 
   /** Asks brokers to fill in the offsets of a list. */
