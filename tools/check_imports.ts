@@ -20,7 +20,8 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   cache: [PROTOCOL],
   codecs: [],
   time: [PROTOCOL],
-  endpoint: [PROTOCOL],
+  kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
+  endpoint: [],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
   testing: [PROTOCOL, "src/stream/watch.ts", "librdkafka"],
   // The only room that the package with the clouds' SDKs is fetched for.

@@ -193,6 +193,11 @@ export abstract class Client implements Wakeable {
     return this.#lender === undefined ? this.#name : this.#lender.name();
   }
 
+  /**
+   * Serves what librdkafka has for this client; the waker calls it.
+   *
+   * @internal
+   */
   wake(): void {
     if (this.#rk === null) return;
     this.#serveLogs();

@@ -4,8 +4,8 @@
  * @module
  */
 
-import Module from "node:module";
-import { newBinding } from "./binding.ts";
+import { openLibrary } from "./library.ts";
+import { register } from "./register.ts";
 
 /** What `@confluentinc/kafka-javascript` exports. */
 export type KafkaJavascript = typeof import("@confluentinc/kafka-javascript");
@@ -16,8 +16,6 @@ export type {
   ProducerGlobalConfig,
   ProducerTopicConfig,
 } from "@confluentinc/kafka-javascript/types/config.d.ts";
-
-type Load = (request: string, parent: unknown, isMain: boolean) => unknown;
 
 let loaded: Promise<KafkaJavascript> | undefined;
 
@@ -35,17 +33,9 @@ export function loadKafkaJavascript(): Promise<KafkaJavascript> {
 }
 
 async function load(): Promise<KafkaJavascript> {
-  const binding = newBinding();
-  // The package asks for its addon in one place, while it is loaded: answer there, and nowhere else.
-  const module = Module as unknown as { _load: Load };
-  const original = module._load;
-  module._load = function (this: unknown, request, parent, isMain) {
-    return request === "bindings" ? () => binding : original.call(this, request, parent, isMain);
-  };
-  try {
-    const imported = await import("@confluentinc/kafka-javascript") as { default?: KafkaJavascript } & KafkaJavascript;
-    return imported.default ?? imported;
-  } finally {
-    module._load = original;
-  }
+  openLibrary();
+  // The package asks for its addon while it is loaded: answer then, and not for good.
+  using _registration = register();
+  const imported = await import("@confluentinc/kafka-javascript") as { default?: KafkaJavascript } & KafkaJavascript;
+  return imported.default ?? imported;
 }

@@ -123,7 +123,7 @@ export class Producer extends Client {
     key?: Buffer | string | null,
     timestamp?: number | null,
     opaque?: unknown,
-    headers?: readonly Record<string, Buffer | string>[],
+    headers?: readonly Record<string, Buffer | string>[] | null,
   ): number {
     if (arguments.length < 3) throw new Error("Need to specify a topic, partition, and message");
     if (value !== null && !(value instanceof Uint8Array)) throw new Error("Message must be a buffer or null");
@@ -140,7 +140,7 @@ export class Producer extends Client {
     }
     const to = partition === null || partition === undefined || partition < 0 ? PARTITION_UA : partition;
     const id = opaque === undefined ? 0 : this.#opaques.put(opaque);
-    const plain = !timestamp && (headers === undefined || headers.length === 0);
+    const plain = !timestamp && !headers?.length;
     const keyBytes = typeof key === "string" || key === null || key === undefined ? this.#encodeKey(key) : key;
     const code = plain
       ? this.#producePlain(name, to, value as Bytes | null, keyBytes as Bytes | null, id)
