@@ -4,14 +4,20 @@
  * @module
  */
 
-import type { AvroDeserializerConfig, AvroSerializerConfig } from "@confluentinc/schemaregistry/dist/serde/avro.js";
-import type { JsonDeserializerConfig, JsonSerializerConfig } from "@confluentinc/schemaregistry/dist/serde/json.js";
+import type {
+  AvroDeserializerConfig,
+  AvroSerializerConfig,
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/avro.js";
+import type {
+  JsonDeserializerConfig,
+  JsonSerializerConfig,
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/json.js";
 import type {
   ProtobufDeserializerConfig,
   ProtobufSerializerConfig,
-} from "@confluentinc/schemaregistry/dist/serde/protobuf.js";
-import type { RuleRegistry } from "@confluentinc/schemaregistry/dist/serde/rule-registry.js";
-import { HeaderSchemaIdSerializer } from "@confluentinc/schemaregistry/dist/serde/serde.js";
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/protobuf.js";
+import type { RuleRegistry } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/rule-registry.js";
+import { HeaderSchemaIdSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/serde.js";
 
 /** What the codecs of all formats have in common. */
 export interface RegistryCodecOptions {

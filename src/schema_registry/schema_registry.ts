@@ -5,13 +5,23 @@
  */
 
 import { Buffer } from "node:buffer";
-import { createMutableRegistry, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import type { ClientConfig } from "@confluentinc/schemaregistry/dist/rest-service.js";
-import { type Client, SchemaRegistryClient } from "@confluentinc/schemaregistry/dist/schemaregistry-client.js";
-import { AvroDeserializer, AvroSerializer } from "@confluentinc/schemaregistry/dist/serde/avro.js";
-import { JsonDeserializer, JsonSerializer } from "@confluentinc/schemaregistry/dist/serde/json.js";
-import { ProtobufDeserializer, ProtobufSerializer } from "@confluentinc/schemaregistry/dist/serde/protobuf.js";
-import { type Deserializer, SerdeType, type Serializer } from "@confluentinc/schemaregistry/dist/serde/serde.js";
+import { createMutableRegistry, type DescMessage, type MessageShape } from "npm:@bufbuild/protobuf@^2.11.0";
+import type { ClientConfig } from "npm:@confluentinc/schemaregistry@1.10.1/dist/rest-service.js";
+import {
+  type Client,
+  SchemaRegistryClient,
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/schemaregistry-client.js";
+import { AvroDeserializer, AvroSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/avro.js";
+import { JsonDeserializer, JsonSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/json.js";
+import {
+  ProtobufDeserializer,
+  ProtobufSerializer,
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/protobuf.js";
+import {
+  type Deserializer,
+  SerdeType,
+  type Serializer,
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/serde.js";
 import type { Codec } from "../codecs/codec.ts";
 import {
   type AvroCodecOptions,

@@ -81,20 +81,27 @@ export async function runUntilIdle(
   running.then(() => over = true, () => over = true);
   const startedAt = monotonic();
   let late = false;
-  while (!over) {
-    const now = monotonic();
-    if (activity.idleSince !== undefined && now - activity.idleSince >= quietMs && until()) break;
-    if (now - startedAt >= timeoutMs) {
-      late = true;
-      break;
-    }
-    await new Promise<void>((resolve) => {
-      const timeout = setTimeout(resolve, LOOK_MS);
-      running.catch(() => {}).finally(() => {
-        clearTimeout(timeout);
-        resolve();
+  try {
+    while (!over) {
+      const now = monotonic();
+      if (activity.idleSince !== undefined && now - activity.idleSince >= quietMs && until()) break;
+      if (now - startedAt >= timeoutMs) {
+        late = true;
+        break;
+      }
+      await new Promise<void>((resolve) => {
+        const timeout = setTimeout(resolve, LOOK_MS);
+        running.catch(() => {}).finally(() => {
+          clearTimeout(timeout);
+          resolve();
+        });
       });
-    });
+    }
+  } catch (error) {
+    // What it was to wait for can't be told.
+    ending.abort();
+    await running.catch(() => {});
+    throw error;
   }
   const busy = activity.describe();
   ending.abort();
@@ -112,12 +119,13 @@ function monotonic(): number {
 /** What goes on in the sources of an app. */
 class Activity {
   readonly #open = new Map<SourceReader<unknown>, "asked" | "busy">();
+  #begun = false;
   #unsettled = 0;
   #last = monotonic();
 
   /** Since when nothing has happened and nothing is under way; `undefined` while something is. */
   get idleSince(): number | undefined {
-    return this.#busy().length === 0 && this.#unsettled === 0 ? this.#last : undefined;
+    return this.#begun && this.#busy().length === 0 && this.#unsettled === 0 ? this.#last : undefined;
   }
 
   #busy(): SourceReader<unknown>[] {
@@ -138,6 +146,7 @@ class Activity {
   /** The same reader, looked at from outside. */
   watch<T>(reader: SourceReader<T>): SourceReader<T> {
     const from = reader.batches.getReader();
+    this.#begun = true;
     this.#to(reader, "busy");
     const batches = new ReadableStream<Batch<T>>({
       pull: async (controller) => {

@@ -1,22 +1,25 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { create, createFileRegistry, createMutableRegistry } from "@bufbuild/protobuf";
+import { create, createFileRegistry, createMutableRegistry } from "npm:@bufbuild/protobuf@^2.11.0";
 import {
   FieldDescriptorProto_Label,
   FieldDescriptorProto_Type,
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
-} from "@bufbuild/protobuf/wkt";
-import { SchemaRegistryClient } from "@confluentinc/schemaregistry/dist/schemaregistry-client.js";
-import { AvroDeserializer, AvroSerializer } from "@confluentinc/schemaregistry/dist/serde/avro.js";
-import { JsonDeserializer, JsonSerializer } from "@confluentinc/schemaregistry/dist/serde/json.js";
-import { ProtobufDeserializer, ProtobufSerializer } from "@confluentinc/schemaregistry/dist/serde/protobuf.js";
+} from "npm:@bufbuild/protobuf@^2.11.0/wkt";
+import { SchemaRegistryClient } from "npm:@confluentinc/schemaregistry@1.10.1/dist/schemaregistry-client.js";
+import { AvroDeserializer, AvroSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/avro.js";
+import { JsonDeserializer, JsonSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/json.js";
+import {
+  ProtobufDeserializer,
+  ProtobufSerializer,
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/protobuf.js";
 import {
   type Deserializer,
   HeaderSchemaIdSerializer,
   SerdeType,
   type Serializer,
-} from "@confluentinc/schemaregistry/dist/serde/serde.js";
+} from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/serde.js";
 import { type Codec, Topic } from "@slipstream/slipstream";
 import { SchemaRegistry, SchemaRegistryError } from "@slipstream/slipstream/schema-registry";
 import { LocalBroker } from "@slipstream/slipstream/testing";

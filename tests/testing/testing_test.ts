@@ -71,6 +71,12 @@ Deno.test("runUntilIdle() rejects with the app's error, and when the app does no
   waiting.handle(scripted([1], { then: "stayOpen" }), () => {});
   await assert.rejects(runUntilIdle(waiting, { until: () => false, timeoutMs: 100 }), /did not come to hold/);
   await assert.rejects(runUntilIdle(waiting, { quietMs: -1 }), RangeError);
+  const wrong = () => {
+    throw new TypeError("until what?");
+  };
+  await assert.rejects(runUntilIdle(waiting, { until: wrong }), /until what/);
+  await runUntilIdle(waiting); // so it was ended
+  await assert.rejects(runUntilIdle(new Slipstream()), /nothing to run/);
 });
 
 Deno.test("runUntilIdle() takes the default app's stream, and hands on args", async () => {
