@@ -31,23 +31,31 @@ export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export { LibraryError } from "./src/librdkafka/library_error.ts";
-export type { Binding, HandleOptions, SinkFor } from "./src/stream/binding.ts";
+export type { Binding, ErrorPolicy, HandleOptions, SinkFor } from "./src/stream/binding.ts";
 export type { EmittedBy, Handler, Yields } from "./src/stream/handler.ts";
 export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";
 export {
   type Batch,
   type BatchSink,
   type BatchSource,
+  type DeadLetterSink,
+  openDeadLetters,
   openSink,
   openSource,
+  type RawMessage,
   type SinkWriter,
   type SourceReader,
+  type Unreadable,
 } from "./src/stream/protocol.ts";
+export type { PipeStage } from "./src/stream/pipe.ts";
+export type { RetryOptions } from "./src/stream/retry.ts";
 export type { Sink } from "./src/stream/sinks.ts";
 export {
   type AnySource,
   handle,
   type Messages,
+  pause,
+  resume,
   Slipstream,
   stream,
   type StreamOptions,
