@@ -15,7 +15,7 @@ const PROTOCOL = "src/stream/protocol.ts";
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
   "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
-  stream: [],
+  stream: ["npm:deno-std"],
   topic: [PROTOCOL, "codecs", "librdkafka"],
   cache: [PROTOCOL],
   codecs: [],
