@@ -57,6 +57,8 @@ export abstract class Client implements Wakeable {
   #name = "";
   #wakerId = 0;
   #closing = false;
+  /** No broker has answered yet. */
+  #connecting = false;
   #disconnecting: Promise<void> | undefined;
   /** The callbacks that are configured now, by name. */
   protected readonly callbacks: Callbacks = {};
@@ -94,6 +96,14 @@ export abstract class Client implements Wakeable {
 
   protected get connected(): boolean {
     return this.rk !== null && !this.closing;
+  }
+
+  /**
+   * Whether no broker has answered yet. Errors are handed on meanwhile although nobody polls or consumes: they are
+   * why no broker answers, and who waits for one polls nothing.
+   */
+  protected get connecting(): boolean {
+    return this.#connecting;
   }
 
   protected get closing(): boolean {
@@ -142,6 +152,7 @@ export abstract class Client implements Wakeable {
     this.#rk = made.rk;
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
     this.#closing = false;
+    this.#connecting = true;
     const { id, fd, payload } = waker.register(this);
     this.#wakerId = id;
     const listen = (queue: Pointer) => symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
@@ -310,6 +321,7 @@ export abstract class Client implements Wakeable {
       );
       if (rkt !== null) symbols.rd_kafka_topic_destroy(rkt);
       if (code !== CODES.NO_ERROR) return nativeError(code);
+      this.#connecting = false;
       const result = readMetadata(viewOf(out.value!));
       symbols.rd_kafka_metadata_destroy(out.value);
       return { result };

@@ -132,6 +132,7 @@ export class KafkaConsumer extends Client {
 
   protected override serve(): void {
     guarded(() => this.callbacks.queue_non_empty_cb?.());
+    if (this.connecting) this.#serveEvents();
     if (this.#requests.length > 0) this.#serveRequests();
     this.#serveLoop();
   }
