@@ -126,13 +126,17 @@ Deno.test("a producer connects again after a disconnect, and reports name its to
   await using broker = await LocalBroker.start();
   await using made = await connected(broker.bootstrapServers);
   const { producer, reports } = made;
-  for (let round = 0; round < 5; round++) {
-    broker.createTopic(`round-${round}`, { partitions: 1 });
-    producer.produce(`round-${round}`, 0, VALUE);
+  const topics = Array.from({ length: 60 }, (_, n) => `topic-${n}`);
+  for (const name of topics) broker.createTopic(name, { partitions: 1 });
+  for (let round = 0; round < 4; round++) {
+    // librdkafka's topics lie where others lay before.
+    for (const name of topics.slice(round * 15, round * 15 + 15)) {
+      producer.produce(name, 0, VALUE, null, null, name as never);
+    }
     await ask(producer, "flush", 5000);
     await ask(producer, "disconnect", 5000);
     assert.throws(() => producer.produce("t", 0, VALUE), /Producer not connected/);
     await ask(producer, "connect", {});
   }
-  assert.deepEqual(reports.map(({ topic }) => topic), [0, 1, 2, 3, 4].map((round) => `round-${round}`));
+  assert.deepEqual(reports.map(({ topic, opaque }) => topic === opaque), topics.map(() => true));
 });
