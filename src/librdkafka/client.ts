@@ -89,9 +89,16 @@ export abstract class Client implements Wakeable {
     return this.#lender === undefined ? this.#rk : this.#lender.rk;
   }
 
-  /** Another client's handle, while it is connected. */
-  protected static handleOf(client: Client): Pointer {
-    return client.connected ? client.#rk : null;
+  /** Runs something with another client's handle, which stays until then; NULL when it is not connected. */
+  protected async borrow<T>(from: Client, work: (rk: Pointer) => Promise<T>): Promise<T> {
+    if (!from.connected) return await work(null);
+    const running = work(from.rk);
+    from.#calls.add(running);
+    try {
+      return await running;
+    } finally {
+      from.#calls.delete(running);
+    }
   }
 
   protected get connected(): boolean {
