@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   type DeadLetterSink,
   type ErrorPolicy,
-  HandlerError,
+  type HandlerError,
   openDeadLetters,
   type RawMessage,
   Slipstream,
