@@ -61,8 +61,9 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metada
   const { symbols } = openLibrary();
   const name = cString(topic);
   const element = symbols.rd_kafka_topic_partition_list_add(list, name, partition);
-  if (offset !== undefined && offset !== null) {
-    symbols.rd_kafka_topic_partition_list_set_offset(list, name, partition, BigInt(offset));
+  // The KafkaJS API makes NaN of an offset that is left out.
+  if (offset !== undefined && offset !== null && Number.isFinite(Number(offset))) {
+    symbols.rd_kafka_topic_partition_list_set_offset(list, name, partition, BigInt(Math.trunc(Number(offset))));
   }
   // The list frees it. (The addon adds a NUL, and takes the last byte off whatever it reads; other clients do not.)
   if (typeof metadata === "string" && metadata !== "") {
