@@ -1,3 +1,4 @@
+// deno-lint-ignore-file require-await -- KafkaJS wants promises of its callbacks.
 /**
  * What `kafka_javascript.ts` measures: the same code for the npm client on Node and on Deno.
  *
@@ -202,10 +203,11 @@ const LOADS = {
  * Runs one load.
  *
  * @param kafka What the npm package exports.
- * @param args The load's name, the servers, a topic, how many messages, and how many a second where that is set.
+ * @param {string[]} args The load's name, the servers, a topic, how many messages, and how many a second where that is set.
  * @returns What was measured, and how much memory the process had at most, in bytes.
  */
-export async function measure(kafka, [name, servers, topic, count, rate]) {
+export async function measure(kafka, args) {
+  const [name, servers, topic, count, rate] = args;
   const load = LOADS[name];
   if (load === undefined) throw new Error(`There is no load "${name}": ${Object.keys(LOADS).join("; ")}`);
   let most = 0;
