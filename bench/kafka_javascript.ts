@@ -83,10 +83,10 @@ try {
   for (let round = 1; round <= rounds; round++) {
     let filled: string | undefined;
     for (const { name, steady } of LOADS) {
-      if (
-        values.only !== undefined && !name.includes(values.only) &&
-        !(name.startsWith("produce") && /consume/.test(values.only))
-      ) continue;
+      // Consuming needs what producing has left.
+      const wanted = values.only === undefined || name.includes(values.only) ||
+        (name.startsWith("produce") && values.only.includes("consume"));
+      if (!wanted) continue;
       const result = results.get(name) ?? { node: [], deno: [] };
       results.set(name, result);
       for (const runtime of ["node", "deno"] as const) {
