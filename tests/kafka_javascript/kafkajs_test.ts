@@ -273,7 +273,12 @@ Deno.test("errors of KafkaJS are its own: wrong configurations, wrong moments, u
     return true;
   });
   const nobody = new KafkaJS.Kafka({
-    kafkaJS: { brokers: ["127.0.0.1:1"], logLevel: KafkaJS.logLevel.NOTHING, connectionTimeout: 1000 },
+    kafkaJS: { brokers: ["127.0.0.1:1"], logLevel: KafkaJS.logLevel.NOTHING },
   }).admin();
-  await assert.rejects(nobody.connect());
+  await nobody.connect();
+  await assert.rejects(nobody.listTopics({ timeout: 300 }), (error: KafkaJS.KafkaJSError) => {
+    assert.ok(KafkaJS.isKafkaJSError(error));
+    return true;
+  });
+  await nobody.disconnect();
 });
