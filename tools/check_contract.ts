@@ -129,21 +129,29 @@ function list(cell: string): string[] {
   return cell.split(",").map((part) => part.trim()).filter((part) => part !== "");
 }
 
-/** The public methods of the exported classes of a source. What is tagged `@internal` is between our own files. */
+/**
+ * The public methods of the exported classes of a source, with those of their parents, up to `Client`, which has a
+ * section of its own. What is tagged `@internal` is between our own files.
+ */
 export function methodsOf(source: string): Record<string, string[]> {
-  const classes: Record<string, string[]> = {};
-  for (const [, name, body] of source.matchAll(/^export (?:abstract )?class (\w+).*\{\n([^]*?)^\}/gm)) {
+  const own = new Map<string, { parent: string | undefined; methods: Set<string> }>();
+  for (
+    const [, name, parent, body] of source.matchAll(
+      /^export (?:abstract )?class (\w+)(?: extends (\w+))?.*\{\n([^]*?)^\}/gm,
+    )
+  ) {
     const methods = new Set<string>();
-    for (
-      const [, comment = "", method] of body!.matchAll(
-        /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)?^ {2}(?:override )?(\w+)(?:<[^\n]*?>)?\(/gm,
-      )
-    ) {
+    const member = /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)?^ {2}(?:override )?(\w+)(?:<[^\n]*?>)?\(/gm;
+    for (const [, comment = "", method] of body!.matchAll(member)) {
       if (method !== "constructor" && !comment.includes("@internal")) methods.add(method!);
     }
-    classes[name!] = [...methods];
+    own.set(name!, { parent, methods });
   }
-  return classes;
+  const all = (name: string): string[] => {
+    const { parent, methods } = own.get(name) ?? { parent: undefined, methods: [] };
+    return [...methods, ...parent === undefined || parent === "Client" ? [] : all(parent)];
+  };
+  return Object.fromEntries([...own.keys()].map((name) => [name, [...new Set(all(name))]]));
 }
 
 /** The methods that a source of the npm client calls on its native half. */

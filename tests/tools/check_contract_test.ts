@@ -82,7 +82,15 @@ for (const [what, page, code, expected] of BROKEN) {
 
 Deno.test("methodsOf() finds the public methods of exported classes", () => {
   const source = `
-export class Producer extends Client {
+export abstract class Client {
+  name(): string {}
+}
+
+export class Sender extends Client {
+  flush(): void {}
+}
+
+export class Producer extends Sender {
   readonly #queue = new Queue();
   constructor(conf: object) {
     if (conf) return;
@@ -113,7 +121,7 @@ class Bytes {
   int(): void {}
 }
 `;
-  deepEqual(methodsOf(source), { Producer: ["produce", "poll"] });
+  deepEqual(methodsOf(source), { Client: ["name"], Sender: ["flush"], Producer: ["produce", "poll", "flush"] });
 });
 
 Deno.test("callsOf() finds what is called on the native half", () => {
