@@ -65,3 +65,43 @@ for (const [way, program] of Object.entries(PROGRAMS)) {
     },
   });
 }
+
+/** librdkafka's default is to fetch 64 MiB ahead; one answer of a broker, of 50 MiB at most, comes on top. */
+const MOST_AHEAD_MIB = 64 + 50 + MOST_GROWTH_MIB;
+
+Deno.test({
+  name: `a reader that stalls holds a bounded part of a large topic${SKIPPED === undefined ? "" : ` (${SKIPPED})`}`,
+  ignore: SKIPPED !== undefined,
+  async fn() {
+    const { written, before, after } = await measured<{ written: number; before: number; after: number }>(`
+      const broker = await LocalBroker.start();
+      const PARTITIONS = 50;
+      broker.createTopic("large", { partitions: PARTITIONS });
+      const conf = { "bootstrap.servers": broker.bootstrapServers, "fetch.wait.max.ms": 5 };
+      {
+        await using topic = new Topic("large", conf);
+        const value = "x".repeat(100_000);
+        // A partition of the local broker keeps 5 MB.
+        for (let partition = 0; partition < PARTITIONS; partition++) {
+          await topic.sendBatch(Array.from({ length: 48 }, () => ({ key: null, value, partition })));
+        }
+      }
+      const before = (await measure()).rss;
+      const topic = new Topic("large", conf, { offset: "beginning", until: "end" });
+      const messages = topic[Symbol.asyncIterator]();
+      await messages.next();
+      // Until it fetches nothing any more.
+      let after = 0;
+      for (let same = 0, n = 0; same < 10 && n < 300; n++) {
+        const { rss } = await measure();
+        same = Math.abs(rss - after) < 1 ? same + 1 : 0;
+        after = rss;
+      }
+      await topic.close();
+      await broker.close();
+      console.log(JSON.stringify({ written: PARTITIONS * 48 * 100_000 / MiB, before, after }));
+    `);
+    assert.ok(written > MOST_AHEAD_MIB + 50, "the topic is larger than what may be held");
+    assert.ok(after - before < MOST_AHEAD_MIB, `${before} to ${after} MiB`);
+  },
+});
