@@ -89,9 +89,16 @@ export abstract class Client implements Wakeable {
     return this.#lender === undefined ? this.#rk : this.#lender.rk;
   }
 
-  /** Another client's handle, while it is connected. */
-  protected static handleOf(client: Client): Pointer {
-    return client.connected ? client.#rk : null;
+  /** Runs something with another client's handle, which stays until then; NULL when it is not connected. */
+  protected async borrow<T>(from: Client, work: (rk: Pointer) => Promise<T>): Promise<T> {
+    if (!from.connected) return await work(null);
+    const running = work(from.rk);
+    from.#calls.add(running);
+    try {
+      return await running;
+    } finally {
+      from.#calls.delete(running);
+    }
   }
 
   protected get connected(): boolean {
@@ -204,6 +211,11 @@ export abstract class Client implements Wakeable {
     return this.#lender === undefined ? this.#name : this.#lender.name();
   }
 
+  /**
+   * Serves what librdkafka has for this client; the waker calls it.
+   *
+   * @internal
+   */
   wake(): void {
     if (this.#rk === null) return;
     this.#serveLogs();
@@ -348,7 +360,9 @@ export abstract class Client implements Wakeable {
     if (arguments.length < 3 || !Array.isArray(partitions)) {
       throw new Error("Need to specify an array of topic partitions");
     }
-    return this.askOffsets("rd_kafka_offsets_for_times_async", partitions, timeoutMs, callback);
+    // A time that is missing is 0, as in the addon.
+    const times = partitions.map((partition) => ({ ...partition, offset: Number(partition.offset ?? 0) }));
+    return this.askOffsets("rd_kafka_offsets_for_times_async", times, timeoutMs, callback);
   }
 
   /** Asks brokers to fill in the offsets of a list. */

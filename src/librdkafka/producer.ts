@@ -6,16 +6,15 @@
 
 import { Buffer } from "node:buffer";
 import { blocking } from "./blocking.ts";
-import { type Callback, Client, EVENT } from "./client.ts";
-import { VU } from "./layout.ts";
+import { type Callback, EVENT } from "./client.ts";
 import { openLibrary } from "./library.ts";
-import { addressOf, cString, type Pointer } from "./memory.ts";
+import { cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
-import { CODES, nativeError, takeError, takeTransactionError, type TransactionError } from "./native_error.ts";
-import { KafkaConsumer } from "./kafka_consumer.ts";
+import { CODES, nativeError } from "./native_error.ts";
 import { Opaques } from "./opaques.ts";
+import { COPY, type Headers, NOT_NULL, produceva } from "./produceva.ts";
 import { Topic } from "./topic.ts";
-import { type TopicPartition, withList } from "./topic_partitions.ts";
+import { TransactionalClient } from "./transactional_client.ts";
 
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
@@ -29,26 +28,13 @@ export interface DeliveryCallback {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** `RD_KAFKA_MSG_F_COPY` */
-const COPY = 2;
 const PARTITION_UA = -1;
 const FLUSH_SLICE_MS = 100;
-/** An empty array reaches C as NULL, and an empty value would become a tombstone. */
-const NOT_NULL: Bytes = new Uint8Array(1);
 const PURGE_QUEUE_AND_INFLIGHT = 3;
-// rd_kafka_vtype_t
-const V_TOPIC = 1,
-  V_PARTITION = 3,
-  V_VALUE = 4,
-  V_KEY = 5,
-  V_OPAQUE = 6,
-  V_MSGFLAGS = 7,
-  V_TIMESTAMP = 8,
-  V_HEADERS = 10;
 
 /** A producer. */
-export class Producer extends Client {
-  readonly #reader = new MessageReader();
+export class Producer extends TransactionalClient {
+  #reader = new MessageReader();
   readonly #opaques = new Opaques();
   readonly #topics = new Map<string, Pointer>();
   #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
@@ -66,6 +52,8 @@ export class Producer extends Client {
   }
 
   protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
+    // It knows topics by address, and another handle has others there.
+    this.#reader = new MessageReader();
     this.#queue = openLibrary().symbols.rd_kafka_queue_get_main(rk);
     listen(this.#queue);
   }
@@ -112,57 +100,70 @@ export class Producer extends Client {
     }
     this.#reader.takeReports(event, callback?.dr_msg_cb === true, (code, report, id) => {
       if (id !== 0) report.opaque = this.#opaques.take(id);
-      callback?.(code === CODES.NO_ERROR ? null : code, report);
+      try {
+        callback?.(code === CODES.NO_ERROR ? null : code, report);
+      } catch (error) {
+        // As on Node: the program's error surfaces, and the other reports come all the same.
+        reportError(error);
+      }
     });
   }
 
   produce(
     topic: string | Topic,
     partition: number | null | undefined,
-    value: Buffer | null,
-    key?: Buffer | string | null,
+    value: ArrayBufferView | null,
+    key?: unknown,
     timestamp?: number | null,
     opaque?: unknown,
-    headers?: readonly Record<string, Buffer | string>[] | null,
+    headers?: Headers | null,
   ): number {
     if (arguments.length < 3) throw new Error("Need to specify a topic, partition, and message");
-    if (value !== null && !(value instanceof Uint8Array)) throw new Error("Message must be a buffer or null");
+    if (value !== null && !ArrayBuffer.isView(value)) throw new Error("Message must be a buffer or null");
     if (timestamp !== undefined && timestamp !== null && typeof timestamp !== "number") {
       throw new Error("Timestamp must be a number");
     }
     if (typeof topic !== "string" && !(topic instanceof Topic)) {
       throw new Error("The topic must be a name or a Topic object");
     }
+    if (headers !== undefined && headers !== null && !Array.isArray(headers)) {
+      throw new Error("Headers must be an array of objects");
+    }
     if (!this.connected) return CODES.STATE;
     const name = typeof topic === "string" ? topic : topic.name();
     if (typeof topic !== "string" && this.#topicHandle(name, topic) === null) {
       return openLibrary().symbols.rd_kafka_last_error();
     }
-    const to = partition === null || partition === undefined || partition < 0 ? PARTITION_UA : partition;
+    const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
+    const valueBytes = value === null ? null : bytesOf(value);
+    const keyBytes = ArrayBuffer.isView(key) ? bytesOf(key) : this.#encodeKey(key);
     const id = opaque === undefined ? 0 : this.#opaques.put(opaque);
-    const plain = !timestamp && !headers?.length;
-    const keyBytes = typeof key === "string" || key === null || key === undefined ? this.#encodeKey(key) : key;
-    const code = plain
-      ? this.#producePlain(name, to, value as Bytes | null, keyBytes as Bytes | null, id)
-      : this.#produceFull(
-        name,
-        to,
-        value as Bytes | null,
-        keyBytes as Bytes | null,
-        timestamp ?? 0,
-        id,
-        headers ?? [],
-      );
-    // There will never be a report.
-    if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
-    return code;
+    let code: number = CODES.INVALID_ARG;
+    try {
+      code = !timestamp && (headers === undefined || headers === null || headers.length === 0)
+        ? this.#producePlain(name, to, valueBytes, keyBytes, id)
+        : produceva(this.rk, {
+          topic: name,
+          partition: to,
+          value: valueBytes,
+          key: keyBytes,
+          timestamp: timestamp ?? 0,
+          opaque: id,
+          headers: headers ?? [],
+        });
+      return code;
+    } finally {
+      // There will never be a report.
+      if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
+    }
   }
 
-  /** A text key is written to one reused buffer: librdkafka copies it anyway. */
-  #encodeKey(key: string | null | undefined): Buffer | null {
-    if (key === null || key === undefined) return null;
+  /** A key that is no bytes is taken as text, and written to one reused buffer: librdkafka copies it anyway. */
+  #encodeKey(given: unknown): Bytes | null {
+    if (given === null || given === undefined) return null;
+    const key = typeof given === "string" ? given : `${given}`;
     if (key.length * 3 > this.#keyScratch.length) this.#keyScratch = Buffer.allocUnsafeSlow(key.length * 3);
-    return this.#keyScratch.subarray(0, this.#keyScratch.write(key, "utf8"));
+    return this.#keyScratch.subarray(0, this.#keyScratch.write(key, "utf8")) as Bytes;
   }
 
   /** The handle of a topic. As in librdkafka, the first use of a name decides its configuration. */
@@ -195,33 +196,6 @@ export class Producer extends Client {
     return result === 0 ? CODES.NO_ERROR : symbols.rd_kafka_last_error();
   }
 
-  #produceFull(
-    topic: string,
-    partition: number,
-    value: Bytes | null,
-    key: Bytes | null,
-    timestamp: number,
-    id: number,
-    headers: readonly Record<string, Buffer | string>[],
-  ): number {
-    const { symbols } = openLibrary();
-    const name = cString(topic);
-    const list = headers.length > 0 ? newHeaders(headers) : null;
-    const args = new Arguments(list === null ? 7 : 8);
-    args.number(V_TOPIC, addressOf(name));
-    args.int(V_PARTITION, partition);
-    args.int(V_MSGFLAGS, COPY);
-    args.memory(V_VALUE, value);
-    args.memory(V_KEY, key);
-    args.number(V_TIMESTAMP, timestamp);
-    args.number(V_OPAQUE, id);
-    if (list !== null) args.number(V_HEADERS, Deno.UnsafePointer.value(list));
-    const error = takeError(symbols.rd_kafka_produceva(this.rk, args.bytes, BigInt(args.count)));
-    if (error === undefined) return CODES.NO_ERROR;
-    if (list !== null) symbols.rd_kafka_headers_destroy(list);
-    return error.code;
-  }
-
   poll(): true {
     if (!this.connected) throw new Error("Producer is disconnected");
     if (!this.#background) this.#drain();
@@ -250,11 +224,10 @@ export class Producer extends Client {
       setImmediate(() => callback(Object.assign(new Error("Producer is disconnected"), { code: 0 })));
       return null;
     }
-    return this.call(callback, async (rk) => {
-      const { symbols } = openLibrary();
-      const deadline = performance.now() + timeoutMs;
-      this.#flushing++;
-      try {
+    return this.call(callback, (rk) =>
+      this.flushing(async () => {
+        const { symbols } = openLibrary();
+        const deadline = performance.now() + timeoutMs;
         for (;;) {
           const left = Math.max(0, Math.ceil(deadline - performance.now()));
           const code = await blocking(() => symbols.rd_kafka_flush_async(rk, Math.min(left, FLUSH_SLICE_MS)));
@@ -262,150 +235,25 @@ export class Producer extends Client {
           if (code === CODES.NO_ERROR) return { result: undefined };
           if (code !== CODES.TIMED_OUT || left === 0 || this.closing) return nativeError(code);
         }
-      } finally {
-        this.#flushing--;
-      }
-    });
+      }));
   }
 
-  initTransactions(timeoutMs: number, callback: Callback): null {
-    checkWait(timeoutMs, callback);
-    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_init_transactions_async(rk, timeoutMs));
-  }
-
-  beginTransaction(callback: Callback): null {
-    if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    return this.call(callback, async (rk) => {
-      const error = await blocking(() => openLibrary().symbols.rd_kafka_begin_transaction_async(rk));
-      // The one transactional call whose error has no marks.
-      return takeError(error) ?? { result: undefined };
-    });
-  }
-
-  commitTransaction(timeoutMs: number, callback: Callback): null {
-    checkWait(timeoutMs, callback);
-    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_commit_transaction_async(rk, timeoutMs));
-  }
-
-  abortTransaction(timeoutMs: number, callback: Callback): null {
-    checkWait(timeoutMs, callback);
-    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_abort_transaction_async(rk, timeoutMs));
-  }
-
-  sendOffsetsToTransaction(
-    offsets: TopicPartition[],
-    consumer: KafkaConsumer,
-    timeoutMs: number,
-    callback: Callback,
-  ): null {
-    if (arguments.length < 4) {
-      throw new Error("Need to specify offsets, consumer, timeout for 'send offsets to transaction', and callback");
+  /** Runs what waits for reports to be taken, and takes them meanwhile. */
+  protected override async flushing<T>(work: () => Promise<T>): Promise<T> {
+    this.#flushing++;
+    try {
+      return await work();
+    } finally {
+      this.#flushing--;
     }
-    if (!Array.isArray(offsets)) {
-      throw new Error("First argument to 'send offsets to transaction' has to be a consumer object");
-    }
-    if (!(consumer instanceof KafkaConsumer)) throw new Error("Kafka consumer must be provided");
-    if (typeof timeoutMs !== "number") throw new Error("Timeout must be provided");
-    if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    const { symbols } = openLibrary();
-    return this.#transact(callback, (rk) => {
-      const group = Client.handleOf(consumer);
-      const metadata = group === null ? null : symbols.rd_kafka_consumer_group_metadata(group);
-      if (metadata === null) return Promise.resolve(notConnected());
-      return withList(
-        offsets,
-        (list) =>
-          symbols.rd_kafka_send_offsets_to_transaction_async(rk, list, metadata, timeoutMs)
-            .finally(() => symbols.rd_kafka_consumer_group_metadata_destroy(metadata)),
-      );
-    });
   }
 
-  /** A call is made whole, not in slices: another call between two slices would take its place. */
-  #transact(callback: Callback, call: (rk: Pointer) => Promise<Pointer | TransactionError>): null {
-    if (!this.connected) {
-      setImmediate(() => callback(notConnected()));
-      return null;
-    }
-    return this.call(callback, async (rk) => {
-      // A commit flushes, and librdkafka then waits for the reports to be taken.
-      this.#flushing++;
-      try {
-        const error = await blocking(() => call(rk));
-        const taken = error !== null && "code" in error ? error : takeTransactionError(error);
-        this.#drain();
-        return taken ?? { result: undefined };
-      } finally {
-        this.#flushing--;
-      }
-    });
+  protected override takeReports(): void {
+    this.#drain();
   }
 }
 
-function checkWait(timeoutMs: number, callback: Callback): void {
-  if (typeof timeoutMs !== "number" || typeof callback !== "function") {
-    throw new Error("Need to specify a timeout and a callback");
-  }
-}
-
-/** As the addon answers transactional calls of a producer that is not connected. */
-function notConnected(): TransactionError {
-  return { ...nativeError(CODES.STATE), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
-}
-
-/** The arguments of `rd_kafka_produceva`. What they point to must live as long as they do. */
-class Arguments {
-  readonly bytes: Bytes;
-  readonly #view: DataView;
-  readonly #kept: unknown[] = [];
-  count = 0;
-
-  constructor(most: number) {
-    this.bytes = new Uint8Array(most * VU.size);
-    this.#view = new DataView(this.bytes.buffer);
-  }
-
-  #next(type: number): number {
-    const at = this.count++ * VU.size;
-    this.#view.setInt32(at + VU.fields.vtype, type, true);
-    return at + VU.fields.u;
-  }
-
-  int(type: number, value: number): void {
-    this.#view.setInt32(this.#next(type), value, true);
-  }
-
-  number(type: number, value: number | bigint): void {
-    this.#view.setBigInt64(this.#next(type), BigInt(value), true);
-  }
-
-  memory(type: number, value: Bytes | null): void {
-    const at = this.#next(type);
-    if (value === null) return;
-    this.#kept.push(value);
-    this.#view.setBigUint64(at, addressOf(value.length === 0 ? NOT_NULL : value), true);
-    this.#view.setBigUint64(at + 8, BigInt(value.length), true);
-  }
-}
-
-function newHeaders(headers: readonly Record<string, Buffer | string>[]): Pointer {
-  const { symbols } = openLibrary();
-  const list = symbols.rd_kafka_headers_new(BigInt(headers.length));
-  for (const header of headers) {
-    const [name, value] = Object.entries(header)[0] ?? [];
-    if (name === undefined) continue;
-    const bytes = typeof value === "string" ? Buffer.from(value) : value;
-    if (bytes !== null && !(bytes instanceof Uint8Array)) {
-      symbols.rd_kafka_headers_destroy(list);
-      throw new Error("Header value must be a string or buffer");
-    }
-    symbols.rd_kafka_header_add(
-      list,
-      cString(name),
-      -1n,
-      bytes === null ? null : bytes.length === 0 ? NOT_NULL : bytes as Bytes,
-      BigInt(bytes?.length ?? 0),
-    );
-  }
-  return list;
+/** A view's bytes. */
+function bytesOf(view: ArrayBufferView): Bytes {
+  return (view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)) as Bytes;
 }

@@ -305,7 +305,12 @@ export const SYMBOLS = {
     nonblocking: true,
   },
   /** rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata(rd_kafka_t *rk) */
-  rd_kafka_consumer_group_metadata: { parameters: ["pointer"], result: "pointer" },
+  rd_kafka_consumer_group_metadata_async: {
+    name: "rd_kafka_consumer_group_metadata",
+    parameters: ["pointer"],
+    result: "pointer",
+    nonblocking: true,
+  },
   /** void rd_kafka_consumer_group_metadata_destroy(rd_kafka_consumer_group_metadata_t *) */
   rd_kafka_consumer_group_metadata_destroy: { parameters: ["pointer"], result: "void" },
   /** rd_kafka_resp_err_t rd_kafka_flush(rd_kafka_t *rk, int timeout_ms) */

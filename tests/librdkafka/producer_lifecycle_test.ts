@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { until } from "../integration/brokers.ts";
+import { ask, connected } from "./producers.ts";
+
+const VALUE = Buffer.from("v");
+
+async function oneTopic(): Promise<LocalBroker> {
+  const broker = await LocalBroker.start();
+  broker.createTopic("t", { partitions: 1 });
+  return broker;
+}
+
+Deno.test("reports wait for poll(), unless setPollInBackground() or setPollInterval() takes them", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers);
+  const { producer, native, reports } = made;
+  producer.produce("t", 0, VALUE);
+  await until(() => (producer.poll(), reports.length === 1), "a report by poll()");
+  assert.throws(() => native.setPollInBackground!(1), /^Error: Need to specify a boolean for setting or unsetting$/);
+  assert.deepEqual(native.setPollInBackground!(true), { message: "Success", code: 0 });
+  producer.produce("t", 0, VALUE);
+  await until(() => reports.length === 2, "a report in the background");
+  producer.setPollInBackground(false);
+  producer.produce("t", 0, VALUE);
+  producer.setPollInterval(5);
+  await until(() => reports.length === 3, "a report by the interval");
+  producer.setPollInterval(0);
+});
+
+Deno.test("a report's listener that throws loses no other report, and its error surfaces", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers);
+  const { producer, reports } = made;
+  const surfaced: string[] = [];
+  const catching = (event: ErrorEvent) => {
+    event.preventDefault();
+    surfaced.push(event.message);
+  };
+  addEventListener("error", catching);
+  try {
+    producer.on("delivery-report", () => {
+      throw new Error("the listener's own");
+    });
+    for (let n = 0; n < 3; n++) producer.produce("t", 0, VALUE);
+    await ask(producer, "flush", 5000);
+    assert.equal(reports.length, 3);
+    await until(() => surfaced.length === 3, "three errors");
+    assert.match(surfaced[0]!, /the listener's own/);
+  } finally {
+    removeEventListener("error", catching);
+  }
+});
+
+Deno.test("flush() times out while no broker takes the messages, and ends when one does", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers, { "log_level": 0, "reconnect.backoff.max.ms": 100 });
+  const { producer, native, reports } = made;
+  for (const args of [[], [1], ["1", () => {}], [1, 2]]) {
+    assert.throws(() => native.flush!(...args), /^Error: Need to specify a timeout and a callback$/);
+  }
+  broker.setDown();
+  producer.produce("t", 0, VALUE);
+  await assert.rejects(ask(producer, "flush", 150), { code: -185 });
+  assert.equal(reports.length, 0);
+  broker.setUp();
+  await ask(producer, "flush", 30_000);
+  assert.deepEqual(reports.map(({ error }) => error), [null]);
+});
+
+Deno.test("a full queue throws code -184, keeps what it has, and takes messages again when it is polled", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers, { "queue.buffering.max.messages": 10, "linger.ms": 0 });
+  const { producer, reports } = made;
+  for (let n = 0; n < 10; n++) producer.produce("t", 0, VALUE);
+  assert.throws(() => producer.produce("t", 0, VALUE), { code: -184 });
+  assert.throws(() => producer.produce("t", 0, VALUE, null, 1), { code: -184 }, "the other way too");
+  await until(() => {
+    producer.poll();
+    try {
+      return producer.produce("t", 0, VALUE);
+    } catch (error) {
+      assert.equal((error as { code: number }).code, -184);
+      return false;
+    }
+  }, "room");
+  await ask(producer, "flush", 5000);
+  assert.deepEqual(reports.map(({ offset }) => offset), Array.from({ length: 11 }, (_, n) => n));
+});
+
+Deno.test("disconnect() gives every queued message a report that says it was thrown away", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers, { "log_level": 0 });
+  const { producer, reports } = made;
+  broker.setDown();
+  for (let n = 0; n < 5; n++) producer.produce("t", 0, VALUE, null, null, n as never);
+  await ask(producer, "disconnect", 100);
+  assert.deepEqual(reports.map(({ opaque }) => opaque), [0, 1, 2, 3, 4]);
+  for (const { error } of reports) assert.ok(error!.code === -152 || error!.code === -151, `${error!.code}`);
+});
+
+Deno.test("a producer that is not connected refuses each call the way the addon does", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers);
+  const { producer, native } = made;
+  // The last: twice, at once and one after the other.
+  await Promise.all([ask(native, "disconnect"), ask(native, "disconnect")]);
+  assert.equal(await ask(native, "disconnect"), true);
+  assert.throws(() => native.disconnect!(), /^Error: Need to specify a callback$/);
+  assert.equal(native.produce!("t", 0, VALUE), -172);
+  assert.throws(() => native.poll!(), /^Error: Producer is disconnected$/);
+  await assert.rejects(ask(native, "flush", 100), (error: Error & { code: number }) => {
+    assert.deepEqual([error instanceof Error, error.message, error.code], [true, "Producer is disconnected", 0]);
+    return true;
+  });
+  for (const method of ["initTransactions", "commitTransaction", "abortTransaction"]) {
+    assert.throws(() => native[method]!(1), /^Error: Need to specify a timeout and a callback$/);
+    await assert.rejects(ask(native, method, 100), { code: -172, message: "Local: Erroneous state" });
+  }
+  await assert.rejects(ask(native, "beginTransaction"), { code: -172 });
+  await ask(producer, "disconnect", 100).catch((error) => assert.match(error.message, /not connected/));
+});
+
+Deno.test("a producer connects again after a disconnect, and reports name its topics rightly", async () => {
+  await using broker = await LocalBroker.start();
+  await using made = await connected(broker.bootstrapServers);
+  const { producer, reports } = made;
+  const topics = Array.from({ length: 60 }, (_, n) => `topic-${n}`);
+  for (const name of topics) broker.createTopic(name, { partitions: 1 });
+  for (let round = 0; round < 4; round++) {
+    // librdkafka's topics lie where others lay before.
+    for (const name of topics.slice(round * 15, round * 15 + 15)) {
+      producer.produce(name, 0, VALUE, null, null, name as never);
+    }
+    await ask(producer, "flush", 5000);
+    await ask(producer, "disconnect", 5000);
+    assert.throws(() => producer.produce("t", 0, VALUE), /Producer not connected/);
+    await ask(producer, "connect", {});
+  }
+  assert.deepEqual(reports.map(({ topic, opaque }) => topic === opaque), topics.map(() => true));
+});
