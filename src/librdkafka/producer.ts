@@ -208,7 +208,7 @@ export class Producer extends Client {
     const name = cString(topic);
     const list = headers.length > 0 ? newHeaders(headers) : null;
     const args = new Arguments(list === null ? 7 : 8);
-    args.number(V_TOPIC, addressOf(name));
+    args.text(V_TOPIC, name);
     args.int(V_PARTITION, partition);
     args.int(V_MSGFLAGS, COPY);
     args.memory(V_VALUE, value);
@@ -217,6 +217,7 @@ export class Producer extends Client {
     args.number(V_OPAQUE, id);
     if (list !== null) args.number(V_HEADERS, Deno.UnsafePointer.value(list));
     const error = takeError(symbols.rd_kafka_produceva(this.rk, args.bytes, BigInt(args.count)));
+    args.release();
     if (error === undefined) return CODES.NO_ERROR;
     if (list !== null) symbols.rd_kafka_headers_destroy(list);
     return error.code;
@@ -377,6 +378,16 @@ class Arguments {
 
   number(type: number, value: number | bigint): void {
     this.#view.setBigInt64(this.#next(type), BigInt(value), true);
+  }
+
+  text(type: number, value: Bytes): void {
+    this.#kept.push(value);
+    this.number(type, addressOf(value));
+  }
+
+  /** To be called after the call: what is used there can't be collected before. */
+  release(): void {
+    this.#kept.length = 0;
   }
 
   memory(type: number, value: Bytes | null): void {
