@@ -1,11 +1,11 @@
 // A pipe before the handler: generators and TransformStreams, in order.
 import { handle, stream } from "@slipstream/slipstream";
 
-async function* pairwise<T>(messages: AsyncIterable<T>): AsyncGenerator<readonly [T, T]> {
-  let last: { readonly message: T } | undefined;
-  for await (const message of messages) {
-    if (last !== undefined) yield [last.message, message];
-    last = { message };
+async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {
+  let last: number | undefined;
+  for await (const n of numbers) {
+    if (last !== undefined) yield [last, n];
+    last = n;
   }
 }
 
