@@ -215,8 +215,7 @@ export class KafkaConsumer extends Client {
     };
     endsAt(-1);
     for (const [index, message] of batch.messages.entries()) {
-      // A callback that disconnects gets no more.
-      if (this.#loop !== loop) return;
+      // Also after a callback that disconnects: librdkafka counts what it has given as consumed, and commits it.
       guarded(() => loop.callback(null, message, null, null));
       endsAt(index);
     }
