@@ -216,8 +216,7 @@ export class KafkaConsumer extends Client {
     };
     endsAt(-1);
     for (const [index, message] of batch.messages.entries()) {
-      // A callback that disconnects gets no more.
-      if (this.#loop !== loop) return;
+      // Also after a callback that disconnects: librdkafka counts what it has given as consumed, and commits it.
       guarded(() => loop.callback(null, message, null, null));
       endsAt(index);
     }
@@ -379,6 +378,7 @@ export class KafkaConsumer extends Client {
     for (const lost of this.#assigned) {
       if (!partitions.some((kept) => same(kept, lost))) this.#forward(lost, null);
     }
+    if (partitions.length > 0) this.#awaitStops();
     for (const partition of partitions) this.#forward(partition, this.#messages);
     this.#assigned = [...partitions];
     // The topics of lost partitions may be freed, and their addresses be those of others then.
@@ -386,6 +386,17 @@ export class KafkaConsumer extends Client {
     for (const key of this.#paused) if (!partitions.some((kept) => keyOf(kept) === key)) this.#paused.delete(key);
     // What came early from a partition that is gone is not ours to hand out any more.
     this.#early = this.#early.filter((message) => partitions.some((kept) => same(kept, message)));
+  }
+
+  /**
+   * Waits until librdkafka's thread has done what was asked of it before. Stopping a partition takes its forward away
+   * there, a moment after the call, and starting it again gives none to a queue that a program has ever forwarded:
+   * a forward that came in between would be gone, and the partition's messages would never arrive.
+   */
+  #awaitStops(): void {
+    const out = new OutPointer();
+    // Any question to that thread: it answers in the order of asking.
+    if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === CODES.NO_ERROR) takeList(out);
   }
 
   #forward({ topic, partition }: TopicPartition, target: Pointer): void {

@@ -97,6 +97,8 @@ async function produce(topic: string, messages: Message[], partitions = 1): Prom
   await call((done) => producer.disconnect(done));
 }
 
+/** An hour ago: older messages may be deleted by retention at any moment. */
+const TIME = Date.now() - 3_600_000;
 const numbered = (count: number): Message[] => Array.from({ length: count }, (_, n) => [`${n}`]);
 
 for (const [name, group] of Object.entries(GROUPS)) {
@@ -236,18 +238,18 @@ Deno.test({
     const topic = await topicOf("bytes");
     const bytes = Buffer.from([0, 255, 10]), empty = Buffer.alloc(0);
     await produce(topic, [
-      [null, "tombstone", 1_000_000],
-      [empty, "", 1_000_001],
-      [bytes, bytes, 1_000_002, [{ a: "1" }, { a: bytes }, { b: "" }]],
-      [bytes, null, 1_000_003, []],
+      [null, "tombstone", TIME],
+      [empty, "", TIME + 1],
+      [bytes, bytes, TIME + 2, [{ a: "1" }, { a: bytes }, { b: "" }]],
+      [bytes, null, TIME + 3, []],
     ]);
     await using member = await new Member(topic).start(topic);
     await until(() => member.messages.length === 4);
     assert.deepEqual(member.messages.map(({ value, key, timestamp, headers }) => [value, key, timestamp, headers]), [
-      [null, Buffer.from("tombstone"), 1_000_000, undefined],
-      [empty, empty, 1_000_001, undefined],
-      [bytes, bytes, 1_000_002, [{ a: Buffer.from("1") }, { a: bytes }, { b: empty }]],
-      [bytes, null, 1_000_003, undefined],
+      [null, Buffer.from("tombstone"), TIME, undefined],
+      [empty, empty, TIME + 1, undefined],
+      [bytes, bytes, TIME + 2, [{ a: Buffer.from("1") }, { a: bytes }, { b: empty }]],
+      [bytes, null, TIME + 3, undefined],
     ]);
     assert.deepEqual(member.messages.map(({ size, leaderEpoch }) => [size, leaderEpoch]), [
       [0, 0],
@@ -263,14 +265,14 @@ Deno.test({
   ignore,
   fn: async () => {
     const topic = await topicOf("times");
-    await produce(topic, Array.from({ length: 10 }, (_, n) => [`${n}`, null, 1_000_000 + n * 10]));
+    await produce(topic, Array.from({ length: 10 }, (_, n) => [`${n}`, null, TIME + n * 10]));
     await using member = await new Member(topic).start(topic);
     await until(() => member.messages.length === 10);
     const find = (offset: number, partition = 0) =>
       call<Any[]>((done) => member.client.offsetsForTimes([{ topic, partition, offset }], 10_000, done));
-    assert.equal((await find(1_000_035))[0].offset, 4);
+    assert.equal((await find(TIME + 35))[0].offset, 4);
     assert.equal((await find(0))[0].offset, 0);
-    assert.equal((await find(2_000_000))[0].offset, -1);
+    assert.equal((await find(TIME + 3_600_000 * 2))[0].offset, -1);
     await assert.rejects(find(0, 7), { code: -190 });
   },
 });

@@ -113,3 +113,16 @@ Deno.test("seek() and unassign() leave nothing behind that was fetched before th
     assert.equal(await one(), undefined);
   });
 });
+
+Deno.test("assign() of what is assigned already, or was until just now, goes on with its messages", async () => {
+  await withConsumer({ "fetch.wait.max.ms": 5 }, 20, async (consumer, topic) => {
+    consumer.setDefaultConsumeTimeout(10_000);
+    for (let n = 0; n < 200; n++) {
+      if (n % 2 === 1) consumer.unassign();
+      const offset = n % 20;
+      consumer.assign([{ topic, partition: 0, offset }]);
+      const [message] = await call<Any[]>((done) => consumer.consume(1, done));
+      assert.equal(message?.offset, offset, `round ${n}`);
+    }
+  });
+});
