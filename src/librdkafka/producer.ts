@@ -133,14 +133,13 @@ export class Producer extends TransactionalClient {
     }
     if (!this.connected) return CODES.STATE;
     const name = typeof topic === "string" ? topic : topic.name();
-    if (typeof topic !== "string" && this.#topicHandle(name, topic) === null) {
-      return openLibrary().symbols.rd_kafka_last_error();
-    }
+    const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
+    if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
     const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
     const keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
     const id = opaque === undefined ? 0 : this.#opaques.put(opaque);
     const code = !timestamp && (headers === undefined || headers === null || headers.length === 0)
-      ? this.#producePlain(name, to, valueBytes, keyBytes, id)
+      ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
       : this.#produceFull(name, to, valueBytes, keyBytes, timestamp ?? 0, id, headers ?? []);
     // There will never be a report.
     if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
@@ -169,10 +168,8 @@ export class Producer extends TransactionalClient {
     return rkt;
   }
 
-  #producePlain(topic: string, partition: number, value: Bytes | null, key: Bytes | null, id: number): number {
+  #producePlain(rkt: Pointer, partition: number, value: Bytes | null, key: Bytes | null, id: number): number {
     const { symbols } = openLibrary();
-    const rkt = this.#topicHandle(topic);
-    if (rkt === null) return symbols.rd_kafka_last_error();
     const result = symbols.rd_kafka_produce(
       rkt,
       partition,
