@@ -30,24 +30,45 @@ export type {
 export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
+export {
+  Cache,
+  type CacheInput,
+  type CacheLogOptions,
+  type CacheOptions,
+  type CacheUpdate,
+  type UpdatesOptions,
+} from "./src/cache/cache.ts";
+export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
+export type { CacheKey, KeyPart } from "./src/cache/key.ts";
+export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
+export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
+export { type ResumableSource, sse, type SseOptions, type SseSource } from "./src/endpoint/sse.ts";
 export { LibraryError } from "./src/librdkafka/library_error.ts";
-export type { Binding, HandleOptions, SinkFor } from "./src/stream/binding.ts";
+export type { Binding, ErrorPolicy, HandleOptions, SinkFor } from "./src/stream/binding.ts";
 export type { EmittedBy, Handler, Yields } from "./src/stream/handler.ts";
 export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";
 export {
   type Batch,
   type BatchSink,
   type BatchSource,
+  type DeadLetterSink,
+  openDeadLetters,
   openSink,
   openSource,
+  type RawMessage,
   type SinkWriter,
   type SourceReader,
+  type Unreadable,
 } from "./src/stream/protocol.ts";
+export type { PipeStage } from "./src/stream/pipe.ts";
+export type { RetryOptions } from "./src/stream/retry.ts";
 export type { Sink } from "./src/stream/sinks.ts";
 export {
   type AnySource,
   handle,
   type Messages,
+  pause,
+  resume,
   Slipstream,
   stream,
   type StreamOptions,

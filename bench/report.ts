@@ -42,8 +42,14 @@ export function rateText(rate: number): string {
   return `${Math.round(rate).toLocaleString("en")}/s`;
 }
 
-function median(values: readonly number[]): number {
+/** The middle one. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** A ratio, for people. */
+export function percent(ratio: number): string {
+  return `${(ratio * 100).toFixed(0)} %`;
 }

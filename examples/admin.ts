@@ -6,7 +6,7 @@
  * @module
  */
 
-import { loadKafkaJavascript } from "../src/librdkafka/kafka_javascript.ts";
+import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
 
 const servers = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
 if (servers === undefined) {
@@ -14,7 +14,6 @@ if (servers === undefined) {
   Deno.exit(2);
 }
 
-const { KafkaJS } = await loadKafkaJavascript();
 const { Kafka, logLevel } = KafkaJS;
 const admin = new Kafka({ kafkaJS: { brokers: servers.split(","), logLevel: logLevel.ERROR } }).admin();
 await admin.connect();

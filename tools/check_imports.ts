@@ -15,15 +15,17 @@ const PROTOCOL = "src/stream/protocol.ts";
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
   "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
-  stream: [],
+  stream: ["npm:deno-std"],
   topic: [PROTOCOL, "codecs", "librdkafka"],
   cache: [PROTOCOL],
   codecs: [],
   time: [PROTOCOL],
-  endpoint: [PROTOCOL],
   kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
+  endpoint: [],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
-  testing: [PROTOCOL, "librdkafka"],
+  testing: [PROTOCOL, "src/stream/watch.ts", "librdkafka"],
+  // The only room that the package with the clouds' SDKs is fetched for.
+  schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.
   setup: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
 };

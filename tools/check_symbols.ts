@@ -12,13 +12,13 @@
 import { readSource } from "./librdkafka_source.ts";
 
 /** A C function's declaration, with the types spelled one way only. */
-interface Declaration {
+export interface Declaration {
   readonly result: string;
   readonly parameters: readonly string[];
 }
 
 /** What a header says. */
-interface Header {
+export interface Header {
   readonly functions: ReadonlyMap<string, Declaration>;
   /** Types that are an integer under another name, to the FFI type. */
   readonly integers: ReadonlyMap<string, string>;
@@ -120,7 +120,7 @@ function* readTable(source: string): Generator<Entry> {
 }
 
 /** The exported functions and the names of integer types in a header. */
-function readHeader(text: string): Header {
+export function readHeader(text: string): Header {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, " ").replace(/\/\/.*$/gm, " ")
     .replace(/^[ \t]*#(?:.*\\\n)*.*$/gm, " ");
   const functions = new Map<string, Declaration>();

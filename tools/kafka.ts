@@ -24,14 +24,40 @@ export interface KafkaOptions {
   readonly port?: number;
   /** More lines for `server.properties`, over the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Listeners besides the plain one, by name, such as `SASL_SSL`. */
+  readonly listeners?: Readonly<Record<string, KafkaListener>>;
+  /** Users of SASL SCRAM, made before Kafka starts. */
+  readonly scramUsers?: readonly ScramUser[];
   /** How long Kafka may take to start, in milliseconds. @default 60000 */
   readonly timeoutMs?: number;
+}
+
+/** A listener of its own port. */
+export interface KafkaListener {
+  /** What it speaks. */
+  readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
+  /** Its properties, without the prefix `listener.name.<name>.`. */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/** A user of SASL SCRAM. */
+export interface ScramUser {
+  /** As in `SCRAM-SHA-256`. */
+  readonly mechanism: "SCRAM-SHA-256" | "SCRAM-SHA-512";
+  /** The user's name. */
+  readonly name: string;
+  /** The user's password. */
+  readonly password: string;
 }
 
 /** A running Kafka. */
 export interface Kafka extends AsyncDisposable {
   /** For the property `bootstrap.servers`. */
   readonly bootstrapServers: string;
+  /** The same for each further listener, by name. */
+  readonly listeners: Readonly<Record<string, string>>;
+  /** What Kafka has logged so far. */
+  log(): Promise<string>;
   /** The Java process. */
   readonly pid: number;
   /** Stops Kafka and removes its data. Idempotent. */
@@ -78,15 +104,34 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
 
     const port = options.port ?? freePort();
     const config = join(data, "server.properties");
-    await Deno.writeTextFile(config, serverProperties(port, freePort(), join(data, "log"), options.properties));
+    const listeners = Object.entries(options.listeners ?? {}).map(([name, listener]) => ({
+      ...listener,
+      name,
+      port: freePort(),
+    }));
+    await Deno.writeTextFile(
+      config,
+      serverProperties(port, freePort(), join(data, "log"), listeners, options.properties),
+    );
 
+    const scram = (options.scramUsers ?? []).flatMap(({ mechanism, name, password }) => [
+      "--add-scram",
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]);
     const id = (await output(java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!;
-    await output(java("kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config));
+    await output(java("kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config, ...scram));
 
     child = java("kafka.Kafka", config).spawn();
     logged = record(child, logPath);
     await answers(child, port, logPath, options.timeoutMs ?? DEFAULTS.timeoutMs);
-    return { bootstrapServers: `127.0.0.1:${port}`, pid: child.pid, stop, [Symbol.asyncDispose]: stop };
+    return {
+      bootstrapServers: `127.0.0.1:${port}`,
+      listeners: Object.fromEntries(listeners.map(({ name, port }) => [name, `127.0.0.1:${port}`])),
+      log: () => Deno.readTextFile(logPath),
+      pid: child.pid,
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -133,14 +178,21 @@ function serverProperties(
   port: number,
   controllerPort: number,
   logDir: string,
+  listeners: readonly (KafkaListener & { readonly name: string; readonly port: number })[],
   more: Readonly<Record<string, string>> = {},
 ): string {
+  const all = [
+    { name: "PLAINTEXT", protocol: "PLAINTEXT", port },
+    { name: "CONTROLLER", protocol: "PLAINTEXT", port: controllerPort },
+    ...listeners,
+  ];
+  const addresses = all.map(({ name, port }) => `${name}://127.0.0.1:${port}`).join();
   const properties: Record<string, string> = {
     "process.roles": "broker,controller",
     "node.id": "1",
-    "listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listeners": addresses,
+    "advertised.listeners": addresses,
+    "listener.security.protocol.map": all.map(({ name, protocol }) => `${name}:${protocol}`).join(),
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controllerPort}`,
@@ -159,8 +211,13 @@ function serverProperties(
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",
-    ...more,
   };
+  for (const { name, properties: own } of listeners) {
+    for (const [key, value] of Object.entries(own ?? {})) {
+      properties[`listener.name.${name.toLowerCase()}.${key}`] = value;
+    }
+  }
+  Object.assign(properties, more);
   return Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join("");
 }
 

@@ -6,6 +6,9 @@
 
 import { loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 
+const client = await loadKafkaJavascript();
+export default client;
+
 // The package is CommonJS: of its names, an import would find `KafkaJS` and `RdKafka` only.
 export const {
   AclOperationTypes,
@@ -26,4 +29,4 @@ export const {
   Producer,
   RdKafka,
   Topic,
-} = await loadKafkaJavascript();
+} = client;

@@ -34,37 +34,40 @@
  * @module
  */
 
-import { nativeBinding } from "../librdkafka/binding.ts";
+import { binding as native } from "../librdkafka/binding.ts";
 
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export * from "./client.js";
-export { register } from "../librdkafka/kafka_javascript.ts";
+// @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
+export { default } from "./client.js";
+export { register } from "../librdkafka/register.ts";
 
-/** A class of the addon, as the package's own JavaScript uses it: it wraps every one of them. */
-export type NativeClass = new (...args: never[]) => object;
+/** The native half of a client, as the package's JavaScript calls it. */
+// deno-lint-ignore no-explicit-any
+export type NativeClass = new (...args: any[]) => object;
 
-/** The exports of the addon. */
+/** What the package's addon exports. */
 export interface Binding {
-  /** The consumer. */
+  /** `new (globalConf, topicConf)` */
   readonly KafkaConsumer: NativeClass;
-  /** The producer. */
+  /** `new (globalConf, topicConf)` */
   readonly Producer: NativeClass;
-  /** The admin client. */
+  /** `new (globalConf, topicConf?, existing?)` */
   readonly AdminClient: NativeClass;
-  /** A topic with a configuration of its own. */
+  /** `new (name, topicConf?)`: a topic with a configuration of its own. */
   readonly Topic: NativeClass;
-  /** librdkafka's logical offsets and partition, by the names of its C++ interface. */
+  /** librdkafka's special offsets and partitions, by names such as `"RdKafka::Topic::OFFSET_END"`. */
   readonly topic: Readonly<Record<string, number>>;
   /** The version of librdkafka. */
   readonly librdkafkaVersion: string;
   /** What librdkafka was built with, comma-separated. */
-  features(): string;
-  /** librdkafka's text for one of its codes. */
-  err2str(code: number): string;
+  readonly features: () => string;
+  /** librdkafka's text for one of its error codes. */
+  readonly err2str: (code: number) => string;
 }
 
 /**
  * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the package, for loaders and
  * test runners of one's own. The client that this module exports runs on the same one.
  */
-export const binding: Binding = nativeBinding();
+export const binding: Binding = native;

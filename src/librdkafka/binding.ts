@@ -35,28 +35,26 @@ export interface Binding {
   err2str(code: number): string;
 }
 
-let made: Binding | undefined;
-
 /**
- * The binding: one for the process. Opens librdkafka.
+ * The binding, one for the process. It opens nothing by itself: its functions, its version and its clients do.
  *
- * @throws {LibraryError} If there is no librdkafka that can be used.
+ * The first use of them throws a `LibraryError` if there is no librdkafka that can be used.
  */
-export function nativeBinding(): Binding {
-  return made ??= {
-    KafkaConsumer,
-    Producer,
-    AdminClient,
-    Topic,
-    topic: {
-      "RdKafka::Topic::PARTITION_UA": -1,
-      "RdKafka::Topic::OFFSET_BEGINNING": -2,
-      "RdKafka::Topic::OFFSET_END": -1,
-      "RdKafka::Topic::OFFSET_STORED": -1000,
-      "RdKafka::Topic::OFFSET_INVALID": -1001,
-    },
-    librdkafkaVersion: readCString(openLibrary().symbols.rd_kafka_version_str()),
-    features,
-    err2str,
-  };
-}
+export const binding: Binding = {
+  KafkaConsumer,
+  Producer,
+  AdminClient,
+  Topic,
+  topic: {
+    "RdKafka::Topic::PARTITION_UA": -1,
+    "RdKafka::Topic::OFFSET_BEGINNING": -2,
+    "RdKafka::Topic::OFFSET_END": -1,
+    "RdKafka::Topic::OFFSET_STORED": -1000,
+    "RdKafka::Topic::OFFSET_INVALID": -1001,
+  },
+  get librdkafkaVersion() {
+    return readCString(openLibrary().symbols.rd_kafka_version_str());
+  },
+  features,
+  err2str,
+};

@@ -57,6 +57,8 @@ export abstract class Client implements Wakeable {
   #name = "";
   #wakerId = 0;
   #closing = false;
+  /** No broker has answered yet. */
+  #connecting = false;
   #disconnecting: Promise<void> | undefined;
   /** The callbacks that are configured now, by name. */
   protected readonly callbacks: Callbacks = {};
@@ -101,6 +103,14 @@ export abstract class Client implements Wakeable {
 
   protected get connected(): boolean {
     return this.rk !== null && !this.closing;
+  }
+
+  /**
+   * Whether no broker has answered yet. Errors are handed on meanwhile although nobody polls or consumes: they are
+   * why no broker answers, and who waits for one polls nothing.
+   */
+  protected get connecting(): boolean {
+    return this.#connecting;
   }
 
   protected get closing(): boolean {
@@ -149,6 +159,7 @@ export abstract class Client implements Wakeable {
     this.#rk = made.rk;
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
     this.#closing = false;
+    this.#connecting = true;
     const { id, fd, payload } = waker.register(this);
     this.#wakerId = id;
     const listen = (queue: Pointer) => symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
@@ -200,6 +211,11 @@ export abstract class Client implements Wakeable {
     return this.#lender === undefined ? this.#name : this.#lender.name();
   }
 
+  /**
+   * Serves what librdkafka has for this client; the waker calls it.
+   *
+   * @internal
+   */
   wake(): void {
     if (this.#rk === null) return;
     this.#serveLogs();
@@ -312,6 +328,7 @@ export abstract class Client implements Wakeable {
       );
       if (rkt !== null) symbols.rd_kafka_topic_destroy(rkt);
       if (code !== CODES.NO_ERROR) return nativeError(code);
+      this.#connecting = false;
       const result = readMetadata(viewOf(out.value!));
       symbols.rd_kafka_metadata_destroy(out.value);
       return { result };
@@ -343,7 +360,9 @@ export abstract class Client implements Wakeable {
     if (arguments.length < 3 || !Array.isArray(partitions)) {
       throw new Error("Need to specify an array of topic partitions");
     }
-    return this.askOffsets("rd_kafka_offsets_for_times_async", partitions, timeoutMs, callback);
+    // A time that is missing is 0, as in the addon.
+    const times = partitions.map((partition) => ({ ...partition, offset: Number(partition.offset ?? 0) }));
+    return this.askOffsets("rd_kafka_offsets_for_times_async", times, timeoutMs, callback);
   }
 
   /** Asks brokers to fill in the offsets of a list. */

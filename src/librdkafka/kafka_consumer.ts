@@ -14,7 +14,15 @@ import { openLibrary } from "./library.ts";
 import { cString, OutPointer, type Pointer, readCString } from "./memory.ts";
 import { type EofEvent, MessageReader, type NativeMessage } from "./message_reader.ts";
 import { CODES, err2str, nativeError, takeError } from "./native_error.ts";
-import { forCallback, orErrors, readList, takeList, type TopicPartition, withList } from "./topic_partitions.ts";
+import {
+  forCallback,
+  orErrors,
+  type PartitionResult,
+  readList,
+  takeList,
+  type TopicPartition,
+  withList,
+} from "./topic_partitions.ts";
 
 /** Answers of a consume call: messages, and ends of partitions with their place among them. */
 export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: EofEvent[]) => void;
@@ -124,6 +132,7 @@ export class KafkaConsumer extends Client {
 
   protected override serve(): void {
     guarded(() => this.callbacks.queue_non_empty_cb?.());
+    if (this.connecting) this.#serveEvents();
     if (this.#requests.length > 0) this.#serveRequests();
     this.#serveLoop();
   }
@@ -301,12 +310,7 @@ export class KafkaConsumer extends Client {
         break;
       }
       case EVENT.OFFSET_COMMIT:
-        guarded(() =>
-          this.callbacks.offset_commit_cb?.(
-            code === CODES.NO_ERROR ? undefined : code,
-            forCallback(readList(symbols.rd_kafka_event_topic_partition_list(event))),
-          )
-        );
+        this.#tellCommit(code, readList(symbols.rd_kafka_event_topic_partition_list(event)));
         break;
       case EVENT.ERROR:
         if (code === CODES.PARTITION_EOF || !CLIENT_ERRORS.has(code)) this.#errors.push(code);
@@ -411,6 +415,7 @@ export class KafkaConsumer extends Client {
     if (!Array.isArray(topics)) throw new Error("First parameter must be an array");
     if (!this.connected) return CODES.STATE;
     const names = topics.map((topic) => ({ topic: topic instanceof RegExp ? topic.source : String(topic) }));
+    if (names.some(({ topic }) => topic === "")) return CODES.INVALID_ARG;
     const code = withList(names, (list) => openLibrary().symbols.rd_kafka_subscribe(this.rk, list));
     if (code === CODES.NO_ERROR) this.#subscribed = true;
     return code;
@@ -461,14 +466,38 @@ export class KafkaConsumer extends Client {
   #commit(partitions: TopicPartition | TopicPartition[] | null | undefined, async: 0 | 1): number {
     if (!this.connected) throw new Error("KafkaConsumer is disconnected");
     const { symbols } = openLibrary();
-    // The plain asynchronous call tells its result to a C callback only; this one makes an event of it.
-    const commit = (list: Pointer) =>
-      async === 0
-        ? symbols.rd_kafka_commit(this.rk, list, 0)
-        : symbols.rd_kafka_commit_queue(this.rk, list, this.#events, null, null);
+    // The plain calls tell their result to a C callback only; this one makes an event of it.
+    const commit = (list: Pointer) => {
+      if (async === 1) return symbols.rd_kafka_commit_queue(this.rk, list, this.#events, null, null);
+      if (this.callbacks.offset_commit_cb === undefined) return symbols.rd_kafka_commit(this.rk, list, 0);
+      return this.#commitAndTell(list);
+    };
     if (partitions === null || partitions === undefined) return commit(null);
     if (typeof partitions !== "object") throw new Error("First parameter must be an object or an array");
     return withList((Array.isArray(partitions) ? partitions : [partitions]).map(withOffset), commit);
+  }
+
+  /** A synchronous commit whose result `offset_commit_cb` hears of, too. */
+  #commitAndTell(list: Pointer): number {
+    const { symbols } = openLibrary();
+    const queue = symbols.rd_kafka_queue_new(this.rk);
+    try {
+      const refused = symbols.rd_kafka_commit_queue(this.rk, list, queue, null, null);
+      if (refused !== CODES.NO_ERROR) return refused;
+      const event = symbols.rd_kafka_queue_poll(queue, -1);
+      const code = symbols.rd_kafka_event_error(event);
+      const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
+      symbols.rd_kafka_event_destroy(event);
+      setImmediate(() => this.#tellCommit(code, partitions));
+      return code;
+    } finally {
+      symbols.rd_kafka_queue_destroy(queue);
+    }
+  }
+
+  #tellCommit(code: number, partitions: PartitionResult[]): void {
+    const error = code === CODES.NO_ERROR ? undefined : code;
+    guarded(() => this.callbacks.offset_commit_cb?.(error, forCallback(partitions)));
   }
 
   commitCb(partitions: TopicPartition[] | null, callback: Callback): null {

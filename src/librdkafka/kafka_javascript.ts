@@ -4,8 +4,8 @@
  * @module
  */
 
-import Module from "node:module";
-import { nativeBinding } from "./binding.ts";
+import { openLibrary } from "./library.ts";
+import { register } from "./register.ts";
 
 /** What `@confluentinc/kafka-javascript` exports. */
 export type KafkaJavascript = typeof import("@confluentinc/kafka-javascript");
@@ -16,11 +16,6 @@ export type {
   ProducerGlobalConfig,
   ProducerTopicConfig,
 } from "@confluentinc/kafka-javascript/types/config.d.ts";
-
-type Load = (request: string, parent: unknown, isMain: boolean) => unknown;
-type Loader = { _load: Load };
-
-const ADDON = "confluent-kafka-javascript";
 
 let loaded: Promise<KafkaJavascript> | undefined;
 
@@ -38,34 +33,9 @@ export function loadKafkaJavascript(): Promise<KafkaJavascript> {
 }
 
 async function load(): Promise<KafkaJavascript> {
+  openLibrary();
+  // The package asks for its addon while it is loaded: answer then, and not for good.
   using _registration = register();
   const imported = await import("@confluentinc/kafka-javascript") as { default?: KafkaJavascript } & KafkaJavascript;
   return imported.default ?? imported;
-}
-
-/**
- * Lets `require("bindings")("confluent-kafka-javascript")` answer the binding, in every CommonJS module that is loaded
- * from now on; other addons are left alone. With it, a copy of the package runs without its addon: its own test suite,
- * say, by `deno run -A --preload` of a module that calls this. Opens librdkafka.
- *
- * @returns What takes it back when it is disposed of. It may be dropped: the registration then lasts.
- * @throws {LibraryError} If there is no librdkafka that can be used.
- */
-export function register(): Disposable {
-  const binding = nativeBinding(), module = Module as unknown as Loader;
-  const original = module._load;
-  const load: Load = function (this: unknown, request, parent, isMain) {
-    if (request !== "bindings") return original.call(this, request, parent, isMain);
-    return (addon: unknown) => {
-      if (addon === ADDON) return binding;
-      return (original.call(this, request, parent, isMain) as (addon: unknown) => unknown)(addon);
-    };
-  };
-  module._load = load;
-  return {
-    [Symbol.dispose]() {
-      // Another one that came later goes on, over this one.
-      if (module._load === load) module._load = original;
-    },
-  };
 }

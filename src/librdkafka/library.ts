@@ -5,6 +5,7 @@
  */
 
 import { LibraryError, whyUnusable } from "./library_error.ts";
+import { cString, libc } from "./memory.ts";
 import { whyNotOpened } from "./shared_object.ts";
 import { SYMBOLS } from "./symbols.ts";
 
@@ -25,6 +26,8 @@ export interface Library {
 
 const VERSION_SYMBOL = { rd_kafka_version: SYMBOLS.rd_kafka_version } as const;
 
+/** The same on Linux and macOS. */
+const RTLD_NOW = 2;
 /** Deno's machines that are 64-bit and little-endian. */
 const ARCHITECTURES: readonly string[] = ["x86_64", "aarch64"];
 
@@ -105,13 +108,25 @@ function tryOpen(path: string): Library | string {
     const version = versionText(probe.symbols.rd_kafka_version());
     probe.close();
     if (compare(version, FLOOR_VERSION) < 0) return `version ${version} is older than ${FLOOR_VERSION}`;
-    return { symbols: Deno.dlopen(path, SYMBOLS).symbols as Library["symbols"], version, path };
+    const { symbols } = Deno.dlopen(path, SYMBOLS);
+    keepMapped(path);
+    return { symbols: symbols as Library["symbols"], version, path };
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
       throw ffiRefused(error);
     }
     return whyUnusable(path, error);
   }
+}
+
+/**
+ * Opens a library once more, never to be closed. A program that ends with an uncaught error has its libraries closed
+ * by Deno while librdkafka's threads still run: their code must stay where it is, or the process dies of SIGSEGV
+ * before the error is printed.
+ */
+function keepMapped(path: string): void {
+  // Before glibc 2.34 the function is in another library; nothing is lost there but the error's text.
+  libc().dlopen?.(cString(path), RTLD_NOW);
 }
 
 function ffiRefused(cause?: unknown): LibraryError {

@@ -62,6 +62,8 @@ export class OutPointer {
 }
 
 const LIBC = {
+  /** void *dlopen(const char *filename, int flags) */
+  dlopen: { parameters: ["buffer", "i32"], result: "pointer", optional: true },
   /** void *memcpy(void *dest, const void *src, size_t n) */
   memcpy: { parameters: ["u64", "u64", "usize"], result: "void" },
   /** int pipe(int pipefd[2]) */

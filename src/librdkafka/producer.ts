@@ -73,7 +73,7 @@ export class Producer extends TransactionalClient {
 
   protected override serve(): void {
     // While flushing, librdkafka waits for the reports to be taken.
-    if (this.#background || this.#flushing > 0) this.#drain();
+    if (this.#background || this.#flushing > 0 || this.connecting) this.#drain();
   }
 
   #drain(): void {

@@ -29,7 +29,11 @@ export class Topic {
     return this.#name;
   }
 
-  /** The configuration for `rd_kafka_topic_new`, which takes it; NULL when there is none. */
+  /**
+   * The configuration for `rd_kafka_topic_new`, which takes it; NULL when there is none.
+   *
+   * @internal
+   */
   newConf(): Pointer {
     return this.#conf === null ? null : newTopicConf(this.#conf);
   }

@@ -61,9 +61,10 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metada
   const { symbols } = openLibrary();
   const name = cString(topic);
   const element = symbols.rd_kafka_topic_partition_list_add(list, name, partition);
-  // The KafkaJS API makes NaN of an offset that is left out.
-  if (offset !== undefined && offset !== null && Number.isFinite(Number(offset))) {
-    symbols.rd_kafka_topic_partition_list_set_offset(list, name, partition, BigInt(Math.trunc(Number(offset))));
+  // Straight into the element: librdkafka's own function would find the first of several for the same partition.
+  if (typeof offset === "number") {
+    const field = new BigInt64Array([Number.isFinite(offset) ? BigInt(Math.trunc(offset)) : 0n]);
+    libc().memcpy(Deno.UnsafePointer.value(element) + BigInt(P.offset), addressOf(field), 8n);
   }
   // The list frees it. (The addon adds a NUL, and takes the last byte off whatever it reads; other clients do not.)
   if (typeof metadata === "string" && metadata !== "") {

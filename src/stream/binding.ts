@@ -5,16 +5,58 @@
  */
 
 import type { EmittedBy, Handler } from "./handler.ts";
+import type { HandlerError } from "./handler_error.ts";
+import { checkStage, type PipeStage } from "./pipe.ts";
+import { type DeadLetterSink, openDeadLetters } from "./protocol.ts";
+import { checkRetry, type RetryOptions } from "./retry.ts";
 import { checkSink, type Sink } from "./sinks.ts";
 import { checkSource, describe, type Source } from "./sources.ts";
 
-/** How a handler is bound. */
-export interface HandleOptions<T> {
+/** What happens with a message that can't be handled; {@linkcode HandleOptions.onError}. */
+export type ErrorPolicy = "fail" | "skip" | DeadLetterSink | ((error: HandlerError) => unknown);
+
+/**
+ * How a handler is bound.
+ *
+ * @typeParam T what the handler emits
+ * @typeParam M what it takes
+ */
+export interface HandleOptions<T, M = never> {
   /** Where the emitted values go: each to every sink, in order. Without, they go nowhere. */
   // Also as a tuple: in a plain array of sinks the compiler lets `console.log` stand for the others, and checks no more.
   readonly sink?: Sink<T> | readonly Sink<T>[] | readonly [Sink<T>, ...Sink<T>[]];
   /** The handler's name, for errors. @default {the function's name} */
   readonly name?: string;
+  /**
+   * How many messages are handled at a time, when the handler is asynchronous. Those of one key stay in order, and so
+   * does what they emit; those without a key have none. A batch is done when all of it is: no offset is stored
+   * before those in front of it.
+   *
+   * One busy key can hold up others when 16 times as many messages wait.
+   * @default {1}
+   */
+  readonly concurrency?: number;
+  /** The key by which `concurrency` keeps order. @default {message.key} */
+  readonly by?: (message: M) => unknown;
+  /**
+   * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What the handler emits then goes on
+   * when it has ended: no attempt emits twice.
+   */
+  readonly retry?: RetryOptions;
+  /**
+   * What happens when codec, pipe, handler or a sink failed for a message, and `retry` is through:
+   *
+   * - `"fail"`: the run ends with the error. The message is not done, and read again next time.
+   * - `"skip"`: goes on with the next message. What was emitted already stays.
+   * - a Topic: the message goes there as it was, byte for byte, with what happened in headers that begin with
+   *   `slipstream.`; it is done when that is delivered.
+   * - a function: gets the error, which carries the message, and is awaited; when it throws, the run fails.
+   *
+   * Other handlers of the source go on. A sink that fails to deliver later what it has accepted fails the run in any
+   * case: which message it was is not known then.
+   * @default {"fail"}
+   */
+  readonly onError?: ErrorPolicy;
 }
 
 /** A handler with its sources and sinks. */
@@ -23,6 +65,11 @@ export interface Binding {
   readonly name: string;
   /** The binding in words: `"count: 1 source, 2 sinks"`. */
   describe(): string;
+  /**
+   * Takes the handler out of the app: it gets no message any more, from the next on. A run goes on without it; a source
+   * that nobody else handles ends in order. Idempotent.
+   */
+  stop(): void;
 }
 
 /** A binding as what runs it sees it. */
@@ -30,24 +77,29 @@ export interface Bound extends Binding {
   readonly sources: readonly Source<unknown>[];
   readonly sinks: readonly Sink<unknown>[];
   readonly handler: Handler<unknown, unknown>;
+  readonly pipe: readonly PipeStage<unknown, unknown>[];
+  readonly concurrency: number;
+  readonly by: ((message: unknown) => unknown) | undefined;
+  readonly retry: RetryOptions | undefined;
+  readonly onError: ErrorPolicy;
 }
 
 /** The sinks' side of the compiler's check: what the handler emits must be what they take. */
-export type SinkFor<R> = HandleOptions<EmittedBy<R>>;
+export type SinkFor<R, M = never> = HandleOptions<EmittedBy<R>, M>;
 
 /**
  * Checks what `handle()` was given and makes a binding of it.
  *
  * @throws {TypeError} If a source, a sink, an option or the handler is none.
  */
-export function bind(source: unknown, second: unknown, third: unknown): Bound {
+export function bind(source: unknown, second: unknown, third: unknown, stop: (bound: Bound) => void): Bound {
   const handler = typeof second === "function" ? second : third;
-  const options = (typeof second === "function" ? {} : second) as HandleOptions<unknown>;
+  const options = (typeof second === "function" ? {} : second) as HandleOptions<unknown> & { readonly pipe?: unknown };
   if (typeof handler !== "function") throw new TypeError(`A handler must be a function: got ${describe(handler)}`);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`handle() takes (source, handler) or (source, options, handler): got ${describe(options)}`);
   }
-  const known = ["sink", "name"];
+  const known = ["sink", "name", "pipe", "concurrency", "by", "retry", "onError"];
   const unknown = Object.keys(options).find((option) => !known.includes(option));
   if (unknown !== undefined) {
     throw new TypeError(`handle() has no option ${JSON.stringify(unknown)}: it has ${known.join(", ")}`);
@@ -60,14 +112,49 @@ export function bind(source: unknown, second: unknown, third: unknown): Bound {
   >[];
   sources.forEach(checkSource);
   sinks.forEach(checkSink);
+  const pipe =
+    (options.pipe === undefined ? [] : Array.isArray(options.pipe) ? options.pipe : [options.pipe]) as PipeStage<
+      unknown,
+      unknown
+    >[];
+  pipe.forEach(checkStage);
+  const { concurrency = 1, by, retry, onError = "fail" } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(`concurrency must be a whole number from 1 on: ${concurrency}`);
+  }
+  if (by !== undefined && typeof by !== "function") throw new TypeError(`by must be a function: got ${describe(by)}`);
+  if (by !== undefined && concurrency === 1) {
+    throw new TypeError("by says what concurrency keeps in order: set concurrency above 1 as well");
+  }
+  if (retry !== undefined) checkRetry(retry);
+  checkPolicy(onError, sources);
   const name = options.name ?? (handler.name || "handler");
-  return {
+  if (typeof name !== "string") throw new TypeError(`name must be a string: got ${describe(name)}`);
+  const bound: Bound = {
     name,
     sources,
     sinks,
     handler: handler as Handler<unknown, unknown>,
+    pipe,
+    concurrency,
+    by: by as Bound["by"],
+    retry,
+    onError,
     describe: () => `${name}: ${counted(sources.length, "source")}, ${counted(sinks.length, "sink")}`,
+    stop: () => stop(bound),
   };
+  return bound;
+}
+
+function checkPolicy(onError: unknown, sources: readonly unknown[]): void {
+  if (onError === "fail" || onError === "skip" || typeof onError === "function") return;
+  if (typeof onError !== "object" || onError === null || !(openDeadLetters in onError)) {
+    const got = typeof onError === "string" ? JSON.stringify(onError) : describe(onError);
+    throw new TypeError(`onError must be "fail", "skip", a Topic for dead letters or a function: got ${got}`);
+  }
+  if (sources.includes(onError)) {
+    throw new TypeError("onError can't be a source of the handler: its dead letters would come back for ever");
+  }
 }
 
 function counted(count: number, noun: string): string {

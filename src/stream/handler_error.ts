@@ -30,6 +30,12 @@ export class HandlerError extends Error {
   readonly source: string | undefined;
   /** The message concerned; `undefined` when a sink failed to settle, which concerns a batch. */
   readonly value: unknown;
+  /** The topic that the message was read from, when it was one. */
+  readonly topic: string | undefined;
+  /** The message's partition, when it was read from a topic. */
+  readonly partition: number | undefined;
+  /** The message's offset, when it was read from a topic. */
+  readonly offset: number | undefined;
 
   /** Words the message from the handler, the source and the cause. */
   constructor({ handler, source, value, cause }: HandlerErrorOptions) {
@@ -39,5 +45,10 @@ export class HandlerError extends Error {
     this.handler = handler;
     this.source = source;
     this.value = value;
+    const { topic, partition, offset } = (value ?? {}) as Record<string, unknown>;
+    const isPlace = typeof topic === "string" && typeof partition === "number" && typeof offset === "number";
+    this.topic = isPlace ? topic : undefined;
+    this.partition = isPlace ? partition : undefined;
+    this.offset = isPlace ? offset : undefined;
   }
 }

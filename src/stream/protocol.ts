@@ -18,16 +18,47 @@ export interface Batch<T> {
   /**
    * Called once, when everything that came of the messages has settled; batches are done in the order they came.
    * A batch that failed is never done. A Topic stores its offsets here, and nowhere else.
+   *
+   * @param handled when the run was stopped while the source was paused: only so many messages, from the first on
    */
-  done(): void | Promise<void>;
+  done(handled?: number): void | Promise<void>;
   /** Where a message comes from, for error messages: `"emoji[0]@42"`. */
   describe?(message: T): string;
+  /**
+   * The messages that could not be read, by their place in {@linkcode Batch.messages}; what stands there instead is for
+   * errors to show. Absent when there are none.
+   */
+  readonly unreadable?: ReadonlyMap<number, Unreadable<T>>;
+  /** The bytes that a message was made of, for dead letters. */
+  raw?(message: T): RawMessage | undefined;
+}
+
+/** Why a message could not be read. */
+export interface Unreadable<T> {
+  /** What was thrown, such as by a codec. */
+  readonly error: unknown;
+  /** Tries once more. */
+  again(): T | Promise<T>;
+}
+
+/** A message as bytes. */
+export interface RawMessage {
+  /** The key, or `null`. */
+  readonly key: Uint8Array | null;
+  /** The value, or `null` for a tombstone. */
+  readonly value: Uint8Array | null;
+  /** The headers, in order; names may repeat. */
+  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[];
 }
 
 /** A source that is being read. */
 export interface SourceReader<T> {
   /** The batches; it closes when the source has ended or {@linkcode SourceReader.stop} was called. */
   readonly batches: ReadableStream<Batch<T>>;
+  /** Told when the source is paused: nothing is handed on until it is resumed, and little is asked for. */
+  pause?(): void;
+  /** Told when the source is resumed. */
+  resume?(): void;
   /** Ends {@linkcode SourceReader.batches} at once. Batches handed over already may still be done. */
   stop(): void;
   /**
@@ -68,4 +99,13 @@ export const openSink: unique symbol = Symbol.for("slipstream.openSink") as neve
 export interface BatchSink<T> {
   /** Starts writing. Opened once a run, however many handlers share the sink. */
   [openSink](): SinkWriter<T>;
+}
+
+/** The method by which a sink takes dead letters. */
+export const openDeadLetters: unique symbol = Symbol.for("slipstream.openDeadLetters") as never;
+
+/** A sink of messages that could not be handled, byte for byte, such as a Topic. */
+export interface DeadLetterSink {
+  /** Starts writing. A message is done with when its letter has settled. */
+  [openDeadLetters](): SinkWriter<RawMessage>;
 }

@@ -5,11 +5,11 @@
  */
 
 import type { Bound } from "./binding.ts";
-import { emitAll } from "./handler.ts";
-import { HandlerError } from "./handler_error.ts";
-import type { Batch, SinkWriter, SourceReader } from "./protocol.ts";
+import { Lane } from "./lane.ts";
+import { type Batch, openDeadLetters, type RawMessage, type SinkWriter, type SourceReader } from "./protocol.ts";
 import { openAnySink, type Sink } from "./sinks.ts";
 import { openAnySource, type Source } from "./sources.ts";
+import { Step } from "./step.ts";
 
 /** How many batches of a source may be accepted by the sinks and not settled yet. */
 export const UNSETTLED_BATCHES = 32;
@@ -17,36 +17,32 @@ export const UNSETTLED_BATCHES = 32;
 interface Accepted {
   readonly batch: Batch<unknown>;
   readonly settled: void | Promise<unknown>;
-}
-
-interface Step {
-  readonly bound: Bound;
-  readonly writers: readonly SinkWriter<unknown>[];
-}
-
-/** One source on its way through its handlers. */
-interface Lane {
-  readonly steps: readonly Step[];
-  /** The writers behind the steps, each once, and the handler that is named when one can't settle. */
-  readonly writers: ReadonlyMap<SinkWriter<unknown>, string>;
-  /** Nothing of the lane is done any more. */
-  failed: boolean;
+  /** How many of the messages, when not all. */
+  readonly handled: number | undefined;
 }
 
 /** Runs bindings until their sources have ended. */
 export class Run {
   readonly #args: unknown;
+  readonly #paused: ReadonlySet<unknown>;
   readonly #bindings: readonly Bound[];
   readonly #writers = new Map<Sink<unknown>, SinkWriter<unknown>>();
+  readonly #letters = new Map<unknown, SinkWriter<RawMessage>>();
+  readonly #lanes = new Map<Source<unknown>, Lane>();
+  readonly #steps: Step[] = [];
+  /** Steps whose pipe goes on, and how many sources still feed it. */
+  readonly #fed = new Map<Step, number>();
   readonly #readers = new Map<Source<unknown>, SourceReader<unknown>>();
   /** Sources that have not ended, or are not released. */
   readonly #open = new Set<Source<unknown>>();
   #failure: { readonly error: unknown } | undefined;
   #stopped = false;
 
-  constructor(bindings: readonly Bound[], args: unknown) {
+  /** @param paused sources that begin paused */
+  constructor(bindings: readonly Bound[], args: unknown, paused: ReadonlySet<unknown> = new Set()) {
     this.#bindings = bindings;
     this.#args = args;
+    this.#paused = paused;
   }
 
   /** What is still going on, in words. */
@@ -59,6 +55,7 @@ export class Run {
   /** Lets all sources end; what is in flight goes on to its end. */
   stop(): void {
     this.#stopped = true;
+    for (const lane of this.#lanes.values()) lane.stop();
     for (const reader of this.#readers.values()) {
       try {
         reader.stop();
@@ -66,6 +63,28 @@ export class Run {
         this.#failure ??= { error };
       }
     }
+  }
+
+  /** Takes a handler out; a source that nobody else handles ends. */
+  remove(bound: Bound): void {
+    for (const step of this.#steps) if (step.bound === bound) step.removed = true;
+    for (const [source, lane] of this.#lanes) {
+      if (!lane.steps.every(({ removed }) => removed)) continue;
+      lane.stop();
+      this.#readers.get(source)?.stop();
+    }
+  }
+
+  /** Hands on nothing more of a source. */
+  pause(source: Source<unknown>): void {
+    this.#lanes.get(source)?.pause();
+    this.#readers.get(source)?.pause?.();
+  }
+
+  /** Goes on with a source. */
+  resume(source: Source<unknown>): void {
+    this.#readers.get(source)?.resume?.();
+    this.#lanes.get(source)?.resume();
   }
 
   /**
@@ -80,16 +99,24 @@ export class Run {
         this.#readers.set(source, openAnySource(source));
         this.#open.add(source);
       }
+      for (const [source, steps] of bySource) {
+        this.#lanes.set(source, new Lane(steps, (lane, error) => this.#failLane(lane, error)));
+        if (this.#paused.has(source)) this.pause(source);
+      }
       if (this.#stopped) this.stop();
-      await Promise.all([...bySource].map(([source, steps]) => this.#readToEnd(source, steps)));
+      await Promise.all([...this.#lanes].map(([source, lane]) => this.#readToEnd(source, lane)));
     } catch (error) {
       // Something can't be opened: what was opened before it is released.
       this.#fail(error);
       await Promise.all([...this.#open].map((source) => this.#closeReader(source)));
     }
+    // Sinks are closed only when no handler runs any more.
+    await Promise.all(this.#steps.map(({ pool }) => pool?.idle()));
     // An error that is `undefined` is no orderly end.
     const reason = this.#failure && (this.#failure.error ?? new Error("The run failed without a reason"));
-    const closings = [...this.#writers.values()].map(async (writer) => await writer.close(reason));
+    const closings = [...this.#writers.values(), ...this.#letters.values()].map(async (writer) =>
+      await writer.close(reason)
+    );
     for (const outcome of await Promise.allSettled(closings)) {
       if (outcome.status === "rejected") this.#failure ??= { error: outcome.reason };
     }
@@ -105,35 +132,43 @@ export class Run {
         this.#writers.set(sink, writer);
         return writer;
       });
-      for (const source of bound.sources) {
+      const step = new Step(bound, writers, this.#openLetters(bound), this.#args);
+      this.#steps.push(step);
+      const sources = new Set(bound.sources);
+      this.#fed.set(step, sources.size);
+      for (const source of sources) {
         const steps = bySource.get(source) ?? [];
-        steps.push({ bound, writers });
+        steps.push(step);
         bySource.set(source, steps);
       }
     }
     return bySource;
   }
 
+  #openLetters({ onError }: Bound): SinkWriter<RawMessage> | undefined {
+    if (typeof onError !== "object") return undefined;
+    const writer = this.#letters.get(onError) ?? onError[openDeadLetters]();
+    this.#letters.set(onError, writer);
+    return writer;
+  }
+
   /** Never rejects: what fails is the run's failure. */
-  async #readToEnd(source: Source<unknown>, steps: readonly Step[]): Promise<void> {
-    const writers = new Map<SinkWriter<unknown>, string>();
-    for (const { bound, writers: its } of steps) {
-      for (const writer of its) if (!writers.has(writer)) writers.set(writer, bound.name);
-    }
-    const lane: Lane = { steps, writers, failed: false };
+  async #readToEnd(source: Source<unknown>, lane: Lane): Promise<void> {
     const accept = new TransformStream<Batch<unknown>, Accepted>(
       {
         transform: async (batch, controller) => {
           // Something has failed: what has not been begun is not begun any more, and not done.
           if (this.#failure !== undefined) return;
+          const context = lane.context(batch);
           try {
-            await this.#acceptAll(batch, lane);
+            const handled = await lane.accept(context);
             if (lane.failed) return;
-            controller.enqueue({ batch, settled: settleAll(lane.writers) });
+            // Nothing of it: stopped while the source was paused.
+            if (handled !== 0) controller.enqueue({ batch, settled: lane.settle(context), handled });
           } catch (error) {
             this.#failLane(lane, error);
             // What the batch did emit gets its chance; the first error is the one that is told.
-            await Promise.resolve(settleAll(lane.writers)).catch(() => {});
+            await Promise.resolve(lane.settle(context)).catch(() => {});
             // Not an error of the stream, which would drop the batches before it that are on their way to be done.
             controller.terminate();
           }
@@ -144,10 +179,10 @@ export class Run {
       { highWaterMark: UNSETTLED_BATCHES - 1 },
     );
     const settle = new WritableStream<Accepted>({
-      write: async ({ batch, settled }) => {
+      write: async ({ batch, settled, handled }) => {
         try {
           await settled;
-          await batch.done();
+          await batch.done(handled);
         } catch (error) {
           this.#failLane(lane, error);
           throw error;
@@ -165,7 +200,24 @@ export class Run {
       }).catch((error) => this.#fail(error)),
       accept.readable.pipeTo(settle).catch((error) => this.#failLane(lane, error)),
     ]);
+    await this.#endPipes(lane);
     await this.#closeReader(source);
+  }
+
+  /** Lets pipes that no source feeds any more emit what they hold back, and settles it. */
+  async #endPipes(lane: Lane): Promise<void> {
+    for (const step of lane.steps) {
+      const left = this.#fed.get(step)! - 1;
+      this.#fed.set(step, left);
+      if (left > 0 || step.bound.pipe.length === 0) continue;
+      const context = lane.context(undefined);
+      try {
+        await step.end(context);
+        await lane.settle(context);
+      } catch (error) {
+        this.#failLane(lane, error);
+      }
+    }
   }
 
   async #closeReader(source: Source<unknown>): Promise<void> {
@@ -187,87 +239,4 @@ export class Run {
     this.#failure = { error };
     this.stop();
   }
-
-  /** Synchronous as long as handlers and sinks are: a promise a message would cost more than the message. */
-  #acceptAll(batch: Batch<unknown>, lane: Lane): void | Promise<void> {
-    const messages = batch.messages[Symbol.iterator]();
-    try {
-      for (let next = messages.next(); !next.done; next = messages.next()) {
-        const later = this.#acceptOne(next.value, batch, lane.steps, 0);
-        if (later !== undefined) return this.#acceptLater(messages, later, batch, lane);
-      }
-    } catch (error) {
-      messages.return?.();
-      throw error;
-    }
-  }
-
-  /** A loop, not promises that wait for the next one: the chain would be as long as the batch. */
-  async #acceptLater(
-    messages: Iterator<unknown>,
-    later: Promise<void>,
-    batch: Batch<unknown>,
-    lane: Lane,
-  ): Promise<void> {
-    try {
-      await later;
-      for (let next = messages.next(); !next.done; next = messages.next()) {
-        // An earlier batch has failed to settle meanwhile: this one will never be done.
-        if (lane.failed) break;
-        const later = this.#acceptOne(next.value, batch, lane.steps, 0);
-        if (later !== undefined) await later;
-      }
-    } catch (error) {
-      messages.return?.();
-      throw error;
-    }
-    if (lane.failed) messages.return?.();
-  }
-
-  #acceptOne(message: unknown, batch: Batch<unknown>, steps: readonly Step[], from: number): void | Promise<void> {
-    for (let index = from; index < steps.length; index++) {
-      const { bound, writers } = steps[index]!;
-      try {
-        const later = emitAll(bound.handler(message, this.#args), (value) => emitTo(writers, value));
-        if (later !== undefined) {
-          return later.then(
-            () => this.#acceptOne(message, batch, steps, index + 1),
-            (error) => Promise.reject(handlerError(bound, batch, message, error)),
-          );
-        }
-      } catch (error) {
-        throw handlerError(bound, batch, message, error);
-      }
-    }
-  }
-}
-
-function handlerError(bound: Bound, batch: Batch<unknown>, value: unknown, cause: unknown): HandlerError {
-  const source = batch.describe?.(value);
-  return new HandlerError({ handler: bound.name, value, cause, ...(source === undefined ? {} : { source }) });
-}
-
-function emitTo(writers: readonly SinkWriter<unknown>[], value: unknown): void | Promise<void> {
-  for (let index = 0; index < writers.length; index++) {
-    const later = writers[index]!.accept(value);
-    if (later !== undefined) return later.then(() => emitTo(writers.slice(index + 1), value));
-  }
-}
-
-/** A promise only when a sink needs one. It is awaited later; a rejection until then is not an unhandled one. */
-function settleAll(writers: Lane["writers"]): void | Promise<unknown> {
-  const pending: Promise<void>[] = [];
-  for (const [writer, handler] of writers) {
-    const failed = (cause: unknown) => Promise.reject(new HandlerError({ handler, value: undefined, cause }));
-    try {
-      const settled = writer.settle();
-      if (settled !== undefined) pending.push(settled.then(undefined, failed));
-    } catch (error) {
-      pending.push(failed(error));
-    }
-  }
-  if (pending.length === 0) return;
-  const all = Promise.all(pending);
-  all.catch(() => {});
-  return all;
 }

@@ -6,9 +6,10 @@
 
 import { bind, type Binding, type Bound, type SinkFor } from "./binding.ts";
 import type { Handler } from "./handler.ts";
+import type { PipeStage } from "./pipe.ts";
 import { Run } from "./run.ts";
 import { onShutdown } from "./shutdown.ts";
-import type { MessageOf, Source } from "./sources.ts";
+import { describe, type MessageOf, type Source } from "./sources.ts";
 
 /** How `stream()` runs. */
 export interface StreamOptions {
@@ -65,7 +66,9 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  */
 export class Slipstream {
   readonly #bindings: Bound[] = [];
+  readonly #paused = new Set<unknown>();
   #running = false;
+  #run: Run | undefined;
 
   /**
    * Binds a handler to a source, or to several (as an array of sources).
@@ -86,12 +89,36 @@ export class Slipstream {
   /** Binds with options: sinks, and a name. */
   handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
     source: S,
-    options: SinkFor<R>,
+    options: SinkFor<R, Messages<S>> & { readonly pipe?: undefined },
     handler: Handler<Messages<S>, R, A>,
+  ): Binding;
+  /**
+   * Binds with a pipe before the handler: async generator functions and TransformStreams, in order. Messages go through
+   * one by one, and a batch is done when all that came of it has settled; what a stage holds back, to emit it with a
+   * later message, is not covered by that.
+   */
+  handle<S extends AnySource | readonly AnySource[], P, R, A = unknown>(
+    source: S,
+    options: SinkFor<R, P> & { readonly pipe: PipeStage<Messages<S>, P> | readonly [PipeStage<Messages<S>, P>] },
+    handler: Handler<P, R, A>,
+  ): Binding;
+  /** Binds with two stages before the handler. */
+  handle<S extends AnySource | readonly AnySource[], P1, P, R, A = unknown>(
+    source: S,
+    options: SinkFor<R, P> & { readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P>] },
+    handler: Handler<P, R, A>,
+  ): Binding;
+  /** Binds with three stages before the handler. */
+  handle<S extends AnySource | readonly AnySource[], P1, P2, P, R, A = unknown>(
+    source: S,
+    options: SinkFor<R, P> & {
+      readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P2>, PipeStage<P2, P>];
+    },
+    handler: Handler<P, R, A>,
   ): Binding;
   handle(source: unknown, second: unknown, third?: unknown): Binding {
     if (this.#running) throw new Error("handle() can't bind while stream() runs: bind first");
-    const bound = bind(source, second, third);
+    const bound = bind(source, second, third, (bound) => this.#stop(bound));
     this.#bindings.push(bound);
     return bound;
   }
@@ -117,7 +144,7 @@ export class Slipstream {
     this.#running = true;
     let forget = () => {};
     try {
-      const run = new Run(this.#bindings, args);
+      const run = this.#run = new Run([...this.#bindings], args, this.#paused);
       const stop = () => run.stop();
       if (handleSignals) forget = onShutdown({ timeoutMs: shutdownTimeoutMs, stop, describe: () => run.describe() });
       if (signal?.aborted) stop();
@@ -130,7 +157,47 @@ export class Slipstream {
     } finally {
       forget();
       this.#running = false;
+      this.#run = undefined;
     }
+  }
+
+  #stop(bound: Bound): void {
+    const at = this.#bindings.indexOf(bound);
+    if (at < 0) return;
+    this.#bindings.splice(at, 1);
+    this.#run?.remove(bound);
+  }
+
+  /**
+   * Hands on nothing more of a source, from the next message on, until it is resumed. A Topic stays in its group. Also
+   * before a run, which then begins paused. A run that is stopped leaves what was paused unhandled.
+   *
+   * A source with the methods `pause` and `resume` has them called; an async generator gets `"pause"` and
+   * `"resume"` as the value of a `yield`: what it yields in answer is a message, unless it is `undefined`. One that does
+   * not listen is so asked for one message more, which waits.
+   *
+   * @throws {TypeError} If nothing is bound to the source.
+   */
+  pause(source: AnySource): void {
+    this.#checkBound(source);
+    if (this.#paused.has(source)) return;
+    this.#paused.add(source);
+    this.#run?.pause(source as Source<unknown>);
+  }
+
+  /**
+   * Goes on with a source that was paused, at once.
+   *
+   * @throws {TypeError} If nothing is bound to the source.
+   */
+  resume(source: AnySource): void {
+    this.#checkBound(source);
+    if (this.#paused.delete(source)) this.#run?.resume(source as Source<unknown>);
+  }
+
+  #checkBound(source: unknown): void {
+    if (this.#bindings.some(({ sources }) => sources.includes(source as never))) return;
+    throw new TypeError(`Nothing is bound to this source: give the one that handle() got: ${describe(source)}`);
   }
 }
 
@@ -155,3 +222,9 @@ export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["
 
 /** Runs the default app: {@linkcode Slipstream.stream}. */
 export const stream: Slipstream["stream"] = app.stream.bind(app);
+
+/** Pauses a source of the default app: {@linkcode Slipstream.pause}. */
+export const pause: Slipstream["pause"] = app.pause.bind(app);
+
+/** Resumes a source of the default app: {@linkcode Slipstream.resume}. */
+export const resume: Slipstream["resume"] = app.resume.bind(app);

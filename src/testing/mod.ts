@@ -1,7 +1,11 @@
 /**
- * What tests of streams need: Kafka in the test's own process.
+ * What tests of streams need: Kafka in the test's own process, sources that follow a script, a clock that goes on when
+ * a test says so, and running an app until there is nothing more to do.
  *
  * @module
  */
 
+export { FakeClock, type FakeClockOptions } from "./fake_clock.ts";
+export { runUntilIdle, type RunUntilIdleOptions, type StreamFunction } from "./idle.ts";
 export { LocalBroker, type LocalBrokerOptions } from "./local_broker.ts";
+export { fail, pause, scripted, type ScriptedOptions, type ScriptedSource, ScriptStep, together } from "./scripted.ts";

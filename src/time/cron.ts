@@ -21,6 +21,25 @@ interface Due {
  * @param schedule the schedule, as `Deno.cron` takes it: `"*\/10 * * * *"`, in UTC, or an object
  * @throws {TypeError} If the name or the schedule is wrong; nothing was registered then.
  * @throws {Error} If the runtime has no `Deno.cron`.
+ *
+ * @example One tick, due at once as a test would have it
+ * ```ts
+ * import { cron, Slipstream } from "@slipstream/slipstream";
+ * import { FakeClock } from "@slipstream/slipstream/testing";
+ *
+ * using clock = FakeClock.install();
+ * const app = new Slipstream();
+ * const hours: number[] = [];
+ * app.handle(cron("hourly", "0 * * * *"), { sink: (hour: number) => hours.push(hour) }, ({ time }) => {
+ *   return new Date(time).getUTCHours();
+ * });
+ * const ended = new AbortController();
+ * const running = app.stream(undefined, { signal: ended.signal });
+ * await clock.runCron("hourly");
+ * console.assert(hours.length === 1);
+ * ended.abort();
+ * await running;
+ * ```
  */
 export function cron(name: string, schedule: string | Deno.CronSchedule): BatchSource<Tick> & AsyncIterable<Tick> {
   const where = `cron ${JSON.stringify(name)}`;

@@ -20,10 +20,16 @@ const PATIENCE_MS = 3000;
 const SEVERITY_ERROR = 3;
 const FOREVER_MS = 2_147_483_647;
 
+const TRANSPORT = -195;
+const SSL = -181;
+const AUTHENTICATION = -169;
+
 /**
- * Connects, and keeps trying until a broker answers or the client is disconnected.
+ * Connects, and keeps trying until a broker answers or the client is disconnected. A broker that refuses the
+ * credentials, or whose certificate or ours is refused, will do so the next time too: then it disconnects.
  *
- * @throws {KafkaError} If librdkafka can't make the client, or it was disconnected meanwhile.
+ * @throws {KafkaError} If librdkafka can't make the client, a broker can't be trusted or does not trust us, or the
+ * client was disconnected meanwhile.
  */
 export async function connected(client: AnyClient, where: string, servers: unknown, notices: Notices): Promise<void> {
   const emitter = client as unknown as {
@@ -31,13 +37,24 @@ export async function connected(client: AnyClient, where: string, servers: unkno
     on(event: "event.error", listener: (error: Error) => void): void;
     connect(options: object, callback: (error: Error | null) => void): void;
   };
-  let reason = "";
+  let reason = "", failure = "";
+  let refused: KafkaError | undefined, over = false;
   emitter.on("event.log", ({ severity, message }) => {
-    if (severity <= SEVERITY_ERROR) reason = message;
+    if (severity <= SEVERITY_ERROR) reason = failure = message;
   });
   // An emitter without a listener throws; troubles of the connection are told here, in one place.
   emitter.on("event.error", (error) => {
     const code = KafkaError.codeOf(error);
+    // librdkafka logs why, and then makes the event.
+    const refusal = over ? undefined : refusalOf(code, failure);
+    if (refusal !== undefined) {
+      over = true;
+      refused = new KafkaError(`${where}: can't connect to ${servers}: ${withoutThread(failure)}`, {
+        code: refusal,
+        cause: error,
+      });
+      void disconnected(client);
+    }
     if (code === undefined || reason !== "") return;
     reason = error.message;
   });
@@ -51,18 +68,39 @@ export async function connected(client: AnyClient, where: string, servers: unkno
     });
     notices.over("broker", `${where}: a broker at ${servers} answers`);
   } catch (error) {
-    throw KafkaError.from(`${where}: can't connect to ${servers}`, error);
+    throw refused ?? KafkaError.from(`${where}: can't connect to ${servers}`, error);
   } finally {
+    over = true;
     clearTimeout(patience);
   }
 }
 
-/** Disconnects; nothing of the client is left afterwards. */
+/** The code of an error that trying again won't mend. */
+function refusalOf(code: number | undefined, logged: string): number | undefined {
+  // Without a log it is a token that was not to be had; librdkafka asks for one again.
+  if (code === AUTHENTICATION && /SASL/.test(logged)) return code;
+  if (!/certificate|unknown ca/i.test(logged)) return undefined;
+  // A broker refuses our certificate after the handshake: an alert instead of its first answer.
+  return code === SSL || (code === TRANSPORT && /SSL.*alert/i.test(logged)) ? SSL : undefined;
+}
+
+/** librdkafka's log names the thread before all else. */
+function withoutThread(message: string): string {
+  return message.replace(/^\[thrd:[^\]]*\]: /, "");
+}
+
+const disconnects = new WeakMap<AnyClient, Promise<void>>();
+
+/** Disconnects; nothing of the client is left afterwards. Idempotent, since the package would not answer twice. */
 export function disconnected(client: AnyClient): Promise<void> {
+  const known = disconnects.get(client);
+  if (known !== undefined) return known;
   // The binding's own disconnect, since a producer's of the package flushes first: callers do that themselves.
-  return new Promise((resolve) => {
+  const disconnect = new Promise<void>((resolve) => {
     const { _disconnect } = client as unknown as { _disconnect?: (callback: () => void) => void };
     if (_disconnect !== undefined) _disconnect.call(client, () => resolve());
     else (client as unknown as { disconnect(callback: () => void): void }).disconnect(() => resolve());
   });
+  disconnects.set(client, disconnect);
+  return disconnect;
 }

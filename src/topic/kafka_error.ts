@@ -25,7 +25,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
   30: "the user lacks the right to this group: ask for an ACL on group.id",
   [-192]: "no broker confirmed it within message.timeout.ms: see whether the brokers are up",
   [-169]: "see sasl.username, sasl.password and sasl.mechanism",
-  [-181]: "see ssl.ca.location and the other ssl properties",
+  [-181]: "see ssl.ca.location, ssl.certificate.location, ssl.key.location and ssl.endpoint.identification.algorithm",
   [-140]: "the offset is not there any more: set auto.offset.reset to earliest or latest, or seek",
 };
 

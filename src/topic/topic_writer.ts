@@ -152,29 +152,26 @@ export class TopicWriter<K, V> {
     if (this.#unsettled.size > 0) return Promise.all(this.#unsettled).then(() => {});
   }
 
-  /** Sends records in order, and resolves with where they were written. Encodes all before it writes one. */
+  /**
+   * Sends records in order, and resolves with where they were written. Encodes all before it writes one. Calls that are
+   * not awaited write in the order of the calls, however long their codecs take: each takes its turn before it encodes.
+   */
   async send(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
-    const records: Encoded<K, V>[] = [];
-    for (const input of inputs) {
-      const record = normalized(input);
-      const key = hasKey(record) ? this.#encode(this.#key, record.key!, "key") : null;
-      const value = record.value === null ? null : this.#encode(this.#value, record.value, "value");
-      records.push({
-        record,
-        key: key instanceof Promise ? await key : key,
-        value: value instanceof Promise ? await value : value,
-      });
-    }
-    const producer = await this.#open();
-    const reports: Promise<DeliveryReport>[] = [];
-    // Calls that are not awaited still write in the order of the calls.
-    this.#sending = this.#sending.then(async () => {
+    const encoding = this.#encodeAll(inputs);
+    encoding.catch(() => {}); // told when its turn comes
+    const turn = this.#sending.then(async () => {
+      const records = await encoding;
+      const producer = await this.#open();
+      const reports: Promise<DeliveryReport>[] = [];
       for (const encoded of records) {
         while (this.#onTheirWay >= this.#room) await this.#someRoom();
         reports.push(this.#sendOne(producer, encoded));
       }
+      return { reports };
     });
-    await this.#sending;
+    // A call that fails gives its turn to the next.
+    this.#sending = turn.then(() => {}, () => {});
+    const { reports } = await turn;
     const outcomes = await Promise.allSettled(reports);
     const failed = outcomes.flatMap((outcome, index) =>
       outcome.status === "rejected" ? [{ error: outcome.reason as KafkaError, record: inputs[index] }] : []
@@ -191,6 +188,21 @@ export class TopicWriter<K, V> {
         records: failed.map(({ record }) => record),
       },
     );
+  }
+
+  async #encodeAll(inputs: readonly TopicInput<K, V>[]): Promise<Encoded<K, V>[]> {
+    const records: Encoded<K, V>[] = [];
+    for (const input of inputs) {
+      const record = normalized(input);
+      const key = hasKey(record) ? this.#encode(this.#key, record.key!, "key") : null;
+      const value = record.value === null ? null : this.#encode(this.#value, record.value, "value");
+      records.push({
+        record,
+        key: key instanceof Promise ? await key : key,
+        value: value instanceof Promise ? await value : value,
+      });
+    }
+    return records;
   }
 
   #sendOne(producer: Producer, { record, key, value }: Encoded<K, V>): Promise<DeliveryReport> {
@@ -391,15 +403,19 @@ function checkRecord({ partition, timestamp }: TopicRecord<unknown, unknown>): v
 
 function headerList(headers: HeadersInput): Record<string, Buffer>[] {
   const pairs = Symbol.iterator in headers
-    ? [...headers as Iterable<readonly [string, Uint8Array | string]>]
-    : Object.entries(headers as Record<string, Uint8Array | string>);
+    ? [...headers as Iterable<readonly [string, Uint8Array | string | null]>]
+    : Object.entries(headers as Record<string, Uint8Array | string | null>);
   return pairs.map(([name, value]) => {
     if (typeof name !== "string") throw new TypeError(`A header's name must be a string: got ${typeof name}`);
-    if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+    if (value !== null && typeof value !== "string" && !(value instanceof Uint8Array)) {
       throw new TypeError(
-        `The value of header ${JSON.stringify(name)} must be a string or a Uint8Array: got ${typeof value}`,
+        `The value of header ${JSON.stringify(name)} must be a string, a Uint8Array or null: got ${typeof value}`,
       );
     }
-    return { [name]: typeof value === "string" ? Buffer.from(value) : asBuffer(value) };
+    // The package's types know no null; the binding does.
+    return { [name]: typeof value === "string" ? Buffer.from(value) : value && asBuffer(value) } as Record<
+      string,
+      Buffer
+    >;
   });
 }

@@ -6,9 +6,10 @@ import { REAL_SERVERS } from "../integration/brokers.ts";
 async function example(
   name: string,
   args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): Promise<{ code: number; out: string; err: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
+    args: ["run", "-A", ...flags, new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code, out: out!, err: err! };
@@ -46,9 +47,83 @@ Deno.test("timer.ts ticks three times and ends", async () => {
   assert.match(out, /^(\d\d:\d\d:\d\d\n){3}$/);
 });
 
+Deno.test("cron_drain.ts drains what is there at each tick, and ends when it is asked to", async () => {
+  const { code, out, err } = await example("cron_drain.ts", BROKER, [
+    `--preload=${new URL("cron_now.ts", import.meta.url)}`,
+  ]);
+  assert.deepEqual([code, out], [0, "a fish\na trophy\n2 drained\nanother fish\n1 drained\n"], err);
+});
+
 Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", async () => {
   const { code, out } = await example("codec_json.ts", BROKER);
   assert.deepEqual([code, out], [0, '{ msg: "🐟" }\nnull\n']);
+});
+
+Deno.test("cache.ts shows ranges, an aggregation and a temporal join", async () => {
+  const { out, err } = await example("cache.ts");
+  assert.equal(out, "5 °C on average at oslo\n21 °C on average at rome\nat 25: 4 °C\nat 15: 6 °C\n", err);
+});
+
+Deno.test("transaction.ts moves money, and moves none when there is too little", async () => {
+  const { out, err } = await example("transaction.ts");
+  assert.equal(out, "moved 30\nrefused: only 70 left\nann 70, bob 30\n", err);
+});
+
+Deno.test("endpoint.ts streams the time to curl, and serves its page", async () => {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL("../../examples/endpoint.ts", import.meta.url).pathname, "0"],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    let out = "";
+    while (!/localhost:\d+/.test(out)) out += (await reader.read()).value;
+    const at = `http://localhost:${/localhost:(\d+)/.exec(out)![1]}`;
+    assert.match(await (await fetch(at)).text(), /EventSource/);
+    const curl = new Deno.Command("curl", { args: ["-sN", "--max-time", "20", `${at}/updates`], stdout: "piped" })
+      .spawn();
+    let streamed = "";
+    for await (const text of curl.stdout.pipeThrough(new TextDecoderStream())) {
+      streamed += text;
+      if ((streamed.match(/^data: \["time","\d\d:\d\d:\d\d"\]$/gm)?.length ?? 0) >= 2) break;
+    }
+    await curl.status;
+    assert.match(streamed, /^data: \["time","\d\d:\d\d:\d\d"\]$/m);
+    process.kill("SIGTERM");
+    assert.equal((await process.status).code, 0);
+  } finally {
+    await reader.cancel();
+    await process.stderr.cancel();
+  }
+});
+
+Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async () => {
+  const { code, out, err } = await example("codec_avro.ts", BROKER);
+  assert.equal(code, 0, err);
+  const [first, second, ...read] = out.split("\n");
+  assert.equal(first, "written at 0");
+  assert.match(second!, /^Topic "emoji-[-\w]+": can't encode the value as avro: invalid "string": 1$/);
+  assert.equal(read.join("\n"), 'Emoji { msg: "🐟", seen: 2 }\nnull\n');
+});
+
+Deno.test("pipe.ts pairs the running sums of the odd numbers", async () => {
+  assert.deepEqual(await example("pipe.ts"), { code: 0, out: "1 + 3 = 4\n4 + 5 = 9\n9 + 7 = 16\n", err: "" });
+});
+
+Deno.test("concurrency.ts handles three keys at a time, each in order", async () => {
+  assert.equal((await example("concurrency.ts")).out, "a: 0 3 6\nb: 1 4 7\nc: 2 5 8\n3 at a time\n");
+});
+
+Deno.test("dead_letter.ts bills what it can, and puts the rest aside with the reason", async () => {
+  const { code, out } = await example("dead_letter.ts", BROKER);
+  // Of several partitions on a broker of one's own, the order is anybody's.
+  assert.deepEqual([code, out.trim().split("\n").sort()], [0, [
+    "a: 3",
+    "b: no JSON (TypeError)",
+    'c: {"price":-1} (RangeError)',
+    "d: 4",
+  ]]);
 });
 
 /** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */

@@ -7,7 +7,11 @@ import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 
 Deno.test("./kafka-javascript exports every name of the npm package, and the very same values", async () => {
   const npm = await loadKafkaJavascript() as unknown as Record<string, unknown>;
-  const { binding: _binding, register: _register, ...named } = client as unknown as Record<string, unknown>;
+  const { binding: _binding, register: _register, default: whole, ...named } = client as unknown as Record<
+    string,
+    unknown
+  >;
+  equal(whole, npm);
   deepEqual(Object.keys(named).sort(), Object.keys(npm).sort());
   for (const [name, value] of Object.entries(npm)) equal(named[name], value, name);
 });

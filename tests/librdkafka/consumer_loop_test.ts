@@ -1,47 +1,5 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { LocalBroker } from "@slipstream/slipstream/testing";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-
-// deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
-type Any = any;
-
-async function until(what: () => boolean): Promise<void> {
-  for (const began = performance.now(); !what();) {
-    assert.ok(performance.now() - began < 30_000, `never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
-}
-
-async function withConsumer(
-  conf: Record<string, unknown>,
-  messages: number,
-  test: (consumer: Any, topic: string, native: Any) => Promise<void>,
-): Promise<void> {
-  await using broker = await LocalBroker.start();
-  const topic = `t-${crypto.randomUUID()}`;
-  broker.createTopic(topic, { partitions: 1 });
-  const { KafkaConsumer, Producer } = await loadKafkaJavascript();
-  const servers = { "bootstrap.servers": broker.bootstrapServers };
-  const producer: Any = new Producer(servers, {});
-  await call((done) => producer.connect({}, done));
-  for (let n = 0; n < messages; n++) producer.produce(topic, 0, Buffer.from(`${n}`));
-  await call((done) => producer.flush(5000, done));
-  await call((done) => producer.disconnect(done));
-  const consumer: Any = new KafkaConsumer({ ...servers, "group.id": topic, ...conf } as never, {
-    "auto.offset.reset": "earliest",
-  });
-  await call((done) => consumer.connect({}, done));
-  try {
-    await test(consumer, topic, consumer._client);
-  } finally {
-    await call((done) => consumer.disconnect(done));
-  }
-}
+import { type Any, call, until, withConsumer } from "./native_consumer.ts";
 
 Deno.test("consume() loops when it is called before anything is assigned, and says where a partition ends", async () => {
   await withConsumer({ "enable.partition.eof": true }, 20, async (consumer, topic) => {

@@ -174,3 +174,28 @@ Deno.test("importing the module opens, reads and runs nothing", async () => {
   assert.deepEqual([code, stdout.length, new TextDecoder().decode(stderr)], [0, 0, ""]);
   await Deno.remove(file);
 });
+
+Deno.test("a program that ends with an uncaught error prints it, though clients are connected", async () => {
+  const program = `
+    import { LocalBroker } from "${new URL("../../src/testing/local_broker.ts", import.meta.url).href}";
+    import { loadKafkaJavascript } from "${new URL("./kafka_javascript.ts", MOD).href}";
+    const broker = await LocalBroker.start();
+    broker.createTopic("t");
+    const { KafkaConsumer } = await loadKafkaJavascript();
+    for (let n = 0; n < 40; n++) {
+      const consumer = new KafkaConsumer({ "bootstrap.servers": broker.bootstrapServers, "group.id": "g" }, {});
+      await new Promise((resolve) => consumer.connect({}, resolve));
+      consumer.assign([{ topic: "t", partition: 0 }]);
+    }
+    throw new Error("the program's own");`;
+  const file = new URL(`./uncaught_${crypto.randomUUID()}.ts`, import.meta.url);
+  await Deno.writeTextFile(file, program);
+  try {
+    const args = ["run", "-A", "--no-check", file.href];
+    const { code, signal, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    assert.deepEqual([code, signal], [1, null]);
+    assert.match(new TextDecoder().decode(stderr), /the program's own/);
+  } finally {
+    await Deno.remove(file);
+  }
+});

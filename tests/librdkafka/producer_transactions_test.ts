@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { nativeBinding } from "../../src/librdkafka/binding.ts";
+import { binding } from "../../src/librdkafka/binding.ts";
 import { TestBroker } from "../integration/brokers.ts";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 import { ask, connected } from "./producers.ts";
@@ -50,7 +50,7 @@ Deno.test("a transactional Producer commits messages and a consumer's offsets", 
 Deno.test("the binding's Topic is produced to with a configuration of its own", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("own", { partitions: 1 });
-  const { Producer, Topic } = nativeBinding();
+  const { Producer, Topic } = binding;
   assert.equal(new Topic("own").name(), "own");
   assert.throws(() => new Topic("own", { "no.such": 1 }), /No such configuration property: "no.such"/);
   const producer = new Producer({ "bootstrap.servers": broker.bootstrapServers }, {});

@@ -1,35 +1,15 @@
-import { type Batch, type BatchSink, type BatchSource, openSink, openSource } from "@slipstream/slipstream";
+import { type BatchSink, openSink } from "@slipstream/slipstream";
+import { scripted as script, type ScriptedSource, together } from "@slipstream/slipstream/testing";
 
 /** The tests have no signals to wait for. */
 export const QUIET = { handleSignals: false } as const;
 
 /** A source of batches that writes down what is done. */
-export function scripted<T>(
-  batches: readonly (readonly T[])[],
-  log: string[] = [],
-): BatchSource<T> & { stopped: boolean } {
-  const source = {
-    stopped: false,
-    [openSource]() {
-      let next = 0;
-      return {
-        batches: new ReadableStream<Batch<T>>({
-          pull(controller) {
-            const index = next++;
-            if (index >= batches.length || source.stopped) return controller.close();
-            controller.enqueue({
-              messages: batches[index]!,
-              done: () => void log.push(`done ${index}`),
-              describe: (message) => `scripted@${message}`,
-            });
-          },
-        }, { highWaterMark: 0 }),
-        stop: () => void (source.stopped = true),
-        close: () => Promise.resolve(void log.push("closed source")),
-      };
-    },
-  };
-  return source;
+export function scripted<T>(batches: readonly (readonly T[])[], log: string[] = []): ScriptedSource<T> {
+  return script(batches.map((messages) => together(...messages)), {
+    describe: (message) => `scripted@${message}`,
+    on: (event, batch) => void log.push(event === "done" ? `done ${batch}` : "closed source"),
+  });
 }
 
 /** A sink whose settling is in the test's hands. */

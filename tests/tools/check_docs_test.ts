@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { complaintsOf } from "../../tools/check_docs.ts";
 
+Deno.test("complaintsOf() leaves out what the registry's codecs take of its client, and nothing else of them", () => {
+  const theirs = "error[private-type-ref]: public type 'AvroCodecOptions[\"serializer\"]' references private type " +
+    "'AvroSerializerConfig'\n --> x";
+  const ours =
+    "error[private-type-ref]: public type 'AvroCodecOptions[\"mine\"]' references private type 'Mine'\n --> y";
+  assert.deepEqual(complaintsOf(`${theirs}\n\n\n${ours}`), [ours]);
+});
+
 Deno.test("complaintsOf() leaves out the npm client's own types, and nothing else", () => {
   const theirs =
     "error[private-type-ref]: public type 'NpmConf' references private type 'ConsumerGlobalConfig'\n --> x";

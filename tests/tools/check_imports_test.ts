@@ -33,6 +33,12 @@ const BROKEN: readonly [what: string, module: Module, expected: RegExp][] = [
     /librdkafka may import/,
   ],
   ["topic that imports the npm client", module("src/topic/a.ts", ["npm:@confluentinc/kafka-javascript"]), /npm:/],
+  [
+    "a codec that imports the schema registry's client",
+    module("src/codecs/a.ts", ["npm:@confluentinc/schemaregistry"]),
+    /codecs may import/,
+  ],
+  ["testing that imports more of stream than it may", module("src/testing/a.ts", ["src/stream/run.ts"]), /testing may/],
   ["a room that imports the front door", module("src/topic/a.ts", ["mod.ts"]), /imports mod\.ts/],
   ["a module in no room", module("src/utils.ts"), /is in no room/],
   ["native code outside the native room", module("src/topic/a.ts", [], "Deno . dlopen(x)"), /calls Deno \. dlopen/],

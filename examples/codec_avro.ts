@@ -1,0 +1,37 @@
+// Values as Avro, by a codec of one's own: a schema file, and npm:avsc.
+//
+// On a broker of one's own: deno run -A examples/codec_avro.ts localhost:29091
+import { Buffer } from "node:buffer";
+import avro from "avsc";
+import { type Codec, Topic } from "@slipstream/slipstream";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+
+interface Emoji {
+  readonly msg: string;
+  readonly seen: number;
+}
+
+/** Without the schema's name or id on the wire: who reads it has to have the schema. */
+async function avroCodec<T>(schemaFile: URL): Promise<Codec<T>> {
+  const type = avro.Type.forSchema(JSON.parse(await Deno.readTextFile(schemaFile)));
+  return {
+    name: "avro",
+    encode: (value) => type.toBuffer(value),
+    // avsc takes strings and bytes out of a Buffer, by copying.
+    decode: (bytes) => type.fromBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as T,
+  };
+}
+
+await using broker = Deno.args.length === 0 ? await LocalBroker.start() : undefined;
+await using emoji = new Topic(`emoji-${crypto.randomUUID()}`, {
+  "bootstrap.servers": broker?.bootstrapServers ?? Deno.args[0]!,
+}, { value: await avroCodec<Emoji>(new URL("emoji.avsc", import.meta.url)), offset: "beginning", until: "end" });
+
+const { offset } = await emoji.send("fish", { msg: "🐟", seen: 2 });
+await emoji.send("fish", null);
+console.log(`written at ${offset}`);
+
+// What does not fit the schema is not written.
+await emoji.send("fish", { msg: 1 as never, seen: 0 }).catch((error) => console.log(error.message));
+
+for await (const { value } of emoji) console.log(value);

@@ -1,0 +1,41 @@
+// Drains a topic to its end every ten minutes and stops, as an app on Deno Deploy does it: between the ticks nothing
+// runs, and the run of a tick lasts until what it drained is settled and committed.
+//
+// On a broker of one's own: deno run -A examples/cron_drain.ts localhost:29091
+import { type Conf, cron, handle, Slipstream, stream, Topic } from "@slipstream/slipstream";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+
+// At the top level of the module, where Deno Deploy looks for crons.
+const ticks = cron("drain", "*/10 * * * *");
+
+await using broker = Deno.args.length === 0 ? await LocalBroker.start() : undefined;
+const name = `orders-${crypto.randomUUID()}`;
+const conf: Conf = {
+  "bootstrap.servers": broker?.bootstrapServers ?? Deno.args[0]!,
+  "auto.offset.reset": "earliest",
+  // The local broker takes a group's next member in only after a session.
+  ...(broker === undefined ? {} : { "session.timeout.ms": 6000 }),
+};
+
+/** What other programs do all the time. */
+async function order(...orders: string[]): Promise<void> {
+  await using topic = new Topic(name, conf);
+  await topic.sendBatch(orders.map((one) => ({ key: "shop", value: one })));
+}
+
+async function drain(): Promise<string> {
+  // A topic is closed with its drain, and goes on next time where its group has got to.
+  await using orders = new Topic(name, { ...conf, "group.id": name }, { until: "end" });
+  const app = new Slipstream();
+  let drained = 0;
+  app.handle(orders, { sink: console.log }, ({ value }) => {
+    drained++;
+    return value;
+  });
+  await app.stream(undefined, { handleSignals: false });
+  return `${drained} drained`;
+}
+
+await order("a fish", "a trophy");
+handle(ticks, { sink: [console.log, () => order("another fish")] }, drain);
+await stream();

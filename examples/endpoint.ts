@@ -1,0 +1,32 @@
+// An endpoint: what a handler puts into a Cache, live in a browser. Takes the port as its argument (8000).
+import { Cache, handle, sse, stream } from "@slipstream/slipstream";
+
+const cache = new Cache<string>(":memory:", { log: { limit: 100 } });
+const stop = new AbortController();
+
+async function* timer(ms: number): AsyncGenerator<Date> {
+  for (;;) {
+    yield new Date();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+}
+
+handle(timer(500), { sink: [cache, console.log] }, (now) => ["time", now.toTimeString().slice(0, 8)] as const);
+
+const PAGE = `<!doctype html><title>Time</title><h1 id="time"></h1><script>
+new EventSource("/updates").onmessage = ({ data }) => document.querySelector("#time").textContent = JSON.parse(data)[1];
+</script>`;
+
+const server = Deno.serve({
+  port: Number(Deno.args[0] ?? 8000),
+  onListen: ({ port }) => console.log(`http://localhost:${port}`),
+}, (request) => {
+  const { pathname } = new URL(request.url);
+  if (pathname === "/updates") return sse(cache, { request, signal: stop.signal });
+  return new Response(PAGE, { headers: { "content-type": "text/html" } });
+});
+
+await stream(); // until Ctrl-C
+stop.abort();
+await server.shutdown();
+await cache.close();

@@ -1,0 +1,25 @@
+// A stream as people write one, so that its test can be shown: testing_test.ts.
+import { Slipstream, type Source, timer } from "@slipstream/slipstream";
+
+/** An order. */
+export interface Order {
+  readonly id: string;
+  readonly price: number;
+}
+
+/** Lines for the kitchen as orders come, and every minute what was taken since the last. */
+export function orders(source: Source<Order>, print: (line: string) => unknown): Slipstream {
+  const app = new Slipstream();
+  let taken = 0;
+  app.handle(source, { name: "kitchen", sink: print }, ({ id, price }) => {
+    if (price < 0) throw new RangeError(`order ${id} costs ${price}`);
+    taken += price;
+    return `cook ${id}`;
+  });
+  app.handle(timer(60_000), { name: "till", sink: print }, () => {
+    const line = `taken: ${taken}`;
+    taken = 0;
+    return line;
+  });
+  return app;
+}

@@ -1,0 +1,423 @@
+/**
+ * State that outlives the program: a map on Deno KV.
+ *
+ * @module
+ */
+
+import {
+  type Batch,
+  type BatchSink,
+  type BatchSource,
+  openSink,
+  openSource,
+  type SinkWriter,
+  type SourceReader,
+} from "../stream/protocol.ts";
+import { CacheError } from "./cache_error.ts";
+import type { Write } from "./commit.ts";
+import { type Engine, openEngine } from "./engine.ts";
+import type { Group } from "./group_commit.ts";
+import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart, showKey } from "./key.ts";
+import { isUrl } from "./kv_file.ts";
+import { ABSENT } from "./memory.ts";
+import { type CacheListOptions, type CacheRange, Range } from "./scan.ts";
+import {
+  type CacheTransaction,
+  expiry,
+  runTransaction,
+  type SetOptions,
+  type TransactionOptions,
+} from "./transaction.ts";
+import type { Published, UpdateReader } from "./updates.ts";
+import { decode, encode, type Stored } from "./value.ts";
+
+/** How a Cache is opened. */
+export interface CacheOptions {
+  /** Keeps Caches in one file apart; at most 64 bytes. @default {""} */
+  readonly prefix?: string;
+  /** Whether other processes use the store too. Then every read asks the store. @default {false for a file, true otherwise} */
+  readonly shared?: boolean;
+  /** How much of what was read and written is kept in memory, in bytes. @default {67_108_864} */
+  readonly memoryBytes?: number;
+  /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
+  readonly log?: CacheLogOptions;
+  /** Allows a path that leads through a symlink. @default {false} */
+  readonly followSymlinks?: boolean;
+}
+
+/** How many updates are kept. */
+export interface CacheLogOptions {
+  /** How many of the last updates are kept on disk. */
+  readonly limit: number;
+}
+
+/** What a Cache takes as a sink. A null value removes the key. */
+export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
+  readonly key: CacheKey;
+  readonly value: V | null;
+};
+
+/** A published update: the value is undefined when the key was removed, the sequence number without a log. */
+export type CacheUpdate<V> = readonly [key: CacheKey, value: V | undefined, sequence: number | undefined];
+
+/** Which updates are read. */
+export interface UpdatesOptions {
+  /** Only those of keys that begin with these parts, or are this key. @default {all} */
+  readonly prefix?: CacheKey;
+  /** The number of the first one; needs a log. Those that it has dropped are left out. @default {the next one} */
+  readonly from?: number;
+}
+
+const DEFAULTS = { prefix: "", memoryBytes: 64 * 1024 * 1024, followSymlinks: false } satisfies CacheOptions;
+const TIMEOUT_MS = 30_000;
+
+/**
+ * A map on Deno KV, opened when it is first used.
+ *
+ * - The promise of a write settles when it is on disk; reads see it at once.
+ * - Writes that come together share a commit. A commit that fails fails its own writes and no others.
+ * - A file belongs to one process, unless it is `shared`.
+ * - Values are what structured clone takes, of any size; each read gives a copy of its own.
+ *
+ * @example Counting
+ * ```ts
+ * import { Cache } from "@slipstream/slipstream";
+ * import assert from "node:assert/strict";
+ *
+ * await using counts = new Cache<number>(":memory:");
+ * await counts.set("fish", 1);
+ * await counts.update("fish", (count = 0) => count + 1);
+ * assert.equal(await counts.get("fish"), 2);
+ * ```
+ */
+export class Cache<V = unknown>
+  implements BatchSink<CacheInput<V>>, BatchSource<CacheUpdate<V>>, AsyncIterable<CacheUpdate<V>>, AsyncDisposable {
+  readonly #path: string | undefined;
+  readonly #options: Required<Omit<CacheOptions, "log">> & { readonly logLimit: number };
+  readonly #readers = new Set<() => void>();
+  #engine: Engine | undefined;
+  #opening: Promise<Engine> | undefined;
+  #release: (() => Promise<void>) | undefined;
+  #closing: Promise<void> | undefined;
+  #writable: WritableStream<CacheInput<V>> | undefined;
+
+  /**
+   * Opens nothing yet.
+   *
+   * @param path a file (its folders are made), `":memory:"`, the URL of a remote store, or nothing for the runtime's own
+   * @throws {TypeError} If an option is wrong.
+   */
+  constructor(path?: string, options: CacheOptions = {}) {
+    const { log, ...rest } = options;
+    const known = ["prefix", "shared", "memoryBytes", "followSymlinks"];
+    const unknown = Object.keys(rest).find((option) => !known.includes(option));
+    if (unknown !== undefined) {
+      throw new TypeError(`Cache has no option ${showKey(unknown)}: it has ${known.join(", ")}, log`);
+    }
+    if (path === "") {
+      throw new TypeError('A path must not be empty: leave it out for the default store, or say ":memory:"');
+    }
+    const remote = path === undefined || (path !== ":memory:" && isUrl(path));
+    this.#path = path;
+    this.#options = { ...DEFAULTS, shared: remote, ...rest, logLimit: log?.limit ?? 0 };
+    if (log !== undefined && !(Number.isSafeInteger(log.limit) && log.limit > 0)) {
+      throw new RangeError(`log.limit must be a whole number above 0: ${log.limit}`);
+    }
+    if (!(this.#options.memoryBytes >= 0)) throw new RangeError(`memoryBytes must be 0 or more: ${rest.memoryBytes}`);
+    const { prefix } = this.#options;
+    if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > 64) {
+      throw new RangeError(`A prefix must be well-formed text of at most 64 bytes: ${showKey(prefix)}`);
+    }
+  }
+
+  /** Reads a value; undefined when there is none. */
+  async get(key: CacheKey): Promise<V | undefined> {
+    const checked = checkKey(key);
+    const engine = this.#engine ?? await this.#open();
+    const known = engine.peek(checked.id) ?? await engine.read(checked);
+    return known === ABSENT ? undefined : decode(known) as V;
+  }
+
+  /** Reads several values, in the order of the keys. */
+  async getMany(keys: Iterable<CacheKey>): Promise<(V | undefined)[]> {
+    const checked = Array.from(keys, checkKey);
+    const engine = this.#engine ?? await this.#open();
+    const known = await Promise.all(checked.map((key) => engine.peek(key.id) ?? engine.read(key)));
+    return known.map((some) => some === ABSENT ? undefined : decode(some) as V);
+  }
+
+  /** Whether there is a value. */
+  async has(key: CacheKey): Promise<boolean> {
+    const checked = checkKey(key);
+    const engine = this.#engine ?? await this.#open();
+    return (engine.peek(checked.id) ?? await engine.read(checked)) !== ABSENT;
+  }
+
+  /**
+   * Sets a value. Resolves when it is on disk; reads see it at once.
+   *
+   * @throws {TypeError} If the value is undefined, or structured clone refuses it. Nothing is written then.
+   */
+  async set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): Promise<void> {
+    const checked = checkKey(key);
+    await this.#write(checked, encode(value, key, expiry(expireInMs)), false);
+  }
+
+  /** Removes a key. Resolves when that is on disk. */
+  async delete(key: CacheKey): Promise<void> {
+    await this.#write(checkKey(key), undefined, false);
+  }
+
+  /** Sets a value and publishes it: what a sink does. Resolves when it is on disk, and in the log if there is one. */
+  async emit(key: CacheKey, value: V): Promise<void> {
+    const checked = checkKey(key);
+    await this.#write(checked, encode(value, key), true);
+  }
+
+  /**
+   * Sets a value made from the one there is. A short transaction: the function may run again.
+   *
+   * @returns the new value
+   */
+  update(
+    key: CacheKey,
+    fn: (value: V | undefined) => V | Promise<V>,
+    options?: SetOptions & TransactionOptions,
+  ): Promise<V> {
+    return this.#transaction([key], async (tx) => {
+      const value = await fn(await tx.get(key));
+      tx.set(key, value, options);
+      return value;
+    }, options);
+  }
+
+  /**
+   * Runs a function that reads and writes some keys as if nobody else did.
+   *
+   * - Other transactions on a key wait, in order; plain reads and writes do not.
+   * - Everything it writes is in one commit. When it throws, nothing is.
+   * - When a key that it has read was changed by a plain write or by another process, it runs again.
+   *
+   * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
+   * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
+   */
+  transaction<R>(
+    keys: CacheKey | readonly (readonly KeyPart[])[],
+    fn: (tx: CacheTransaction<V>) => R | Promise<R>,
+    options?: TransactionOptions,
+  ): Promise<R> {
+    const several = Array.isArray(keys) && keys.some((key) => Array.isArray(key));
+    return this.#transaction(several ? keys as CacheKey[] : [keys as CacheKey], fn, options);
+  }
+
+  /** The entries of a range in the order of their keys, as they are when the first is asked for. */
+  async *entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
+    for await (const { key, stored } of this.#scan(options)) yield [keyOf(key), decode(stored) as V];
+  }
+
+  /** The keys of a range. */
+  async *keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
+    for await (const { key } of this.#scan(options)) yield keyOf(key);
+  }
+
+  /** The values of a range, in the order of their keys. */
+  async *values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
+    for await (const { stored } of this.#scan(options)) yield decode(stored) as V;
+  }
+
+  /** Removes the entries of a range, in as many commits as it takes. */
+  async deleteRange(range: CacheRange): Promise<void> {
+    const engine = this.#engine ?? await this.#open();
+    let groups = new Set<Group>();
+    for await (const { key } of engine.scan(new Range(range), false, Infinity)) {
+      groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
+      if (groups.size < 10) continue;
+      await Promise.all(Array.from(groups, ({ promise }) => promise));
+      groups = new Set();
+    }
+    await Promise.all(Array.from(groups, ({ promise }) => promise));
+  }
+
+  /** Removes all entries. */
+  clear(): Promise<void> {
+    return this.deleteRange({});
+  }
+
+  /** Whether updates are kept in a log, and reading them can be resumed. */
+  get resumable(): boolean {
+    return this.#options.logLimit > 0;
+  }
+
+  /**
+   * Reads what is published with `emit()` and by handlers, until the Cache is closed.
+   *
+   * - With a log, every update it holds, in order, however slow the reader is.
+   * - Without, a reader that is 1,000 to 2,000 updates (or 8 to 16 MB) behind gets the latest of each key only, of the
+   *   1,000 keys updated last.
+   * - A value above 64 KB that comes from the log is the one that its key has now.
+   * - Updates by other processes come through the log alone.
+   */
+  updates({ prefix, from }: UpdatesOptions = {}): ReadableStream<CacheUpdate<V>> {
+    if (from !== undefined && !this.resumable) {
+      throw new TypeError("from needs a log: new Cache(path, { log: { limit: 1000 } })");
+    }
+    if (from !== undefined && !Number.isSafeInteger(from)) throw new TypeError(`from must be a whole number: ${from}`);
+    const parts = prefix === undefined ? [] : checkKey(prefix).parts;
+    const ids = parts.map((part) => idOf([part]));
+    const wanted = (key: readonly KeyPart[]) => ids.every((id, n) => n < key.length && idOf([key[n]!]) === id);
+    let reader: UpdateReader | undefined;
+    let engine: Engine;
+    let end = () => {};
+    return new ReadableStream<CacheUpdate<V>>({
+      start: async () => {
+        const opening = this.#opened();
+        engine = opening instanceof Promise ? await opening : opening;
+        const { log, updates, shared } = engine;
+        reader = log === undefined ? updates.live(wanted) : updates.logged(log, from, shared, wanted);
+        end = () => {
+          reader!.close();
+          this.#readers.delete(end);
+        };
+        this.#readers.add(end);
+      },
+      pull: async (controller) => {
+        for (let update = await reader!.next(); update !== undefined; update = await reader!.next()) {
+          const found = await valueOf<V>(engine, update);
+          if (found === ABSENT) continue;
+          return controller.enqueue([keyOf(update.key), found, update.sequence]);
+        }
+        end();
+        controller.close();
+      },
+      cancel: () => end(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** Reads what is published from now on. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<CacheUpdate<V>> {
+    return this.updates()[Symbol.asyncIterator]() as AsyncIterableIterator<CacheUpdate<V>>;
+  }
+
+  /** Takes keys and values, as a sink does; when it has closed, they are on disk. */
+  get writable(): WritableStream<CacheInput<V>> {
+    if (this.#writable === undefined) {
+      const writer = this[openSink]();
+      this.#writable = new WritableStream({ write: (input) => writer.accept(input), close: () => writer.settle() });
+    }
+    return this.#writable;
+  }
+
+  /** Reads updates in `handle()`. */
+  [openSource](): SourceReader<CacheUpdate<V>> {
+    const reader = this.updates().getReader();
+    const stop = () => void reader.cancel();
+    const batches = new ReadableStream<Batch<CacheUpdate<V>>>({
+      pull: async (controller) => {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue({ messages: [value], done() {} });
+      },
+      cancel: stop,
+    }, { highWaterMark: 0 });
+    return { batches, stop, close: () => reader.cancel() };
+  }
+
+  /** Takes what handlers emit: at once, so that they can read it again; settled when it is on disk. */
+  [openSink](): SinkWriter<CacheInput<V>> {
+    let groups = new Set<Group>();
+    const accept = (engine: Engine, write: Write) => {
+      groups.add(engine.write([write], [write]));
+      return engine.groups.room();
+    };
+    return {
+      accept: (input) => {
+        const write = writeOf(input);
+        return this.#engine === undefined
+          ? this.#open().then((engine) => accept(engine, write))
+          : accept(this.#engine, write);
+      },
+      settle: async () => {
+        const settling = groups;
+        groups = new Set();
+        for (const { promise } of settling) await promise;
+      },
+      close() {},
+    };
+  }
+
+  /** Waits for what was written, ends those who read updates, and closes the store. Idempotent. */
+  close(): Promise<void> {
+    return this.#closing ??= (async () => {
+      const engine = await this.#opening?.catch(() => undefined);
+      await engine?.groups.flush();
+      this.#engine = undefined;
+      for (const end of this.#readers) end();
+      await this.#release?.();
+    })();
+  }
+
+  /** Closes it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async *#scan({ reverse = false, limit = Infinity, ...range }: CacheListOptions) {
+    const checked = new Range(range);
+    if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
+    const engine = this.#engine ?? await this.#open();
+    yield* engine.scan(checked, reverse, limit);
+  }
+
+  async #transaction<R>(
+    keys: readonly CacheKey[],
+    fn: (tx: CacheTransaction<V>) => R | Promise<R>,
+    { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
+  ): Promise<R> {
+    const checked = keys.map(checkKey);
+    return await runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
+  }
+
+  async #write({ id, parts, bytes }: CheckedKey, stored: Stored | undefined, publish: boolean): Promise<void> {
+    const engine = this.#engine ?? await this.#open();
+    const writes = [{ id, key: parts, keyBytes: bytes, stored }];
+    await engine.write(writes, publish ? writes : []).promise;
+  }
+
+  /** The engine, at once if it is open. */
+  #opened(): Engine | Promise<Engine> {
+    return this.#engine ?? this.#open();
+  }
+
+  #open(): Promise<Engine> {
+    if (this.#closing !== undefined) {
+      return Promise.reject(new CacheError("closed", `The Cache ${this.#path ?? "on the default store"} is closed`));
+    }
+    return this.#opening ??= openEngine(this.#path, this.#options).then(({ engine, release }) => {
+      this.#release = release;
+      return this.#engine = engine;
+    }, (error) => {
+      this.#opening = undefined; // the next one may have more luck
+      throw error;
+    });
+  }
+}
+
+function writeOf(input: unknown): Write {
+  const some = input as { readonly key: CacheKey; readonly value: unknown };
+  const pair = Array.isArray(input) && input.length === 2 ? input as [CacheKey, unknown] : undefined;
+  if (pair === undefined && (typeof input !== "object" || input === null || !("key" in some) || !("value" in some))) {
+    const got = Array.isArray(input) ? `an array of ${input.length}` : input === null ? "null" : typeof input;
+    throw new TypeError(`A Cache takes [key, value] or { key, value }: got ${got}`);
+  }
+  const [key, value] = pair ?? [some.key, some.value];
+  const { id, parts, bytes } = checkKey(key);
+  return { id, key: parts, keyBytes: bytes, stored: value === null ? undefined : encode(value, key) };
+}
+
+/** The value of an update; absent when it was too large for the log and its key is gone. */
+async function valueOf<V>(engine: Engine, { key, stored }: Published): Promise<V | undefined | typeof ABSENT> {
+  if (stored === undefined) return undefined;
+  if (stored !== "large") return decode(stored) as V;
+  const known = await engine.read(checkKey(key));
+  return known === ABSENT ? ABSENT : decode(known) as V;
+}

@@ -1,0 +1,132 @@
+/**
+ * One atomic of Deno KV: some writes, the updates they publish, and the versions they rest on.
+ *
+ * @module
+ */
+
+import { Chunks } from "./chunks.ts";
+import { idOf, type KeyPart } from "./key.ts";
+import { patiently } from "./patience.ts";
+import type { UpdateLog } from "./update_log.ts";
+import { type ChunkList, fromEntry, type Stored, toEntry } from "./value.ts";
+
+/** A write that is to be made. */
+export interface Write {
+  readonly id: string;
+  readonly key: readonly KeyPart[];
+  /** How many bytes the key has. */
+  readonly keyBytes: number;
+  /** The value; undefined to delete. */
+  readonly stored: Stored | undefined;
+}
+
+/** The version of an entry that a commit rests on. */
+export interface Check {
+  readonly id: string;
+  readonly key: readonly KeyPart[];
+  readonly versionstamp: string | null;
+  readonly chunks?: ChunkList | undefined;
+}
+
+/** Commits what belongs together. */
+export class Committer {
+  readonly chunks: Chunks;
+  readonly #kv: Deno.Kv;
+  readonly #prefix: string;
+  readonly #shared: boolean;
+  readonly #log: UpdateLog | undefined;
+  /** Who has chunks on disk; known only while one process owns the file. */
+  #live = new Map<string, ChunkList>();
+  readonly #written = new WeakSet<ChunkList>();
+
+  /** @param prefix the Cache's */
+  constructor(kv: Deno.Kv, prefix: string, shared: boolean, log: UpdateLog | undefined) {
+    this.#kv = kv;
+    this.#prefix = prefix;
+    this.#shared = shared;
+    this.#log = log;
+    this.chunks = new Chunks(kv, prefix);
+  }
+
+  /** Clears away what a process that ended has left; to be called before anything else. */
+  async recover(): Promise<void> {
+    this.#live = await patiently(() => this.chunks.recover((key) => this.entryKey(key), idOf, this.#shared));
+  }
+
+  /** Where the entry of a key lies. */
+  entryKey(key: readonly KeyPart[]): Deno.KvKey {
+    return [this.#prefix, "v", ...key];
+  }
+
+  /**
+   * Writes everything or nothing.
+   *
+   * @returns the sequence number of the first update (0 without a log), or undefined when a version has changed
+   * @throws whatever KV throws; nothing was written then
+   */
+  async commit(
+    writes: readonly Write[],
+    updates: readonly Write[],
+    checks: readonly Check[] = [],
+  ): Promise<number | undefined> {
+    try {
+      for (const { key, stored } of writes) {
+        if (stored?.chunks === undefined || this.#written.has(stored.chunks)) continue;
+        await patiently(() => this.chunks.write(key, stored.chunks!, stored.data as Uint8Array));
+        this.#written.add(stored.chunks);
+      }
+      const rests = this.#shared ? [...checks, ...await this.#versions(writes, checks)] : checks;
+      const replaced = writes.flatMap(({ id }) =>
+        (this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id)) ?? []
+      );
+      const last = updates.length === 0 ? undefined : await this.#log?.last();
+      const { ok } = await patiently(() => {
+        const atomic = this.#kv.atomic();
+        for (const { key, versionstamp } of rests) atomic.check({ key: this.entryKey(key), versionstamp });
+        const now = Date.now();
+        for (const { key, stored } of writes) {
+          if (stored === undefined) atomic.delete(this.entryKey(key));
+          else if (stored.expiresAt === 0) atomic.set(this.entryKey(key), toEntry(stored));
+          else {
+            atomic.set(this.entryKey(key), toEntry(stored), { expireIn: Math.max(1, stored.expiresAt - now) });
+          }
+        }
+        if (last !== undefined) this.#log!.append(atomic, updates, last);
+        return atomic.commit();
+      });
+      if (!ok) return undefined;
+      if (last !== undefined) this.#log!.committed(last.sequence + updates.length);
+      for (const { id, stored } of this.#shared ? [] : writes) {
+        if (stored?.chunks === undefined) this.#live.delete(id);
+        else this.#live.set(id, stored.chunks);
+      }
+      // It is written, whatever becomes of what was before; that is found again when the file is next opened.
+      for (const list of replaced) await this.chunks.remove(list).catch(() => {});
+      return last === undefined ? 0 : last.sequence + 1;
+    } catch (error) {
+      await this.discard(writes);
+      throw error;
+    }
+  }
+
+  /** Removes the chunks of writes that are given up. */
+  async discard(writes: readonly Write[]): Promise<void> {
+    for (const { stored } of writes) if (stored?.chunks) await this.chunks.remove(stored.chunks).catch(() => {});
+  }
+
+  /** The versions of what is written unread, so that chunks which another process puts there are not lost sight of. */
+  async #versions(writes: readonly Write[], checks: readonly Check[]): Promise<Check[]> {
+    const known = new Set(checks.map(({ id }) => id));
+    const unread = writes.filter(({ id }) => !known.has(id));
+    const found: Check[] = [];
+    for (let from = 0; from < unread.length; from += 10) {
+      const some = unread.slice(from, from + 10);
+      const entries = await this.#kv.getMany<unknown[]>(some.map(({ key }) => this.entryKey(key)));
+      entries.forEach(({ value, versionstamp }, n) => {
+        const { id, key } = some[n]!;
+        found.push({ id, key, versionstamp, chunks: versionstamp === null ? undefined : fromEntry(value).chunks });
+      });
+    }
+    return found;
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * What works under all the Caches of one process that have the same path and prefix.
+ *
+ * @module
+ */
+
+import { CacheError } from "./cache_error.ts";
+import { Committer, type Write } from "./commit.ts";
+import { type Group, GroupCommit } from "./group_commit.ts";
+import type { CheckedKey } from "./key.ts";
+import { KeyLocks } from "./key_locks.ts";
+import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
+import { ABSENT, type Known, Memory } from "./memory.ts";
+import { backOff, patiently } from "./patience.ts";
+import { Reads } from "./reads.ts";
+import { type Range, Scan } from "./scan.ts";
+import { UpdateLog } from "./update_log.ts";
+import { Updates } from "./updates.ts";
+import { isExpired, type Stored } from "./value.ts";
+
+/** How an engine is opened. */
+export interface EngineOptions {
+  readonly prefix: string;
+  readonly shared: boolean;
+  readonly followSymlinks: boolean;
+  readonly memoryBytes: number;
+  /** How many updates the log keeps; 0 for no log. */
+  readonly logLimit: number;
+}
+
+interface PendingWrite extends Write {
+  readonly group: Group;
+}
+
+/** A shared group checks every key it writes, and an atomic has 100 checks. */
+const SHARED_KEYS = 90;
+
+const engines = new Map<string, { users: number; options: EngineOptions; opening: Promise<Engine> }>();
+
+/**
+ * Opens an engine, or joins the Caches that have it open.
+ *
+ * @throws {CacheError} If the store can't be opened, or is open with other options.
+ */
+export async function openEngine(
+  path: string | undefined,
+  options: EngineOptions,
+): Promise<{ engine: Engine; release: () => Promise<void> }> {
+  const store = storeName(path);
+  if (store === undefined) {
+    const engine = await Engine.open(path, options);
+    return { engine, release: () => engine.close() };
+  }
+  const name = JSON.stringify([store, options.prefix]);
+  let entry = engines.get(name);
+  if (entry === undefined) {
+    entry = { users: 0, options, opening: Engine.open(path, options) };
+    engines.set(name, entry);
+  } else if (entry.options.logLimit !== options.logLimit) {
+    throw new CacheError(
+      "in-use",
+      `${path ?? "The default store"} is open in this process with another log limit, ${entry.options.logLimit}`,
+    );
+  } else if (entry.options.shared !== options.shared) {
+    throw new CacheError(
+      "in-use",
+      `${path ?? "The default store"} is open in this process with shared: ${entry.options.shared}`,
+    );
+  }
+  const joined = entry;
+  joined.users++;
+  try {
+    const engine = await joined.opening;
+    return {
+      engine,
+      release: async () => {
+        // Before it counts as left: who opens it meanwhile joins, and finds the writes.
+        await engine.groups.flush();
+        if (--joined.users > 0) return;
+        engines.delete(name);
+        await engine.close();
+      },
+    };
+  } catch (error) {
+    if (--joined.users === 0) engines.delete(name);
+    throw error;
+  }
+}
+
+/** Reads from memory, writes by groups, and keeps both in step. */
+export class Engine {
+  readonly shared: boolean;
+  readonly log: UpdateLog | undefined;
+  readonly updates = new Updates();
+  readonly locks = new KeyLocks();
+  readonly groups: GroupCommit;
+  readonly committer: Committer;
+  readonly reads: Reads;
+  readonly #file: KvFile;
+  readonly #prefix: string;
+  readonly #memory: Memory;
+  /** The latest write of each key that is not on disk yet. */
+  readonly #pending = new Map<string, PendingWrite>();
+  /** Reads from disk under way, which a write makes stale. */
+  readonly #reading = new Map<string, { stale: boolean; promise: Promise<Known> }>();
+  readonly #scans = new Set<Scan>();
+  /** Called when a key is written that a transaction has read. */
+  readonly #watchers = new Map<string, Set<() => void>>();
+
+  private constructor(file: KvFile, options: EngineOptions) {
+    this.#file = file;
+    this.#prefix = options.prefix;
+    this.shared = options.shared;
+    this.#memory = new Memory(options.memoryBytes);
+    this.log = options.logLimit > 0
+      ? new UpdateLog(file.kv, options.prefix, options.logLimit, options.shared)
+      : undefined;
+    this.committer = new Committer(file.kv, options.prefix, options.shared, this.log);
+    this.reads = new Reads(file.kv, this.committer);
+    this.groups = new GroupCommit({
+      commit: (group) => this.#commit(group),
+      logged: this.log !== undefined,
+      maxKeys: options.shared ? SHARED_KEYS : Infinity,
+    });
+  }
+
+  /** Opens the store and sets right what a process that was killed has left. */
+  static async open(path: string | undefined, options: EngineOptions): Promise<Engine> {
+    const file = await patiently(() => openKvFile(path, options));
+    try {
+      const engine = new Engine(file, options);
+      await engine.committer.recover();
+      await patiently(async () => await engine.log?.open());
+      return engine;
+    } catch (error) {
+      file.release();
+      throw error;
+    }
+  }
+
+  /** What memory knows of a key; undefined when the disk must be asked. */
+  peek(id: string): Known | undefined {
+    const known = this.#pending.size === 0 ? undefined : this.#pending.get(id);
+    if (known !== undefined) return alive(known.stored ?? ABSENT);
+    const cached = this.shared ? undefined : this.#memory.get(id);
+    return cached === undefined ? undefined : alive(cached);
+  }
+
+  /** Reads a key from disk. */
+  read(key: CheckedKey): Promise<Known> {
+    if (this.shared) return this.reads.read(key).then(alive);
+    const { id } = key;
+    const reading = this.#reading.get(id);
+    if (reading !== undefined && !reading.stale) return reading.promise.then(alive);
+    const mine = { stale: false, promise: this.reads.read(key) };
+    this.#reading.set(id, mine);
+    return mine.promise.then((known) => {
+      if (!mine.stale) this.#memory.set(id, known);
+      return alive(known);
+    }).finally(() => {
+      if (this.#reading.get(id) === mine) this.#reading.delete(id);
+    });
+  }
+
+  /**
+   * Accepts writes that belong together: reads see them at once.
+   *
+   * @throws {RangeError} If they are more than an atomic can hold.
+   */
+  write(writes: readonly Write[], updates: readonly Write[]): Group {
+    const published = this.log !== undefined || this.updates.wanted ? updates : [];
+    const [only] = writes;
+    const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
+    const group = before !== undefined && this.groups.replace(before, only!)
+      ? before
+      : this.groups.add(writes, published);
+    for (const write of writes) {
+      const { id } = write;
+      this.#pending.set(id, { ...write, group });
+      const reading = this.#reading.get(id);
+      if (reading !== undefined) reading.stale = true;
+      if (this.#watchers.size > 0) { for (const tell of this.#watchers.get(id) ?? []) tell(); }
+    }
+    return group;
+  }
+
+  /** The group that a key's latest write waits in. */
+  pendingGroup(id: string): Group | undefined {
+    return this.#pending.get(id)?.group;
+  }
+
+  /** Calls back when a key is written, until the returned function is called. */
+  watch(id: string, tell: () => void): () => void {
+    const watchers = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, watchers.add(tell));
+    return () => {
+      watchers.delete(tell);
+      if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
+    };
+  }
+
+  /** Walks over a range as it is now. */
+  async *scan(
+    range: Range,
+    reverse: boolean,
+    limit: number,
+  ): AsyncGenerator<{ key: CheckedKey["parts"]; stored: Stored }> {
+    if (limit <= 0) return;
+    const scan = new Scan(range, reverse, this.#pending.values());
+    this.#scans.add(scan);
+    try {
+      const batchSize = Math.min(500, Math.max(10, limit));
+      const listed = this.#file.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
+      for await (const { key, stored } of scan.walk(listed)) {
+        if (isExpired(stored)) continue;
+        const known = stored.chunks && stored.data === undefined ? await this.reads.resolve(stored) : stored;
+        const found = known ?? (await this.reads.readVersion(key)).known;
+        if (found === ABSENT) continue;
+        yield { key, stored: found };
+        if (--limit === 0) return;
+      }
+    } finally {
+      this.#scans.delete(scan);
+    }
+  }
+
+  /** Waits for what was written, ends the readers of updates, and gives the store back. */
+  async close(): Promise<void> {
+    await this.groups.flush();
+    this.updates.close();
+    this.#file.release();
+  }
+
+  async #commit(group: Group): Promise<void> {
+    const writes = [...group.writes.values()];
+    try {
+      if (this.#scans.size > 0) await this.#keepForScans(writes);
+      for (let attempt = 0;; attempt++) {
+        if (await this.committer.commit(writes, group.updates) !== undefined) break;
+        await backOff(attempt);
+      }
+    } catch (error) {
+      for (const { id } of writes) {
+        // What was read before is on disk still, but perhaps not what memory has: ask again.
+        this.#memory.delete(id);
+        if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
+      }
+      throw error;
+    }
+    for (const { id, stored } of writes) {
+      if (!this.shared) this.#memory.set(id, stored ?? ABSENT);
+      if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
+    }
+    if (group.updates.length > 0) this.updates.publish(group.updates);
+  }
+
+  /** Tells the scans under way what is about to change. */
+  async #keepForScans(writes: readonly Write[]): Promise<void> {
+    const scans = [...this.#scans];
+    const needed = writes.filter(({ id, key }) => scans.some((scan) => scan.needs(id, key)));
+    await Promise.all(needed.map(async ({ id, key, keyBytes }) => {
+      const known = await this.reads.read({ id, parts: key, bytes: keyBytes });
+      const stored = known === ABSENT ? undefined : known;
+      for (const scan of scans) scan.keep(id, { key, stored });
+    }));
+  }
+}
+
+/** Leaves out what has ended. */
+export function alive(known: Known): Known {
+  return known !== ABSENT && isExpired(known) ? ABSENT : known;
+}

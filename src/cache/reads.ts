@@ -1,0 +1,75 @@
+/**
+ * Reads that go to the disk, ten at a time: one by one they take four times as long.
+ *
+ * @module
+ */
+
+import type { Committer } from "./commit.ts";
+import type { CheckedKey, KeyPart } from "./key.ts";
+import { ABSENT, type Known } from "./memory.ts";
+import { fromEntry, type Stored } from "./value.ts";
+
+const AT_ONCE = 10;
+
+interface Waiting {
+  readonly key: CheckedKey;
+  readonly resolve: (known: Known) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Reads entries and the chunks they point at. */
+export class Reads {
+  readonly #kv: Deno.Kv;
+  readonly #committer: Committer;
+  #waiting: Waiting[] = [];
+
+  /** @param committer says where things lie */
+  constructor(kv: Deno.Kv, committer: Committer) {
+    this.#kv = kv;
+    this.#committer = committer;
+  }
+
+  /** Reads a key, together with others that are asked for now. */
+  read(key: CheckedKey): Promise<Known> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ key, resolve, reject });
+      if (this.#waiting.length === 1) queueMicrotask(() => this.#flush());
+    });
+  }
+
+  /** Reads a key with its version. */
+  async readVersion(key: readonly KeyPart[]): Promise<{ known: Known; versionstamp: string | null; pointer: Known }> {
+    for (;;) {
+      const { value, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));
+      const pointer = versionstamp === null ? ABSENT : fromEntry(value);
+      const known = await this.resolve(pointer);
+      if (known !== undefined) return { known, versionstamp, pointer };
+    }
+  }
+
+  /** Adds the bytes from the chunks; undefined when the value was replaced meanwhile. */
+  async resolve(known: Known): Promise<Known | undefined> {
+    if (known === ABSENT || known.chunks === undefined) return known;
+    const data = await this.#committer.chunks.read(known.chunks);
+    return data && { ...known, data, bytes: data.length } satisfies Stored;
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (let from = 0; from < waiting.length; from += AT_ONCE) void this.#readSome(waiting.slice(from, from + AT_ONCE));
+  }
+
+  async #readSome(some: readonly Waiting[]): Promise<void> {
+    try {
+      const entries = await this.#kv.getMany<unknown[]>(some.map(({ key }) => this.#committer.entryKey(key.parts)));
+      await Promise.all(entries.map(async ({ value, versionstamp }, n) => {
+        const { key, resolve } = some[n]!;
+        const known = await this.resolve(versionstamp === null ? ABSENT : fromEntry(value));
+        resolve(known ?? (await this.readVersion(key.parts)).known);
+      }));
+    } catch (error) {
+      for (const { reject } of some) reject(error);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The entries of a range, as they were when the scan began.
+ *
+ * Deno KV lists in batches, each of which sees what was committed meanwhile. So a scan starts with the writes that
+ * were pending, and whoever commits while it runs gives it what the entries were before.
+ *
+ * @module
+ */
+
+import { type CacheKey, checkKey, compareKeys, idOf, type KeyPart, showKey } from "./key.ts";
+import { fromEntry, type Stored } from "./value.ts";
+
+/** Which entries. */
+export interface CacheRange {
+  /** Those whose key begins with these parts and goes on: `"user"` selects `["user", 1]`, but neither `"user"` nor `"users"`. */
+  readonly prefix?: CacheKey;
+  /** The first key, if it is there. */
+  readonly start?: CacheKey;
+  /** Where to end; this key is not taken. */
+  readonly end?: CacheKey;
+}
+
+/** Which entries, and in what order. */
+export interface CacheListOptions extends CacheRange {
+  /** From the end to the start. @default {false} */
+  readonly reverse?: boolean;
+  /** How many at most. @default {all} */
+  readonly limit?: number;
+}
+
+/** An entry that is or is not there. */
+interface Kept {
+  readonly key: readonly KeyPart[];
+  readonly stored: Stored | undefined;
+}
+
+/** A range that has been checked. */
+export class Range {
+  readonly prefix: readonly KeyPart[];
+  readonly start: readonly KeyPart[] | undefined;
+  readonly end: readonly KeyPart[] | undefined;
+
+  /** @throws {TypeError} If it starts or ends outside its prefix. */
+  constructor({ prefix, start, end }: CacheRange) {
+    this.prefix = prefix === undefined ? [] : checkKey(prefix).parts;
+    this.start = start === undefined ? undefined : checkKey(start).parts;
+    this.end = end === undefined ? undefined : checkKey(end).parts;
+    for (const [name, key] of [["start", this.start], ["end", this.end]] as const) {
+      if (key !== undefined && !this.#begins(key)) {
+        throw new TypeError(`${name} must begin with the prefix ${showKey(this.prefix)}: got ${showKey(key)}`);
+      }
+    }
+  }
+
+  /** Whether a key is in it. */
+  has(key: readonly KeyPart[]): boolean {
+    return key.length > this.prefix.length && this.#begins(key) &&
+      (this.start === undefined || compareKeys(key, this.start) >= 0) &&
+      (this.end === undefined || compareKeys(key, this.end) < 0);
+  }
+
+  /** The range as KV has it. */
+  selector(base: readonly Deno.KvKeyPart[]): Deno.KvListSelector {
+    const start = this.start && [...base, ...this.start];
+    const end = this.end && [...base, ...this.end];
+    if (start && end) return compareKeys(this.start!, this.end!) < 0 ? { start, end } : { start, end: start };
+    const prefix = [...base, ...this.prefix];
+    return start ? { prefix, start } : end ? { prefix, end } : { prefix };
+  }
+
+  #begins(key: readonly KeyPart[]): boolean {
+    return key.length >= this.prefix.length && compareKeys(key.slice(0, this.prefix.length), this.prefix) === 0;
+  }
+}
+
+/** One walk over a range. */
+export class Scan {
+  readonly #range: Range;
+  readonly #sign: 1 | -1;
+  readonly #kept = new Map<string, Kept>();
+  /** Those kept entries that are there and still ahead, the next one last. */
+  #ahead: Kept[];
+  #cursor: readonly KeyPart[] | undefined;
+
+  /** @param pending the writes that were accepted and perhaps not committed when the scan began */
+  constructor(range: Range, reverse: boolean, pending: Iterable<Kept & { readonly id: string }>) {
+    this.#range = range;
+    this.#sign = reverse ? -1 : 1;
+    for (const write of pending) if (range.has(write.key)) this.#kept.set(write.id, write);
+    this.#ahead = [...this.#kept.values()].filter(({ stored }) => stored !== undefined)
+      .sort((a, b) => this.#sign * compareKeys(b.key, a.key));
+  }
+
+  /** Whether the scan has yet to come by a key that is about to change. */
+  needs(id: string, key: readonly KeyPart[]): boolean {
+    return !this.#kept.has(id) && this.#range.has(key) &&
+      (this.#cursor === undefined || this.#sign * compareKeys(key, this.#cursor) > 0);
+  }
+
+  /** Keeps what an entry is, before it changes. */
+  keep(id: string, kept: Kept): void {
+    if (!this.needs(id, kept.key)) return;
+    this.#kept.set(id, kept);
+    if (kept.stored === undefined) return;
+    let [low, high] = [0, this.#ahead.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#sign * compareKeys(this.#ahead[middle]!.key, kept.key) > 0) low = middle + 1;
+      else high = middle;
+    }
+    this.#ahead.splice(low, 0, kept);
+  }
+
+  /** Walks over what KV lists, and puts what was kept in its place. */
+  async *walk(listed: AsyncIterable<Deno.KvEntry<unknown>>): AsyncGenerator<Kept & { readonly stored: Stored }> {
+    for await (const { key, value } of listed) {
+      const parts = key.slice(2) as KeyPart[];
+      for (let next = this.#ahead.at(-1); next !== undefined; next = this.#ahead.at(-1)) {
+        if (this.#sign * compareKeys(next.key, parts) >= 0) break;
+        yield this.#pop();
+      }
+      const kept = this.#kept.size === 0 ? undefined : this.#kept.get(idOf(parts));
+      this.#cursor = parts;
+      if (kept === undefined) yield { key: parts, stored: fromEntry(value) };
+      else if (this.#ahead.at(-1) === kept) yield this.#pop();
+    }
+    while (this.#ahead.length > 0) yield this.#pop();
+  }
+
+  #pop(): Kept & { readonly stored: Stored } {
+    const next = this.#ahead.pop()!;
+    this.#cursor = next.key;
+    return next as Kept & { readonly stored: Stored };
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Transactions: read, think, write, as if nobody else were there.
+ *
+ * @module
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { CacheError } from "./cache_error.ts";
+import type { Check, Write } from "./commit.ts";
+import type { Engine } from "./engine.ts";
+import type { Group } from "./group_commit.ts";
+import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
+import { ABSENT } from "./memory.ts";
+import { backOff } from "./patience.ts";
+import { decode, encode, isExpired, type Stored } from "./value.ts";
+
+/** How a value is set. */
+export interface SetOptions {
+  /** How long it is there, in milliseconds; exactly, whenever KV removes it from the disk. @default {for ever} */
+  readonly expireInMs?: number;
+}
+
+/** How a transaction is run. */
+export interface TransactionOptions {
+  /** How long it may wait for its keys and run, in milliseconds. @default {30_000} */
+  readonly timeoutMs?: number;
+}
+
+/** What a transaction can do, with the keys it holds. */
+export interface CacheTransaction<V> {
+  /** Reads a value, own writes included; undefined when there is none. */
+  get(key: CacheKey): Promise<V | undefined>;
+  /** Whether there is a value, own writes included. */
+  has(key: CacheKey): Promise<boolean>;
+  /** Sets a value, when the transaction ends well. */
+  set(key: CacheKey, value: V, options?: SetOptions): void;
+  /** Sets a value and publishes it, when the transaction ends well. */
+  emit(key: CacheKey, value: V): void;
+  /** Removes a key, when the transaction ends well. */
+  delete(key: CacheKey): void;
+}
+
+/** The keys that the code running now holds; those outside of it as well. */
+interface Held {
+  readonly engine: Engine;
+  readonly ids: ReadonlySet<string>;
+  readonly outer: Held | undefined;
+  active: boolean;
+}
+
+const held = new AsyncLocalStorage<Held>();
+
+/** Runs a transaction on an engine. */
+export async function runTransaction<V, R>(
+  engine: Engine,
+  keys: readonly CheckedKey[],
+  fn: (tx: CacheTransaction<V>) => R | Promise<R>,
+  timeoutMs: number,
+): Promise<R> {
+  const ids = new Set(keys.map(({ id }) => id));
+  const outer = held.getStore();
+  for (let some = outer; some !== undefined; some = some.outer) {
+    const both = some.active && some.engine === engine ? keys.find(({ id }) => some!.ids.has(id)) : undefined;
+    if (both !== undefined) {
+      throw new CacheError(
+        "nested",
+        `A transaction on ${
+          showKey(both.parts)
+        } runs inside another on the same key, and would wait for itself: use the tx of the outer one`,
+      );
+    }
+  }
+  const deadline = Date.now() + timeoutMs;
+  const late = new AbortController();
+  const names = showKey(keys.length === 1 ? keys[0]!.parts : keys.map(({ parts }) => showKey(parts)));
+  const timer = setTimeout(() =>
+    late.abort(
+      new CacheError(
+        "timeout",
+        `A transaction on ${names} took longer than timeoutMs: ${timeoutMs}; nothing of it was written`,
+      ),
+    ), timeoutMs);
+  const mine: Held = { engine, ids, outer, active: true };
+  let release: (() => void) | undefined;
+  try {
+    release = await engine.locks.acquire([...ids], late.signal);
+    for (let attempt = 0;; attempt++) {
+      const tx = new Transaction<V>(engine, ids, names);
+      try {
+        const result = await inTime(() => held.run(mine, () => fn(tx)), late.signal);
+        if (await tx.commit()) return result;
+      } finally {
+        tx.end();
+      }
+      if (Date.now() > deadline || late.signal.aborted) {
+        throw new CacheError(
+          "conflict",
+          `A transaction on ${names} found its keys changed ${attempt + 1} times within ${timeoutMs} ms`,
+        );
+      }
+      await backOff(attempt);
+    }
+  } finally {
+    mine.active = false;
+    clearTimeout(timer);
+    release?.();
+  }
+}
+
+/** Awaits a function, or the signal. Not a race: the signal's listener goes when the function is done. */
+function inTime<R>(fn: () => R | Promise<R>, signal: AbortSignal): Promise<R> {
+  return new Promise<R>((resolve, reject) => {
+    signal.throwIfAborted();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const done = () => signal.removeEventListener("abort", abort);
+    (async () => await fn())().then(resolve, reject).finally(done);
+  });
+}
+
+class Transaction<V> implements CacheTransaction<V> {
+  readonly #engine: Engine;
+  readonly #ids: ReadonlySet<string>;
+  readonly #names: string;
+  readonly #writes = new Map<string, Write>();
+  readonly #updates: Write[] = [];
+  readonly #checks = new Map<string, Check>();
+  readonly #unwatch: (() => void)[] = [];
+  readonly #rests = new Set<Group>();
+  #changed = false;
+  #ended = false;
+
+  constructor(engine: Engine, ids: ReadonlySet<string>, names: string) {
+    this.#engine = engine;
+    this.#ids = ids;
+    this.#names = names;
+  }
+
+  async get(key: CacheKey): Promise<V | undefined> {
+    const stored = await this.#read(this.#check(key));
+    return stored && decode(stored) as V;
+  }
+
+  async has(key: CacheKey): Promise<boolean> {
+    return await this.#read(this.#check(key)) !== undefined;
+  }
+
+  set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): void {
+    this.#write(key, encode(value, key, expiry(expireInMs)));
+  }
+
+  emit(key: CacheKey, value: V): void {
+    this.#updates.push(this.#write(key, encode(value, key)));
+  }
+
+  delete(key: CacheKey): void {
+    this.#write(key, undefined);
+  }
+
+  /** Writes what was asked for; false when what was read has changed. */
+  async commit(): Promise<boolean> {
+    this.#ended = true;
+    const writes = [...this.#writes.values()];
+    if (this.#engine.shared) {
+      if (writes.length === 0) return true;
+      if (await this.#engine.committer.commit(writes, this.#updates, [...this.#checks.values()]) === undefined) {
+        await this.#engine.committer.discard(writes);
+        return false;
+      }
+      if (this.#updates.length > 0) this.#engine.updates.publish(this.#updates);
+      return true;
+    }
+    // What it has read must be on disk before what it makes of it can be.
+    for (const group of this.#rests) {
+      try {
+        await group.promise;
+      } catch {
+        return false;
+      }
+    }
+    if (this.#changed) return false;
+    this.end();
+    if (writes.length > 0) await this.#engine.write(writes, this.#updates).promise;
+    return true;
+  }
+
+  /** Makes it unusable. */
+  end(): void {
+    this.#ended = true;
+    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+  }
+
+  #check(key: CacheKey): CheckedKey {
+    const checked = checkKey(key);
+    if (this.#ended) {
+      throw new CacheError(
+        "closed",
+        `The transaction on ${this.#names} is over: await what it does inside its function`,
+      );
+    }
+    if (!this.#ids.has(checked.id)) {
+      throw new TypeError(
+        `The transaction holds ${this.#names}, and not ${
+          showKey(key)
+        }; for several keys give an array of arrays: [["a"], ["b"]]`,
+      );
+    }
+    return checked;
+  }
+
+  async #read(key: CheckedKey): Promise<Stored | undefined> {
+    const { id, parts } = key;
+    const own = this.#writes.get(id);
+    if (own !== undefined) return own.stored && !isExpired(own.stored) ? own.stored : undefined;
+    const engine = this.#engine;
+    if (engine.shared) {
+      const { known, versionstamp, pointer } = await engine.reads.readVersion(parts);
+      const chunks = pointer === ABSENT ? undefined : pointer.chunks;
+      const before = this.#checks.get(id);
+      // The first version that was seen is the one that must still be there.
+      if (before === undefined) this.#checks.set(id, { id, key: parts, versionstamp, chunks });
+      return known === ABSENT || isExpired(known) ? undefined : known;
+    }
+    this.#unwatch.push(engine.watch(id, () => this.#changed = true));
+    const group = engine.pendingGroup(id);
+    if (group !== undefined) this.#rests.add(group);
+    const known = engine.peek(id) ?? await engine.read(key);
+    return known === ABSENT ? undefined : known;
+  }
+
+  #write(key: CacheKey, stored: Stored | undefined): Write {
+    const { id, parts, bytes } = this.#check(key);
+    const write = { id, key: parts, keyBytes: bytes, stored };
+    this.#writes.set(id, write);
+    return write;
+  }
+}
+
+/**
+ * When a value ends.
+ *
+ * @throws {RangeError} If the time is none.
+ */
+export function expiry(expireInMs: number | undefined): number {
+  if (expireInMs === undefined) return 0;
+  if (!(expireInMs > 0) || !Number.isFinite(expireInMs)) {
+    throw new RangeError(`expireInMs must be a number of milliseconds above 0: ${expireInMs}`);
+  }
+  return Date.now() + expireInMs;
+}

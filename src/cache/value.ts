@@ -1,0 +1,105 @@
+/**
+ * Values of a Cache as they lie in Deno KV: primitives as they are, everything else serialised once, when it is
+ * given, so that what a caller changes afterwards changes nothing here.
+ *
+ * @module
+ */
+
+import { Deserializer, Serializer } from "node:v8";
+import { showKey } from "./key.ts";
+
+/** A value at rest. */
+export interface Stored {
+  /** A primitive, or the serialised bytes; undefined when the bytes lie in chunks and have not been read. */
+  readonly data: Primitive | Uint8Array | undefined;
+  /** Where the chunks are, of a value that is too large for one entry. */
+  readonly chunks?: ChunkList;
+  /** When it ends, in ms since the epoch; 0 for never. */
+  readonly expiresAt: number;
+  /** About how many bytes it takes. */
+  readonly bytes: number;
+}
+
+/** The chunks of one value. */
+export interface ChunkList {
+  readonly id: string;
+  readonly count: number;
+}
+
+type Primitive = string | number | bigint | boolean | null;
+
+/** Deno KV takes 65,536 bytes; the rest is for the wrapping. */
+export const CHUNK_BYTES = 65_000;
+/** Strings up to this length go in as they are. */
+const SHORT_STRING = 4_096;
+let chunkIds = 0;
+
+/**
+ * Makes a value ready to be stored.
+ *
+ * @throws {TypeError} If it is undefined, or nothing that structured clone takes.
+ */
+export function encode(value: unknown, key: unknown, expiresAt = 0): Stored {
+  switch (typeof value) {
+    case "undefined":
+      throw new TypeError(
+        `A value must not be undefined, which is what get() says of a key that is not there: ${showKey(key)}`,
+      );
+    case "number":
+    case "boolean":
+      return { data: value, expiresAt, bytes: 16 };
+    case "string":
+      if (value.length <= SHORT_STRING) return { data: value, expiresAt, bytes: 2 * value.length + 16 };
+  }
+  if (value === null) return { data: null, expiresAt, bytes: 16 };
+  const data = serialise(value, key);
+  if (data.length <= CHUNK_BYTES) return { data, expiresAt, bytes: data.length };
+  // The time leads, for those who look for what was left behind long ago.
+  const id = `${Date.now()}-${crypto.randomUUID().slice(0, 8)}-${chunkIds++}`;
+  return { data, chunks: { id, count: Math.ceil(data.length / CHUNK_BYTES) }, expiresAt, bytes: data.length };
+}
+
+/** The value again, each time a copy of its own. */
+export function decode({ data }: Stored): unknown {
+  if (!(data instanceof Uint8Array)) return data;
+  const deserializer = new Deserializer(data);
+  deserializer.readHeader();
+  return deserializer.readValue();
+}
+
+/** What KV is given. Only what needs more than the value itself is an array. */
+export function toEntry({ data, chunks, expiresAt }: Stored): unknown {
+  if (chunks !== undefined) return [expiresAt, undefined, chunks.id, chunks.count];
+  return expiresAt > 0 ? [expiresAt, data] : data;
+}
+
+/** What KV has given, without the bytes of chunks. */
+export function fromEntry(entry: unknown): Stored {
+  if (!Array.isArray(entry)) return { data: entry as Primitive | Uint8Array, expiresAt: 0, bytes: sizeOf(entry) };
+  const [expiresAt, data, id, count] = entry;
+  return id === undefined
+    ? { data, expiresAt, bytes: sizeOf(data) }
+    : { data: undefined, chunks: { id, count }, expiresAt, bytes: 0 };
+}
+
+/** Whether a value has ended: KV forgets lazily, a Cache exactly. */
+export function isExpired({ expiresAt }: Stored): boolean {
+  return expiresAt > 0 && expiresAt <= Date.now();
+}
+
+function sizeOf(data: unknown): number {
+  return data instanceof Uint8Array ? data.length : typeof data === "string" ? 2 * data.length + 16 : 16;
+}
+
+function serialise(value: unknown, key: unknown): Uint8Array {
+  try {
+    // Not v8.serialize(): what it makes of typed arrays comes back as views of the serialised bytes.
+    const serializer = new Serializer();
+    serializer.writeHeader();
+    serializer.writeValue(value);
+    return serializer.releaseBuffer();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TypeError(`The value of ${showKey(key)} can't be stored: ${why}`, { cause });
+  }
+}

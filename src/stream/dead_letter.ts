@@ -1,0 +1,44 @@
+/**
+ * Messages that could not be handled, put aside.
+ *
+ * @module
+ */
+
+import type { HandlerError } from "./handler_error.ts";
+import type { Batch, RawMessage } from "./protocol.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * The letter about a message that failed: its own bytes and headers, and after these what happened, as UTF-8 in
+ * `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four when known).
+ *
+ * A message whose source has no bytes is written as text: bytes and strings as they are, anything else as JSON.
+ */
+export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefined, message: unknown): RawMessage {
+  const raw = batch?.raw?.(message) ?? { key: null, value: bytesOf(message), headers: [] };
+  const { timestamp } = (message ?? {}) as { timestamp?: unknown };
+  const facts = {
+    error: error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : String(error.cause),
+    handler: error.handler,
+    topic: error.topic,
+    partition: error.partition,
+    offset: error.offset,
+    timestamp: typeof timestamp === "number" ? timestamp : undefined,
+  };
+  const told = Object.entries(facts).flatMap(([name, fact]) =>
+    fact === undefined ? [] : [[`slipstream.${name}`, encoder.encode(String(fact))] as const]
+  );
+  return { key: raw.key, value: raw.value, headers: [...raw.headers, ...told] };
+}
+
+function bytesOf(message: unknown): Uint8Array | null {
+  if (message === null || message === undefined) return null;
+  if (message instanceof Uint8Array) return message;
+  if (typeof message === "string") return encoder.encode(message);
+  try {
+    return encoder.encode(JSON.stringify(message) ?? String(message));
+  } catch {
+    return encoder.encode(String(message)); // circular, or with a bigint: better some trace than another failure
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Work that runs side by side, in order within each key.
+ *
+ * @module
+ */
+
+/** Does some work; reports its own errors. */
+export type Task = () => void | Promise<void>;
+
+/** How many tasks may wait, for each that may run. */
+const WAITING_PER_RUNNING = 16;
+
+/**
+ * Runs up to so many tasks at a time, and those of one key one after the other.
+ *
+ * - **Bounded**: at most 17 times the limit are running or waiting; then {@linkcode KeyedPool.run} asks to wait.
+ * - **Fair**: keys that have work take turns, so one busy key does not hold up others that wait already. It can fill
+ *   the room to wait, though, and then everybody goes on at its pace: what is behind it was not read yet.
+ */
+export class KeyedPool {
+  readonly #limit: number;
+  readonly #ready: { readonly key: unknown; readonly task: Task }[] = [];
+  readonly #behind = new Map<unknown, Task[]>();
+  #running = 0;
+  #size = 0;
+  #starting = false;
+  #room: (() => void)[] = [];
+  #empty: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * Takes a task, and begins it when it can.
+   *
+   * @param key tasks of a key are run in order; those of `undefined` in any
+   * @returns a promise when there is no room for another task until it resolves
+   */
+  run(key: unknown, task: Task): void | Promise<void> {
+    this.#size++;
+    const behind = key === undefined ? undefined : this.#behind.get(key);
+    if (behind !== undefined) {
+      behind.push(task);
+    } else {
+      if (key !== undefined) this.#behind.set(key, []);
+      this.#ready.push({ key, task });
+      this.#start();
+    }
+    if (this.#size < this.#limit * (1 + WAITING_PER_RUNNING)) return;
+    return new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  /** Resolves when nothing runs or waits. */
+  idle(): Promise<void> {
+    if (this.#size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#empty.push(resolve));
+  }
+
+  /** A loop, not one task that starts the next: those that await nothing would pile up on the stack. */
+  #start(): void {
+    if (this.#starting) return;
+    this.#starting = true;
+    while (this.#running < this.#limit && this.#ready.length > 0) {
+      const { key, task } = this.#ready.shift()!;
+      this.#running++;
+      const later = task();
+      if (later === undefined) this.#end(key);
+      else later.then(() => this.#ended(key));
+    }
+    this.#starting = false;
+  }
+
+  #ended(key: unknown): void {
+    this.#end(key);
+    this.#start();
+  }
+
+  #end(key: unknown): void {
+    this.#running--;
+    this.#size--;
+    const behind = this.#behind.get(key);
+    if (behind !== undefined) {
+      const task = behind.shift();
+      if (task === undefined) this.#behind.delete(key);
+      else this.#ready.push({ key, task });
+    }
+    for (const resolve of this.#room.splice(0)) resolve();
+    if (this.#size === 0) { for (const resolve of this.#empty.splice(0)) resolve(); }
+  }
+}
+
+/**
+ * A key by which equal ones are told: bytes and objects by what they hold.
+ *
+ * @returns `undefined` for no key
+ */
+export function comparable(key: unknown): unknown {
+  if (key === null || key === undefined) return undefined;
+  if (key instanceof Uint8Array) return `bytes:${String.fromCharCode(...key)}`;
+  return typeof key === "object" ? `json:${JSON.stringify(key)}` : key;
+}
+
+/** The tasks of a batch that are not over yet. */
+export class Tasks {
+  #left = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
+
+  /** One more. */
+  begin(): void {
+    this.#left++;
+  }
+
+  /** One less; with an error, the batch has failed. */
+  end(failure?: { readonly error: unknown }): void {
+    this.#failure ??= failure;
+    if (--this.#left === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#failure === undefined) this.#waiting?.resolve();
+    else this.#waiting?.reject(this.#failure.error);
+  }
+
+  /** Resolves when all are over; call it once, when no more will begin. */
+  wait(): void | Promise<void> {
+    if (this.#left === 0 && this.#failure === undefined) return;
+    this.#waiting = Promise.withResolvers();
+    if (this.#left === 0) this.#finish();
+    return this.#waiting.promise;
+  }
+}

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { type Group, GroupCommit } from "../../src/cache/group_commit.ts";
+import { Cache } from "@slipstream/slipstream";
+
+const write = (id: string, bytes = 16, keyBytes = 10) => ({
+  id,
+  key: [id],
+  keyBytes,
+  stored: { data: 1, expiresAt: 0, bytes },
+});
+
+/** Groups that are committed when the test says so. */
+function manual({ logged = false, maxKeys = Infinity } = {}) {
+  const waiting: { group: Group; resolve: () => void; reject: (reason: unknown) => void }[] = [];
+  const commits = new GroupCommit({
+    logged,
+    maxKeys,
+    commit: (group) => new Promise((resolve, reject) => waiting.push({ group, resolve, reject })),
+  });
+  /** Waits until a group is being committed. */
+  const next = async () => {
+    while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    return waiting.shift()!;
+  };
+  return { commits, next };
+}
+
+Deno.test("GroupCommit fails exactly the writes of the group that failed", async () => {
+  const { commits, next } = manual();
+  const first = commits.add([write("a")], []);
+  const failing = await next();
+  const second = commits.add([write("b")], []);
+  assert.equal(commits.add([write("a")], []), second);
+  failing.reject(new Error("database or disk is full"));
+  await assert.rejects(first.promise, /disk is full/);
+  (await next()).resolve();
+  await second.promise;
+  assert.deepEqual([...second.writes.keys()], ["b", "a"]);
+  assert.deepEqual([first.state, second.state], ["failed", "committed"]);
+});
+
+Deno.test("GroupCommit keeps groups within every limit of an atomic, and one write a key", () => {
+  const groups = (count: number, make: (n: number) => ReturnType<typeof write>, { commits } = manual()) =>
+    new Set(Array.from({ length: count }, (_, n) => commits.add([make(n)], [])));
+  for (const group of groups(5000, (n) => write(`m${n}`))) assert.ok(group.writes.size <= 1000);
+  for (const group of groups(100, (n) => write(`v${n}`, 60_000))) {
+    assert.ok([...group.writes.values()].reduce((sum, { stored }) => sum + stored!.bytes, 0) <= 819_200);
+  }
+  for (const group of groups(500, (n) => write(`k${n}`, 16, 1700))) assert.ok(group.writes.size * 1700 <= 81_920);
+  const same = groups(5000, () => write("same"));
+  assert.ok(same.size <= 2);
+});
+
+Deno.test("GroupCommit puts a newer value into a group that waits, and into none that is being committed", async () => {
+  const { commits, next } = manual();
+  const group = commits.add([write("a")], []);
+  assert.equal(commits.replace(group, write("a", 100)), true);
+  assert.equal(commits.replace(group, write("b")), false);
+  const committing = await next();
+  assert.equal(commits.replace(group, write("a")), false);
+  assert.equal(committing.group.writes.get("a")!.stored!.bytes, 100);
+  committing.resolve();
+  await commits.flush();
+});
+
+Deno.test("GroupCommit makes writers wait when too much is waiting, and lets them go on", async () => {
+  const { commits, next } = manual();
+  let count = 0;
+  while (commits.room() === undefined) commits.add([write(`${count++}`)], []);
+  assert.ok(count > 1000 && count <= 50_000);
+  const room = commits.room();
+  (await next()).resolve();
+  await room;
+  assert.equal(commits.room(), undefined);
+  const last = commits.add([write("last")], []);
+  while (last.state === "waiting") {
+    (await next()).resolve();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  if (last.state === "committing") (await next()).resolve();
+  await commits.flush();
+});
+
+/** The quota of a small file system, if this machine lets us mount one. */
+async function smallDisk(): Promise<{ path: string; unmount: () => Promise<unknown> } | undefined> {
+  const path = await Deno.makeTempDir();
+  const { success } = await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=6m", "tmpfs", path] })
+    .output()
+    .catch(() => ({ success: false }));
+  return success ? { path, unmount: () => new Deno.Command("umount", { args: [path] }).output() } : undefined;
+}
+
+Deno.test("a full disk fails the writes that do not fit, loses none that was acknowledged, and recovers", async (t) => {
+  const disk = await smallDisk();
+  if (disk === undefined) return void await t.step({ name: "needs a mount", ignore: true, fn() {} });
+  try {
+    const acknowledged: number[] = [];
+    let failed: unknown;
+    const bytes = (n: number) => new Uint8Array(50_000).fill(n);
+    {
+      await using cache = new Cache<Uint8Array>(`${disk.path}/cache`);
+      const filler = `${disk.path}/filler`;
+      await Deno.writeFile(filler, new Uint8Array(3_000_000));
+      for (let n = 0; failed === undefined && n < 200; n++) {
+        await cache.set(n, bytes(n)).then(() => acknowledged.push(n), (error) => failed = error);
+      }
+      assert.match(String(failed), /full|disk I\/O|no space/i);
+      // What failed is not there, not even in memory.
+      assert.equal(await cache.get(acknowledged.length), undefined);
+      await Deno.remove(filler);
+      await cache.set("after", bytes(1));
+    }
+    await using cache = new Cache<Uint8Array>(`${disk.path}/cache`);
+    assert.ok(acknowledged.length > 5);
+    for (const n of acknowledged) assert.deepEqual(await cache.get(n), bytes(n));
+    assert.deepEqual(await cache.get("after"), bytes(1));
+  } finally {
+    await disk.unmount();
+  }
+});

@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { REAL_SERVERS, TestBroker } from "./brokers.ts";
+
+// deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
+type Any = any;
+
+const ignore = REAL_SERVERS === undefined;
+const { KafkaConsumer, Producer } = ignore ? {} as Any : await loadKafkaJavascript();
+const servers = { "bootstrap.servers": REAL_SERVERS ?? "" };
+/** Both kinds of groups, and how both strategies of the first are chosen. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "the range assignor": { "partition.assignment.strategy": "range", "session.timeout.ms": 6000 },
+  "the cooperative assignor": { "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000 },
+  "the consumer protocol": { "group.protocol": "consumer" },
+};
+
+function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
+}
+
+/** A consumer of a group, what it was told and what it has read; consumes all the time. */
+class Member implements AsyncDisposable {
+  readonly client: Any;
+  readonly messages: Any[] = [];
+  readonly rebalances: [number, number][] = [];
+  readonly ends: Any[] = [];
+  #reading: Promise<void> | undefined;
+  #stop = false;
+
+  constructor(group: string, conf: Record<string, unknown> = {}) {
+    this.client = new KafkaConsumer({
+      ...servers,
+      "group.id": group,
+      rebalance_cb: true,
+      "topic.metadata.refresh.interval.ms": 500,
+      ...conf,
+    }, { "auto.offset.reset": "earliest" });
+    this.client.setDefaultConsumeTimeout(50);
+    this.client.on("rebalance", (error: Any, partitions: Any[]) => {
+      this.rebalances.push([error.code, partitions.length]);
+    });
+    this.client.on("partition.eof", (end: Any) => void this.ends.push({ ...end, seen: this.messages.length }));
+    this.client.on("data", (message: Any) => void this.messages.push(message));
+  }
+
+  get values(): string[] {
+    return this.messages.map(({ value }) => String(value));
+  }
+
+  get assigned(): number {
+    return this.client.assignments().length;
+  }
+
+  async start(...topics: (string | RegExp)[]): Promise<this> {
+    await call((done) => this.client.connect({}, done));
+    this.client.subscribe(topics);
+    this.#reading = this.#read();
+    return this;
+  }
+
+  async #read(): Promise<void> {
+    while (!this.#stop) await call((done) => this.client.consume(100, done)).catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop = true;
+    await this.#reading;
+    await call((done) => this.client.disconnect(done));
+  }
+}
+
+async function until(what: () => boolean): Promise<void> {
+  for (const began = performance.now(); !what();) {
+    assert.ok(performance.now() - began < 40_000, `never came: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A topic of a test's own. */
+async function topicOf(test: string, partitions = 1): Promise<string> {
+  await using broker = await TestBroker.start();
+  return await broker.createTopic(test, partitions);
+}
+
+type Message = [value: unknown, key?: unknown, timestamp?: number, headers?: unknown[]];
+
+async function produce(topic: string, messages: Message[], partitions = 1): Promise<void> {
+  const producer = new Producer({ ...servers }, {});
+  await call((done) => producer.connect({}, done));
+  for (const [n, [value, key, timestamp, headers]] of messages.entries()) {
+    const bytes = typeof value === "string" ? Buffer.from(value) : value;
+    producer.produce(topic, n % partitions, bytes, key, timestamp, undefined, headers);
+  }
+  await call((done) => producer.flush(10_000, done));
+  await call((done) => producer.disconnect(done));
+}
+
+const numbered = (count: number): Message[] => Array.from({ length: count }, (_, n) => [`${n}`]);
+
+for (const [name, group] of Object.entries(GROUPS)) {
+  const protocol = group["partition.assignment.strategy"] === "range" ? "EAGER" : "COOPERATIVE";
+
+  Deno.test({
+    name: `two members share a topic, and one takes all when the other leaves, with ${name}`,
+    ignore,
+    fn: async () => {
+      const topic = await topicOf("two-members", 4);
+      await using first = await new Member(topic, group).start(topic);
+      await until(() => first.assigned === 4);
+      {
+        await using second = await new Member(topic, group).start(topic);
+        await until(() => first.assigned === 2 && second.assigned === 2);
+        assert.equal(first.client.rebalanceProtocol(), protocol);
+        await produce(topic, numbered(40), 4);
+        await until(() => first.messages.length + second.messages.length === 40);
+        assert.equal(first.messages.length, 20);
+        assert.deepEqual(
+          [...first.values, ...second.values].sort(),
+          Array.from({ length: 40 }, (_, n) => `${n}`).sort(),
+        );
+      }
+      await until(() => first.assigned === 4);
+      // An eager member gives all back and gets all anew, a cooperative one only what changes.
+      const counts = first.rebalances.map(([code, count]) => code === -175 ? count : -count);
+      assert.equal(counts.reduce((sum, count) => sum + count, 0), 4, `${counts}`);
+      assert.equal(counts.includes(-4), protocol === "EAGER", `${counts}`);
+    },
+  });
+
+  Deno.test({
+    name: `an expression is subscribed to, as a string and as a RegExp, and finds a later topic, with ${name}`,
+    ignore,
+    fn: async () => {
+      const prefix = `expression-${crypto.randomUUID().slice(0, 8)}`;
+      const one = await topicOf(`${prefix}-one`);
+      await using text = await new Member(`${prefix}-text`, group).start(`^${prefix}-.*`);
+      await using expression = await new Member(`${prefix}-expression`, group).start(new RegExp(`^${prefix}-.*`));
+      await until(() => text.assigned === 1 && expression.assigned === 1);
+      const two = await topicOf(`${prefix}-two`);
+      await until(() => text.assigned === 2 && expression.assigned === 2);
+      await produce(one, [["1"]]);
+      await produce(two, [["2"]]);
+      await until(() => text.messages.length === 2 && expression.messages.length === 2);
+      assert.deepEqual([text.values.sort(), expression.values.sort()], [["1", "2"], ["1", "2"]]);
+    },
+  });
+
+  Deno.test({
+    name: `a static member that comes back gets its partitions, and nobody else is rebalanced, with ${name}`,
+    ignore,
+    fn: async () => {
+      const topic = await topicOf("static", 2);
+      const conf = { ...group, "session.timeout.ms": undefined };
+      const member = (id: string) => {
+        const own: Record<string, unknown> = { ...conf, "group.instance.id": id };
+        delete own["session.timeout.ms"];
+        return new Member(topic, own).start(topic);
+      };
+      await using stays = await member("stays");
+      await until(() => stays.assigned === 2);
+      let before: unknown;
+      {
+        await using leaves = await member("leaves");
+        await until(() => stays.assigned === 1 && leaves.assigned === 1);
+        before = leaves.client.assignments().map(({ partition }: Any) => partition);
+      }
+      const rebalances = stays.rebalances.length;
+      await using again = await member("leaves");
+      await until(() => again.assigned === 1);
+      assert.deepEqual(again.client.assignments().map(({ partition }: Any) => partition), before);
+      await produce(topic, numbered(10), 2);
+      await until(() => stays.messages.length + again.messages.length === 10);
+      assert.equal(stays.rebalances.length, rebalances, `${stays.rebalances}`);
+    },
+  });
+
+  Deno.test({
+    name: `auto commit tells offset_commit_cb, and the group goes on there, with ${name}`,
+    ignore,
+    fn: async () => {
+      const topic = await topicOf("auto-commit");
+      await produce(topic, numbered(5));
+      const told: Any[] = [];
+      const offset_commit_cb = (error: unknown, partitions: Any[]) => void told.push([error, ...partitions]);
+      {
+        const conf = { ...group, offset_commit_cb, "auto.commit.interval.ms": 100 };
+        await using member = await new Member(topic, conf).start(topic);
+        await until(() => told.some(([, partition]) => partition?.offset === 5) && member.messages.length === 5);
+        assert.deepEqual(told.filter(([error]) => error !== undefined), []);
+      }
+      await produce(topic, [["next"]]);
+      await using next = await new Member(topic, group).start(topic);
+      await until(() => next.messages.length > 0);
+      assert.deepEqual(next.values, ["next"]);
+    },
+  });
+}
+
+Deno.test({
+  name: "read_committed leaves aborted messages out, and read_uncommitted does not",
+  ignore,
+  fn: async () => {
+    const topic = await topicOf("isolation");
+    const producer = new Producer({ ...servers, "transactional.id": topic }, {});
+    await call((done) => producer.connect({}, done));
+    await call((done) => producer.initTransactions(30_000, done));
+    for (const [value, end] of [["kept", "commit"], ["aborted", "abort"], ["kept too", "commit"]] as const) {
+      await call((done) => producer.beginTransaction(done));
+      producer.produce(topic, 0, Buffer.from(value));
+      await call((done) => producer.flush(10_000, done));
+      await call((done) => producer[`${end}Transaction`](30_000, done));
+    }
+    await call((done) => producer.disconnect(done));
+    for (
+      const [level, expected] of [
+        ["read_committed", ["kept", "kept too"]],
+        ["read_uncommitted", ["kept", "aborted", "kept too"]],
+      ] as const
+    ) {
+      const conf = { "isolation.level": level, "enable.partition.eof": true };
+      await using member = await new Member(`${topic}-${level}`, conf).start(topic);
+      await until(() => member.ends.length > 0);
+      assert.deepEqual(member.values, expected);
+      // The transactions' control records have offsets, too.
+      assert.equal(member.ends[0].offset, 6);
+    }
+  },
+});
+
+Deno.test({
+  name: "keys, values and headers arrive as they were sent: null, empty, binary, repeated",
+  ignore,
+  fn: async () => {
+    const topic = await topicOf("bytes");
+    const bytes = Buffer.from([0, 255, 10]), empty = Buffer.alloc(0);
+    await produce(topic, [
+      [null, "tombstone", 1_000_000],
+      [empty, "", 1_000_001],
+      [bytes, bytes, 1_000_002, [{ a: "1" }, { a: bytes }, { b: "" }]],
+      [bytes, null, 1_000_003, []],
+    ]);
+    await using member = await new Member(topic).start(topic);
+    await until(() => member.messages.length === 4);
+    assert.deepEqual(member.messages.map(({ value, key, timestamp, headers }) => [value, key, timestamp, headers]), [
+      [null, Buffer.from("tombstone"), 1_000_000, undefined],
+      [empty, empty, 1_000_001, undefined],
+      [bytes, bytes, 1_000_002, [{ a: Buffer.from("1") }, { a: bytes }, { b: empty }]],
+      [bytes, null, 1_000_003, undefined],
+    ]);
+    assert.deepEqual(member.messages.map(({ size, leaderEpoch }) => [size, leaderEpoch]), [
+      [0, 0],
+      [0, 0],
+      [3, 0],
+      [3, 0],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "offsetsForTimes() finds the first message from a time on, −1 after the last, and a partition's own error",
+  ignore,
+  fn: async () => {
+    const topic = await topicOf("times");
+    await produce(topic, Array.from({ length: 10 }, (_, n) => [`${n}`, null, 1_000_000 + n * 10]));
+    await using member = await new Member(topic).start(topic);
+    await until(() => member.messages.length === 10);
+    const find = (offset: number, partition = 0) =>
+      call<Any[]>((done) => member.client.offsetsForTimes([{ topic, partition, offset }], 10_000, done));
+    assert.equal((await find(1_000_035))[0].offset, 4);
+    assert.equal((await find(0))[0].offset, 0);
+    assert.equal((await find(2_000_000))[0].offset, -1);
+    await assert.rejects(find(0, 7), { code: -190 });
+  },
+});
+
+Deno.test({
+  name: "a partition's end is told at its place among the messages, again after more",
+  ignore,
+  fn: async () => {
+    const topic = await topicOf("ends");
+    await produce(topic, numbered(3));
+    await using member = await new Member(topic, { "enable.partition.eof": true }).start(topic);
+    await until(() => member.ends.length === 1);
+    await produce(topic, numbered(2));
+    await until(() => member.ends.at(-1).offset === 5);
+    for (const { offset, seen } of member.ends) assert.equal(seen, offset);
+    assert.deepEqual(member.ends[0], { topic, partition: 0, offset: 3, seen: 3 });
+  },
+});
+
+Deno.test({
+  name: "consume(n) waits for each message, or only for the first",
+  ignore,
+  fn: async () => {
+    const topic = await topicOf("waits");
+    await produce(topic, numbered(3));
+    const consumer = new KafkaConsumer({ ...servers, "group.id": topic }, { "auto.offset.reset": "earliest" });
+    await call((done) => consumer.connect({}, done));
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    consumer.setDefaultConsumeTimeout(1500);
+    const consume = async () => {
+      const began = performance.now();
+      const messages = await call<Any[]>((done) => consumer.consume(5, done));
+      return { count: messages.length, tookMs: performance.now() - began };
+    };
+    const each = await consume();
+    assert.equal(each.count, 3);
+    assert.ok(each.tookMs >= 1500, `${each.tookMs}`);
+    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    consumer.setDefaultConsumeTimeout(60_000);
+    consumer.assign([{ topic, partition: 0, offset: 1 }]);
+    const first = await consume();
+    assert.ok(first.count > 0 && first.tookMs < 30_000, `${first.count} ${first.tookMs}`);
+    await call((done) => consumer.disconnect(done));
+  },
+});

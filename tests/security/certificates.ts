@@ -1,0 +1,53 @@
+/**
+ * Certificates for a test, made by openssl: an authority, a broker's and a client's.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/** Where the PEM files are. */
+export class Certificates implements AsyncDisposable {
+  private constructor(readonly dir: string) {}
+
+  /** @param names whom the broker's certificate is for, as openssl writes it: `IP:127.0.0.1` or `DNS:localhost` */
+  static async make(names: Readonly<Record<string, string>>): Promise<Certificates> {
+    const dir = await Deno.makeTempDir({ prefix: "slipstream-certificates-" });
+    const made = new Certificates(dir);
+    const authority = ["-CA", made.path("ca.crt"), "-CAkey", made.path("ca.key")];
+    const make = async (name: string, ...more: string[]) => {
+      const [key, crt] = [made.path(`${name}.key`), made.path(`${name}.crt`)];
+      const days = ["-x509", "-days", "2", "-nodes", "-newkey", "rsa:2048"];
+      await openssl("req", ...days, "-keyout", key, "-out", crt, "-subj", `/CN=slipstream ${name}`, ...more);
+      // The form in which Kafka reads a key store.
+      await Deno.writeTextFile(
+        made.path(`${name}.pem`),
+        await made.text(`${name}.key`) + await made.text(`${name}.crt`),
+      );
+    };
+    await make("ca", "-addext", "keyUsage=critical,keyCertSign");
+    for (const [name, alternative] of Object.entries(names)) {
+      const own = ["-addext", "basicConstraints=critical,CA:FALSE"];
+      await make(name, ...authority, ...own, "-addext", `subjectAltName=${alternative}`);
+    }
+    await make("stranger");
+    return made;
+  }
+
+  path(file: string): string {
+    return join(this.dir, file);
+  }
+
+  text(file: string): Promise<string> {
+    return Deno.readTextFile(this.path(file));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+async function openssl(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", { args }).output();
+  if (!success) throw new Error(`openssl ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { cron, handle, HandlerError, Slipstream, stream, timer } from "@slipstream/slipstream";
+import { fail, FakeClock, pause, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
+
+Deno.test("scripted() begins again after the last batch that was done", async () => {
+  const source = scripted([1, together(2, 3), 4]);
+  const seen: number[] = [];
+  let broken = true;
+  const app = new Slipstream();
+  app.handle(source, { sink: (n: number) => seen.push(n) }, (n) => {
+    if (n === 3 && broken) throw new Error("broken");
+    return n;
+  });
+  await assert.rejects(
+    app.stream(undefined, { handleSignals: false }),
+    (error) => error instanceof HandlerError && error.source === "script[1]",
+  );
+  assert.deepEqual(source.done, [1]);
+  broken = false;
+  await app.stream(undefined, { handleSignals: false });
+  assert.deepEqual([seen, source.done], [[1, 2, 2, 3, 4], [1, 2, 3, 4]]);
+});
+
+Deno.test("scripted() fails as the script has it, once, and can be iterated", async () => {
+  const source = scripted<string>(["a", fail(new Error("gone")), "b"]);
+  const seen: string[] = [];
+  await assert.rejects(async () => {
+    for await (const one of source) seen.push(one);
+  }, /gone/);
+  for await (const one of source) seen.push(one);
+  assert.deepEqual(seen, ["a", "b"]);
+});
+
+Deno.test("scripted() stops at once, in a pause and at the end of a script that stays open", async () => {
+  for (const source of [scripted([1, pause(1_000_000), 2]), scripted([1], { then: "stayOpen" })]) {
+    const app = new Slipstream();
+    const ended = new AbortController();
+    app.handle(source, { sink: () => void setTimeout(() => ended.abort()) }, (n) => n);
+    await app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    assert.deepEqual([source.done, source.stopped], [[1], true]);
+  }
+});
+
+Deno.test("pause() refuses what is no time", () => {
+  for (const ms of [-1, NaN, Infinity]) assert.throws(() => pause(ms), RangeError);
+});
+
+Deno.test("runUntilIdle() ends an app whose sources stay open when all is settled", async () => {
+  const source = scripted(["a", pause(100), "b"], { then: "stayOpen" });
+  const settled: string[] = [];
+  const app = new Slipstream();
+  const sink = async (value: string) => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    settled.push(value);
+  };
+  app.handle(source, { sink }, (value) => value);
+  await runUntilIdle(app, { quietMs: 20 });
+  assert.deepEqual([settled, source.done], [["a", "b"], ["a", "b"]]);
+});
+
+Deno.test("runUntilIdle() rejects with the app's error, and when the app does not come to rest", async () => {
+  const failing = new Slipstream();
+  failing.handle([1], { name: "work" }, () => {
+    throw new Error("no");
+  });
+  await assert.rejects(runUntilIdle(failing), HandlerError);
+  const busy = new Slipstream();
+  busy.handle(scripted([1, pause(1_000_000)]), () => {});
+  await assert.rejects(runUntilIdle(busy, { timeoutMs: 50 }), /not idle within 50 ms: 1 of 1 sources at work/);
+  const waiting = new Slipstream();
+  waiting.handle(scripted([1], { then: "stayOpen" }), () => {});
+  await assert.rejects(runUntilIdle(waiting, { until: () => false, timeoutMs: 100 }), /did not come to hold/);
+  await assert.rejects(runUntilIdle(waiting, { quietMs: -1 }), RangeError);
+  const wrong = () => {
+    throw new TypeError("until what?");
+  };
+  await assert.rejects(runUntilIdle(waiting, { until: wrong }), /until what/);
+  await runUntilIdle(waiting); // so it was ended
+  await assert.rejects(runUntilIdle(new Slipstream()), /nothing to run/);
+});
+
+Deno.test("runUntilIdle() takes the default app's stream, and hands on args", async () => {
+  const seen: unknown[] = [];
+  handle(scripted([1], { then: "stayOpen" }), { sink: (value: unknown) => seen.push(value) }, (n, args) => [n, args]);
+  await runUntilIdle(stream, { args: "args" });
+  assert.deepEqual(seen, [[1, "args"]]);
+});
+
+Deno.test("FakeClock runs timers and crons as it passes them", async () => {
+  using clock = FakeClock.install({ now: Date.UTC(2026, 0, 1, 0, 0) });
+  const app = new Slipstream();
+  const log: string[] = [];
+  const at = ({ time }: { time: number }) => new Date(time).toISOString().slice(5, 16);
+  const sink = (line: string) => log.push(line);
+  app.handle(timer(40 * 60_000), { sink }, (tick) => `timer ${at(tick)}`);
+  app.handle(cron("hourly", "0 * * * *"), { sink }, (tick) => `hourly ${at(tick)}`);
+  // 1 January 2026 is a Thursday: the fifth day.
+  app.handle(cron("fridays", { hour: 1, dayOfWeek: 6 }), { sink }, (tick) => `fridays ${at(tick)}`);
+  const ended = new AbortController();
+  const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+  await clock.advance(2 * 3_600_000);
+  assert.deepEqual(log, [
+    "timer 01-01T00:40",
+    "hourly 01-01T01:00",
+    "timer 01-01T01:20",
+    "hourly 01-01T02:00",
+    "timer 01-01T02:00",
+  ]);
+  await clock.advance(24 * 3_600_000);
+  assert.deepEqual(log.filter((line) => line.startsWith("fridays")), ["fridays 01-02T01:00"]);
+  ended.abort();
+  await running;
+  assert.deepEqual(clock.crons, []);
+});
+
+Deno.test("FakeClock tells what a cron's run failed with, and refuses a second clock and unknown crons", async () => {
+  using clock = FakeClock.install();
+  assert.throws(() => FakeClock.install(), /installed already/);
+  await assert.rejects(clock.runCron("none"), /There is no cron "none"/);
+  assert.throws(() => cron("wrong", "now and then"), TypeError);
+  const app = new Slipstream();
+  app.handle(cron("bad", "* * * * *"), () => {
+    throw new Error("no");
+  });
+  const running = assert.rejects(app.stream(undefined, { handleSignals: false }), HandlerError);
+  await assert.rejects(clock.advance(60_000), HandlerError);
+  await running;
+});
+
+Deno.test("FakeClock puts back what was there", () => {
+  const before = [setTimeout, Date, Deno.cron];
+  FakeClock.install().uninstall();
+  assert.ok([setTimeout, Date, Deno.cron].every((one, index) => one === before[index]));
+});
