@@ -3,9 +3,9 @@ import { handle, stream } from "@slipstream/slipstream";
 
 async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {
   let last: number | undefined;
-  for await (const number of numbers) {
-    if (last !== undefined) yield [last, number];
-    last = number;
+  for await (const n of numbers) {
+    if (last !== undefined) yield [last, n];
+    last = n;
   }
 }
 

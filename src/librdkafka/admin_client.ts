@@ -34,6 +34,8 @@ const STATES = 6, TYPES = 3;
 export class AdminClient extends Client {
   readonly #borrows: boolean;
   #main: Pointer = null;
+  /** The connection that is made when the one before it is closed. */
+  #reopening: Promise<void> | undefined;
 
   /**
    * @param existing A connected producer or consumer, whose handle is used: then there is nothing to connect, and all
@@ -51,16 +53,29 @@ export class AdminClient extends Client {
     this.#borrows = borrows;
   }
 
-  /** Connects at once, unlike the other clients. Answers librdkafka's code. */
+  /**
+   * Connects at once, unlike the other clients; while an earlier connection closes, after it, and requests wait for
+   * that. Answers librdkafka's code.
+   */
   override connect(): number {
-    if (this.connected) return CODES.NO_ERROR;
-    // A handle that is borrowed or on its way out can't be made anew.
-    if (this.#borrows || this.closing) return CODES.STATE;
+    if (this.connected || this.#reopening !== undefined) return CODES.NO_ERROR;
+    // A handle that is borrowed can't be made anew.
+    if (this.#borrows) return CODES.STATE;
+    if (this.closing) {
+      const reopening = this.#reopening = this.freed().then(() => {
+        // Unless it was disconnected again meanwhile.
+        if (this.#reopening !== reopening) return;
+        this.#reopening = undefined;
+        this.connectNow();
+      });
+      return CODES.NO_ERROR;
+    }
     return this.connectNow()?.code ?? CODES.NO_ERROR;
   }
 
   /** Disconnects in the background, when the requests on their way are answered. Answers at once. */
   override disconnect(): number {
+    this.#reopening = undefined;
     if (!this.#borrows) void this.freed();
     return CODES.NO_ERROR;
   }
@@ -309,11 +324,16 @@ export class AdminClient extends Client {
 
   /** Sends a request, if connected; then frees what it was made of, which librdkafka has copied. */
   #request<T>(callback: Callback<T>, request: AdminRequest<T>, free?: () => void): null {
-    try {
-      return this.call(callback, (rk) => answerOf(rk, request, () => this.closing));
-    } finally {
-      free?.();
-    }
+    const send = () => {
+      try {
+        return this.call(callback, (rk) => answerOf(rk, request, () => this.closing));
+      } finally {
+        free?.();
+      }
+    };
+    if (this.#reopening === undefined) return send();
+    this.#reopening.then(send).catch(reportError);
+    return null;
   }
 }
 

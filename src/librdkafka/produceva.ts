@@ -51,7 +51,7 @@ export function produceva(rk: Pointer, message: FullMessage): number {
   const name = cString(message.topic);
   const list = message.headers.length > 0 ? newHeaders(message.headers) : null;
   const args = new Arguments(list === null ? 7 : 8);
-  args.number(V_TOPIC, addressOf(name));
+  args.text(V_TOPIC, name);
   args.int(V_PARTITION, message.partition);
   args.int(V_MSGFLAGS, COPY);
   args.memory(V_VALUE, message.value);
@@ -61,6 +61,7 @@ export function produceva(rk: Pointer, message: FullMessage): number {
   args.number(V_OPAQUE, message.opaque);
   if (list !== null) args.number(V_HEADERS, Deno.UnsafePointer.value(list));
   const error = takeError(symbols.rd_kafka_produceva(rk, args.bytes, BigInt(args.count)));
+  args.release();
   if (error === undefined) return CODES.NO_ERROR;
   if (list !== null) symbols.rd_kafka_headers_destroy(list);
   return error.code;
@@ -90,6 +91,16 @@ class Arguments {
 
   number(type: number, value: number | bigint): void {
     this.#view.setBigInt64(this.#next(type), BigInt(value), true);
+  }
+
+  text(type: number, value: Bytes): void {
+    this.#kept.push(value);
+    this.number(type, addressOf(value));
+  }
+
+  /** To be called after the call: what is used there can't be collected before. */
+  release(): void {
+    this.#kept.length = 0;
   }
 
   memory(type: number, value: Bytes | null): void {

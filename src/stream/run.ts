@@ -6,8 +6,15 @@
 
 import type { Bound } from "./binding.ts";
 import { Lane } from "./lane.ts";
-import { type Batch, openDeadLetters, type RawMessage, type SinkWriter, type SourceReader } from "./protocol.ts";
-import { openAnySink, type Sink } from "./sinks.ts";
+import {
+  type Batch,
+  openDeadLetters,
+  openSink,
+  type RawMessage,
+  type SinkWriter,
+  type SourceReader,
+} from "./protocol.ts";
+import { inTurn, openAnySink, type Sink } from "./sinks.ts";
 import { openAnySource, type Source } from "./sources.ts";
 import { Step } from "./step.ts";
 
@@ -128,7 +135,7 @@ export class Run {
     const bySource = new Map<Source<unknown>, Step[]>();
     for (const bound of this.#bindings) {
       const writers = bound.sinks.map((sink) => {
-        const writer = this.#writers.get(sink) ?? openAnySink(sink);
+        const writer = this.#writers.get(sink) ?? this.#openSink(sink);
         this.#writers.set(sink, writer);
         return writer;
       });
@@ -145,9 +152,18 @@ export class Run {
     return bySource;
   }
 
+  /** Functions answer each value by itself; whatever else is written to by several at once is written to in turn. */
+  #openSink(sink: Sink<unknown>): SinkWriter<unknown> {
+    const writer = openAnySink(sink);
+    if (typeof sink === "function" && !(openSink in sink)) return writer;
+    const writing = this.#bindings.filter(({ sinks }) => sinks.includes(sink));
+    const alone = writing.length === 1 && writing[0]!.sources.length === 1 && writing[0]!.concurrency === 1;
+    return alone ? writer : inTurn(writer);
+  }
+
   #openLetters({ onError }: Bound): SinkWriter<RawMessage> | undefined {
     if (typeof onError !== "object") return undefined;
-    const writer = this.#letters.get(onError) ?? onError[openDeadLetters]();
+    const writer = this.#letters.get(onError) ?? inTurn(onError[openDeadLetters]());
     this.#letters.set(onError, writer);
     return writer;
   }

@@ -72,6 +72,30 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
   };
 }
 
+/**
+ * A writer for several at once, who know nothing of each other: a value is offered only when the one before it was
+ * accepted, as the protocol has it.
+ */
+export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
+  let last: Promise<void> | undefined;
+  const waiting = (accepted: Promise<void>): Promise<void> => {
+    const over = accepted.catch(() => {}).then(() => {
+      if (last === over) last = undefined;
+    });
+    last = over;
+    return accepted;
+  };
+  return {
+    accept(value) {
+      if (last !== undefined) return waiting(last.then(() => writer.accept(value)));
+      const accepted = writer.accept(value);
+      if (accepted !== undefined) return waiting(accepted);
+    },
+    settle: () => writer.settle(),
+    close: (reason) => writer.close(reason),
+  };
+}
+
 /** Whether something must be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

@@ -48,6 +48,9 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  *   binding, and every sink has accepted what they emit before the next message. Sources run side by side.
  * - **Delivery**: at least once, for sources that can begin again: a batch is done when all that came of it has
  *   settled in its sinks. A Topic stores its offsets then, and not before.
+ * - **Errors**: `retry`, then what `onError` says: fail (the default), skip, a Topic for dead letters, or a function.
+ * - **Side by side**: `concurrency` handles so many messages at a time, those of one key in order; other handlers of the
+ *   source then go on meanwhile.
  * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 32 batches of a source are
  *   accepted and not settled.
  *
@@ -62,6 +65,26 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * app.handle([1, 2, 3], { sink: (n: number) => seen.push(n) }, (n) => n * 2);
  * await app.stream();
  * console.assert(seen.join() === "2,4,6");
+ * ```
+ *
+ * @example What can't be handled is skipped and told, the rest runs side by side
+ * ```ts
+ * import { Slipstream } from "@slipstream/slipstream";
+ *
+ * const app = new Slipstream();
+ * const seen: number[] = [], refused: unknown[] = [];
+ * app.handle([1, 2, 3], {
+ *   concurrency: 3,
+ *   retry: { maxAttempts: 2, minTimeout: 1 },
+ *   onError: ({ value }) => refused.push(value),
+ *   sink: (n: number) => seen.push(n),
+ * }, async (n) => {
+ *   await Promise.resolve();
+ *   if (n === 2) throw new Error("no twos");
+ *   return n;
+ * });
+ * await app.stream();
+ * console.assert(seen.join() === "1,3" && refused.join() === "2");
  * ```
  */
 export class Slipstream {
@@ -223,7 +246,26 @@ export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["
 /** Runs the default app: {@linkcode Slipstream.stream}. */
 export const stream: Slipstream["stream"] = app.stream.bind(app);
 
-/** Pauses a source of the default app: {@linkcode Slipstream.pause}. */
+/**
+ * Pauses a source of the default app: {@linkcode Slipstream.pause}.
+ *
+ * @example
+ * ```ts
+ * import { handle, pause, resume, stream } from "@slipstream/slipstream";
+ *
+ * const numbers = [1, 2, 3], seen: number[] = [];
+ * handle(numbers, (n) => {
+ *   seen.push(n);
+ *   if (n === 2) pause(numbers);
+ * });
+ * const running = stream();
+ * await new Promise((resolve) => setTimeout(resolve, 10));
+ * console.assert(seen.join() === "1,2");
+ * resume(numbers);
+ * await running;
+ * console.assert(seen.join() === "1,2,3");
+ * ```
+ */
 export const pause: Slipstream["pause"] = app.pause.bind(app);
 
 /** Resumes a source of the default app: {@linkcode Slipstream.resume}. */

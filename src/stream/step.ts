@@ -169,13 +169,19 @@ export class Step {
       held = [];
       return emitAll(handler(value, this.#args), (value) => void held.push(value));
     };
-    const release = async () => {
-      for (const value of held) {
-        for (const writer of this.writers) await retried(() => writer.accept(value), retry);
+    /** Each value to each sink; from the one after that which had to wait. */
+    const release = (from: number): void | Promise<void> => {
+      for (let index = from; index < held.length * this.writers.length; index++) {
+        const value = held[Math.floor(index / this.writers.length)];
+        const writer = this.writers[index % this.writers.length]!;
+        const later = retried(() => writer.accept(value), retry);
+        if (later !== undefined) return later.then(() => release(index + 1));
       }
     };
-    return Promise.resolve().then(() => retried(attempt, retry)).then(release)
-      .then(undefined, (error) => this.#fail(error, origin));
+    // What fails at once is tried again later: neither throws.
+    const later = retried(attempt, retry);
+    const released = later === undefined ? release(0) : later.then(() => release(0));
+    return released?.then(undefined, (error) => this.#fail(error, origin));
   }
 
   /** The end of the ladder. */

@@ -22,6 +22,7 @@ import {
   type Unreadable,
 } from "../stream/protocol.ts";
 import { type Conf, masked, mergedConf, redact } from "./conf.ts";
+import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { DeliveryReport, HeadersInput, Message, MessageHeader, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
@@ -59,6 +60,12 @@ export interface TopicOptions<K = string, V = string> {
    * @default {"auto"}
    */
   readonly commit?: "auto" | "manual";
+  /**
+   * Writes nothing: what would be sent is said on stdout instead, and counts as delivered. Reading is as ever, and so
+   * are the offsets it stores.
+   * @default {false}
+   */
+  readonly dry?: boolean;
 }
 
 /** Options of {@linkcode Topic.send}. */
@@ -135,8 +142,9 @@ export class Topic<K = string, V = string>
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
-  #writer: TopicWriter<K, V> | undefined;
-  #letters: TopicWriter<Uint8Array, Uint8Array> | undefined;
+  #writer: Writer<K, V> | undefined;
+  #letters: Writer<Uint8Array, Uint8Array> | undefined;
+  readonly #dry: boolean;
   #readable: ReadableStream<Message<K, V>> | undefined;
   #writable: WritableStream<TopicInput<K, V>> | undefined;
   #closing: Promise<void> | undefined;
@@ -156,7 +164,8 @@ export class Topic<K = string, V = string>
     this.name = name;
     this.#merged = mergedConf(conf, where);
     this.conf = masked(this.#merged);
-    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit } = options;
+    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false } =
+      options;
     this.#key = key as Codec<K>;
     this.#value = value as Codec<V>;
     for (const codec of [this.#key, this.#value]) {
@@ -169,6 +178,8 @@ export class Topic<K = string, V = string>
     if (commit !== undefined && commit !== "auto" && commit !== "manual") {
       throw new TypeError(`${where}: commit must be "auto" or "manual": ${commit}`);
     }
+    if (typeof dry !== "boolean") throw new TypeError(`${where}: dry must be true or false: ${dry}`);
+    this.#dry = dry;
     this.#untilEnd = until === "end";
     this.#autoCommit =
       (commit ?? (String(this.#merged["enable.auto.commit"]) === "false" ? "manual" : "auto")) === "auto";
@@ -428,14 +439,14 @@ export class Topic<K = string, V = string>
 
   // Writing
 
-  #write(): TopicWriter<K, V> {
+  #write(): Writer<K, V> {
     this.#checkOpen();
-    return this.#writer ??= new TopicWriter(
-      this.name,
-      this.#merged,
-      { key: this.#key, value: this.#value },
-      this.#notices,
-    );
+    return this.#writer ??= this.#newWriter({ key: this.#key, value: this.#value });
+  }
+
+  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }): Writer<A, B> {
+    if (this.#dry) return new DryWriter(this.name, codecs);
+    return new TopicWriter(this.name, this.#merged, codecs, this.#notices);
   }
 
   /**
@@ -474,12 +485,7 @@ export class Topic<K = string, V = string>
   /** Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. */
   [openDeadLetters](): SinkWriter<RawMessage> {
     this.#checkOpen();
-    const writer = this.#letters ??= new TopicWriter(
-      this.name,
-      this.#merged,
-      { key: bytes, value: bytes },
-      this.#notices,
-    );
+    const writer = this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
     return {
       accept: (letter) => writer.accept(letter),
       settle: () => writer.settle(),
@@ -559,6 +565,9 @@ function checkName(name: string): void {
     );
   }
 }
+
+/** What writes, or says that it would. */
+type Writer<K, V> = Pick<TopicWriter<K, V>, "accept" | "settle" | "send" | "close">;
 
 /** Messages in order, and which of them could not be decoded. */
 interface Decoded<K, V> {

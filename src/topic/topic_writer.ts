@@ -376,7 +376,12 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function normalized<K, V>(input: TopicInput<K, V>): TopicRecord<K, V> {
+/**
+ * A pair or a record as a record.
+ *
+ * @throws {TypeError | RangeError} If it is neither, or its partition or timestamp is none.
+ */
+export function normalized<K, V>(input: TopicInput<K, V>): TopicRecord<K, V> {
   if (Array.isArray(input) && input.length === 2) return { key: input[0], value: input[1] };
   if (typeof input === "object" && input !== null && !Array.isArray(input) && "value" in input) {
     const record = input as TopicRecord<K, V>;

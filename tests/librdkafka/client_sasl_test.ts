@@ -110,3 +110,20 @@ Deno.test("configureCallbacks() takes functions only, and refuses names that lib
     assert.throws(() => client.configureCallbacks(true, { [group]: { no_such_cb() {} } }), /Invalid callback type/);
   }
 });
+
+Deno.test("AdminClient.create() asks for a token, and takes tokens and credentials at run time", async () => {
+  const { AdminClient } = await loadKafkaJavascript();
+  const asked = Promise.withResolvers<string>();
+  const admin = AdminClient.create({
+    ...OAUTH,
+    oauthbearer_token_refresh_cb: (config: string, done: (error: unknown, token: unknown) => void) => {
+      asked.resolve(config);
+      done(null, token());
+    },
+  } as never);
+  assert.equal(await asked.promise, "key=value");
+  const { tokenValue, lifetime, principal } = token();
+  assert.equal(native(admin).setOAuthBearerToken(tokenValue, lifetime, principal, null), null);
+  assert.equal(native(admin).setSaslCredentials("user", "password"), null);
+  admin.disconnect();
+});

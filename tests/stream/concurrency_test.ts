@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Slipstream } from "@slipstream/slipstream";
+import { openSink, Slipstream } from "@slipstream/slipstream";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 interface Keyed {
@@ -119,4 +119,27 @@ Deno.test("a hundred handlers that wait 5 ms take much less time than one after 
   // One by one it is 10 s at least, and a hundredth of that at best.
   assert.ok(performance.now() - began < 5000);
   assert.equal(most, 100);
+});
+
+Deno.test("a sink is offered the next value only when it has room, though several handlers emit at once", async () => {
+  let full = false;
+  const got: number[] = [];
+  const sink = {
+    [openSink]: () => ({
+      async accept(n: number) {
+        assert.ok(!full);
+        full = true;
+        await turn();
+        full = false;
+        got.push(n);
+      },
+      settle() {},
+      close() {},
+    }),
+  };
+  const app = new Slipstream();
+  app.handle([[1, 2, 3].values(), [4, 5].values()], { sink, concurrency: 3 }, (n) => n);
+  app.handle([6, 7], { sink }, (n) => n);
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(got.toSorted(), [1, 2, 3, 4, 5, 6, 7]);
 });
