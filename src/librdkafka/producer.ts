@@ -119,7 +119,9 @@ export class Producer extends TransactionalClient {
     headers?: Headers | null,
   ): number {
     if (arguments.length < 3) throw new Error("Need to specify a topic, partition, and message");
-    if (value !== null && !ArrayBuffer.isView(value)) throw new Error("Message must be a buffer or null");
+    // This runs for each message: what is usual is told first.
+    const valueBytes = value === null || value instanceof Uint8Array ? value as Bytes | null : bytesOf(value);
+    if (valueBytes === undefined) throw new Error("Message must be a buffer or null");
     if (timestamp !== undefined && timestamp !== null && typeof timestamp !== "number") {
       throw new Error("Timestamp must be a number");
     }
@@ -131,37 +133,24 @@ export class Producer extends TransactionalClient {
     }
     if (!this.connected) return CODES.STATE;
     const name = typeof topic === "string" ? topic : topic.name();
-    if (typeof topic !== "string" && this.#topicHandle(name, topic) === null) {
-      return openLibrary().symbols.rd_kafka_last_error();
-    }
+    const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
+    if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
     const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
-    const valueBytes = value === null ? null : bytesOf(value);
-    const keyBytes = ArrayBuffer.isView(key) ? bytesOf(key) : this.#encodeKey(key);
+    const keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
     const id = opaque === undefined ? 0 : this.#opaques.put(opaque);
-    let code: number = CODES.INVALID_ARG;
-    try {
-      code = !timestamp && (headers === undefined || headers === null || headers.length === 0)
-        ? this.#producePlain(name, to, valueBytes, keyBytes, id)
-        : produceva(this.rk, {
-          topic: name,
-          partition: to,
-          value: valueBytes,
-          key: keyBytes,
-          timestamp: timestamp ?? 0,
-          opaque: id,
-          headers: headers ?? [],
-        });
-      return code;
-    } finally {
-      // There will never be a report.
-      if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
-    }
+    const code = !timestamp && (headers === undefined || headers === null || headers.length === 0)
+      ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
+      : this.#produceFull(name, to, valueBytes, keyBytes, timestamp ?? 0, id, headers ?? []);
+    // There will never be a report.
+    if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
+    return code;
   }
 
   /** A key that is no bytes is taken as text, and written to one reused buffer: librdkafka copies it anyway. */
   #encodeKey(given: unknown): Bytes | null {
     if (given === null || given === undefined) return null;
-    const key = typeof given === "string" ? given : `${given}`;
+    const key = typeof given === "string" ? given : bytesOf(given) ?? `${given}`;
+    if (typeof key !== "string") return key;
     if (key.length * 3 > this.#keyScratch.length) this.#keyScratch = Buffer.allocUnsafeSlow(key.length * 3);
     return this.#keyScratch.subarray(0, this.#keyScratch.write(key, "utf8")) as Bytes;
   }
@@ -179,10 +168,8 @@ export class Producer extends TransactionalClient {
     return rkt;
   }
 
-  #producePlain(topic: string, partition: number, value: Bytes | null, key: Bytes | null, id: number): number {
+  #producePlain(rkt: Pointer, partition: number, value: Bytes | null, key: Bytes | null, id: number): number {
     const { symbols } = openLibrary();
-    const rkt = this.#topicHandle(topic);
-    if (rkt === null) return symbols.rd_kafka_last_error();
     const result = symbols.rd_kafka_produce(
       rkt,
       partition,
@@ -194,6 +181,23 @@ export class Producer extends TransactionalClient {
       BigInt(id),
     );
     return result === 0 ? CODES.NO_ERROR : symbols.rd_kafka_last_error();
+  }
+
+  #produceFull(
+    topic: string,
+    partition: number,
+    value: Bytes | null,
+    key: Bytes | null,
+    timestamp: number,
+    opaque: number,
+    headers: Headers,
+  ): number {
+    try {
+      return produceva(this.rk, { topic, partition, value, key, timestamp, opaque, headers });
+    } catch (error) {
+      if (opaque !== 0) this.#opaques.take(opaque);
+      throw error;
+    }
   }
 
   poll(): true {
@@ -253,7 +257,9 @@ export class Producer extends TransactionalClient {
   }
 }
 
-/** A view's bytes. */
-function bytesOf(view: ArrayBufferView): Bytes {
-  return (view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)) as Bytes;
+/** A view's bytes; `undefined` for what is none. */
+function bytesOf(view: unknown): Bytes | undefined {
+  return ArrayBuffer.isView(view)
+    ? new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
+    : undefined;
 }

@@ -167,6 +167,7 @@ Deno.test("an opaque value is let go once reported, refused or thrown away by a 
     producer.produce("t", 0, null, null, null, fresh());
     native.produce!("t", 0, Buffer.alloc(2000), null, null, fresh());
     assert.throws(() => native.produce!("t", 0, null, null, null, fresh(), [{ bad: 5 }]));
+    assert.throws(() => native.produce!("t\0", 0, null, null, null, fresh()));
     await ask(producer, "flush", 5000);
     made.reports.length = 0;
     await collected(held);

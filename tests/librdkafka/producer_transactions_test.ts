@@ -4,18 +4,9 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { binding } from "../../src/librdkafka/binding.ts";
 import { TestBroker } from "../integration/brokers.ts";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { ask, connected } from "./producers.ts";
 
 type TxnError = { code: number; isFatal: boolean; isRetriable: boolean; isTxnRequiresAbort: boolean };
-
-/** Calls a method of the npm client that takes a callback last. */
-function ask(client: unknown, method: string, ...args: unknown[]): Promise<unknown> {
-  return new Promise((resolve, reject) =>
-    (client as Record<string, (...args: unknown[]) => void>)[method]!(
-      ...args,
-      (error: unknown, data: unknown) => error ? reject(error) : resolve(data),
-    )
-  );
-}
 
 Deno.test("a transactional Producer commits messages and a consumer's offsets", async () => {
   await using broker = await TestBroker.start();
@@ -75,4 +66,27 @@ Deno.test("the binding's Topic is produced to with a configuration of its own", 
   } finally {
     await ask(producer, "disconnect");
   }
+});
+
+Deno.test("a failed message makes the commit ask for an abort, after which the producer goes on", async () => {
+  await using broker = await LocalBroker.start();
+  broker.createTopic("t", { partitions: 1 });
+  broker.createTopic("other", { partitions: 1 });
+  await using made = await connected(broker.bootstrapServers, { "transactional.id": "t" });
+  const { producer, reports } = made;
+  await ask(producer, "initTransactions", 5000);
+  await ask(producer, "beginTransaction");
+  // TOPIC_AUTHORIZATION_FAILED, for Produce; librdkafka then refuses the topic for good
+  broker.pushErrors(0, [29]);
+  producer.produce("t", 0, Buffer.from("refused"));
+  await assert.rejects(ask(producer, "commitTransaction", 5000), (error: TxnError) => {
+    assert.deepEqual([error.isFatal, error.isRetriable, error.isTxnRequiresAbort], [false, false, true]);
+    return true;
+  });
+  assert.deepEqual(reports.map(({ error }) => error!.code), [29]);
+  await ask(producer, "abortTransaction", 5000);
+  await ask(producer, "beginTransaction");
+  producer.produce("other", 0, Buffer.from("taken"));
+  await ask(producer, "commitTransaction", 5000);
+  assert.deepEqual(reports.map(({ error }) => error?.code), [29, undefined]);
 });
