@@ -21,6 +21,8 @@ export interface Node {
 
 const ERROR_TEXT_BYTES = 512;
 const DEFAULT_TIMEOUT_MS = 5000;
+/** How much longer librdkafka waits than we do. */
+const LONGER_MS = 500;
 /** The longest request time-out that librdkafka takes. */
 const MOST_TIMEOUT_MS = 3_600_000;
 
@@ -48,9 +50,13 @@ export function timeoutOption(options: Options): number {
 /**
  * Sets how long librdkafka itself waits for a broker's answer: a little longer than we do. Else its own time-out,
  * which some requests report element by element, would race with ours.
+ *
+ * And a time-out near 0 must never reach librdkafka (seen in 2.15.1): ListOffsets and DeleteRecords start the timer,
+ * then look the leaders up on the calling thread, and a timer that fires meanwhile frees what that thread still uses
+ * ("double free or corruption").
  */
 export function setRequestTimeout(options: Pointer, timeoutMs: number): NativeError | undefined {
-  const longer = timeoutMs < 0 ? timeoutMs : Math.max(timeoutMs, Math.min(timeoutMs + 500, MOST_TIMEOUT_MS));
+  const longer = timeoutMs < 0 ? timeoutMs : Math.max(timeoutMs, Math.min(timeoutMs + LONGER_MS, MOST_TIMEOUT_MS));
   return setTimeoutOption("rd_kafka_AdminOptions_set_request_timeout", options, longer);
 }
 

@@ -16,7 +16,8 @@ const SEARCH_SLICE_MS = 20;
 const MOST_PAUSE_MS = 100;
 
 const TIMED_OUT = -185;
-const TRANSPORT = -195;
+/** No broker is connected; what needs a partition's leader says the latter. */
+const NOBODY: ReadonlySet<number> = new Set([-195, -187]);
 
 let running = 0;
 const waiting: (() => void)[] = [];
@@ -55,7 +56,7 @@ export async function sliced(
   for (;;) {
     const left = deadline - performance.now();
     const code = await blocking(() => call(Math.max(1, Math.min(slice, Math.ceil(left)))));
-    if ((code !== TIMED_OUT && code !== TRANSPORT) || closing() || performance.now() >= deadline) return code;
+    if ((code !== TIMED_OUT && !NOBODY.has(code)) || closing() || performance.now() >= deadline) return code;
     if (code === TIMED_OUT) slice *= 2;
     else {
       slice = SEARCH_SLICE_MS;

@@ -172,8 +172,9 @@ export class Slipstream {
    * Hands on nothing more of a source, from the next message on, until it is resumed. A Topic stays in its group. Also
    * before a run, which then begins paused. A run that is stopped leaves what was paused unhandled.
    *
-   * A source with the methods `pause` and `resume` has them called; a generator gets `"pause"` and `"resume"` as the
-   * value of a `yield`, and what it yields next is handed on after the pause.
+   * A source with the methods `pause` and `resume` has them called; an async generator gets `"pause"` and
+   * `"resume"` as the value of a `yield`: what it yields in answer is a message, unless it is `undefined`. One that does
+   * not listen is so asked for one message more, which waits.
    *
    * @throws {TypeError} If nothing is bound to the source.
    */

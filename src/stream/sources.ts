@@ -58,9 +58,24 @@ function openUnwatched<T>(source: Source<T>): SourceReader<T> {
   return isAsyncIterable(source) ? fromAsync(source as AsyncIterable<T>) : fromSync(source as Iterable<T>);
 }
 
+/** What a generator that listens gets as the value of a `yield`. */
+type Signal = "pause" | "resume";
+
+/** What else a source can be told. */
+type Listener = Pick<SourceReader<unknown>, "pause" | "resume">;
+
+/** The methods `pause` and `resume` of a source that is no generator. */
+function listener(source: object): Listener {
+  const { pause, resume } = source as { pause?: unknown; resume?: unknown };
+  return {
+    ...(typeof pause === "function" ? { pause: () => void pause.call(source) } : {}),
+    ...(typeof resume === "function" ? { resume: () => void resume.call(source) } : {}),
+  };
+}
+
 /** Pulled one at a time: how {@linkcode readOneByOne} gets at messages. */
 interface Pulled<T> {
-  next(): Promise<IteratorResult<T, unknown>>;
+  next(signal?: Signal): Promise<IteratorResult<T, unknown>>;
   /** Lets what is read end; called once. */
   end(): Promise<unknown>;
   /** Called when the last message was handled, or nobody waits for {@linkcode Pulled.end} any more. */
@@ -79,14 +94,34 @@ function fromStream<T>(stream: ReadableStream<T>): SourceReader<T> {
 
 function fromAsync<T>(source: AsyncIterable<T>): SourceReader<T> {
   const iterator = source[Symbol.asyncIterator]();
-  return readOneByOne({
-    next: async () => await iterator.next(),
+  const pulled: Pulled<T> = {
+    next: async (signal) => await (signal === undefined ? iterator.next() : iterator.next(signal as never)),
     end: async () => await iterator.return?.(),
-  });
+  };
+  const listens = Object.prototype.toString.call(source) === "[object AsyncGenerator]";
+  return { ...readOneByOne(pulled, listens), ...(listens ? {} : listener(source)) };
 }
 
 /** A batch a message: what comes one by one is handled when it comes. */
-function readOneByOne<T>({ next, end, release }: Pulled<T>): SourceReader<T> {
+function readOneByOne<T>({ next, end, release }: Pulled<T>, listens = false): SourceReader<T> {
+  /** Answers to signals, in order; what comes with one is a message, unless it is `undefined`. */
+  const answers: Promise<IteratorResult<T, unknown>>[] = [];
+  let begun = false;
+  const signal = (which: Signal) => {
+    // A generator that has not begun has no `yield` to listen at.
+    if (!begun || ended) return;
+    const answer = next(which);
+    answer.catch(() => {}); // the pull that takes it tells
+    answers.push(answer);
+  };
+  const pull = async (): Promise<IteratorResult<T, unknown>> => {
+    for (let answer; (answer = answers.shift()) !== undefined;) {
+      const result = await answer;
+      if (result.done || result.value !== undefined) return result;
+    }
+    begun = true;
+    return await next();
+  };
   let ended = false;
   let cancelled = false;
   // The wait of the present pull only. A race with one promise for the whole run would keep every message alive.
@@ -115,7 +150,7 @@ function readOneByOne<T>({ next, end, release }: Pulled<T>): SourceReader<T> {
           // What was cancelled is closed already, and can't be again.
           wake = () => settle(() => cancelled || controller.close());
           if (ended) return wake();
-          next().then(
+          (listens ? pull() : next()).then(
             ({ done, value }) =>
               settle(() => {
                 if (!done) return controller.enqueue({ messages: [value as T], done() {} });
@@ -135,6 +170,7 @@ function readOneByOne<T>({ next, end, release }: Pulled<T>): SourceReader<T> {
       },
     }, { highWaterMark: 0 }),
     stop,
+    ...(listens ? { pause: () => signal("pause"), resume: () => signal("resume") } : {}),
     close: () =>
       closing ??= (async () => {
         stop();
@@ -172,6 +208,7 @@ function fromSync<T>(source: Iterable<T>): SourceReader<T> {
       },
       cancel: () => void (stopped = true),
     }, { highWaterMark: 0 }),
+    ...listener(source),
     // A generator that stops the run itself is running, and can't be returned now: close() does it.
     stop: () => void (stopped = true),
     close: () => {

@@ -9,8 +9,8 @@ export type MessageHeader = readonly [name: string, value: Uint8Array | null];
 
 /** Headers to be sent: by name, or as pairs when names repeat. A string is sent as UTF-8. */
 export type HeadersInput =
-  | Readonly<Record<string, Uint8Array | string>>
-  | Iterable<readonly [name: string, value: Uint8Array | string]>;
+  | Readonly<Record<string, Uint8Array | string | null>>
+  | Iterable<readonly [name: string, value: Uint8Array | string | null]>;
 
 /**
  * A message that was read.

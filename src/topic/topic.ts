@@ -5,16 +5,21 @@
  */
 
 import type { Codec } from "../codecs/codec.ts";
+import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
 import {
   type Batch,
   type BatchSink,
   type BatchSource,
+  type DeadLetterSink,
+  openDeadLetters,
   openSink,
   openSource,
+  type RawMessage,
   type SinkWriter,
   type SourceReader,
+  type Unreadable,
 } from "../stream/protocol.ts";
 import { type Conf, masked, mergedConf, redact } from "./conf.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -112,7 +117,12 @@ const STORE_MS = 100;
  * ```
  */
 export class Topic<K = string, V = string>
-  implements AsyncDisposable, AsyncIterable<Message<K, V>>, BatchSource<Message<K, V>>, BatchSink<TopicInput<K, V>> {
+  implements
+    AsyncDisposable,
+    AsyncIterable<Message<K, V>>,
+    BatchSource<Message<K, V>>,
+    BatchSink<TopicInput<K, V>>,
+    DeadLetterSink {
   /** The topic's name. */
   readonly name: string;
   /** What was given, and the defaults of {@linkcode conf} when it was made; secrets are masked. */
@@ -126,6 +136,7 @@ export class Topic<K = string, V = string>
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
   #writer: TopicWriter<K, V> | undefined;
+  #letters: TopicWriter<Uint8Array, Uint8Array> | undefined;
   #readable: ReadableStream<Message<K, V>> | undefined;
   #writable: WritableStream<TopicInput<K, V>> | undefined;
   #closing: Promise<void> | undefined;
@@ -209,26 +220,48 @@ export class Topic<K = string, V = string>
   async #batch(reader: TopicReader, native: NativeMessage[]): Promise<Batch<Message<K, V>>> {
     const handed = reader.progress.hand();
     const decoded = this.#decodeAll(native);
-    const messages = decoded instanceof Promise ? await decoded : decoded;
+    const { messages, unreadable } = decoded instanceof Promise ? await decoded : decoded;
     return {
       messages,
+      ...(unreadable === undefined ? {} : { unreadable }),
       describe: ({ partition, offset }) => `${this.name}[${partition}]@${offset}`,
-      done: () => {
-        for (const message of lastOfPartitions(native)) handed.handled(message);
+      // Looked for, since it is seldom needed: an index would cost every message something.
+      raw: ({ partition, offset }) => {
+        const own = native.find((one) => one.partition === partition && one.offset === offset);
+        return own && { key: own.key, value: own.value, headers: headersOf(own) };
+      },
+      done: (count) => {
+        const handled = count === undefined ? native : native.slice(0, count);
+        for (const message of lastOfPartitions(handled)) handed.handled(message);
         reader.progress.flush();
         handed.over();
       },
     };
   }
 
-  #decodeAll(native: readonly NativeMessage[]): Message<K, V>[] | Promise<Message<K, V>[]> {
+  /** A message that can't be decoded does not keep the others from being handled. */
+  #decodeAll(native: readonly NativeMessage[]): Decoded<K, V> | Promise<Decoded<K, V>> {
+    let unreadable: Map<number, Unreadable<Message<K, V>>> | undefined;
+    const failed = (index: number, error: unknown) => {
+      const one = native[index]!;
+      unreadable ??= new Map();
+      unreadable.set(index, { error, again: () => this.#decode(one) });
+      // What can be shown of it: its bytes.
+      return newMessage(one, one.key, one.value) as Message<never, never>;
+    };
     let waits = false;
-    const decoded = native.map((message) => {
-      const one = this.#decode(message);
-      waits ||= one instanceof Promise;
-      return one;
+    const decoded = native.map((message, index) => {
+      try {
+        const one = this.#decode(message);
+        if (!(one instanceof Promise)) return one;
+        waits = true;
+        return one.catch((error) => failed(index, error));
+      } catch (error) {
+        return failed(index, error);
+      }
     });
-    return waits ? Promise.all(decoded) : decoded as Message<K, V>[];
+    if (waits) return Promise.all(decoded).then((messages) => ({ messages, unreadable }));
+    return { messages: decoded as Message<K, V>[], unreadable };
   }
 
   #decode(native: NativeMessage): Message<K, V> | Promise<Message<K, V>> {
@@ -438,6 +471,22 @@ export class Topic<K = string, V = string>
     };
   }
 
+  /** Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. */
+  [openDeadLetters](): SinkWriter<RawMessage> {
+    this.#checkOpen();
+    const writer = this.#letters ??= new TopicWriter(
+      this.name,
+      this.#merged,
+      { key: bytes, value: bytes },
+      this.#notices,
+    );
+    return {
+      accept: (letter) => writer.accept(letter),
+      settle: () => writer.settle(),
+      close: (reason) => writer.close(reason === undefined ? undefined : 1000),
+    };
+  }
+
   /**
    * The topic as the end of a pipe: takes `[key, value]` or records. A write waits when there is no room; closing
    * resolves when everything is delivered, and rejects when something can't be.
@@ -487,7 +536,7 @@ export class Topic<K = string, V = string>
   }
 
   async #close(): Promise<void> {
-    const outcomes = await Promise.allSettled([this.#reader?.close(), this.#writer?.close()]);
+    const outcomes = await Promise.allSettled([this.#reader?.close(), this.#writer?.close(), this.#letters?.close()]);
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
@@ -511,11 +560,19 @@ function checkName(name: string): void {
   }
 }
 
+/** Messages in order, and which of them could not be decoded. */
+interface Decoded<K, V> {
+  readonly messages: Message<K, V>[];
+  readonly unreadable: ReadonlyMap<number, Unreadable<Message<K, V>>> | undefined;
+}
+
+function headersOf({ headers }: NativeMessage): readonly MessageHeader[] {
+  return headers === undefined ? NO_HEADERS : headers.flatMap((header) => Object.entries(header));
+}
+
 function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null): Message<K, V> {
   const { topic, partition, offset, timestamp, leaderEpoch } = native;
-  const headers = native.headers === undefined
-    ? NO_HEADERS
-    : native.headers.flatMap((header) => Object.entries(header));
+  const headers = headersOf(native);
   // All at once where all is there: spreads, or properties added later, cost more than the rest of a message.
   if (timestamp !== undefined && leaderEpoch !== undefined) {
     return { topic, partition, offset, key, value, timestamp, headers, leaderEpoch };

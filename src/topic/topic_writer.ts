@@ -403,15 +403,19 @@ function checkRecord({ partition, timestamp }: TopicRecord<unknown, unknown>): v
 
 function headerList(headers: HeadersInput): Record<string, Buffer>[] {
   const pairs = Symbol.iterator in headers
-    ? [...headers as Iterable<readonly [string, Uint8Array | string]>]
-    : Object.entries(headers as Record<string, Uint8Array | string>);
+    ? [...headers as Iterable<readonly [string, Uint8Array | string | null]>]
+    : Object.entries(headers as Record<string, Uint8Array | string | null>);
   return pairs.map(([name, value]) => {
     if (typeof name !== "string") throw new TypeError(`A header's name must be a string: got ${typeof name}`);
-    if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+    if (value !== null && typeof value !== "string" && !(value instanceof Uint8Array)) {
       throw new TypeError(
-        `The value of header ${JSON.stringify(name)} must be a string or a Uint8Array: got ${typeof value}`,
+        `The value of header ${JSON.stringify(name)} must be a string, a Uint8Array or null: got ${typeof value}`,
       );
     }
-    return { [name]: typeof value === "string" ? Buffer.from(value) : asBuffer(value) };
+    // The package's types know no null; the binding does.
+    return { [name]: typeof value === "string" ? Buffer.from(value) : value && asBuffer(value) } as Record<
+      string,
+      Buffer
+    >;
   });
 }

@@ -107,6 +107,25 @@ Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async 
   assert.equal(read.join("\n"), 'Emoji { msg: "🐟", seen: 2 }\nnull\n');
 });
 
+Deno.test("pipe.ts pairs the running sums of the odd numbers", async () => {
+  assert.deepEqual(await example("pipe.ts"), { code: 0, out: "1 + 3 = 4\n4 + 5 = 9\n9 + 7 = 16\n", err: "" });
+});
+
+Deno.test("concurrency.ts handles three keys at a time, each in order", async () => {
+  assert.equal((await example("concurrency.ts")).out, "a: 0 3 6\nb: 1 4 7\nc: 2 5 8\n3 at a time\n");
+});
+
+Deno.test("dead_letter.ts bills what it can, and puts the rest aside with the reason", async () => {
+  const { code, out } = await example("dead_letter.ts", BROKER);
+  // Of several partitions on a broker of one's own, the order is anybody's.
+  assert.deepEqual([code, out.trim().split("\n").sort()], [0, [
+    "a: 3",
+    "b: no JSON (TypeError)",
+    'c: {"price":-1} (RangeError)',
+    "d: 4",
+  ]]);
+});
+
 /** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
 async function longText(words: number): Promise<{ file: string; count: number }> {
   const folder = `${await packageFolder()}/deps/librdkafka`;

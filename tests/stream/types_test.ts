@@ -1,4 +1,4 @@
-import { type BatchSource, type Slipstream, transform } from "@slipstream/slipstream";
+import { type BatchSource, bytes, json, type Slipstream, Topic, transform } from "@slipstream/slipstream";
 
 /** Never run: the compiler is what is tested. Each `@ts-expect-error` fails `deno check` when there is no error. */
 function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
@@ -50,3 +50,51 @@ function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
 }
 
 Deno.test("handle() infers messages and checks that sinks take what is emitted", () => void compiled);
+
+/** Never run, like the one above: what topics, pipes and options add. */
+function compiledMore(app: Slipstream): void {
+  const words = new Topic("words");
+  const events = new Topic("events", {}, { key: bytes, value: json<{ readonly id: number }>() });
+
+  app.handle(events, ({ key, value, headers, timestamp }) => {
+    const inferred: readonly [Uint8Array | null, { readonly id: number } | null] = [key, value];
+    return [inferred, headers.length, timestamp?.toFixed()];
+  });
+  app.handle(events, { sink: words }, ({ value }) => ["k", value === null ? null : value.id.toFixed()] as const);
+  app.handle(
+    words,
+    { sink: [events, console.log] },
+    ({ value }) => ({ value: { id: Number(value) }, headers: { h: "x" } }),
+  );
+  app.handle(words, { concurrency: 2, by: ({ value }) => value, onError: words, retry: { maxAttempts: 2 } }, () => {});
+  app.handle([1], { pipe: new TransformStream<number, string>() }, (text) => text.length);
+  app.handle([1], { pipe: [pairs, new TransformStream<readonly number[], string>()] }, (text) => text.length);
+  app.handle([1], { onError: ({ handler, partition }) => [handler, partition?.toFixed()] }, () => {});
+
+  // @ts-expect-error: a value may be a tombstone
+  app.handle(events, ({ value }) => value.id);
+  // @ts-expect-error: a key may be missing
+  app.handle(words, ({ key }) => key.length);
+  // @ts-expect-error: the topic takes strings, the handler emits numbers
+  app.handle(events, { sink: words }, ({ value }) => ["k", value?.id ?? null] as const);
+  // @ts-expect-error: the topic takes pairs and records, not bare values
+  app.handle(events, { sink: words }, () => "text");
+  // @ts-expect-error: the record is of the wrong value
+  app.handle(words, { sink: events }, ({ value }) => ({ value }));
+  // @ts-expect-error: a function that takes no dead letters is told of errors
+  app.handle(words, { onError: (error: string) => error }, () => {});
+  // @ts-expect-error: neither a policy nor a topic
+  app.handle(words, { onError: "ignore" }, () => {});
+  // @ts-expect-error: the first stage takes numbers, the messages are strings
+  app.handle(["a"].values(), { pipe: [pairs] }, () => {});
+  // @ts-expect-error: the handler takes what the pipe emits
+  app.handle([1], { pipe: new TransformStream<number, string>() }, (n: number) => n);
+  // @ts-expect-error: the codec is of another type
+  new Topic<string, number>("numbers", {}, { value: json<string>() });
+}
+
+async function* pairs(numbers: AsyncIterable<number>): AsyncGenerator<readonly number[]> {
+  for await (const n of numbers) yield [n, n];
+}
+
+Deno.test("handle() infers from codecs and pipes, tombstones included", () => void compiledMore);

@@ -1,0 +1,32 @@
+// Like reader.ts, with handlers side by side, and one message of ten that can't be handled: dead letters.
+import { handle, stream, Topic } from "@slipstream/slipstream";
+
+const [servers, name, group, dead] = Deno.args as [string, string, string, string];
+const conf = { "bootstrap.servers": servers };
+const topic = new Topic(name, {
+  ...conf,
+  "group.id": group,
+  "auto.offset.reset": "earliest",
+  "fetch.wait.max.ms": 10,
+  "session.timeout.ms": 6000,
+  "auto.commit.interval.ms": 50,
+});
+const letters = new Topic(dead, conf);
+
+handle(
+  topic,
+  {
+    concurrency: 10,
+    retry: { maxAttempts: 2, minTimeout: 1 },
+    onError: letters,
+    sink: (value: string) => console.log(value),
+  },
+  async (message) => {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+    if (Number(message.value) % 10 === 7) throw new Error("on purpose");
+    return message.value!;
+  },
+);
+
+await stream();
+await letters.close();

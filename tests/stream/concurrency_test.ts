@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { Slipstream } from "@slipstream/slipstream";
+import { QUIET, scripted, turn } from "./scripted.ts";
+
+interface Keyed {
+  readonly key: string;
+  readonly n: number;
+}
+
+const keyed = (count: number, keys: number): Keyed[] =>
+  Array.from({ length: count }, (_, n) => ({ key: `k${n % keys}`, n }));
+
+Deno.test("concurrency handles so many at a time, never two of a key, and keeps a key's outputs in order", async () => {
+  const running = new Map<string, number>();
+  let now = 0, most = 0;
+  const out = new Map<string, number[]>();
+  const app = new Slipstream();
+  app.handle([...keyed(500, 20)].values(), {
+    concurrency: 7,
+    sink: ({ key, n }: Keyed) => void out.set(key, [...out.get(key) ?? [], n]),
+  }, async (message) => {
+    assert.equal(running.get(message.key) ?? 0, 0);
+    running.set(message.key, 1);
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+    now--;
+    running.set(message.key, 0);
+    return message;
+  });
+  await app.stream(undefined, QUIET);
+  assert.equal(most, 7);
+  assert.equal([...out.values()].flat().length, 500);
+  for (const ns of out.values()) assert.deepEqual(ns, ns.toSorted((a, b) => a - b));
+});
+
+Deno.test("concurrency keeps order by what `by` answers, and bytes that are equal are one key", async () => {
+  for (
+    const [by, message] of [
+      [({ id }: { id: number }) => id % 2, (n: number) => ({ id: n })],
+      [undefined, (n: number) => ({ id: n, key: new Uint8Array([n % 2]) })],
+    ] as const
+  ) {
+    const seen: number[][] = [[], []];
+    const app = new Slipstream();
+    const messages = Array.from({ length: 40 }, (_, n) => message(n));
+    app.handle(messages.values(), { concurrency: 10, ...(by === undefined ? {} : { by }) }, async ({ id }) => {
+      await new Promise((resolve) => setTimeout(resolve, id < 4 ? 10 : 1));
+      seen[id % 2]!.push(id);
+    });
+    await app.stream(undefined, QUIET);
+    for (const ids of seen) assert.deepEqual(ids, ids.toSorted((a, b) => a - b));
+  }
+});
+
+Deno.test("a batch is done when all its messages are handled, and batches in order", async () => {
+  const log: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const app = new Slipstream();
+  app.handle(scripted([[1, 2], [3], [4]], log), { concurrency: 4 }, async (n) => {
+    if (n === 1) await first.promise;
+    log.push(`handled ${n}`);
+  });
+  const running = app.stream(undefined, QUIET);
+  await turn();
+  assert.deepEqual(log, ["handled 2", "handled 3", "handled 4"]);
+  first.resolve();
+  await running;
+  assert.deepEqual(log.slice(3), ["handled 1", "done 0", "done 1", "done 2", "closed source"]);
+});
+
+Deno.test("a handler that fails among others leaves its batch, and those after it, undone", async () => {
+  const log: string[] = [];
+  const app = new Slipstream();
+  const sink = new WritableStream<number>({
+    write: (n) => void log.push(`out ${n}`),
+    abort: () => void log.push("abort"),
+  });
+  app.handle(scripted([[1], [2, 3], [4]], log), { name: "check", concurrency: 2, sink }, async (n) => {
+    await new Promise((resolve) => setTimeout(resolve, n * 2));
+    if (n === 2) throw new Error("on purpose");
+    return n;
+  });
+  await assert.rejects(app.stream(undefined, QUIET), /handler "check" failed on scripted@2: on purpose/);
+  assert.deepEqual(log.filter((line) => line.startsWith("done")), ["done 0"]);
+  assert.ok(log.indexOf("abort") > log.indexOf("out 1"));
+});
+
+Deno.test("one busy key fills a bounded room and does not hold up the others that wait", async () => {
+  let pulled = 0;
+  const hot = Promise.withResolvers<void>();
+  const cold: number[] = [];
+  function* messages() {
+    for (let n = 0; n < 10_000; n++, pulled++) yield { key: n % 2 === 0 ? "hot" : `cold ${n}`, n };
+  }
+  const app = new Slipstream();
+  app.handle(messages(), { concurrency: 4 }, async ({ key, n }) => {
+    if (key === "hot") await hot.promise;
+    else cold.push(n);
+  });
+  const running = app.stream(undefined, QUIET);
+  await turn();
+  assert.ok(pulled <= 2 * 4 * 17 + 2, `${pulled} pulled`);
+  assert.ok(cold.length >= 50, `${cold.length} of the others handled`);
+  hot.resolve();
+  await running;
+  assert.equal(pulled, 10_000);
+});
+
+Deno.test("a hundred handlers that wait 5 ms take much less time than one after the other", async () => {
+  let now = 0, most = 0;
+  const app = new Slipstream();
+  app.handle(keyed(2000, 2000).values(), { concurrency: 100 }, async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    now--;
+  });
+  const began = performance.now();
+  await app.stream(undefined, QUIET);
+  // One by one it is 10 s at least, and a hundredth of that at best.
+  assert.ok(performance.now() - began < 5000);
+  assert.equal(most, 100);
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { Slipstream } from "@slipstream/slipstream";
+import { QUIET, scripted, turn } from "./scripted.ts";
+
+Deno.test("pause() hands on nothing more from the next message on, and resume() goes on at once", async () => {
+  const log: string[] = [];
+  const source = scripted([[1, 2], [3]], log);
+  const app = new Slipstream();
+  app.handle(source, (n) => {
+    log.push(`handled ${n}`);
+    if (n === 1) app.pause(source);
+  });
+  const running = app.stream(undefined, QUIET);
+  await turn();
+  assert.deepEqual(log, ["handled 1"]);
+  app.resume(source);
+  await running;
+  assert.deepEqual(log, ["handled 1", "handled 2", "done 0", "handled 3", "done 1", "closed source"]);
+});
+
+Deno.test("pause() before a run holds back everything, others go on, and a stop leaves it", async () => {
+  const log: string[] = [];
+  const held = scripted([[1]], log);
+  const abort = new AbortController();
+  const app = new Slipstream();
+  app.handle(held, (n) => void log.push(`handled ${n}`));
+  app.handle([2], (n) => void log.push(`handled ${n}`));
+  app.pause(held);
+  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await turn();
+  abort.abort();
+  await running;
+  assert.deepEqual(log, ["handled 2", "closed source"]);
+  assert.throws(() => app.pause([3]), /Nothing is bound to this source/);
+});
+
+Deno.test("a generator that listens is told, and so is a source with pause and resume", async () => {
+  const told: unknown[] = [];
+  async function* numbers(): AsyncGenerator<number | undefined, void, unknown> {
+    for (let n = 0; n < 3; n++) {
+      let signal = yield await Promise.resolve(n);
+      while (signal !== undefined) {
+        told.push(signal);
+        signal = yield undefined;
+      }
+    }
+  }
+  const source = numbers();
+  const methods = Object.assign([10].values(), {
+    pause: () => told.push("paused"),
+    resume: () => told.push("resumed"),
+  });
+  const seen: unknown[] = [];
+  const app = new Slipstream();
+  app.handle(source, (n) => {
+    seen.push(n);
+    if (n === 1) {
+      app.pause(source);
+      app.pause(methods);
+      setTimeout(() => {
+        assert.deepEqual(seen.filter((n) => n !== 10), [0, 1]);
+        app.resume(source);
+        app.resume(methods);
+      }, 10);
+    }
+  });
+  app.handle(methods, (n) => void seen.push(n));
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(seen.filter((n) => n !== 10), [0, 1, 2]);
+  assert.ok(told.includes("pause") && told.includes("paused") && told.includes("resumed"), told.join());
+});
+
+Deno.test("stop() of a binding takes its handler out, and ends a source that nobody else handles", async () => {
+  const seen: string[] = [];
+  const app = new Slipstream();
+  function* endless() {
+    for (let n = 0;; n++) yield n;
+  }
+  const source = endless();
+  const first = app.handle(source, { name: "first" }, async (n) => {
+    seen.push(`first ${n}`);
+    await turn();
+    if (n === 1) first.stop();
+  });
+  const second = app.handle(source, { name: "second" }, (n) => {
+    seen.push(`second ${n}`);
+    if (n === 2) second.stop();
+  });
+  assert.deepEqual([first.name, first.describe()], ["first", "first: 1 source, 0 sinks"]);
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(seen, ["first 0", "second 0", "first 1", "second 1", "second 2"]);
+});

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { Slipstream } from "@slipstream/slipstream";
+import { QUIET, scripted, turn } from "./scripted.ts";
+
+async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {
+  let last: number | undefined;
+  for await (const n of numbers) {
+    if (last !== undefined) yield [last, n] as const;
+    last = n;
+  }
+}
+
+async function* accumulate(numbers: AsyncIterable<number>): AsyncGenerator<number> {
+  let sum = 0;
+  for await (const n of numbers) yield sum += n;
+}
+
+const doubled = () => new TransformStream<number, number>({ transform: (n, out) => out.enqueue(n * 2) });
+
+Deno.test("pipe composes generators and streams in order, before the handler", async () => {
+  const out: string[] = [];
+  const app = new Slipstream();
+  app.handle(
+    [1, 2, 3].values(),
+    { pipe: [accumulate, doubled(), pairwise], sink: (line: string) => void out.push(line) },
+    ([a, b]) => `${a}-${b}`,
+  );
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(out, ["2-6", "6-12"]);
+});
+
+Deno.test("a batch is done when what its messages became was handled, through streams as well", async () => {
+  for (const pipe of [accumulate, doubled()]) {
+    const log: string[] = [];
+    const app = new Slipstream();
+    app.handle(scripted([[1, 2], [3]], log), { pipe }, async (n) => {
+      await turn();
+      log.push(`handled ${n}`);
+    });
+    await app.stream(undefined, QUIET);
+    assert.deepEqual(log.map((line) => line.split(" ")[0]), [
+      "handled",
+      "handled",
+      "done",
+      "handled",
+      "done",
+      "closed",
+    ]);
+  }
+});
+
+Deno.test("a stream that makes many of one is read before the next message, however slow the handler", async () => {
+  const many = new TransformStream<number, string>({
+    async transform(n, out) {
+      await turn();
+      for (const letter of "abc") out.enqueue(`${letter}${n}`);
+    },
+    flush: (out) => out.enqueue("end"),
+  });
+  const log: string[] = [];
+  const app = new Slipstream();
+  app.handle(scripted([[1], [2]], log), { pipe: many }, async (line) => {
+    await turn();
+    log.push(line);
+  });
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(log, ["a1", "b1", "c1", "done 0", "a2", "b2", "c2", "done 1", "end", "closed source"]);
+});
+
+Deno.test("what a pipe holds back is handled and settled at the end", async () => {
+  async function* inTwos(numbers: AsyncIterable<number>) {
+    let some: number[] = [];
+    for await (const n of numbers) {
+      some.push(n);
+      if (some.length === 2) {
+        yield some;
+        some = [];
+      }
+    }
+    if (some.length > 0) yield some;
+  }
+  const out: string[] = [];
+  const sink = new WritableStream<string>({
+    write: (line) => void out.push(line),
+    close: () => void out.push("closed"),
+  });
+  const app = new Slipstream();
+  app.handle([1, 2, 3].values(), { pipe: inTwos, sink }, (some) => some.join());
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(out, ["1,2", "3", "closed"]);
+});
+
+Deno.test("a pipe that fails is on the ladder, and goes on with a new generator", async () => {
+  let made = 0;
+  async function* checked(numbers: AsyncIterable<number>) {
+    made++;
+    for await (const n of numbers) {
+      if (n === 2) throw new Error("no twos");
+      yield n;
+    }
+  }
+  const seen: number[] = [], errors: string[] = [];
+  const app = new Slipstream();
+  app.handle(
+    scripted([[1, 2, 3]]),
+    { name: "check", pipe: checked, onError: ({ message }) => errors.push(message) },
+    (n) => void seen.push(n),
+  );
+  await app.stream(undefined, QUIET);
+  assert.deepEqual([seen, errors, made], [[1, 3], ['handler "check" failed on scripted@2: no twos'], 2]);
+});
+
+Deno.test("a handler behind a pipe fails by its own ladder, and the pipe goes on", async () => {
+  const seen: number[] = [];
+  const app = new Slipstream();
+  app.handle([1, 2, 3].values(), { pipe: accumulate, onError: "skip" }, (n) => {
+    if (n === 3) throw new Error("no threes");
+    seen.push(n);
+  });
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(seen, [1, 6]);
+  const failing = new Slipstream();
+  let ended = false;
+  failing.handle([1, 2].values(), {
+    async *pipe(numbers: AsyncIterable<number>) {
+      try {
+        yield* numbers;
+      } finally {
+        ended = true;
+      }
+    },
+  }, () => {
+    throw new Error("on purpose");
+  });
+  await assert.rejects(failing.stream(undefined, QUIET), /on purpose/);
+  assert.ok(ended);
+});
