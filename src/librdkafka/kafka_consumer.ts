@@ -18,6 +18,7 @@ import {
   forCallback,
   orErrors,
   type PartitionResult,
+  readElement,
   readList,
   takeList,
   type TopicPartition,
@@ -312,12 +313,23 @@ export class KafkaConsumer extends Client {
         this.#tellCommit(code, readList(symbols.rd_kafka_event_topic_partition_list(event)));
         break;
       case EVENT.ERROR:
-        if (code === CODES.PARTITION_EOF || !CLIENT_ERRORS.has(code)) this.#errors.push(code);
+        if (code === CODES.PARTITION_EOF) this.#takeEarlyEnd(event);
+        else if (!CLIENT_ERRORS.has(code)) this.#errors.push(code);
         else guarded(() => this.emitEvent(type, event));
         break;
       default:
         guarded(() => this.emitEvent(type, event));
     }
+  }
+
+  /** A partition's end that came before its queue was forwarded, as early messages do. */
+  #takeEarlyEnd(event: Pointer): void {
+    const { symbols } = openLibrary();
+    const place = symbols.rd_kafka_event_topic_partition(event);
+    if (place === null) return;
+    const { topic, partition, offset = 0 } = readElement(place);
+    symbols.rd_kafka_topic_partition_destroy(place);
+    this.#earlyEnds.push({ topic, partition, offset, messageIndex: -1 });
   }
 
   /** What librdkafka does by itself for a client without a rebalance callback. */

@@ -62,6 +62,8 @@ export class OutPointer {
 }
 
 const LIBC = {
+  /** void *calloc(size_t nmemb, size_t size) */
+  calloc: { parameters: ["usize", "usize"], result: "pointer" },
   /** void *dlopen(const char *filename, int flags) */
   dlopen: { parameters: ["buffer", "i32"], result: "pointer", optional: true },
   /** void *memcpy(void *dest, const void *src, size_t n) */
@@ -69,7 +71,7 @@ const LIBC = {
   /** int pipe(int pipefd[2]) */
   pipe: { parameters: ["buffer"], result: "i32" },
   /** int poll(struct pollfd *fds, nfds_t nfds, int timeout) */
-  poll_async: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
+  poll_async: { name: "poll", parameters: ["pointer", "u64", "i32"], result: "i32", nonblocking: true },
   /** ssize_t read(int fd, void *buf, size_t count) */
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   /** ssize_t write(int fd, const void *buf, size_t count) */

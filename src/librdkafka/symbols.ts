@@ -187,6 +187,11 @@ export const SYMBOLS = {
   /** int32_t rd_kafka_topic_partition_get_leader_epoch(const rd_kafka_topic_partition_t *rktpar) */
   rd_kafka_topic_partition_get_leader_epoch: { parameters: ["pointer"], result: "i32", optional: true },
 
+  /** void rd_kafka_topic_partition_destroy(rd_kafka_topic_partition_t *rktpar) */
+  rd_kafka_topic_partition_destroy: { parameters: ["pointer"], result: "void" },
+  /** rd_kafka_topic_partition_t *rd_kafka_event_topic_partition(rd_kafka_event_t *rkev) */
+  rd_kafka_event_topic_partition: { parameters: ["pointer"], result: "pointer" },
+
   // Consumer
   /** rd_kafka_resp_err_t rd_kafka_poll_set_consumer(rd_kafka_t *rk) */
   rd_kafka_poll_set_consumer: { parameters: ["pointer"], result: "i32" },

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { libc } from "./memory.ts";
+import { addressOf, libc, type Pointer } from "./memory.ts";
 
 /** A client whose queues wake it. */
 export interface Wakeable {
@@ -25,7 +25,8 @@ const POLLIN = 1;
 class Waker {
   readonly #clients = new Map<number, Wakeable>();
   readonly #read = new Uint8Array(READ_BYTES);
-  readonly #pollfd = new Uint8Array(8);
+  /** C's own memory: a process may end, and free JavaScript's, while the parked call still writes there. */
+  #pollfd: Pointer = null;
   #pipe: { readonly reader: number; readonly writer: number } | undefined;
   #parked = false;
   #lastId = 0;
@@ -50,9 +51,11 @@ class Waker {
     const fds = new Int32Array(2);
     if (libc().pipe(fds) !== 0) throw new Error("Can't open a pipe: the process has too many open files");
     const [reader, writer] = fds as unknown as [number, number];
-    const view = new DataView(this.#pollfd.buffer);
+    const pollfd = new Uint8Array(8), view = new DataView(pollfd.buffer);
     view.setInt32(0, reader, true);
     view.setInt16(4, POLLIN, true);
+    this.#pollfd = libc().calloc(1n, 8n);
+    libc().memcpy(Deno.UnsafePointer.value(this.#pollfd), addressOf(pollfd), 8n);
     return { reader, writer };
   }
 
