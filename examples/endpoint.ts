@@ -1,17 +1,14 @@
 // An endpoint: what a handler puts into a Cache, live in a browser. Takes the port as its argument (8000).
-import { Cache, handle, sse, stream } from "@slipstream/slipstream";
+import { Cache, handle, sse, stream, timer } from "@slipstream/slipstream";
 
 const cache = new Cache<string>(":memory:", { log: { limit: 100 } });
 const stop = new AbortController();
 
-async function* timer(ms: number): AsyncGenerator<Date> {
-  for (;;) {
-    yield new Date();
-    await new Promise((resolve) => setTimeout(resolve, ms));
-  }
-}
-
-handle(timer(500), { sink: [cache, console.log] }, (now) => ["time", now.toTimeString().slice(0, 8)] as const);
+handle(
+  timer(500),
+  { sink: [cache, console.log] },
+  ({ time }) => ["time", new Date(time).toTimeString().slice(0, 8)] as const,
+);
 
 const PAGE = `<!doctype html><title>Time</title><h1 id="time"></h1><script>
 new EventSource("/updates").onmessage = ({ data }) => document.querySelector("#time").textContent = JSON.parse(data)[1];
