@@ -201,6 +201,8 @@ function serverProperties(
     "num.partitions": "1",
     "auto.create.topics.enable": "true",
     "group.initial.rebalance.delay.ms": "0",
+    // Tests write messages with times long gone: the default would delete them half a minute after the start.
+    "log.retention.ms": "-1",
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
     "offsets.topic.replication.factor": "1",
