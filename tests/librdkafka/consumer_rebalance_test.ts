@@ -2,13 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-
-// deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
-type Any = any;
-
-function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
-}
+import { type Any, call } from "./native_consumer.ts";
 
 for (const strategy of ["range", "cooperative-sticky"]) {
   const step = strategy === "range" ? ["assign", "unassign"] : ["incrementalAssign", "incrementalUnassign"];

@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 import { until } from "../integration/brokers.ts";
-import { ask, readBack } from "./producers.ts";
-
-async function oneTopic(): Promise<LocalBroker> {
-  const broker = await LocalBroker.start();
-  broker.createTopic("t", { partitions: 1 });
-  return broker;
-}
-
-const text = (bytes: Uint8Array | null | undefined) => bytes ? new TextDecoder().decode(bytes) : bytes;
+import { ask, oneTopic, readBack, text } from "./producers.ts";
 
 Deno.test("a HighLevelProducer's callback gets the offset, whatever way its serializers work", async () => {
   await using broker = await oneTopic();

@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../integration/brokers.ts";
-import { ask, connected } from "./producers.ts";
+import { ask, connected, oneTopic } from "./producers.ts";
 
 const VALUE = Buffer.from("v");
-
-async function oneTopic(): Promise<LocalBroker> {
-  const broker = await LocalBroker.start();
-  broker.createTopic("t", { partitions: 1 });
-  return broker;
-}
 
 Deno.test("reports wait for poll(), unless setPollInBackground() or setPollInterval() takes them", async () => {
   await using broker = await oneTopic();

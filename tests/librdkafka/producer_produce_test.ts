@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../integration/brokers.ts";
-import { ask, connected, readBack } from "./producers.ts";
-
-async function oneTopic(): Promise<LocalBroker> {
-  const broker = await LocalBroker.start();
-  broker.createTopic("t", { partitions: 1 });
-  return broker;
-}
-
-const text = (bytes: Uint8Array | null | undefined) => bytes ? new TextDecoder().decode(bytes) : bytes;
+import { ask, connected, oneTopic, readBack, text } from "./producers.ts";
 
 Deno.test("a delivery report has the payload with dr_msg_cb only, and an opaque only when one was given", async () => {
   await using broker = await oneTopic();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../integration/brokers.ts";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 
@@ -83,4 +84,16 @@ export async function readBack(
   } finally {
     await ask(consumer, "disconnect");
   }
+}
+
+/** A broker with a topic `t` of one partition. */
+export async function oneTopic(): Promise<LocalBroker> {
+  const broker = await LocalBroker.start();
+  broker.createTopic("t", { partitions: 1 });
+  return broker;
+}
+
+/** The text of bytes; what is none stays as it is. */
+export function text(bytes: Uint8Array | null | undefined): string | null | undefined {
+  return bytes ? new TextDecoder().decode(bytes) : bytes;
 }
