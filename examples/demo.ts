@@ -48,6 +48,8 @@ broker?.createTopic(`demo-words-${run}`);
 await using words = new Topic(`demo-words-${run}`, conf, { offset: "beginning" });
 await using totals = new Topic(`demo-counts-${run}`, conf);
 
+if (servers !== undefined) console.error(`demo: ${words.name} → ${totals.name} on ${servers}, where both topics stay`);
+
 const counts = new Map<string, number>();
 const finished = new AbortController();
 let written = 0, ahead = 0, counted = 0, allWritten = false;
