@@ -68,7 +68,11 @@ export async function connected(client: AnyClient, where: string, servers: unkno
     });
     notices.over("broker", `${where}: a broker at ${servers} answers`);
   } catch (error) {
-    throw refused ?? KafkaError.from(`${where}: can't connect to ${servers}`, error);
+    if (refused !== undefined) throw refused;
+    if (disconnects.has(client)) {
+      throw new KafkaError(`${where}: closed before a broker at ${servers} had answered`, { cause: error });
+    }
+    throw KafkaError.from(`${where}: can't connect to ${servers}`, error);
   } finally {
     over = true;
     clearTimeout(patience);

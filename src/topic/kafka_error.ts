@@ -55,7 +55,8 @@ export class KafkaError extends Error {
   /** Adds the remedy that is known for the code to the message. */
   constructor(message: string, { code, records = [], ...options }: KafkaErrorOptions = {}) {
     const remedy = code === undefined ? undefined : REMEDIES[code];
-    super(remedy === undefined ? message : `${message} (${remedy})`, options);
+    // An error made of another one has it already.
+    super(remedy === undefined || message.includes(remedy) ? message : `${message} (${remedy})`, options);
     this.code = code;
     this.retriable = code !== undefined && RETRIABLE.has(code);
     this.fatal = code === FATAL;
