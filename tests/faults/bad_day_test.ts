@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { type Conf, Slipstream, Topic } from "@slipstream/slipstream";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+
+const MESSAGES = 20_000;
+const KEYS = 97;
+const PARTITIONS = 4;
+const BROKERS = 3;
+/** How long things go wrong. */
+const CHAOS_MS = 12_000;
+
+const PRODUCE = 0, FETCH = 1, OFFSET_COMMIT = 8, JOIN_GROUP = 11, HEARTBEAT = 12;
+const NOT_LEADER = 6, TIMED_OUT = 7, UNKNOWN_TOPIC = 3, COORDINATOR_LOADING = 14, NOT_COORDINATOR = 16;
+const ILLEGAL_GENERATION = 22, UNKNOWN_MEMBER = 25, REBALANCING = 27, CONNECTION_CLOSED = -195;
+
+/** Numbers by chance that a seed repeats (mulberry32). */
+function chance(seed: number): (below: number) => number {
+  return (below) => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 4294967296 * below);
+  };
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Brokers go down and come up; requests of every kind are refused, or their connections closed. */
+async function makeTrouble(broker: LocalBroker, pick: (below: number) => number, signal: AbortSignal): Promise<void> {
+  const refusals: readonly (readonly [apiKey: number, errors: readonly number[]])[] = [
+    [PRODUCE, [NOT_LEADER, TIMED_OUT, CONNECTION_CLOSED]],
+    [FETCH, [NOT_LEADER, UNKNOWN_TOPIC, CONNECTION_CLOSED]],
+    [OFFSET_COMMIT, [COORDINATOR_LOADING, NOT_COORDINATOR, REBALANCING]],
+    [JOIN_GROUP, [COORDINATOR_LOADING, NOT_COORDINATOR]],
+    [HEARTBEAT, [REBALANCING, ILLEGAL_GENERATION, UNKNOWN_MEMBER, NOT_COORDINATOR]],
+  ];
+  while (!signal.aborted) {
+    await sleep(100 + pick(300));
+    const kind = pick(refusals.length + 1);
+    if (kind < refusals.length) {
+      const [apiKey, errors] = refusals[kind]!;
+      broker.pushErrors(apiKey, errors.slice(pick(errors.length)));
+    } else {
+      const down = 1 + pick(BROKERS);
+      broker.setDown(down);
+      await sleep(pick(1500));
+      broker.setUp(down);
+    }
+  }
+  for (const [apiKey] of refusals) broker.clearErrors(apiKey);
+}
+
+/** Moves messages to another topic until it is told to end. */
+async function move(conf: Conf, signal: AbortSignal): Promise<void> {
+  const app = new Slipstream();
+  await using from = new Topic("in", { ...conf, "group.id": "movers", "auto.offset.reset": "earliest" });
+  await using to = new Topic("out", conf);
+  app.handle(from, { sink: to }, ({ key, value, partition }) => ({ key, value, partition }));
+  await app.stream(undefined, { signal, handleSignals: false });
+}
+
+/** Members of a group that come and go. */
+async function comeAndGo(conf: Conf, pick: (below: number) => number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await move(conf, AbortSignal.any([signal, AbortSignal.timeout(1000 + pick(4000))]));
+}
+
+Deno.test("handle() loses nothing and keeps the order of keys while brokers fail, requests are refused and members come and go", async () => {
+  const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
+  const pick = chance(seed);
+  const said: string[] = [];
+  const { error } = console;
+  console.error = (...text: unknown[]) => void said.push(text.join(" "));
+  try {
+    await using broker = await LocalBroker.start({ brokers: BROKERS, partitions: PARTITIONS });
+    for (const name of ["in", "out"]) broker.createTopic(name);
+    const conf = {
+      "bootstrap.servers": broker.bootstrapServers,
+      "reconnect.backoff.max.ms": 300,
+      "fetch.wait.max.ms": 5,
+      "session.timeout.ms": 6000,
+    } as const satisfies Conf;
+    const trouble = new AbortController();
+    const going = [
+      makeTrouble(broker, pick, trouble.signal),
+      ...[1, 2].map(() => comeAndGo(conf, pick, trouble.signal)),
+    ];
+    {
+      await using topic = new Topic("in", conf);
+      const writer = topic.writable.getWriter();
+      const began = performance.now();
+      for (let n = 0; n < MESSAGES; n++) {
+        await writer.write({ key: `${n % KEYS}`, value: `${n}`, partition: n % KEYS % PARTITIONS });
+        // Spread over the trouble, so that some are on their way whenever something fails.
+        if (n % 100 === 0) await sleep(Math.max(0, n / MESSAGES * CHAOS_MS - (performance.now() - began)));
+      }
+      await writer.close();
+    }
+    trouble.abort();
+    await Promise.all(going);
+
+    // One last member moves what is left.
+    const done = new AbortController();
+    const moving = move(conf, done.signal);
+    const left = new Set(Array.from({ length: MESSAGES }, (_, n) => n));
+    const newest = new Map<string, number>();
+    await using out = new Topic("out", conf, { offset: "beginning" });
+    const timer = setTimeout(() => out.close(), 60_000);
+    for await (const { key, value } of out) {
+      const n = Number(value);
+      // Again and again is allowed, for the first time too late is not.
+      if (left.delete(n)) {
+        assert.ok(n > (newest.get(key!) ?? -1), `${n} came after ${newest.get(key!)} of key ${key} (seed ${seed})`);
+        newest.set(key!, n);
+      }
+      if (left.size === 0) break;
+    }
+    clearTimeout(timer);
+    done.abort();
+    await moving;
+    assert.equal(left.size, 0, `lost: ${[...left].slice(0, 20)} … (seed ${seed}; ${said.slice(-5).join("; ")})`);
+  } finally {
+    console.error = error;
+  }
+});
