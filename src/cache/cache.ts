@@ -13,7 +13,7 @@ import {
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
-import { CacheError } from "./cache_error.ts";
+import { closed } from "./cache_error.ts";
 import type { Write } from "./commit.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
@@ -24,6 +24,7 @@ import { type CacheListOptions, type CacheRange, Range } from "./scan.ts";
 import {
   type CacheTransaction,
   expiry,
+  isInTransaction,
   runTransaction,
   type SetOptions,
   type TransactionOptions,
@@ -95,6 +96,7 @@ export class Cache<V = unknown>
   readonly #path: string | undefined;
   readonly #options: Required<Omit<CacheOptions, "log">> & { readonly logLimit: number };
   readonly #readers = new Set<() => void>();
+  readonly #transactions = new Set<Promise<unknown>>();
   #engine: Engine | undefined;
   #opening: Promise<Engine> | undefined;
   #release: (() => Promise<void>) | undefined;
@@ -212,24 +214,25 @@ export class Cache<V = unknown>
 
   /** The entries of a range in the order of their keys, as they are when the first is asked for. */
   async *entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
-    for await (const { key, stored } of this.#scan(options)) yield [keyOf(key), decode(stored) as V];
+    for await (const { key, stored } of this.#scan(options, true)) yield [keyOf(key), decode(stored) as V];
   }
 
   /** The keys of a range. */
   async *keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
-    for await (const { key } of this.#scan(options)) yield keyOf(key);
+    for await (const { key } of this.#scan(options, false)) yield keyOf(key);
   }
 
   /** The values of a range, in the order of their keys. */
   async *values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
-    for await (const { stored } of this.#scan(options)) yield decode(stored) as V;
+    for await (const { stored } of this.#scan(options, true)) yield decode(stored) as V;
   }
 
   /** Removes the entries of a range, in as many commits as it takes. */
   async deleteRange(range: CacheRange): Promise<void> {
     const engine = this.#engine ?? await this.#open();
+    const all = { reverse: false, limit: Infinity, whole: false };
     let groups = new Set<Group>();
-    for await (const { key } of engine.scan(new Range(range), false, Infinity)) {
+    for await (const { key } of engine.scan(new Range(range), all)) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
       if (groups.size < 10) continue;
       await Promise.all(Array.from(groups, ({ promise }) => promise));
@@ -254,7 +257,7 @@ export class Cache<V = unknown>
    * - With a log, every update it holds, in order, however slow the reader is.
    * - Without, a reader that is 1,000 to 2,000 updates (or 8 to 16 MB) behind gets the latest of each key only, of the
    *   1,000 keys updated last.
-   * - A value above 64 KB that comes from the log is the one that its key has now.
+   * - A value above 60 KB that comes from the log is the one that its key has now.
    * - Updates by other processes come through the log alone.
    */
   updates({ prefix, from }: UpdatesOptions = {}): ReadableStream<CacheUpdate<V>> {
@@ -345,10 +348,14 @@ export class Cache<V = unknown>
     };
   }
 
-  /** Waits for what was written, ends those who read updates, and closes the store. Idempotent. */
+  /**
+   * Waits for transactions under way and for what was written, ends those who read updates, and closes the store.
+   * Idempotent. Whatever comes later, or from within a transaction that closes the Cache itself, fails.
+   */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       const engine = await this.#opening?.catch(() => undefined);
+      if (engine !== undefined && !isInTransaction(engine)) await Promise.allSettled(this.#transactions);
       await engine?.groups.flush();
       this.#engine = undefined;
       for (const end of this.#readers) end();
@@ -361,11 +368,11 @@ export class Cache<V = unknown>
     return this.close();
   }
 
-  async *#scan({ reverse = false, limit = Infinity, ...range }: CacheListOptions) {
+  async *#scan({ reverse = false, limit = Infinity, ...range }: CacheListOptions, whole: boolean) {
     const checked = new Range(range);
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
     const engine = this.#engine ?? await this.#open();
-    yield* engine.scan(checked, reverse, limit);
+    yield* engine.scan(checked, { reverse, limit, whole });
   }
 
   async #transaction<R>(
@@ -374,7 +381,9 @@ export class Cache<V = unknown>
     { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
   ): Promise<R> {
     const checked = keys.map(checkKey);
-    return await runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
+    const running = runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
+    this.#transactions.add(running);
+    return await running.finally(() => this.#transactions.delete(running));
   }
 
   async #write({ id, parts, bytes }: CheckedKey, stored: Stored | undefined, publish: boolean): Promise<void> {
@@ -390,7 +399,7 @@ export class Cache<V = unknown>
 
   #open(): Promise<Engine> {
     if (this.#closing !== undefined) {
-      return Promise.reject(new CacheError("closed", `The Cache ${this.#path ?? "on the default store"} is closed`));
+      return Promise.reject(closed(this.#path ?? "on the default store"));
     }
     return this.#opening ??= openEngine(this.#path, this.#options).then(({ engine, release }) => {
       this.#release = release;

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { CacheError } from "./cache_error.ts";
+import { CacheError, closed } from "./cache_error.ts";
 import { Committer, type Write } from "./commit.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
-import type { CheckedKey } from "./key.ts";
+import { type CheckedKey, textBytes } from "./key.ts";
 import { KeyLocks } from "./key_locks.ts";
 import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
@@ -46,15 +46,15 @@ export async function openEngine(
   path: string | undefined,
   options: EngineOptions,
 ): Promise<{ engine: Engine; release: () => Promise<void> }> {
-  const store = storeName(path);
+  const store = await storeName(path, options.followSymlinks);
   if (store === undefined) {
-    const engine = await Engine.open(path, options);
+    const engine = await Engine.open(path, store, options);
     return { engine, release: () => engine.close() };
   }
   const name = JSON.stringify([store, options.prefix]);
   let entry = engines.get(name);
   if (entry === undefined) {
-    entry = { users: 0, options, opening: Engine.open(path, options) };
+    entry = { users: 0, options, opening: Engine.open(path, store, options) };
     engines.set(name, entry);
   } else if (entry.options.logLimit !== options.logLimit) {
     throw new CacheError(
@@ -97,18 +97,22 @@ export class Engine {
   readonly committer: Committer;
   readonly reads: Reads;
   readonly #file: KvFile;
+  readonly #name: string;
   readonly #prefix: string;
   readonly #memory: Memory;
   /** The latest write of each key that is not on disk yet. */
   readonly #pending = new Map<string, PendingWrite>();
   /** Reads from disk under way, which a write makes stale. */
   readonly #reading = new Map<string, { stale: boolean; promise: Promise<Known> }>();
-  readonly #scans = new Set<Scan>();
+  /** Scans under way; those that were left without a word are collected as garbage. */
+  readonly #scans = new Set<WeakRef<Scan>>();
   /** Called when a key is written that a transaction has read. */
   readonly #watchers = new Map<string, Set<() => void>>();
+  #closed = false;
 
-  private constructor(file: KvFile, options: EngineOptions) {
+  private constructor(file: KvFile, name: string, options: EngineOptions) {
     this.#file = file;
+    this.#name = name;
     this.#prefix = options.prefix;
     this.shared = options.shared;
     this.#memory = new Memory(options.memoryBytes);
@@ -119,16 +123,18 @@ export class Engine {
     this.reads = new Reads(file.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
+      // Each key has a part before its own that says what it is of.
+      prefixBytes: textBytes(options.prefix) + textBytes("v"),
       logged: this.log !== undefined,
       maxKeys: options.shared ? SHARED_KEYS : Infinity,
     });
   }
 
   /** Opens the store and sets right what a process that was killed has left. */
-  static async open(path: string | undefined, options: EngineOptions): Promise<Engine> {
-    const file = await patiently(() => openKvFile(path, options));
+  static async open(path: string | undefined, store: string | undefined, options: EngineOptions): Promise<Engine> {
+    const file = await patiently(() => openKvFile(path, store, options.shared));
     try {
-      const engine = new Engine(file, options);
+      const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
       await patiently(async () => await engine.log?.open());
       return engine;
@@ -148,11 +154,11 @@ export class Engine {
 
   /** Reads a key from disk. */
   read(key: CheckedKey): Promise<Known> {
-    if (this.shared) return this.reads.read(key).then(alive);
+    if (this.shared) return this.#open(this.reads.read(key)).then(alive);
     const { id } = key;
     const reading = this.#reading.get(id);
     if (reading !== undefined && !reading.stale) return reading.promise.then(alive);
-    const mine = { stale: false, promise: this.reads.read(key) };
+    const mine = { stale: false, promise: this.#open(this.reads.read(key)) };
     this.#reading.set(id, mine);
     return mine.promise.then((known) => {
       if (!mine.stale) this.#memory.set(id, known);
@@ -166,8 +172,10 @@ export class Engine {
    * Accepts writes that belong together: reads see them at once.
    *
    * @throws {RangeError} If they are more than an atomic can hold.
+   * @throws {CacheError} If the store is closed.
    */
   write(writes: readonly Write[], updates: readonly Write[]): Group {
+    if (this.#closed) throw closed(this.#name);
     const published = this.log !== undefined || this.updates.wanted ? updates : [];
     const [only] = writes;
     const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
@@ -199,36 +207,55 @@ export class Engine {
     };
   }
 
-  /** Walks over a range as it is now. */
+  /**
+   * Walks over a range as it is now.
+   *
+   * @param whole whether large values are read as well
+   * @throws {CacheError} If the store is closed meanwhile.
+   */
   async *scan(
     range: Range,
-    reverse: boolean,
-    limit: number,
+    { reverse, limit, whole }: { readonly reverse: boolean; readonly limit: number; readonly whole: boolean },
   ): AsyncGenerator<{ key: CheckedKey["parts"]; stored: Stored }> {
     if (limit <= 0) return;
     const scan = new Scan(range, reverse, this.#pending.values());
-    this.#scans.add(scan);
+    const ref = new WeakRef(scan);
+    this.#scans.add(ref);
     try {
       const batchSize = Math.min(500, Math.max(10, limit));
       const listed = this.#file.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
+      let left = limit;
       for await (const { key, stored } of scan.walk(listed)) {
+        if (this.#closed) throw closed(this.#name);
         if (isExpired(stored)) continue;
-        const known = stored.chunks && stored.data === undefined ? await this.reads.resolve(stored) : stored;
-        const found = known ?? (await this.reads.readVersion(key)).known;
+        let found: Known = stored;
+        if (whole && stored.chunks && stored.data === undefined) {
+          found = await this.reads.resolve(stored) ?? (await this.reads.readVersion(key)).known;
+        }
         if (found === ABSENT) continue;
         yield { key, stored: found };
-        if (--limit === 0) return;
+        if (--left === 0) return;
       }
+    } catch (error) {
+      throw this.#closed ? closed(this.#name) : error;
     } finally {
-      this.#scans.delete(scan);
+      this.#scans.delete(ref);
     }
   }
 
   /** Waits for what was written, ends the readers of updates, and gives the store back. */
   async close(): Promise<void> {
     await this.groups.flush();
+    this.#closed = true;
     this.updates.close();
     this.#file.release();
+  }
+
+  /** Says that the store was closed, rather than what KV says then. */
+  #open<T>(asked: Promise<T>): Promise<T> {
+    return asked.catch((error) => {
+      throw this.#closed ? closed(this.#name) : error;
+    });
   }
 
   async #commit(group: Group): Promise<void> {
@@ -256,7 +283,12 @@ export class Engine {
 
   /** Tells the scans under way what is about to change. */
   async #keepForScans(writes: readonly Write[]): Promise<void> {
-    const scans = [...this.#scans];
+    const scans: Scan[] = [];
+    for (const ref of this.#scans) {
+      const scan = ref.deref();
+      if (scan === undefined) this.#scans.delete(ref);
+      else scans.push(scan);
+    }
     const needed = writes.filter(({ id, key }) => scans.some((scan) => scan.needs(id, key)));
     await Promise.all(needed.map(async ({ id, key, keyBytes }) => {
       const known = await this.reads.read({ id, parts: key, bytes: keyBytes });

@@ -50,6 +50,14 @@ interface Held {
 
 const held = new AsyncLocalStorage<Held>();
 
+/** Whether the code running now belongs to a transaction on an engine. */
+export function isInTransaction(engine: Engine): boolean {
+  for (let some = held.getStore(); some !== undefined; some = some.outer) {
+    if (some.active && some.engine === engine) return true;
+  }
+  return false;
+}
+
 /** Runs a transaction on an engine. */
 export async function runTransaction<V, R>(
   engine: Engine,
@@ -236,6 +244,9 @@ class Transaction<V> implements CacheTransaction<V> {
   }
 }
 
+/** The last moment that a Date can name. */
+const LAST_MS = 8.64e15;
+
 /**
  * When a value ends.
  *
@@ -243,8 +254,9 @@ class Transaction<V> implements CacheTransaction<V> {
  */
 export function expiry(expireInMs: number | undefined): number {
   if (expireInMs === undefined) return 0;
-  if (!(expireInMs > 0) || !Number.isFinite(expireInMs)) {
+  const at = Date.now() + expireInMs;
+  if (typeof expireInMs !== "number" || !(expireInMs > 0) || !(at <= LAST_MS)) {
     throw new RangeError(`expireInMs must be a number of milliseconds above 0: ${expireInMs}`);
   }
-  return Date.now() + expireInMs;
+  return at;
 }

@@ -13,6 +13,7 @@ const write = (id: string, bytes = 16, keyBytes = 10) => ({
 function manual({ logged = false, maxKeys = Infinity } = {}) {
   const waiting: { group: Group; resolve: () => void; reject: (reason: unknown) => void }[] = [];
   const commits = new GroupCommit({
+    prefixBytes: 5,
     logged,
     maxKeys,
     commit: (group) => new Promise((resolve, reject) => waiting.push({ group, resolve, reject })),
