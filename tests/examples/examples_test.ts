@@ -69,35 +69,6 @@ Deno.test("transaction.ts moves money, and moves none when there is too little",
   assert.equal(out, "moved 30\nrefused: only 70 left\nann 70, bob 30\n", err);
 });
 
-Deno.test("endpoint.ts streams the time to curl, and serves its page", async () => {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL("../../examples/endpoint.ts", import.meta.url).pathname, "0"],
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  try {
-    let out = "";
-    while (!/localhost:\d+/.test(out)) out += (await reader.read()).value;
-    const at = `http://localhost:${/localhost:(\d+)/.exec(out)![1]}`;
-    assert.match(await (await fetch(at)).text(), /EventSource/);
-    const curl = new Deno.Command("curl", { args: ["-sN", "--max-time", "20", `${at}/updates`], stdout: "piped" })
-      .spawn();
-    let streamed = "";
-    for await (const text of curl.stdout.pipeThrough(new TextDecoderStream())) {
-      streamed += text;
-      if ((streamed.match(/^data: \["time","\d\d:\d\d:\d\d"\]$/gm)?.length ?? 0) >= 2) break;
-    }
-    await curl.status;
-    assert.match(streamed, /^data: \["time","\d\d:\d\d:\d\d"\]$/m);
-    process.kill("SIGTERM");
-    assert.equal((await process.status).code, 0);
-  } finally {
-    await reader.cancel();
-    await process.stderr.cancel();
-  }
-});
-
 Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async () => {
   const { code, out, err } = await example("codec_avro.ts", BROKER);
   assert.equal(code, 0, err);
