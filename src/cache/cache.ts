@@ -19,8 +19,9 @@ import { type Engine, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart, showKey } from "./key.ts";
 import { isUrl } from "./kv_file.ts";
+import { Listing } from "./listing.ts";
 import { ABSENT } from "./memory.ts";
-import { type CacheListOptions, type CacheRange, Range } from "./scan.ts";
+import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
 import {
   type CacheTransaction,
   expiry,
@@ -213,26 +214,26 @@ export class Cache<V = unknown>
   }
 
   /** The entries of a range in the order of their keys, as they are when the first is asked for. */
-  async *entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
-    for await (const { key, stored } of this.#scan(options, true)) yield [keyOf(key), decode(stored) as V];
+  entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
+    return this.#list(options, true, ({ key, stored }) => [keyOf(key), decode(stored) as V]);
   }
 
   /** The keys of a range. */
-  async *keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
-    for await (const { key } of this.#scan(options, false)) yield keyOf(key);
+  keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
+    return this.#list(options, false, ({ key }) => keyOf(key));
   }
 
   /** The values of a range, in the order of their keys. */
-  async *values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
-    for await (const { stored } of this.#scan(options, true)) yield decode(stored) as V;
+  values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
+    return this.#list(options, true, ({ stored }) => decode(stored) as V);
   }
 
   /** Removes the entries of a range, in as many commits as it takes. */
   async deleteRange(range: CacheRange): Promise<void> {
     const engine = this.#engine ?? await this.#open();
-    const all = { reverse: false, limit: Infinity, whole: false };
+    const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, whole: false }];
     let groups = new Set<Group>();
-    for await (const { key } of engine.scan(new Range(range), all)) {
+    for await (const { key } of engine.snapshot(checked) ?? engine.scan(checked, all)) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
       if (groups.size < 10) continue;
       await Promise.all(Array.from(groups, ({ promise }) => promise));
@@ -368,11 +369,13 @@ export class Cache<V = unknown>
     return this.close();
   }
 
-  async *#scan({ reverse = false, limit = Infinity, ...range }: CacheListOptions, whole: boolean) {
-    const checked = new Range(range);
+  #list<T>(
+    { reverse = false, limit = Infinity, ...range }: CacheListOptions,
+    whole: boolean,
+    make: (found: Found) => T,
+  ): Listing<T> {
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
-    const engine = this.#engine ?? await this.#open();
-    yield* engine.scan(checked, { reverse, limit, whole });
+    return new Listing(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
   }
 
   async #transaction<R>(

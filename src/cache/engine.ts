@@ -7,16 +7,17 @@
 import { CacheError, closed } from "./cache_error.ts";
 import { Committer, type Write } from "./commit.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
-import { type CheckedKey, textBytes } from "./key.ts";
+import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
 import { KeyLocks } from "./key_locks.ts";
 import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
+import type { ListingOptions } from "./listing.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
 import { backOff, patiently } from "./patience.ts";
 import { Reads } from "./reads.ts";
-import { type Range, Scan } from "./scan.ts";
+import { type Found, type Range, Scan } from "./scan.ts";
 import { UpdateLog } from "./update_log.ts";
 import { Updates } from "./updates.ts";
-import { isExpired, type Stored } from "./value.ts";
+import { fromEntry, isExpired, type Stored } from "./value.ts";
 
 /** How an engine is opened. */
 export interface EngineOptions {
@@ -34,6 +35,9 @@ interface PendingWrite extends Write {
 
 /** A shared group checks every key it writes, and an atomic has 100 checks. */
 const SHARED_KEYS = 90;
+
+/** How many entries are read when a store is opened, in one go. */
+const LITTLE = 500;
 
 const engines = new Map<string, { users: number; options: EngineOptions; opening: Promise<Engine> }>();
 
@@ -137,6 +141,7 @@ export class Engine {
       const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
       await patiently(async () => await engine.log?.open());
+      if (!options.shared) await engine.#remember();
       return engine;
     } catch (error) {
       file.release();
@@ -161,7 +166,7 @@ export class Engine {
     const mine = { stale: false, promise: this.#open(this.reads.read(key)) };
     this.#reading.set(id, mine);
     return mine.promise.then((known) => {
-      if (!mine.stale) this.#memory.set(id, known);
+      if (!mine.stale) this.#memory.set(id, key.parts, known);
       return alive(known);
     }).finally(() => {
       if (this.#reading.get(id) === mine) this.#reading.delete(id);
@@ -175,7 +180,7 @@ export class Engine {
    * @throws {CacheError} If the store is closed.
    */
   write(writes: readonly Write[], updates: readonly Write[]): Group {
-    if (this.#closed) throw closed(this.#name);
+    this.checkOpen();
     const published = this.log !== undefined || this.updates.wanted ? updates : [];
     const [only] = writes;
     const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
@@ -207,26 +212,40 @@ export class Engine {
     };
   }
 
+  /** The entries of a range as they are now, if all of them are in memory. */
+  snapshot(range: Range): Found[] | undefined {
+    this.checkOpen();
+    if (this.shared || !this.#memory.complete) return undefined;
+    const found = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    const late = [...this.#pending.values()].filter(({ key }) => range.has(key));
+    if (late.length === 0) return found.map(({ key, known }) => ({ key, stored: known as Stored }));
+    const ids = new Set(late.map(({ id }) => id));
+    return [...found.filter(({ id }) => !ids.has(id)).map(({ key, known }) => ({ key, stored: known })), ...late]
+      .filter((entry): entry is Found => entry.stored !== undefined)
+      .sort((a, b) => compareKeys(a.key, b.key));
+  }
+
   /**
-   * Walks over a range as it is now.
+   * Walks over a range as it is now, on disk.
    *
-   * @param whole whether large values are read as well
    * @throws {CacheError} If the store is closed meanwhile.
    */
-  async *scan(
-    range: Range,
-    { reverse, limit, whole }: { readonly reverse: boolean; readonly limit: number; readonly whole: boolean },
-  ): AsyncGenerator<{ key: CheckedKey["parts"]; stored: Stored }> {
-    if (limit <= 0) return;
-    const scan = new Scan(range, reverse, this.#pending.values());
+  async *scan(range: Range, { reverse, limit, whole }: ListingOptions): AsyncGenerator<Found, void, undefined> {
+    const { forgotten } = this.#memory;
+    let left = limit;
+    let complete = range.all && !this.shared;
+    const remember = (id: string, { key, stored }: Found) => {
+      if (stored.chunks) complete = false;
+      else if (!this.shared) this.#memory.offer(id, key, stored);
+    };
+    const scan = new Scan(range, reverse, this.#pending.values(), remember);
     const ref = new WeakRef(scan);
     this.#scans.add(ref);
     try {
       const batchSize = Math.min(500, Math.max(10, limit));
       const listed = this.#file.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
-      let left = limit;
       for await (const { key, stored } of scan.walk(listed)) {
-        if (this.#closed) throw closed(this.#name);
+        this.checkOpen();
         if (isExpired(stored)) continue;
         let found: Known = stored;
         if (whole && stored.chunks && stored.data === undefined) {
@@ -236,6 +255,7 @@ export class Engine {
         yield { key, stored: found };
         if (--left === 0) return;
       }
+      if (complete) this.#memory.markComplete(forgotten);
     } catch (error) {
       throw this.#closed ? closed(this.#name) : error;
     } finally {
@@ -249,6 +269,25 @@ export class Engine {
     this.#closed = true;
     this.updates.close();
     this.#file.release();
+  }
+
+  /** @throws {CacheError} If it is closed. */
+  checkOpen(): void {
+    if (this.#closed) throw closed(this.#name);
+  }
+
+  /** Reads what there is into memory, if it is little: what is new or small is then never looked for on disk. */
+  async #remember(): Promise<void> {
+    const { forgotten } = this.#memory;
+    const listed = this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, { limit: LITTLE, batchSize: LITTLE });
+    let count = 0;
+    for await (const { key, value } of listed) {
+      const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
+      if (stored.chunks !== undefined) return;
+      this.#memory.offer(idOf(parts), parts, stored);
+      count++;
+    }
+    if (count < LITTLE) this.#memory.markComplete(forgotten);
   }
 
   /** Says that the store was closed, rather than what KV says then. */
@@ -274,8 +313,8 @@ export class Engine {
       }
       throw error;
     }
-    for (const { id, stored } of writes) {
-      if (!this.shared) this.#memory.set(id, stored ?? ABSENT);
+    for (const { id, key, stored } of writes) {
+      if (!this.shared) this.#memory.set(id, key, stored ?? ABSENT);
       if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
     }
     if (group.updates.length > 0) this.updates.publish(group.updates);

@@ -11,7 +11,7 @@ import { setImmediate } from "node:timers";
 import type { Write } from "./commit.ts";
 
 /** What an atomic may hold: 1,000 mutations, 819,200 bytes, of which 81,920 are keys; with some room. */
-const LIMITS = { mutations: 990, bytes: 780_000, keyBytes: 78_000 };
+const LIMITS = { mutations: 500, bytes: 780_000, keyBytes: 78_000 };
 /** Each entry of KV carries this much beside its key and value, about. */
 const ENTRY_BYTES = 32;
 /** A key of the log, behind the prefix. */

@@ -179,30 +179,32 @@ Deno.test("values above 64 KiB are whole, and nothing of old ones is left", asyn
   assert.deepEqual(left, ["v", "v", "v", "v"]);
 });
 
-Deno.test("entries() shows one view, whatever is written meanwhile, and pending writes with it", async () => {
-  await using cache = new Cache<number>(await file());
-  await Promise.all(Array.from({ length: 3000 }, (_, n) => cache.set(n, 0)));
-  const writing = cache.set(5000, 0);
-  const seen: [CacheKey, number][] = [];
-  for await (const entry of cache.entries()) {
-    if (seen.length === 0) {
-      // Changed, removed and added behind the scan's back, and on disk before it gets there.
-      await Promise.all([cache.set(2000, 1), cache.delete(2500), cache.set(2700.5, 1), cache.set(5000, 1)]);
+for (const memoryBytes of [0, 2_000, 64_000_000]) {
+  Deno.test(`entries() shows one view, pending writes with it, whatever is written (${memoryBytes} bytes of memory)`, async () => {
+    await using cache = new Cache<number>(await file(), { memoryBytes });
+    await Promise.all(Array.from({ length: 3000 }, (_, n) => cache.set(n, 0)));
+    const writing = cache.set(5000, 0);
+    const seen: [CacheKey, number][] = [];
+    for await (const entry of cache.entries()) {
+      if (seen.length === 0) {
+        // Changed, removed and added behind the scan's back, and on disk before it gets there.
+        await Promise.all([cache.set(2000, 1), cache.delete(2500), cache.set(2700.5, 1), cache.set(5000, 1)]);
+      }
+      seen.push(entry);
     }
-    seen.push(entry);
-  }
-  await writing;
-  assert.deepEqual(seen, [...Array.from({ length: 3000 }, (_, n) => [n, 0]), [5000, 0]] as never);
-  assert.deepEqual(await Array.fromAsync(cache.keys({ start: 2698, end: 2702, reverse: true, limit: 3 })), [
-    2701,
-    2700.5,
-    2700,
-  ]);
-  await cache.deleteRange({ start: 10 });
-  assert.equal((await Array.fromAsync(cache.keys())).length, 10);
-  await cache.clear();
-  assert.deepEqual(await Array.fromAsync(cache.keys()), []);
-});
+    await writing;
+    assert.deepEqual(seen, [...Array.from({ length: 3000 }, (_, n) => [n, 0]), [5000, 0]] as never);
+    assert.deepEqual(await Array.fromAsync(cache.keys({ start: 2698, end: 2702, reverse: true, limit: 3 })), [
+      2701,
+      2700.5,
+      2700,
+    ]);
+    await cache.deleteRange({ start: 10 });
+    assert.equal((await Array.fromAsync(cache.keys())).length, 10);
+    await cache.clear();
+    assert.deepEqual(await Array.fromAsync(cache.keys()), []);
+  });
+}
 
 Deno.test("an expired value is never returned", async () => {
   await using cache = new Cache<number>(await file());

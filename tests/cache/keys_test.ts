@@ -56,7 +56,7 @@ Deno.test("no key collides with another or leaks into its prefix: it is refused,
       await Promise.all(writing);
       await check();
       const parts = partsOf(prefix);
-      const under = Array.fromAsync(cache.keys({ prefix }));
+      const under = (async () => await Array.fromAsync(cache.keys({ prefix })))();
       await under.then((found) => {
         const expected = [...model.values()].map(({ key }) => key).filter((key) =>
           partsOf(key).length > parts.length && nameOf(partsOf(key).slice(0, parts.length)) === nameOf(parts)
