@@ -73,6 +73,13 @@ async def main():
     measure("sink in handle()", count, began)
     assert cache["sink-0"] == count // 10_000
 
+    def scan(name):
+        began = time.perf_counter()
+        found = sum(1 for _ in cache.items())
+        measure(name, found, began)
+        assert found == count + 1 + 10_000
+
+    scan("scan")
     cache.close()
     cache = Cache(path)
     began = time.perf_counter()
@@ -82,12 +89,8 @@ async def main():
     measure("get, cold", count, began)
     assert found == count
     cache.close()
-
     cache = Cache(path)
-    began = time.perf_counter()
-    found = sum(1 for _ in cache.items())
-    measure("scan", found, began)
-    assert found == count + 1 + 10_000
+    scan("scan, cold")
     cache.close()
 
 

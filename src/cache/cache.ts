@@ -203,6 +203,7 @@ export class Cache<V = unknown>
    *
    * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
    * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
+   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys.
    */
   transaction<R>(
     keys: CacheKey | readonly (readonly KeyPart[])[],

@@ -6,6 +6,7 @@
 
 import { CacheError, closed } from "./cache_error.ts";
 import { Committer, type Write } from "./commit.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
 import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
 import { KeyLocks } from "./key_locks.ts";
@@ -36,8 +37,10 @@ interface PendingWrite extends Write {
 /** A shared group checks every key it writes, and an atomic has 100 checks. */
 const SHARED_KEYS = 90;
 
-/** How many entries are read when a store is opened, in one go. */
+/** How many entries are read when a store is opened, in one go: what is new or small is never looked for on disk. */
 const LITTLE = 500;
+/** After how many reads from disk it is worth while to read the rest. */
+const MANY_READS = 1_000;
 
 const engines = new Map<string, { users: number; options: EngineOptions; opening: Promise<Engine> }>();
 
@@ -97,6 +100,7 @@ export class Engine {
   readonly log: UpdateLog | undefined;
   readonly updates = new Updates();
   readonly locks = new KeyLocks();
+  readonly deadlines = new Deadlines();
   readonly groups: GroupCommit;
   readonly committer: Committer;
   readonly reads: Reads;
@@ -111,7 +115,11 @@ export class Engine {
   /** Scans under way; those that were left without a word are collected as garbage. */
   readonly #scans = new Set<WeakRef<Scan>>();
   /** Called when a key is written that a transaction has read. */
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Map<string, () => void>();
+  /** What is written while memory is filled, and may be older there than here. */
+  #changed: Set<string> | undefined;
+  #diskReads = 0;
+  #filling: Promise<void> | undefined;
   #closed = false;
 
   private constructor(file: KvFile, name: string, options: EngineOptions) {
@@ -141,7 +149,7 @@ export class Engine {
       const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
       await patiently(async () => await engine.log?.open());
-      if (!options.shared) await engine.#remember();
+      if (!options.shared) await engine.#fill(LITTLE);
       return engine;
     } catch (error) {
       file.release();
@@ -163,6 +171,8 @@ export class Engine {
     const { id } = key;
     const reading = this.#reading.get(id);
     if (reading !== undefined && !reading.stale) return reading.promise.then(alive);
+    // What goes wrong goes wrong for those who read as well.
+    if (++this.#diskReads === MANY_READS) this.#filling = this.#fill().catch(() => {});
     const mine = { stale: false, promise: this.#open(this.reads.read(key)) };
     this.#reading.set(id, mine);
     return mine.promise.then((known) => {
@@ -192,7 +202,7 @@ export class Engine {
       this.#pending.set(id, { ...write, group });
       const reading = this.#reading.get(id);
       if (reading !== undefined) reading.stale = true;
-      if (this.#watchers.size > 0) { for (const tell of this.#watchers.get(id) ?? []) tell(); }
+      if (this.#watchers.size > 0) this.#watchers.get(id)?.();
     }
     return group;
   }
@@ -202,14 +212,14 @@ export class Engine {
     return this.#pending.get(id)?.group;
   }
 
-  /** Calls back when a key is written, until the returned function is called. */
-  watch(id: string, tell: () => void): () => void {
-    const watchers = this.#watchers.get(id) ?? new Set();
-    this.#watchers.set(id, watchers.add(tell));
-    return () => {
-      watchers.delete(tell);
-      if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
-    };
+  /** Calls back when a key is written; to be called by who holds its lock, and nobody else. */
+  watch(id: string, tell: () => void): void {
+    this.#watchers.set(id, tell);
+  }
+
+  /** Calls back no more. */
+  unwatch(id: string): void {
+    this.#watchers.delete(id);
   }
 
   /** The entries of a range as they are now, if all of them are in memory. */
@@ -267,6 +277,7 @@ export class Engine {
   async close(): Promise<void> {
     await this.groups.flush();
     this.#closed = true;
+    await this.#filling;
     this.updates.close();
     this.#file.release();
   }
@@ -276,18 +287,24 @@ export class Engine {
     if (this.#closed) throw closed(this.#name);
   }
 
-  /** Reads what there is into memory, if it is little: what is new or small is then never looked for on disk. */
-  async #remember(): Promise<void> {
+  /** Reads what is on disk into memory, as long as there is room, and notes if that is everything. */
+  async #fill(limit?: number): Promise<void> {
     const { forgotten } = this.#memory;
-    const listed = this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, { limit: LITTLE, batchSize: LITTLE });
-    let count = 0;
-    for await (const { key, value } of listed) {
-      const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
-      if (stored.chunks !== undefined) return;
-      this.#memory.offer(idOf(parts), parts, stored);
-      count++;
+    const options = { batchSize: LITTLE, ...(limit !== undefined && { limit }) };
+    const changed = this.#changed = new Set(this.#pending.keys());
+    let [complete, count] = [true, 0];
+    try {
+      for await (const { key, value } of this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
+        const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
+        const id = idOf(parts);
+        if (stored.chunks !== undefined) complete = false;
+        else if (!changed.has(id)) this.#memory.offer(id, parts, stored);
+        if (this.#closed || this.#memory.forgotten !== forgotten || ++count === limit) return;
+      }
+    } finally {
+      this.#changed = undefined;
     }
-    if (count < LITTLE) this.#memory.markComplete(forgotten);
+    if (complete) this.#memory.markComplete(forgotten);
   }
 
   /** Says that the store was closed, rather than what KV says then. */
@@ -301,6 +318,7 @@ export class Engine {
     const writes = [...group.writes.values()];
     try {
       if (this.#scans.size > 0) await this.#keepForScans(writes);
+      if (this.#changed !== undefined) { for (const { id } of writes) this.#changed.add(id); }
       for (let attempt = 0;; attempt++) {
         if (await this.committer.commit(writes, group.updates) !== undefined) break;
         await backOff(attempt);

@@ -11,7 +11,9 @@ import { setImmediate } from "node:timers";
 import type { Write } from "./commit.ts";
 
 /** What an atomic may hold: 1,000 mutations, 819,200 bytes, of which 81,920 are keys; with some room. */
-const LIMITS = { mutations: 500, bytes: 780_000, keyBytes: 78_000 };
+const LIMITS = { mutations: 990, bytes: 780_000, keyBytes: 78_000 };
+/** A group of many takes no more than so many: while it is written, those that the one before woke up fill the next. */
+const ENOUGH = 500;
 /** Each entry of KV carries this much beside its key and value, about. */
 const ENTRY_BYTES = 32;
 /** A key of the log, behind the prefix. */
@@ -178,7 +180,8 @@ export class GroupCommit {
   }
 
   #fits(group: Open, cost: Cost, keys: number): boolean {
-    return group.mutations + cost.mutations <= LIMITS.mutations &&
+    return group.mutations < ENOUGH &&
+      group.mutations + cost.mutations <= LIMITS.mutations &&
       group.bytes + cost.bytes <= LIMITS.bytes &&
       group.keyBytes + cost.keyBytes <= LIMITS.keyBytes &&
       group.writes.size + keys <= this.#options.maxKeys &&

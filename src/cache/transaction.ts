@@ -7,9 +7,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CacheError } from "./cache_error.ts";
 import type { Check, Write } from "./commit.ts";
+import type { Limited } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
+import type { Patience } from "./key_locks.ts";
 import { ABSENT } from "./memory.ts";
 import { backOff } from "./patience.ts";
 import { decode, encode, isExpired, type Stored } from "./value.ts";
@@ -78,29 +80,23 @@ export async function runTransaction<V, R>(
       );
     }
   }
-  const deadline = Date.now() + timeoutMs;
-  const late = new AbortController();
+  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a number of milliseconds above 0: ${timeoutMs}`);
   const names = showKey(keys.length === 1 ? keys[0]!.parts : keys.map(({ parts }) => showKey(parts)));
-  const timer = setTimeout(() =>
-    late.abort(
-      new CacheError(
-        "timeout",
-        `A transaction on ${names} took longer than timeoutMs: ${timeoutMs}; nothing of it was written`,
-      ),
-    ), timeoutMs);
+  const run = new Run(names, timeoutMs);
   const mine: Held = { engine, ids, outer, active: true };
+  engine.deadlines.add(run);
   let release: (() => void) | undefined;
   try {
-    release = await engine.locks.acquire([...ids], late.signal);
+    release = engine.locks.take(ids) ?? await engine.locks.acquire(ids, run);
     for (let attempt = 0;; attempt++) {
       const tx = new Transaction<V>(engine, ids, names);
       try {
-        const result = await inTime(() => held.run(mine, () => fn(tx)), late.signal);
+        const result = await run.inTime(() => held.run(mine, () => fn(tx)));
         if (await tx.commit()) return result;
       } finally {
         tx.end();
       }
-      if (Date.now() > deadline || late.signal.aborted) {
+      if (run.reason !== undefined) {
         throw new CacheError(
           "conflict",
           `A transaction on ${names} found its keys changed ${attempt + 1} times within ${timeoutMs} ms`,
@@ -110,20 +106,41 @@ export async function runTransaction<V, R>(
     }
   } finally {
     mine.active = false;
-    clearTimeout(timer);
+    engine.deadlines.delete(run);
     release?.();
   }
 }
 
-/** Awaits a function, or the signal. Not a race: the signal's listener goes when the function is done. */
-function inTime<R>(fn: () => R | Promise<R>, signal: AbortSignal): Promise<R> {
-  return new Promise<R>((resolve, reject) => {
-    signal.throwIfAborted();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const done = () => signal.removeEventListener("abort", abort);
-    (async () => await fn())().then(resolve, reject).finally(done);
-  });
+/** A transaction while it waits for its keys and runs: until its time is over. */
+class Run implements Limited, Patience {
+  readonly until: number;
+  readonly #names: string;
+  readonly #timeoutMs: number;
+  reason: unknown;
+  stop: ((reason: unknown) => void) | undefined;
+
+  constructor(names: string, timeoutMs: number) {
+    this.#names = names;
+    this.#timeoutMs = timeoutMs;
+    this.until = Date.now() + timeoutMs;
+  }
+
+  over(): void {
+    this.reason = new CacheError(
+      "timeout",
+      `A transaction on ${this.#names} took longer than timeoutMs: ${this.#timeoutMs}; nothing of it was written`,
+    );
+    this.stop?.(this.reason);
+  }
+
+  /** Awaits a function, or the end of the time. */
+  inTime<R>(fn: () => R | Promise<R>): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      if (this.reason !== undefined) throw this.reason;
+      this.stop = reject;
+      (async () => await fn())().then(resolve, reject);
+    }).finally(() => this.stop = undefined);
+  }
 }
 
 class Transaction<V> implements CacheTransaction<V> {
@@ -133,8 +150,9 @@ class Transaction<V> implements CacheTransaction<V> {
   readonly #writes = new Map<string, Write>();
   readonly #updates: Write[] = [];
   readonly #checks = new Map<string, Check>();
-  readonly #unwatch: (() => void)[] = [];
+  readonly #watched = new Set<string>();
   readonly #rests = new Set<Group>();
+  readonly #onChange = () => void (this.#changed = true);
   #changed = false;
   #ended = false;
 
@@ -195,7 +213,8 @@ class Transaction<V> implements CacheTransaction<V> {
   /** Makes it unusable. */
   end(): void {
     this.#ended = true;
-    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+    for (const id of this.#watched) this.#engine.unwatch(id);
+    this.#watched.clear();
   }
 
   #check(key: CacheKey): CheckedKey {
@@ -229,7 +248,8 @@ class Transaction<V> implements CacheTransaction<V> {
       if (before === undefined) this.#checks.set(id, { id, key: parts, versionstamp, chunks });
       return known === ABSENT || isExpired(known) ? undefined : known;
     }
-    this.#unwatch.push(engine.watch(id, () => this.#changed = true));
+    engine.watch(id, this.#onChange);
+    this.#watched.add(id);
     const group = engine.pendingGroup(id);
     if (group !== undefined) this.#rests.add(group);
     const known = engine.peek(id) ?? await engine.read(key);
