@@ -59,9 +59,47 @@ Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", 
   assert.deepEqual([code, out], [0, '{ msg: "🐟" }\nnull\n']);
 });
 
-Deno.test("cache.ts shows ranges, an aggregation and a temporal join", async () => {
+Deno.test("cache.ts reads in a second run what the first has set", async () => {
   const { out, err } = await example("cache.ts");
-  assert.equal(out, "5 °C on average at oslo\n21 °C on average at rome\nat 25: 4 °C\nat 15: 6 °C\n", err);
+  assert.equal(
+    out,
+    '🏆 Set(2) { "🐟", "📞" } false\n[ "user", 2 ] bob\n[ "user", 1 ] ann\n[ "bag", "prize", "session" ]\n',
+    err,
+  );
+});
+
+Deno.test("aggregation.ts counts all, by window, and over the last seconds", async () => {
+  const { out, err } = await example("aggregation.ts");
+  const [sliding, rest] = [out.split("\n").slice(0, 6), out.split("\n").slice(6)];
+  assert.deepEqual(sliding, [
+    "up to 0 s: 🏆",
+    "up to 0.5 s: 🏆📞",
+    "up to 1 s: 🏆📞🏆",
+    "up to 2 s: 🏆📞🏆🐟",
+    "up to 3.5 s: 📞🏆🐟🏆",
+    "up to 5 s: 🐟🏆📞",
+  ], err);
+  assert.deepEqual(rest, [
+    '{ "🏆": 3, "🐟": 1, "📞": 2 }',
+    "from 0 s: 🏆 2",
+    "from 0 s: 📞 1",
+    "from 2 s: 🏆 1",
+    "from 2 s: 🐟 1",
+    "from 4 s: 📞 1",
+    "",
+  ]);
+});
+
+Deno.test("temporal_join.ts finds the nearest earlier report of the same city, whatever came since", async () => {
+  const { out, err } = await example("temporal_join.ts");
+  assert.deepEqual(out.split("\n"), [
+    "The weather during swimming in oslo was 🌞",
+    "The weather during walking home in oslo was ⛅",
+    "The weather during drying up in oslo was 🌞",
+    "The weather during shopping in rome was 🌧",
+    "The weather during breakfast in rome was unknown",
+    "",
+  ], err);
 });
 
 Deno.test("transaction.ts moves money, and moves none when there is too little", async () => {
