@@ -39,7 +39,10 @@ export interface CacheOptions {
   readonly prefix?: string;
   /** Whether other processes use the store too. Then every read asks the store. @default {false for a file, true otherwise} */
   readonly shared?: boolean;
-  /** How much of what was read and written is kept in memory, in bytes. @default {67_108_864} */
+  /**
+   * How much of what was read and written is kept in memory, in bytes. While everything fits, ranges and keys that are
+   * not there are answered without the disk as well. @default {67_108_864}
+   */
   readonly memoryBytes?: number;
   /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
   readonly log?: CacheLogOptions;

@@ -37,8 +37,9 @@ interface PendingWrite extends Write {
 /** A shared group checks every key it writes, and an atomic has 100 checks. */
 const SHARED_KEYS = 90;
 
-/** How many entries are read when a store is opened, in one go: what is new or small is never looked for on disk. */
+/** How much is read when a store is opened: of one that is new or small nothing is looked for on disk later. */
 const LITTLE = 500;
+const LITTLE_BYTES = 1024 * 1024;
 /** After how many reads from disk it is worth while to read the rest. */
 const MANY_READS = 1_000;
 
@@ -116,8 +117,6 @@ export class Engine {
   readonly #scans = new Set<WeakRef<Scan>>();
   /** Called when a key is written that a transaction has read. */
   readonly #watchers = new Map<string, () => void>();
-  /** What is written while memory is filled, and may be older there than here. */
-  #changed: Set<string> | undefined;
   #diskReads = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
@@ -226,7 +225,11 @@ export class Engine {
   snapshot(range: Range): Found[] | undefined {
     this.checkOpen();
     if (this.shared || !this.#memory.complete) return undefined;
-    const found = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    const remembered = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    const found = remembered.filter(({ known }) => !isExpired(known as Stored));
+    if (found.length < remembered.length) {
+      for (const { id, key, known } of remembered) if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
+    }
     const late = [...this.#pending.values()].filter(({ key }) => range.has(key));
     if (late.length === 0) return found.map(({ key, known }) => ({ key, stored: known as Stored }));
     const ids = new Set(late.map(({ id }) => id));
@@ -245,7 +248,7 @@ export class Engine {
     let left = limit;
     let complete = range.all && !this.shared;
     const remember = (id: string, { key, stored }: Found) => {
-      if (stored.chunks) complete = false;
+      if (stored.chunks || this.#memory.forgotten !== forgotten) complete = false;
       else if (!this.shared) this.#memory.offer(id, key, stored);
     };
     const scan = new Scan(range, reverse, this.#pending.values(), remember);
@@ -290,19 +293,15 @@ export class Engine {
   /** Reads what is on disk into memory, as long as there is room, and notes if that is everything. */
   async #fill(limit?: number): Promise<void> {
     const { forgotten } = this.#memory;
-    const options = { batchSize: LITTLE, ...(limit !== undefined && { limit }) };
-    const changed = this.#changed = new Set(this.#pending.keys());
+    const options = limit === undefined ? { batchSize: 500 } : { batchSize: 100, limit };
     let [complete, count] = [true, 0];
-    try {
-      for await (const { key, value } of this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
-        const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
-        const id = idOf(parts);
-        if (stored.chunks !== undefined) complete = false;
-        else if (!changed.has(id)) this.#memory.offer(id, parts, stored);
-        if (this.#closed || this.#memory.forgotten !== forgotten || ++count === limit) return;
-      }
-    } finally {
-      this.#changed = undefined;
+    for await (const { key, value } of this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
+      // What was written since it was listed is in memory, and stays as it is there; unless it was forgotten again.
+      if (this.#closed || this.#memory.forgotten !== forgotten) return;
+      const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
+      if (stored.chunks === undefined) this.#memory.offer(idOf(parts), parts, stored);
+      else complete = false;
+      if (limit !== undefined && (++count === limit || this.#memory.bytes > LITTLE_BYTES)) return;
     }
     if (complete) this.#memory.markComplete(forgotten);
   }
@@ -318,7 +317,6 @@ export class Engine {
     const writes = [...group.writes.values()];
     try {
       if (this.#scans.size > 0) await this.#keepForScans(writes);
-      if (this.#changed !== undefined) { for (const { id } of writes) this.#changed.add(id); }
       for (let attempt = 0;; attempt++) {
         if (await this.committer.commit(writes, group.updates) !== undefined) break;
         await backOff(attempt);
