@@ -185,15 +185,16 @@ export class Engine {
   /**
    * Accepts writes that belong together: reads see them at once.
    *
+   * @param rests the group that they rest on, and that {@linkcode Engine.joins}: they must not come before it
    * @throws {RangeError} If they are more than an atomic can hold.
    * @throws {CacheError} If the store is closed.
    */
-  write(writes: readonly Write[], updates: readonly Write[]): Group {
+  write(writes: readonly Write[], updates: readonly Write[], rests?: Group): Group {
     this.checkOpen();
-    const published = this.log !== undefined || this.updates.wanted ? updates : [];
+    const published = this.#published(updates);
     const [only] = writes;
     const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
-    const group = before !== undefined && this.groups.replace(before, only!)
+    const group = before !== undefined && before === (rests ?? before) && this.groups.replace(before, only!)
       ? before
       : this.groups.add(writes, published);
     for (const write of writes) {
@@ -204,6 +205,15 @@ export class Engine {
       if (this.#watchers.size > 0) this.#watchers.get(id)?.();
     }
     return group;
+  }
+
+  /** Whether writes would go into a certain group, if they were accepted now. */
+  joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
+    return this.groups.joins(group, writes, this.#published(updates));
+  }
+
+  #published(updates: readonly Write[]): readonly Write[] {
+    return this.log !== undefined || this.updates.wanted ? updates : [];
   }
 
   /** The group that a key's latest write waits in. */

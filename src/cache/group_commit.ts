@@ -126,6 +126,12 @@ export class GroupCommit {
     return group;
   }
 
+  /** Whether {@linkcode GroupCommit.add} would put writes into a certain group, which has not begun to be committed. */
+  joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
+    return group.state === "waiting" && group === this.#groups.at(-1) &&
+      this.#fits(group as Open, this.#costOf(writes, updates), writes.length);
+  }
+
   /**
    * Puts a newer value into a group that waits and has the key already, so that a busy key is written once a commit.
    * It may overtake writes of other keys, so not for what is published.

@@ -92,7 +92,15 @@ export async function runTransaction<V, R>(
       const tx = new Transaction<V>(engine, ids, names);
       try {
         const result = await run.inTime(() => held.run(mine, () => fn(tx)));
-        if (await tx.commit()) return result;
+        const committed = await tx.commit();
+        if (committed !== undefined) {
+          // The next one sees what was accepted, and shares its commit.
+          mine.active = false;
+          release();
+          release = undefined;
+          await committed.onDisk;
+          return result;
+        }
       } finally {
         tx.end();
       }
@@ -183,31 +191,29 @@ class Transaction<V> implements CacheTransaction<V> {
     this.#write(key, undefined);
   }
 
-  /** Writes what was asked for; false when what was read has changed. */
-  async commit(): Promise<boolean> {
+  /** Has what was asked for written; undefined when what was read has changed. */
+  async commit(): Promise<{ readonly onDisk: Promise<void> | undefined } | undefined> {
     this.#ended = true;
     const writes = [...this.#writes.values()];
-    if (this.#engine.shared) {
-      if (writes.length === 0) return true;
-      if (await this.#engine.committer.commit(writes, this.#updates, [...this.#checks.values()]) === undefined) {
-        await this.#engine.committer.discard(writes);
-        return false;
+    const engine = this.#engine;
+    if (engine.shared) {
+      if (writes.length === 0) return { onDisk: undefined };
+      if (await engine.committer.commit(writes, this.#updates, [...this.#checks.values()]) === undefined) {
+        await engine.committer.discard(writes);
+        return undefined;
       }
-      if (this.#updates.length > 0) this.#engine.updates.publish(this.#updates);
-      return true;
+      if (this.#updates.length > 0) engine.updates.publish(this.#updates);
+      return { onDisk: undefined };
     }
-    // What it has read must be on disk before what it makes of it can be.
+    // What it has read must be on disk before what it makes of it, or with it.
+    let joined: Group | undefined;
     for (const group of this.#rests) {
-      try {
-        await group.promise;
-      } catch {
-        return false;
-      }
+      if (writes.length > 0 && this.#rests.size === 1 && engine.joins(group, writes, this.#updates)) joined = group;
+      else if (!await settles(group)) return undefined;
     }
-    if (this.#changed) return false;
+    if (this.#changed) return undefined;
     this.end();
-    if (writes.length > 0) await this.#engine.write(writes, this.#updates).promise;
-    return true;
+    return { onDisk: writes.length === 0 ? undefined : engine.write(writes, this.#updates, joined).promise };
   }
 
   /** Makes it unusable. */
@@ -262,6 +268,11 @@ class Transaction<V> implements CacheTransaction<V> {
     this.#writes.set(id, write);
     return write;
   }
+}
+
+/** Whether a group gets on disk. */
+function settles({ promise }: Group): Promise<boolean> {
+  return promise.then(() => true, () => false);
 }
 
 /** The last moment that a Date can name. */
