@@ -2,28 +2,26 @@
 import { Cache, handle, sse, stream, timer } from "@slipstream/slipstream";
 
 const cache = new Cache<string>(":memory:", { log: { limit: 100 } });
-const stop = new AbortController();
 
-handle(
-  timer(500),
-  { sink: [cache, console.log] },
-  ({ time }) => ["time", new Date(time).toTimeString().slice(0, 8)] as const,
-);
-
-const PAGE = `<!doctype html><title>Time</title><h1 id="time"></h1><script>
-new EventSource("/updates").onmessage = ({ data }) => document.querySelector("#time").textContent = JSON.parse(data)[1];
-</script>`;
-
-const server = Deno.serve({
-  port: Number(Deno.args[0] ?? 8000),
-  onListen: ({ port }) => console.log(`http://localhost:${port}`),
-}, (request) => {
-  const { pathname } = new URL(request.url);
-  if (pathname === "/updates") return sse(cache, { request, signal: stop.signal });
-  return new Response(PAGE, { headers: { "content-type": "text/html" } });
+handle(timer(1000), { sink: [cache, console.log] }, async function* ({ time }) {
+  yield ["time", new Date(time).toTimeString().slice(0, 8)] as const;
 });
 
+const PAGE = `<!doctype html><title>Time</title><h1></h1><script>
+new EventSource("/updates").onmessage = ({ data }) => document.querySelector("h1").textContent = JSON.parse(data)[1];
+</script>`;
+
+const server = Deno.serve(
+  {
+    port: Number(Deno.args[0] ?? 8000),
+    onListen: ({ port }) => console.log(`http://localhost:${port}`),
+  },
+  (request) =>
+    new URL(request.url).pathname === "/updates"
+      ? sse(cache, { request })
+      : new Response(PAGE, { headers: { "content-type": "text/html" } }),
+);
+
 await stream(); // until Ctrl-C
-stop.abort();
 await server.shutdown();
 await cache.close();

@@ -13,17 +13,19 @@ import {
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
-import { CacheError } from "./cache_error.ts";
+import { closed } from "./cache_error.ts";
 import type { Write } from "./commit.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart, showKey } from "./key.ts";
 import { isUrl } from "./kv_file.ts";
+import { Listing } from "./listing.ts";
 import { ABSENT } from "./memory.ts";
-import { type CacheListOptions, type CacheRange, Range } from "./scan.ts";
+import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
 import {
   type CacheTransaction,
   expiry,
+  isInTransaction,
   runTransaction,
   type SetOptions,
   type TransactionOptions,
@@ -37,7 +39,10 @@ export interface CacheOptions {
   readonly prefix?: string;
   /** Whether other processes use the store too. Then every read asks the store. @default {false for a file, true otherwise} */
   readonly shared?: boolean;
-  /** How much of what was read and written is kept in memory, in bytes. @default {67_108_864} */
+  /**
+   * How much of what was read and written is kept in memory, in bytes. While everything fits, ranges and keys that are
+   * not there are answered without the disk as well. @default {67_108_864}
+   */
   readonly memoryBytes?: number;
   /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
   readonly log?: CacheLogOptions;
@@ -95,6 +100,7 @@ export class Cache<V = unknown>
   readonly #path: string | undefined;
   readonly #options: Required<Omit<CacheOptions, "log">> & { readonly logLimit: number };
   readonly #readers = new Set<() => void>();
+  readonly #transactions = new Set<Promise<unknown>>();
   #engine: Engine | undefined;
   #opening: Promise<Engine> | undefined;
   #release: (() => Promise<void>) | undefined;
@@ -200,6 +206,7 @@ export class Cache<V = unknown>
    *
    * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
    * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
+   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys.
    */
   transaction<R>(
     keys: CacheKey | readonly (readonly KeyPart[])[],
@@ -211,25 +218,26 @@ export class Cache<V = unknown>
   }
 
   /** The entries of a range in the order of their keys, as they are when the first is asked for. */
-  async *entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
-    for await (const { key, stored } of this.#scan(options)) yield [keyOf(key), decode(stored) as V];
+  entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
+    return this.#list(options, true, ({ key, stored }) => [keyOf(key), decode(stored) as V]);
   }
 
   /** The keys of a range. */
-  async *keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
-    for await (const { key } of this.#scan(options)) yield keyOf(key);
+  keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
+    return this.#list(options, false, ({ key }) => keyOf(key));
   }
 
   /** The values of a range, in the order of their keys. */
-  async *values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
-    for await (const { stored } of this.#scan(options)) yield decode(stored) as V;
+  values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
+    return this.#list(options, true, ({ stored }) => decode(stored) as V);
   }
 
   /** Removes the entries of a range, in as many commits as it takes. */
   async deleteRange(range: CacheRange): Promise<void> {
     const engine = this.#engine ?? await this.#open();
+    const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, whole: false }];
     let groups = new Set<Group>();
-    for await (const { key } of engine.scan(new Range(range), false, Infinity)) {
+    for await (const { key } of engine.snapshot(checked) ?? engine.scan(checked, all)) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
       if (groups.size < 10) continue;
       await Promise.all(Array.from(groups, ({ promise }) => promise));
@@ -254,7 +262,7 @@ export class Cache<V = unknown>
    * - With a log, every update it holds, in order, however slow the reader is.
    * - Without, a reader that is 1,000 to 2,000 updates (or 8 to 16 MB) behind gets the latest of each key only, of the
    *   1,000 keys updated last.
-   * - A value above 64 KB that comes from the log is the one that its key has now.
+   * - A value above 60 KB that comes from the log is the one that its key has now.
    * - Updates by other processes come through the log alone.
    */
   updates({ prefix, from }: UpdatesOptions = {}): ReadableStream<CacheUpdate<V>> {
@@ -345,10 +353,14 @@ export class Cache<V = unknown>
     };
   }
 
-  /** Waits for what was written, ends those who read updates, and closes the store. Idempotent. */
+  /**
+   * Waits for transactions under way and for what was written, ends those who read updates, and closes the store.
+   * Idempotent. Whatever comes later, or from within a transaction that closes the Cache itself, fails.
+   */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       const engine = await this.#opening?.catch(() => undefined);
+      if (engine !== undefined && !isInTransaction(engine)) await Promise.allSettled(this.#transactions);
       await engine?.groups.flush();
       this.#engine = undefined;
       for (const end of this.#readers) end();
@@ -361,11 +373,13 @@ export class Cache<V = unknown>
     return this.close();
   }
 
-  async *#scan({ reverse = false, limit = Infinity, ...range }: CacheListOptions) {
-    const checked = new Range(range);
+  #list<T>(
+    { reverse = false, limit = Infinity, ...range }: CacheListOptions,
+    whole: boolean,
+    make: (found: Found) => T,
+  ): Listing<T> {
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
-    const engine = this.#engine ?? await this.#open();
-    yield* engine.scan(checked, reverse, limit);
+    return new Listing(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
   }
 
   async #transaction<R>(
@@ -374,7 +388,9 @@ export class Cache<V = unknown>
     { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
   ): Promise<R> {
     const checked = keys.map(checkKey);
-    return await runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
+    const running = runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
+    this.#transactions.add(running);
+    return await running.finally(() => this.#transactions.delete(running));
   }
 
   async #write({ id, parts, bytes }: CheckedKey, stored: Stored | undefined, publish: boolean): Promise<void> {
@@ -390,7 +406,7 @@ export class Cache<V = unknown>
 
   #open(): Promise<Engine> {
     if (this.#closing !== undefined) {
-      return Promise.reject(new CacheError("closed", `The Cache ${this.#path ?? "on the default store"} is closed`));
+      return Promise.reject(closed(this.#path ?? "on the default store"));
     }
     return this.#opening ??= openEngine(this.#path, this.#options).then(({ engine, release }) => {
       this.#release = release;

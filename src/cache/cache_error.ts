@@ -20,3 +20,8 @@ export class CacheError extends Error {
     this.code = code;
   }
 }
+
+/** What is said of a store that was closed. */
+export function closed(name: string): CacheError {
+  return new CacheError("closed", `The Cache ${name} is closed`);
+}

@@ -13,6 +13,8 @@ import { CHUNK_BYTES, type ChunkList, fromEntry, type Stored } from "./value.ts"
 
 /** An atomic takes 819,200 bytes. */
 const CHUNKS_AT_ONCE = 12;
+/** How long chunks outlive their entry when it expires by itself: nobody may find it without them. */
+const AFTER_EXPIRY_MS = 60_000;
 /** In a shared store, another process may be writing what has no entry yet. */
 const ABANDONED_MS = 600_000;
 
@@ -28,12 +30,13 @@ export class Chunks {
   }
 
   /** Writes the chunks of a value; its entry is to follow. */
-  async write(key: readonly KeyPart[], { id, count }: ChunkList, data: Uint8Array): Promise<void> {
+  async write(key: readonly KeyPart[], { id, count }: ChunkList, data: Uint8Array, expiresAt: number): Promise<void> {
+    const options = expiresAt > 0 ? { expireIn: Math.max(0, expiresAt - Date.now()) + AFTER_EXPIRY_MS } : {};
     for (let from = 0; from < count; from += CHUNKS_AT_ONCE) {
       const atomic = this.#kv.atomic();
-      if (from === 0) atomic.set(this.#record(id), [key, count]);
+      if (from === 0) atomic.set(this.#record(id), [key, count], options);
       for (let n = from; n < Math.min(count, from + CHUNKS_AT_ONCE); n++) {
-        atomic.set(this.#chunk(id, n), data.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES));
+        atomic.set(this.#chunk(id, n), data.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES), options);
       }
       await atomic.commit();
     }

@@ -38,6 +38,8 @@ export class Committer {
   /** Who has chunks on disk; known only while one process owns the file. */
   #live = new Map<string, ChunkList>();
   readonly #written = new WeakSet<ChunkList>();
+  /** What could not be removed. */
+  readonly #left = new Set<ChunkList>();
 
   /** @param prefix the Cache's */
   constructor(kv: Deno.Kv, prefix: string, shared: boolean, log: UpdateLog | undefined) {
@@ -72,7 +74,8 @@ export class Committer {
     try {
       for (const { key, stored } of writes) {
         if (stored?.chunks === undefined || this.#written.has(stored.chunks)) continue;
-        await patiently(() => this.chunks.write(key, stored.chunks!, stored.data as Uint8Array));
+        const data = stored.data as Uint8Array;
+        await patiently(() => this.chunks.write(key, stored.chunks!, data, stored.expiresAt));
         this.#written.add(stored.chunks);
       }
       const rests = this.#shared ? [...checks, ...await this.#versions(writes, checks)] : checks;
@@ -100,8 +103,8 @@ export class Committer {
         if (stored?.chunks === undefined) this.#live.delete(id);
         else this.#live.set(id, stored.chunks);
       }
-      // It is written, whatever becomes of what was before; that is found again when the file is next opened.
-      for (const list of replaced) await this.chunks.remove(list).catch(() => {});
+      // It is written, whatever becomes of what was before.
+      await this.#remove([...replaced, ...this.#left]);
       return last === undefined ? 0 : last.sequence + 1;
     } catch (error) {
       await this.discard(writes);
@@ -111,7 +114,19 @@ export class Committer {
 
   /** Removes the chunks of writes that are given up. */
   async discard(writes: readonly Write[]): Promise<void> {
-    for (const { stored } of writes) if (stored?.chunks) await this.chunks.remove(stored.chunks).catch(() => {});
+    await this.#remove(writes.flatMap(({ stored }) => stored?.chunks ?? []));
+  }
+
+  /** Removes chunks; those that can't be, such as when the disk is full, after the next commit or when next opened. */
+  async #remove(lists: readonly ChunkList[]): Promise<void> {
+    for (const list of lists) {
+      try {
+        await patiently(() => this.chunks.remove(list));
+        this.#left.delete(list);
+      } catch {
+        this.#left.add(list);
+      }
+    }
   }
 
   /** The versions of what is written unread, so that chunks which another process puts there are not lost sight of. */

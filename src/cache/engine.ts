@@ -4,19 +4,21 @@
  * @module
  */
 
-import { CacheError } from "./cache_error.ts";
+import { CacheError, closed } from "./cache_error.ts";
 import { Committer, type Write } from "./commit.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
-import type { CheckedKey } from "./key.ts";
+import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
 import { KeyLocks } from "./key_locks.ts";
 import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
+import type { ListingOptions } from "./listing.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
 import { backOff, patiently } from "./patience.ts";
 import { Reads } from "./reads.ts";
-import { type Range, Scan } from "./scan.ts";
+import { type Found, type Range, Scan } from "./scan.ts";
 import { UpdateLog } from "./update_log.ts";
 import { Updates } from "./updates.ts";
-import { isExpired, type Stored } from "./value.ts";
+import { fromEntry, isExpired, type Stored } from "./value.ts";
 
 /** How an engine is opened. */
 export interface EngineOptions {
@@ -35,6 +37,12 @@ interface PendingWrite extends Write {
 /** A shared group checks every key it writes, and an atomic has 100 checks. */
 const SHARED_KEYS = 90;
 
+/** How much is read when a store is opened: of one that is new or small nothing is looked for on disk later. */
+const LITTLE = 500;
+const LITTLE_BYTES = 1024 * 1024;
+/** After how many reads from disk it is worth while to read the rest. */
+const MANY_READS = 1_000;
+
 const engines = new Map<string, { users: number; options: EngineOptions; opening: Promise<Engine> }>();
 
 /**
@@ -46,15 +54,15 @@ export async function openEngine(
   path: string | undefined,
   options: EngineOptions,
 ): Promise<{ engine: Engine; release: () => Promise<void> }> {
-  const store = storeName(path);
+  const store = await storeName(path, options.followSymlinks);
   if (store === undefined) {
-    const engine = await Engine.open(path, options);
+    const engine = await Engine.open(path, store, options);
     return { engine, release: () => engine.close() };
   }
   const name = JSON.stringify([store, options.prefix]);
   let entry = engines.get(name);
   if (entry === undefined) {
-    entry = { users: 0, options, opening: Engine.open(path, options) };
+    entry = { users: 0, options, opening: Engine.open(path, store, options) };
     engines.set(name, entry);
   } else if (entry.options.logLimit !== options.logLimit) {
     throw new CacheError(
@@ -93,22 +101,29 @@ export class Engine {
   readonly log: UpdateLog | undefined;
   readonly updates = new Updates();
   readonly locks = new KeyLocks();
+  readonly deadlines = new Deadlines();
   readonly groups: GroupCommit;
   readonly committer: Committer;
   readonly reads: Reads;
   readonly #file: KvFile;
+  readonly #name: string;
   readonly #prefix: string;
   readonly #memory: Memory;
   /** The latest write of each key that is not on disk yet. */
   readonly #pending = new Map<string, PendingWrite>();
   /** Reads from disk under way, which a write makes stale. */
   readonly #reading = new Map<string, { stale: boolean; promise: Promise<Known> }>();
-  readonly #scans = new Set<Scan>();
+  /** Scans under way; those that were left without a word are collected as garbage. */
+  readonly #scans = new Set<WeakRef<Scan>>();
   /** Called when a key is written that a transaction has read. */
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Map<string, () => void>();
+  #diskReads = 0;
+  #filling: Promise<void> | undefined;
+  #closed = false;
 
-  private constructor(file: KvFile, options: EngineOptions) {
+  private constructor(file: KvFile, name: string, options: EngineOptions) {
     this.#file = file;
+    this.#name = name;
     this.#prefix = options.prefix;
     this.shared = options.shared;
     this.#memory = new Memory(options.memoryBytes);
@@ -119,18 +134,21 @@ export class Engine {
     this.reads = new Reads(file.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
+      // Each key has a part before its own that says what it is of.
+      prefixBytes: textBytes(options.prefix) + textBytes("v"),
       logged: this.log !== undefined,
       maxKeys: options.shared ? SHARED_KEYS : Infinity,
     });
   }
 
   /** Opens the store and sets right what a process that was killed has left. */
-  static async open(path: string | undefined, options: EngineOptions): Promise<Engine> {
-    const file = await patiently(() => openKvFile(path, options));
+  static async open(path: string | undefined, store: string | undefined, options: EngineOptions): Promise<Engine> {
+    const file = await patiently(() => openKvFile(path, store, options.shared));
     try {
-      const engine = new Engine(file, options);
+      const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
       await patiently(async () => await engine.log?.open());
+      if (!options.shared) await engine.#fill(LITTLE);
       return engine;
     } catch (error) {
       file.release();
@@ -148,14 +166,16 @@ export class Engine {
 
   /** Reads a key from disk. */
   read(key: CheckedKey): Promise<Known> {
-    if (this.shared) return this.reads.read(key).then(alive);
+    if (this.shared) return this.#open(this.reads.read(key)).then(alive);
     const { id } = key;
     const reading = this.#reading.get(id);
     if (reading !== undefined && !reading.stale) return reading.promise.then(alive);
-    const mine = { stale: false, promise: this.reads.read(key) };
+    // What goes wrong goes wrong for those who read as well.
+    if (++this.#diskReads === MANY_READS) this.#filling = this.#fill().catch(() => {});
+    const mine = { stale: false, promise: this.#open(this.reads.read(key)) };
     this.#reading.set(id, mine);
     return mine.promise.then((known) => {
-      if (!mine.stale) this.#memory.set(id, known);
+      if (!mine.stale) this.#memory.set(id, key.parts, known);
       return alive(known);
     }).finally(() => {
       if (this.#reading.get(id) === mine) this.#reading.delete(id);
@@ -165,13 +185,16 @@ export class Engine {
   /**
    * Accepts writes that belong together: reads see them at once.
    *
+   * @param rests the group that they rest on, and that {@linkcode Engine.joins}: they must not come before it
    * @throws {RangeError} If they are more than an atomic can hold.
+   * @throws {CacheError} If the store is closed.
    */
-  write(writes: readonly Write[], updates: readonly Write[]): Group {
-    const published = this.log !== undefined || this.updates.wanted ? updates : [];
+  write(writes: readonly Write[], updates: readonly Write[], rests?: Group): Group {
+    this.checkOpen();
+    const published = this.#published(updates);
     const [only] = writes;
     const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
-    const group = before !== undefined && this.groups.replace(before, only!)
+    const group = before !== undefined && before === (rests ?? before) && this.groups.replace(before, only!)
       ? before
       : this.groups.add(writes, published);
     for (const write of writes) {
@@ -179,9 +202,18 @@ export class Engine {
       this.#pending.set(id, { ...write, group });
       const reading = this.#reading.get(id);
       if (reading !== undefined) reading.stale = true;
-      if (this.#watchers.size > 0) { for (const tell of this.#watchers.get(id) ?? []) tell(); }
+      if (this.#watchers.size > 0) this.#watchers.get(id)?.();
     }
     return group;
+  }
+
+  /** Whether writes would go into a certain group, if they were accepted now. */
+  joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
+    return this.groups.joins(group, writes, this.#published(updates));
+  }
+
+  #published(updates: readonly Write[]): readonly Write[] {
+    return this.log !== undefined || this.updates.wanted ? updates : [];
   }
 
   /** The group that a key's latest write waits in. */
@@ -189,46 +221,106 @@ export class Engine {
     return this.#pending.get(id)?.group;
   }
 
-  /** Calls back when a key is written, until the returned function is called. */
-  watch(id: string, tell: () => void): () => void {
-    const watchers = this.#watchers.get(id) ?? new Set();
-    this.#watchers.set(id, watchers.add(tell));
-    return () => {
-      watchers.delete(tell);
-      if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
-    };
+  /** Calls back when a key is written; to be called by who holds its lock, and nobody else. */
+  watch(id: string, tell: () => void): void {
+    this.#watchers.set(id, tell);
   }
 
-  /** Walks over a range as it is now. */
-  async *scan(
-    range: Range,
-    reverse: boolean,
-    limit: number,
-  ): AsyncGenerator<{ key: CheckedKey["parts"]; stored: Stored }> {
-    if (limit <= 0) return;
-    const scan = new Scan(range, reverse, this.#pending.values());
-    this.#scans.add(scan);
+  /** Calls back no more. */
+  unwatch(id: string): void {
+    this.#watchers.delete(id);
+  }
+
+  /** The entries of a range as they are now, if all of them are in memory. */
+  snapshot(range: Range): Found[] | undefined {
+    this.checkOpen();
+    if (this.shared || !this.#memory.complete) return undefined;
+    const remembered = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    const found = remembered.filter(({ known }) => !isExpired(known as Stored));
+    if (found.length < remembered.length) {
+      for (const { id, key, known } of remembered) if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
+    }
+    const late = [...this.#pending.values()].filter(({ key }) => range.has(key));
+    if (late.length === 0) return found.map(({ key, known }) => ({ key, stored: known as Stored }));
+    const ids = new Set(late.map(({ id }) => id));
+    return [...found.filter(({ id }) => !ids.has(id)).map(({ key, known }) => ({ key, stored: known })), ...late]
+      .filter((entry): entry is Found => entry.stored !== undefined)
+      .sort((a, b) => compareKeys(a.key, b.key));
+  }
+
+  /**
+   * Walks over a range as it is now, on disk.
+   *
+   * @throws {CacheError} If the store is closed meanwhile.
+   */
+  async *scan(range: Range, { reverse, limit, whole }: ListingOptions): AsyncGenerator<Found, void, undefined> {
+    const { forgotten } = this.#memory;
+    let left = limit;
+    let complete = range.all && !this.shared;
+    const remember = (id: string, { key, stored }: Found) => {
+      if (stored.chunks || this.#memory.forgotten !== forgotten) complete = false;
+      else if (!this.shared) this.#memory.offer(id, key, stored);
+    };
+    const scan = new Scan(range, reverse, this.#pending.values(), remember);
+    const ref = new WeakRef(scan);
+    this.#scans.add(ref);
     try {
       const batchSize = Math.min(500, Math.max(10, limit));
       const listed = this.#file.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
       for await (const { key, stored } of scan.walk(listed)) {
+        this.checkOpen();
         if (isExpired(stored)) continue;
-        const known = stored.chunks && stored.data === undefined ? await this.reads.resolve(stored) : stored;
-        const found = known ?? (await this.reads.readVersion(key)).known;
+        let found: Known = stored;
+        if (whole && stored.chunks && stored.data === undefined) {
+          found = await this.reads.resolve(stored) ?? (await this.reads.readVersion(key)).known;
+        }
         if (found === ABSENT) continue;
         yield { key, stored: found };
-        if (--limit === 0) return;
+        if (--left === 0) return;
       }
+      if (complete) this.#memory.markComplete(forgotten);
+    } catch (error) {
+      throw this.#closed ? closed(this.#name) : error;
     } finally {
-      this.#scans.delete(scan);
+      this.#scans.delete(ref);
     }
   }
 
   /** Waits for what was written, ends the readers of updates, and gives the store back. */
   async close(): Promise<void> {
     await this.groups.flush();
+    this.#closed = true;
+    await this.#filling;
     this.updates.close();
     this.#file.release();
+  }
+
+  /** @throws {CacheError} If it is closed. */
+  checkOpen(): void {
+    if (this.#closed) throw closed(this.#name);
+  }
+
+  /** Reads what is on disk into memory, as long as there is room, and notes if that is everything. */
+  async #fill(limit?: number): Promise<void> {
+    const { forgotten } = this.#memory;
+    const options = limit === undefined ? { batchSize: 500 } : { batchSize: 100, limit };
+    let [complete, count] = [true, 0];
+    for await (const { key, value } of this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
+      // What was written since it was listed is in memory, and stays as it is there; unless it was forgotten again.
+      if (this.#closed || this.#memory.forgotten !== forgotten) return;
+      const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
+      if (stored.chunks === undefined) this.#memory.offer(idOf(parts), parts, stored);
+      else complete = false;
+      if (limit !== undefined && (++count === limit || this.#memory.bytes > LITTLE_BYTES)) return;
+    }
+    if (complete) this.#memory.markComplete(forgotten);
+  }
+
+  /** Says that the store was closed, rather than what KV says then. */
+  #open<T>(asked: Promise<T>): Promise<T> {
+    return asked.catch((error) => {
+      throw this.#closed ? closed(this.#name) : error;
+    });
   }
 
   async #commit(group: Group): Promise<void> {
@@ -247,8 +339,8 @@ export class Engine {
       }
       throw error;
     }
-    for (const { id, stored } of writes) {
-      if (!this.shared) this.#memory.set(id, stored ?? ABSENT);
+    for (const { id, key, stored } of writes) {
+      if (!this.shared) this.#memory.set(id, key, stored ?? ABSENT);
       if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
     }
     if (group.updates.length > 0) this.updates.publish(group.updates);
@@ -256,7 +348,12 @@ export class Engine {
 
   /** Tells the scans under way what is about to change. */
   async #keepForScans(writes: readonly Write[]): Promise<void> {
-    const scans = [...this.#scans];
+    const scans: Scan[] = [];
+    for (const ref of this.#scans) {
+      const scan = ref.deref();
+      if (scan === undefined) this.#scans.delete(ref);
+      else scans.push(scan);
+    }
     const needed = writes.filter(({ id, key }) => scans.some((scan) => scan.needs(id, key)));
     await Promise.all(needed.map(async ({ id, key, keyBytes }) => {
       const known = await this.reads.read({ id, parts: key, bytes: keyBytes });

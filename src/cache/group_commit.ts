@@ -12,8 +12,12 @@ import type { Write } from "./commit.ts";
 
 /** What an atomic may hold: 1,000 mutations, 819,200 bytes, of which 81,920 are keys; with some room. */
 const LIMITS = { mutations: 990, bytes: 780_000, keyBytes: 78_000 };
+/** A group of many takes no more than so many: while it is written, those that the one before woke up fill the next. */
+const ENOUGH = 500;
 /** Each entry of KV carries this much beside its key and value, about. */
 const ENTRY_BYTES = 32;
+/** A key of the log, behind the prefix. */
+const LOG_KEY_BYTES = 12;
 /** How many updates of the same keys a group may publish, when they are in no log. */
 const UPDATES = 10_000;
 /** How much may wait before writers do. */
@@ -48,6 +52,8 @@ interface Open extends Group, Cost {
 export interface GroupCommitOptions {
   /** Writes a group; throws when it can't. */
   readonly commit: (group: Group) => Promise<void>;
+  /** How many bytes of a key in KV stand before the Cache's own. */
+  readonly prefixBytes: number;
   /** Whether updates are written to a log. */
   readonly logged: boolean;
   /** How many different keys a group may have. */
@@ -106,7 +112,7 @@ export class GroupCommit {
     const before = group.bytes;
     for (const write of writes) {
       const replaced = group.writes.get(write.id);
-      if (replaced !== undefined) this.#weigh(group, [replaced], 1, -1);
+      if (replaced !== undefined) this.#weigh(group, [replaced], -1);
       group.writes.set(write.id, write);
     }
     for (const update of updates) group.updates.push(update);
@@ -118,6 +124,12 @@ export class GroupCommit {
     this.#bytes += group.bytes - before;
     this.#count += count;
     return group;
+  }
+
+  /** Whether {@linkcode GroupCommit.add} would put writes into a certain group, which has not begun to be committed. */
+  joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
+    return group.state === "waiting" && group === this.#groups.at(-1) &&
+      this.#fits(group as Open, this.#costOf(writes, updates), writes.length);
   }
 
   /**
@@ -133,8 +145,8 @@ export class GroupCommit {
     const more = (write.stored?.bytes ?? 0) - (replaced.stored?.bytes ?? 0);
     if (more > 0 && group.bytes + more > LIMITS.bytes) return false;
     const before = group.bytes;
-    this.#weigh(group, [replaced], 1, -1);
-    this.#weigh(group, [write], 1, 1);
+    this.#weigh(group, [replaced], -1);
+    this.#weigh(group, [write], 1);
     this.#bytes += group.bytes - before;
     group.writes.set(write.id, write);
     return true;
@@ -153,23 +165,29 @@ export class GroupCommit {
 
   #costOf(writes: readonly Write[], updates: readonly Write[]): Cost {
     const cost = { mutations: 0, bytes: 0, keyBytes: 0 };
-    this.#weigh(cost, writes, 1, 1);
-    // An update in the log holds its key again, and makes room by removing an old one.
-    if (this.#options.logged) this.#weigh(cost, updates, 2, 1);
+    this.#weigh(cost, writes, 1);
+    if (!this.#options.logged) return cost;
+    for (const { keyBytes, stored } of updates) {
+      // An entry of its own that holds the key, and makes room by removing an old one.
+      cost.mutations += 2;
+      cost.keyBytes += 2 * (this.#options.prefixBytes + LOG_KEY_BYTES);
+      cost.bytes += 2 * (this.#options.prefixBytes + LOG_KEY_BYTES) + keyBytes + ENTRY_BYTES + inEntry(stored);
+    }
     return cost;
   }
 
-  #weigh(cost: Cost, writes: readonly Write[], mutations: number, sign: 1 | -1): void {
+  #weigh(cost: Cost, writes: readonly Write[], sign: 1 | -1): void {
     for (const { keyBytes, stored } of writes) {
-      cost.mutations += sign * mutations;
-      cost.keyBytes += sign * (keyBytes + 12);
-      cost.bytes += sign *
-        (keyBytes * mutations + ENTRY_BYTES + (stored === undefined || stored.chunks ? 0 : stored.bytes));
+      const bytes = this.#options.prefixBytes + keyBytes;
+      cost.mutations += sign;
+      cost.keyBytes += sign * bytes;
+      cost.bytes += sign * (bytes + ENTRY_BYTES + inEntry(stored));
     }
   }
 
   #fits(group: Open, cost: Cost, keys: number): boolean {
-    return group.mutations + cost.mutations <= LIMITS.mutations &&
+    return group.mutations < ENOUGH &&
+      group.mutations + cost.mutations <= LIMITS.mutations &&
       group.bytes + cost.bytes <= LIMITS.bytes &&
       group.keyBytes + cost.keyBytes <= LIMITS.keyBytes &&
       group.writes.size + keys <= this.#options.maxKeys &&
@@ -194,4 +212,9 @@ export class GroupCommit {
     }
     this.#running = false;
   }
+}
+
+/** How many bytes of a value are in its entry; chunks are not. */
+function inEntry(stored: Write["stored"]): number {
+  return stored === undefined || stored.chunks ? 0 : stored.bytes;
 }

@@ -143,6 +143,11 @@ function partBytes(part: KeyPart, key: unknown): number {
   throw new TypeError(`A key is a string, number, bigint, boolean, Uint8Array, or an array of them: got ${got}`);
 }
 
+/** How many bytes a string has as a part of a key in KV. */
+export function textBytes(text: string): number {
+  return escaped(encoder.encode(text));
+}
+
 /** KV doubles zero bytes, and puts one byte before and one after. */
 function escaped(bytes: Uint8Array): number {
   let count = bytes.length + 2;

@@ -4,40 +4,58 @@
  * @module
  */
 
+/** One who waits, until it has a reason not to. */
+export interface Patience {
+  /** Why it has stopped. */
+  readonly reason: unknown;
+  /** What to call when it stops. */
+  stop: ((reason: unknown) => void) | undefined;
+}
+
 /** Locks by id, each a queue of those who wait. */
 export class KeyLocks {
   /** For each held lock, who is next. */
   readonly #waiting = new Map<string, (() => void)[]>();
 
   /**
+   * Takes all of the ids if they are free.
+   *
+   * @returns what gives them back, to be called once; undefined when some are not free, and none is held
+   */
+  take(ids: ReadonlySet<string>): (() => void) | undefined {
+    for (const id of ids) if (this.#waiting.has(id)) return undefined;
+    for (const id of ids) this.#waiting.set(id, []);
+    return () => {
+      for (const id of ids) this.#release(id);
+    };
+  }
+
+  /**
    * Waits for all of the ids. Taken in one order by everyone, so nobody waits in a circle.
    *
-   * @returns what gives them back; calling it again does nothing
-   * @throws the signal's reason, when it aborts before all are held; none is held then
+   * @param patience who stops waiting, by calling the function that it is given with a reason
+   * @returns what gives them back, to be called once
+   * @throws the reason; none is held then
    */
-  async acquire(ids: readonly string[], signal: AbortSignal): Promise<() => void> {
+  async acquire(ids: ReadonlySet<string>, patience: Patience): Promise<() => void> {
     const held: string[] = [];
     const release = () => {
-      for (const id of held.splice(0)) this.#release(id);
+      for (const id of held) this.#release(id);
     };
     try {
-      for (const id of [...new Set(ids)].sort()) {
-        signal.throwIfAborted();
+      for (const id of [...ids].sort()) {
+        if (patience.reason !== undefined) throw patience.reason;
         const waiting = this.#waiting.get(id);
         if (waiting === undefined) this.#waiting.set(id, []);
         else {
           await new Promise<void>((resolve, reject) => {
-            const turn = () => {
-              signal.removeEventListener("abort", abort);
-              resolve();
+            waiting.push(resolve);
+            patience.stop = (reason) => {
+              waiting.splice(waiting.indexOf(resolve), 1);
+              reject(reason);
             };
-            const abort = () => {
-              waiting.splice(waiting.indexOf(turn), 1);
-              reject(signal.reason);
-            };
-            signal.addEventListener("abort", abort, { once: true });
-            waiting.push(turn);
           });
+          patience.stop = undefined;
         }
         held.push(id);
       }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, isAbsolute, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { CacheError } from "./cache_error.ts";
 
 /** An open store and who may write to it. */
@@ -12,12 +12,6 @@ export interface KvFile {
   readonly kv: Deno.Kv;
   /** Gives it back; the last one to do so closes it. */
   release(): void;
-}
-
-/** How a store is opened. */
-export interface KvFileOptions {
-  readonly shared: boolean;
-  readonly followSymlinks: boolean;
 }
 
 interface Open {
@@ -28,10 +22,16 @@ interface Open {
 
 const open = new Map<string, Open>();
 
-/** What a store goes by; undefined for a store in memory, of which each is its own. */
-export function storeName(path: string | undefined): string | undefined {
+/**
+ * What a store goes by, by whatever path it is named; undefined for a store in memory, of which each is its own.
+ *
+ * @throws {CacheError} If its path goes through a symlink that is not to be followed.
+ */
+export async function storeName(path: string | undefined, followSymlinks: boolean): Promise<string | undefined> {
   if (path === ":memory:") return undefined;
-  return path === undefined || isUrl(path) ? path ?? "" : resolve(path);
+  if (path === undefined || isUrl(path)) return path ?? "";
+  if (!followSymlinks) await refuseSymlinks(path);
+  return await realPath(resolve(path));
 }
 
 /** Whether it is a remote store. */
@@ -42,25 +42,29 @@ export function isUrl(path: string): boolean {
 /**
  * Opens a store, or joins those in this process who have it open.
  *
- * @throws {CacheError} If it is in use by another process, its path goes through a symlink, or KV is not enabled.
+ * @param name what it goes by
+ * @throws {CacheError} If it is in use by another process, or KV is not enabled.
  */
-export async function openKvFile(path: string | undefined, options: KvFileOptions): Promise<KvFile> {
+export async function openKvFile(
+  path: string | undefined,
+  name: string | undefined,
+  shared: boolean,
+): Promise<KvFile> {
   if (typeof Deno.openKv !== "function") {
     throw new CacheError(
       "unstable",
       'A Cache needs Deno KV: run with --unstable-kv, or put "unstable": ["kv"] into deno.json',
     );
   }
-  const name = storeName(path);
   if (name === undefined) {
     const kv = await Deno.openKv(":memory:");
     return { kv, release: () => kv.close() };
   }
   let entry = open.get(name);
   if (entry === undefined) {
-    entry = { users: 0, shared: options.shared, opening: openStore(path, options) };
+    entry = { users: 0, shared, opening: openStore(path, name, shared) };
     open.set(name, entry);
-  } else if (entry.shared !== options.shared) {
+  } else if (entry.shared !== shared) {
     throw new CacheError(
       "in-use",
       `${
@@ -91,10 +95,8 @@ export async function openKvFile(path: string | undefined, options: KvFileOption
   }
 }
 
-async function openStore(path: string | undefined, { shared, followSymlinks }: KvFileOptions) {
+async function openStore(path: string | undefined, file: string, shared: boolean) {
   if (path === undefined || isUrl(path)) return { kv: await Deno.openKv(path) };
-  const file = resolve(path);
-  if (!followSymlinks) await refuseSymlinks(path);
   await Deno.mkdir(dirname(file), { recursive: true });
   const lock = await Deno.open(`${file}.lock`, { read: true, write: true, create: true });
   try {
@@ -115,26 +117,47 @@ async function openStore(path: string | undefined, { shared, followSymlinks }: K
   }
 }
 
-/** Looks at what the caller named, and at what SQLite and the lock put beside it; not above a relative path. */
+/**
+ * Looks at what the caller named, and at what SQLite and the lock put beside it; not above a relative path. What lies
+ * in the root folder is the system's: macOS has /tmp and /var as symlinks.
+ */
 async function refuseSymlinks(path: string): Promise<void> {
   const file = resolve(path);
   const start = isAbsolute(path) ? "/" : Deno.cwd();
   const places = [`${file}.lock`, `${file}-wal`, `${file}-shm`];
   for (let place = file; place.startsWith(start) && place !== start; place = dirname(place)) {
+    if (dirname(dirname(place)) === dirname(place)) break;
     places.push(place);
-    if (dirname(place) === place || !place.includes(sep)) break;
   }
   for (const place of places) {
-    try {
-      if ((await Deno.lstat(place)).isSymlink) {
-        throw new CacheError(
-          "path",
-          `${path} leads through a symlink, ${place}: name the real path, or allow it with followSymlinks: true`,
-        );
-      }
-    } catch (error) {
-      // Above the folder that the program was granted there is nothing for it to look at.
-      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable)) throw error;
+    if (await unlessAway(() => Deno.lstat(place)).then((info) => info?.isSymlink)) {
+      throw new CacheError(
+        "path",
+        `${path} leads through a symlink, ${place}: name the real path, or allow it with followSymlinks: true`,
+      );
     }
+  }
+}
+
+/** Where a path ends up; what is not there yet goes by the name that it will be made with. */
+async function realPath(file: string): Promise<string> {
+  const real = await unlessAway(() => Deno.realPath(file));
+  if (real !== undefined) return real;
+  const target = await unlessAway(() => Deno.readLink(file)); // to what is not there
+  const folder = dirname(file);
+  if (target !== undefined) return await realPath(resolve(folder, target));
+  return folder === file ? file : join(await realPath(folder), basename(file));
+}
+
+/** Nothing, when there is nothing, or the program may not look: above what it was granted. */
+async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    const { NotFound, NotCapable, InvalidData } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotCapable) return undefined;
+    // Whoever reads a link where there is none.
+    if (error instanceof InvalidData || (error as { code?: string }).code === "EINVAL") return undefined;
+    throw error;
   }
 }

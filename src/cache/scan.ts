@@ -28,6 +28,12 @@ export interface CacheListOptions extends CacheRange {
   readonly limit?: number;
 }
 
+/** An entry that is there. */
+export interface Found {
+  readonly key: readonly KeyPart[];
+  readonly stored: Stored;
+}
+
 /** An entry that is or is not there. */
 interface Kept {
   readonly key: readonly KeyPart[];
@@ -43,7 +49,9 @@ export class Range {
   /** @throws {TypeError} If it starts or ends outside its prefix. */
   constructor({ prefix, start, end }: CacheRange) {
     this.prefix = prefix === undefined ? [] : checkKey(prefix).parts;
-    this.start = start === undefined ? undefined : checkKey(start).parts;
+    // What begins with the prefix is not the prefix itself.
+    const first = start === undefined ? undefined : checkKey(start).parts;
+    this.start = first?.length === this.prefix.length && this.#begins(first) ? undefined : first;
     this.end = end === undefined ? undefined : checkKey(end).parts;
     for (const [name, key] of [["start", this.start], ["end", this.end]] as const) {
       if (key !== undefined && !this.#begins(key)) {
@@ -59,12 +67,31 @@ export class Range {
       (this.end === undefined || compareKeys(key, this.end) < 0);
   }
 
+  /** Whether it is all there is. */
+  get all(): boolean {
+    return this.prefix.length === 0 && this.start === undefined && this.end === undefined;
+  }
+
+  /** Whether a key is not before it; then no later one is. */
+  hasBegun(key: readonly KeyPart[]): boolean {
+    return this.start === undefined
+      ? this.prefix.length === 0 || compareKeys(key, this.prefix) > 0
+      : compareKeys(key, this.start) >= 0;
+  }
+
+  /** Whether a key is behind it; then every later one is. */
+  isPast(key: readonly KeyPart[]): boolean {
+    return this.end !== undefined && compareKeys(key, this.end) >= 0 ||
+      this.prefix.length > 0 && compareKeys(key.slice(0, this.prefix.length), this.prefix) > 0;
+  }
+
   /** The range as KV has it. */
   selector(base: readonly Deno.KvKeyPart[]): Deno.KvListSelector {
     const start = this.start && [...base, ...this.start];
     const end = this.end && [...base, ...this.end];
     if (start && end) return compareKeys(this.start!, this.end!) < 0 ? { start, end } : { start, end: start };
     const prefix = [...base, ...this.prefix];
+    if (end?.length === prefix.length && this.prefix.length > 0) return { start: prefix, end: prefix };
     return start ? { prefix, start } : end ? { prefix, end } : { prefix };
   }
 
@@ -81,9 +108,19 @@ export class Scan {
   /** Those kept entries that are there and still ahead, the next one last. */
   #ahead: Kept[];
   #cursor: readonly KeyPart[] | undefined;
+  readonly #onUnchanged: (id: string, found: Found) => void;
 
-  /** @param pending the writes that were accepted and perhaps not committed when the scan began */
-  constructor(range: Range, reverse: boolean, pending: Iterable<Kept & { readonly id: string }>) {
+  /**
+   * @param pending the writes that were accepted and perhaps not committed when the scan began
+   * @param onUnchanged is told of every entry that has been on disk since then
+   */
+  constructor(
+    range: Range,
+    reverse: boolean,
+    pending: Iterable<Kept & { readonly id: string }>,
+    onUnchanged: (id: string, found: Found) => void,
+  ) {
+    this.#onUnchanged = onUnchanged;
     this.#range = range;
     this.#sign = reverse ? -1 : 1;
     for (const write of pending) if (range.has(write.key)) this.#kept.set(write.id, write);
@@ -112,24 +149,28 @@ export class Scan {
   }
 
   /** Walks over what KV lists, and puts what was kept in its place. */
-  async *walk(listed: AsyncIterable<Deno.KvEntry<unknown>>): AsyncGenerator<Kept & { readonly stored: Stored }> {
+  async *walk(listed: AsyncIterable<Deno.KvEntry<unknown>>): AsyncGenerator<Found> {
     for await (const { key, value } of listed) {
       const parts = key.slice(2) as KeyPart[];
       for (let next = this.#ahead.at(-1); next !== undefined; next = this.#ahead.at(-1)) {
         if (this.#sign * compareKeys(next.key, parts) >= 0) break;
         yield this.#pop();
       }
-      const kept = this.#kept.size === 0 ? undefined : this.#kept.get(idOf(parts));
+      const id = idOf(parts);
+      const kept = this.#kept.get(id);
       this.#cursor = parts;
-      if (kept === undefined) yield { key: parts, stored: fromEntry(value) };
-      else if (this.#ahead.at(-1) === kept) yield this.#pop();
+      if (kept === undefined) {
+        const found = { key: parts, stored: fromEntry(value) };
+        this.#onUnchanged(id, found);
+        yield found;
+      } else if (this.#ahead.at(-1) === kept) yield this.#pop();
     }
     while (this.#ahead.length > 0) yield this.#pop();
   }
 
-  #pop(): Kept & { readonly stored: Stored } {
+  #pop(): Found {
     const next = this.#ahead.pop()!;
     this.#cursor = next.key;
-    return next as Kept & { readonly stored: Stored };
+    return next as Found;
   }
 }

@@ -7,9 +7,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CacheError } from "./cache_error.ts";
 import type { Check, Write } from "./commit.ts";
+import type { Limited } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
+import type { Patience } from "./key_locks.ts";
 import { ABSENT } from "./memory.ts";
 import { backOff } from "./patience.ts";
 import { decode, encode, isExpired, type Stored } from "./value.ts";
@@ -50,6 +52,14 @@ interface Held {
 
 const held = new AsyncLocalStorage<Held>();
 
+/** Whether the code running now belongs to a transaction on an engine. */
+export function isInTransaction(engine: Engine): boolean {
+  for (let some = held.getStore(); some !== undefined; some = some.outer) {
+    if (some.active && some.engine === engine) return true;
+  }
+  return false;
+}
+
 /** Runs a transaction on an engine. */
 export async function runTransaction<V, R>(
   engine: Engine,
@@ -70,29 +80,31 @@ export async function runTransaction<V, R>(
       );
     }
   }
-  const deadline = Date.now() + timeoutMs;
-  const late = new AbortController();
+  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a number of milliseconds above 0: ${timeoutMs}`);
   const names = showKey(keys.length === 1 ? keys[0]!.parts : keys.map(({ parts }) => showKey(parts)));
-  const timer = setTimeout(() =>
-    late.abort(
-      new CacheError(
-        "timeout",
-        `A transaction on ${names} took longer than timeoutMs: ${timeoutMs}; nothing of it was written`,
-      ),
-    ), timeoutMs);
+  const run = new Run(names, timeoutMs);
   const mine: Held = { engine, ids, outer, active: true };
+  engine.deadlines.add(run);
   let release: (() => void) | undefined;
   try {
-    release = await engine.locks.acquire([...ids], late.signal);
+    release = engine.locks.take(ids) ?? await engine.locks.acquire(ids, run);
     for (let attempt = 0;; attempt++) {
       const tx = new Transaction<V>(engine, ids, names);
       try {
-        const result = await inTime(() => held.run(mine, () => fn(tx)), late.signal);
-        if (await tx.commit()) return result;
+        const result = await run.inTime(() => held.run(mine, () => fn(tx)));
+        const committed = await tx.commit();
+        if (committed !== undefined) {
+          // The next one sees what was accepted, and shares its commit.
+          mine.active = false;
+          release();
+          release = undefined;
+          await committed.onDisk;
+          return result;
+        }
       } finally {
         tx.end();
       }
-      if (Date.now() > deadline || late.signal.aborted) {
+      if (run.reason !== undefined) {
         throw new CacheError(
           "conflict",
           `A transaction on ${names} found its keys changed ${attempt + 1} times within ${timeoutMs} ms`,
@@ -102,20 +114,41 @@ export async function runTransaction<V, R>(
     }
   } finally {
     mine.active = false;
-    clearTimeout(timer);
+    engine.deadlines.delete(run);
     release?.();
   }
 }
 
-/** Awaits a function, or the signal. Not a race: the signal's listener goes when the function is done. */
-function inTime<R>(fn: () => R | Promise<R>, signal: AbortSignal): Promise<R> {
-  return new Promise<R>((resolve, reject) => {
-    signal.throwIfAborted();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const done = () => signal.removeEventListener("abort", abort);
-    (async () => await fn())().then(resolve, reject).finally(done);
-  });
+/** A transaction while it waits for its keys and runs: until its time is over. */
+class Run implements Limited, Patience {
+  readonly until: number;
+  readonly #names: string;
+  readonly #timeoutMs: number;
+  reason: unknown;
+  stop: ((reason: unknown) => void) | undefined;
+
+  constructor(names: string, timeoutMs: number) {
+    this.#names = names;
+    this.#timeoutMs = timeoutMs;
+    this.until = Date.now() + timeoutMs;
+  }
+
+  over(): void {
+    this.reason = new CacheError(
+      "timeout",
+      `A transaction on ${this.#names} took longer than timeoutMs: ${this.#timeoutMs}; nothing of it was written`,
+    );
+    this.stop?.(this.reason);
+  }
+
+  /** Awaits a function, or the end of the time. */
+  inTime<R>(fn: () => R | Promise<R>): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      if (this.reason !== undefined) throw this.reason;
+      this.stop = reject;
+      (async () => await fn())().then(resolve, reject);
+    }).finally(() => this.stop = undefined);
+  }
 }
 
 class Transaction<V> implements CacheTransaction<V> {
@@ -125,8 +158,9 @@ class Transaction<V> implements CacheTransaction<V> {
   readonly #writes = new Map<string, Write>();
   readonly #updates: Write[] = [];
   readonly #checks = new Map<string, Check>();
-  readonly #unwatch: (() => void)[] = [];
+  readonly #watched = new Set<string>();
   readonly #rests = new Set<Group>();
+  readonly #onChange = () => void (this.#changed = true);
   #changed = false;
   #ended = false;
 
@@ -157,37 +191,36 @@ class Transaction<V> implements CacheTransaction<V> {
     this.#write(key, undefined);
   }
 
-  /** Writes what was asked for; false when what was read has changed. */
-  async commit(): Promise<boolean> {
+  /** Has what was asked for written; undefined when what was read has changed. */
+  async commit(): Promise<{ readonly onDisk: Promise<void> | undefined } | undefined> {
     this.#ended = true;
     const writes = [...this.#writes.values()];
-    if (this.#engine.shared) {
-      if (writes.length === 0) return true;
-      if (await this.#engine.committer.commit(writes, this.#updates, [...this.#checks.values()]) === undefined) {
-        await this.#engine.committer.discard(writes);
-        return false;
+    const engine = this.#engine;
+    if (engine.shared) {
+      if (writes.length === 0) return { onDisk: undefined };
+      if (await engine.committer.commit(writes, this.#updates, [...this.#checks.values()]) === undefined) {
+        await engine.committer.discard(writes);
+        return undefined;
       }
-      if (this.#updates.length > 0) this.#engine.updates.publish(this.#updates);
-      return true;
+      if (this.#updates.length > 0) engine.updates.publish(this.#updates);
+      return { onDisk: undefined };
     }
-    // What it has read must be on disk before what it makes of it can be.
+    // What it has read must be on disk before what it makes of it, or with it.
+    let joined: Group | undefined;
     for (const group of this.#rests) {
-      try {
-        await group.promise;
-      } catch {
-        return false;
-      }
+      if (writes.length > 0 && this.#rests.size === 1 && engine.joins(group, writes, this.#updates)) joined = group;
+      else if (!await settles(group)) return undefined;
     }
-    if (this.#changed) return false;
+    if (this.#changed) return undefined;
     this.end();
-    if (writes.length > 0) await this.#engine.write(writes, this.#updates).promise;
-    return true;
+    return { onDisk: writes.length === 0 ? undefined : engine.write(writes, this.#updates, joined).promise };
   }
 
   /** Makes it unusable. */
   end(): void {
     this.#ended = true;
-    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+    for (const id of this.#watched) this.#engine.unwatch(id);
+    this.#watched.clear();
   }
 
   #check(key: CacheKey): CheckedKey {
@@ -221,7 +254,8 @@ class Transaction<V> implements CacheTransaction<V> {
       if (before === undefined) this.#checks.set(id, { id, key: parts, versionstamp, chunks });
       return known === ABSENT || isExpired(known) ? undefined : known;
     }
-    this.#unwatch.push(engine.watch(id, () => this.#changed = true));
+    engine.watch(id, this.#onChange);
+    this.#watched.add(id);
     const group = engine.pendingGroup(id);
     if (group !== undefined) this.#rests.add(group);
     const known = engine.peek(id) ?? await engine.read(key);
@@ -236,6 +270,14 @@ class Transaction<V> implements CacheTransaction<V> {
   }
 }
 
+/** Whether a group gets on disk. */
+function settles({ promise }: Group): Promise<boolean> {
+  return promise.then(() => true, () => false);
+}
+
+/** The last moment that a Date can name. */
+const LAST_MS = 8.64e15;
+
 /**
  * When a value ends.
  *
@@ -243,8 +285,9 @@ class Transaction<V> implements CacheTransaction<V> {
  */
 export function expiry(expireInMs: number | undefined): number {
   if (expireInMs === undefined) return 0;
-  if (!(expireInMs > 0) || !Number.isFinite(expireInMs)) {
+  const at = Date.now() + expireInMs;
+  if (typeof expireInMs !== "number" || !(expireInMs > 0) || !(at <= LAST_MS)) {
     throw new RangeError(`expireInMs must be a number of milliseconds above 0: ${expireInMs}`);
   }
-  return Date.now() + expireInMs;
+  return at;
 }

@@ -8,6 +8,9 @@ import type { Write } from "./commit.ts";
 import type { KeyPart } from "./key.ts";
 import { fromEntry, type Stored, toEntry } from "./value.ts";
 
+/** How large a value may be that is kept twice: a key stands beside it, in an entry of 65,536 bytes. */
+const WHOLE_BYTES = 60_000;
+
 /** An update as it is read again. */
 export interface Logged {
   readonly sequence: number;
@@ -73,7 +76,7 @@ export class UpdateLog {
     let { sequence } = last;
     for (const { key, stored } of updates) {
       sequence++;
-      const value = stored === undefined ? [key, 0] : stored.chunks ? [key, 2] : [key, 1, toEntry(stored)];
+      const value = stored === undefined ? [key, 0] : stored.bytes > WHOLE_BYTES ? [key, 2] : [key, 1, toEntry(stored)];
       atomic.set(this.#key(sequence), value);
       if (sequence > this.#limit) atomic.delete(this.#key(sequence - this.#limit));
     }

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { toJson } from "./json.ts";
+import { servingNow } from "./serving.ts";
+
 /** What `sse()` reads from. */
 export type SseSource<T> = ResumableSource<T> | ReadableStream<T> | AsyncIterable<T> | Iterable<T>;
 
@@ -17,13 +20,16 @@ export interface ResumableSource<T> {
 
 /** How a source becomes events. */
 export interface SseOptions<T> {
-  /** The request that is answered: its `Last-Event-ID` says where to resume, its signal when the client has gone. */
+  /** The request that is answered: its `Last-Event-ID` says where to resume, its signal when to end. */
   readonly request?: Request;
   /** The event's name, or what makes one of a message. @default {none, which EventSource calls "message"} */
   readonly event?: string | ((message: T) => string | undefined);
   /** What makes the event's id. @default {the sequence number of a Cache's update} */
   readonly id?: (message: T) => string | number | undefined;
-  /** What makes the event's data. @default {text as it is, `[key, value]` of a Cache and everything else as JSON} */
+  /**
+   * What makes the event's data. By default a string stays as it is, and `[key, value]` of a Cache and everything else
+   * become JSON: a removed value is null, a bigint a string, a Map its entries, a Set and bytes are arrays.
+   */
   readonly data?: (message: T) => string;
   /** How long it may be silent before a comment is sent, in milliseconds. @default {15_000} */
   readonly keepAliveMs?: number;
@@ -31,10 +37,7 @@ export interface SseOptions<T> {
   readonly retryMs?: number;
   /** Headers to add. */
   readonly headers?: HeadersInit;
-  /**
-   * Ends the response. A handler of `Deno.serve()` is not told of `shutdown()`, which waits for every response: abort
-   * this signal before, or close the Cache.
-   */
+  /** Ends the response. */
   readonly signal?: AbortSignal;
 }
 
@@ -46,7 +49,9 @@ const MAX_MS = 2 ** 31 - 1;
  * Answers with the messages of a source as Server-Sent Events.
  *
  * - A message is taken from the source when the client takes it: a slow client holds up nobody, and costs no memory.
- * - It ends when the source ends, the client goes, or the signal aborts; the source is then cancelled.
+ * - It ends when the source ends, the client goes, the signal aborts, or `shutdown()` of the `Deno.serve()` that it
+ *   answers under is called; the source is then cancelled. For the last of these, loading this module wraps
+ *   `Deno.serve`, which tells nobody of it: a `Deno.serve` that was kept aside before does not end it.
  * - With a Cache that has a log, a client that comes back with `Last-Event-ID` gets what follows, without a gap (as far
  *   as the log reaches) and without a duplicate.
  * - Nothing in a message can end an event or add a field to it: line breaks in data make several data lines, and are
@@ -84,8 +89,12 @@ export function sse<T>(source: SseSource<T>, options: SseOptions<T> = {}): Respo
   // For proxies such as nginx, which would collect events before they pass them on.
   headers.set("x-accel-buffering", "no");
   const first = `${retryMs === undefined ? ":" : `retry: ${retryMs}`}\n\n`;
-  const gone = request?.signal;
-  return new Response(body(open(source, request), format, first, keepAliveMs, [signal, gone]), { headers });
+  const serving = servingNow();
+  // That of a request as it came from Deno.serve() says nothing that the response is not told as well, and asking for it
+  // makes Deno warn that it will abort later.
+  const gone = serving?.request === request ? undefined : request?.signal;
+  const signals = [signal, gone, serving?.closing];
+  return new Response(body(open(source, request), format, first, keepAliveMs, signals), { headers });
 }
 
 /** Pulled one message at a time. */
@@ -210,8 +219,7 @@ function oneLine(text: string): string {
 }
 
 function dataOf(message: unknown): string {
-  if (typeof message === "string") return message;
-  return JSON.stringify(message, (_, value) => typeof value === "bigint" ? `${value}` : value) ?? "null";
+  return typeof message === "string" ? message : toJson(message);
 }
 
 function isResumable<T>(source: SseSource<T>): source is ResumableSource<T> {

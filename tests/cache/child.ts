@@ -1,5 +1,5 @@
 /** What the tests of several processes run in another one: `child.ts MODE PATH`. */
-import { Cache } from "@slipstream/slipstream";
+import { type Batch, type BatchSource, Cache, openSource, Slipstream } from "@slipstream/slipstream";
 
 const [mode, path, count] = Deno.args as [string, string, string?];
 const say = (line: unknown) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -19,19 +19,49 @@ if (mode === "hold") {
   await Promise.all(running);
   await cache.close();
 } else if (mode === "write") {
-  // Every acknowledged write is said, until somebody kills this.
+  await write();
+}
+
+/** Every acknowledged write is said, until somebody kills this. */
+async function write(): Promise<void> {
   const cache = new Cache<number | Uint8Array>(path);
-  await Promise.all(
-    Array.from({ length: 20 }, async (_, writer) => {
-      for (let n = 1;; n++) {
-        await cache.set(["writer", writer], n);
-        say(`${writer} ${n}`);
-      }
-    }).concat((async () => {
-      for (let n = 1;; n++) {
-        await cache.set("big", new Uint8Array(1_000_000).fill(n));
-        say(`big ${n}`);
-      }
-    })()),
-  );
+  const logged = new Cache<number>(path, { prefix: "logged", log: { limit: 50 } });
+  const writers = Array.from({ length: 20 }, async (_, writer) => {
+    for (let n = 1;; n++) {
+      await cache.set(["writer", writer], n);
+      say(`${writer} ${n}`);
+    }
+  });
+  const big = async () => {
+    for (let n = 1;; n++) {
+      await cache.set("big", new Uint8Array(1_000_000).fill(n));
+      say(`big ${n}`);
+    }
+  };
+  const emitting = async () => {
+    for (let n = Number(count) + 1;; n++) {
+      await logged.emit("n", n);
+      say(`logged ${n}`);
+    }
+  };
+  const app = new Slipstream();
+  app.handle(numbersFrom(`${path}.offset`), { sink: cache }, (n) => [["seen", n % 100], n] as const);
+  await Promise.all([...writers, big(), emitting(), app.stream()]);
+}
+
+/** Numbers without end, in batches; which of them are done with is kept in a file. */
+function numbersFrom(file: string): BatchSource<number> {
+  let next = 0;
+  try {
+    next = Number(Deno.readTextFileSync(file).split("\n").at(-2) ?? 0);
+  } catch { /* the first time */ }
+  const offsets = Deno.openSync(file, { append: true, create: true });
+  const batches = new ReadableStream<Batch<number>>({
+    pull(controller) {
+      const messages = Array.from({ length: 50 }, () => next++);
+      const offset = next;
+      controller.enqueue({ messages, done: () => void offsets.writeSync(new TextEncoder().encode(`${offset}\n`)) });
+    },
+  }, { highWaterMark: 0 });
+  return { [openSource]: () => ({ batches, stop() {}, close: () => Promise.resolve() }) };
 }

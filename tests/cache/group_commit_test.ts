@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type Group, GroupCommit } from "../../src/cache/group_commit.ts";
-import { Cache } from "@slipstream/slipstream";
 
 const write = (id: string, bytes = 16, keyBytes = 10) => ({
   id,
@@ -13,6 +12,7 @@ const write = (id: string, bytes = 16, keyBytes = 10) => ({
 function manual({ logged = false, maxKeys = Infinity } = {}) {
   const waiting: { group: Group; resolve: () => void; reject: (reason: unknown) => void }[] = [];
   const commits = new GroupCommit({
+    prefixBytes: 5,
     logged,
     maxKeys,
     commit: (group) => new Promise((resolve, reject) => waiting.push({ group, resolve, reject })),
@@ -79,42 +79,4 @@ Deno.test("GroupCommit makes writers wait when too much is waiting, and lets the
   }
   if (last.state === "committing") (await next()).resolve();
   await commits.flush();
-});
-
-/** The quota of a small file system, if this machine lets us mount one. */
-async function smallDisk(): Promise<{ path: string; unmount: () => Promise<unknown> } | undefined> {
-  const path = await Deno.makeTempDir();
-  const { success } = await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=6m", "tmpfs", path] })
-    .output()
-    .catch(() => ({ success: false }));
-  return success ? { path, unmount: () => new Deno.Command("umount", { args: [path] }).output() } : undefined;
-}
-
-Deno.test("a full disk fails the writes that do not fit, loses none that was acknowledged, and recovers", async (t) => {
-  const disk = await smallDisk();
-  if (disk === undefined) return void await t.step({ name: "needs a mount", ignore: true, fn() {} });
-  try {
-    const acknowledged: number[] = [];
-    let failed: unknown;
-    const bytes = (n: number) => new Uint8Array(50_000).fill(n);
-    {
-      await using cache = new Cache<Uint8Array>(`${disk.path}/cache`);
-      const filler = `${disk.path}/filler`;
-      await Deno.writeFile(filler, new Uint8Array(3_000_000));
-      for (let n = 0; failed === undefined && n < 200; n++) {
-        await cache.set(n, bytes(n)).then(() => acknowledged.push(n), (error) => failed = error);
-      }
-      assert.match(String(failed), /full|disk I\/O|no space/i);
-      // What failed is not there, not even in memory.
-      assert.equal(await cache.get(acknowledged.length), undefined);
-      await Deno.remove(filler);
-      await cache.set("after", bytes(1));
-    }
-    await using cache = new Cache<Uint8Array>(`${disk.path}/cache`);
-    assert.ok(acknowledged.length > 5);
-    for (const n of acknowledged) assert.deepEqual(await cache.get(n), bytes(n));
-    assert.deepEqual(await cache.get("after"), bytes(1));
-  } finally {
-    await disk.unmount();
-  }
 });

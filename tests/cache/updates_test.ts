@@ -44,6 +44,17 @@ Deno.test("a reader that stalls gets the latest of each key, and holds a bounded
   await reader.cancel();
 });
 
+Deno.test("a reader that stalls holds a bounded number of bytes, and gets the newest", async () => {
+  await using cache = new Cache<Uint8Array>(":memory:");
+  const reader = cache.updates().getReader();
+  await cache.has("open");
+  for (let n = 0; n < 60; n++) await cache.emit(n, new Uint8Array(1_000_000).fill(n));
+  const seen: number[] = [];
+  while (seen.at(-1) !== 59) seen.push((await reader.read()).value![1]![0]!);
+  assert.ok(seen.length <= 17, `${seen.length} MB`);
+  await reader.cancel();
+});
+
 Deno.test("a log resumes from any number, across a restart, and keeps its limit", async () => {
   const path = `${await Deno.makeTempDir()}/cache`;
   const log = { limit: 50 };

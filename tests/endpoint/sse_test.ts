@@ -148,17 +148,138 @@ Deno.test("sse() under Hono resumes without a gap or a duplicate, across disconn
   assert.deepEqual(seen.map(({ id, data }) => [Number(id), JSON.parse(data)]), expected);
 });
 
-Deno.test("shutdown() does not hang on sse() once the Cache is closed, and a client's end frees the reader", async () => {
-  const cache = new Cache<number>(":memory:");
-  const server = Deno.serve({ port: 0, onListen() {} }, (request) => sse(cache, { request }));
-  const response = await fetch(`http://localhost:${server.addr.port}/`);
-  const reader = response.body!.getReader();
-  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
-  await reader.read();
-  const rest = Array.fromAsync({
-    [Symbol.asyncIterator]: () => ({ next: () => reader.read() as Promise<IteratorResult<Uint8Array>> }),
+Deno.test("sse() lets no key or value of a Cache break the stream, however it is cut on its way", async () => {
+  await using cache = new Cache<unknown>(":memory:", { log: { limit: 5000 } });
+  const texts = fc.sample(HOSTILE, 2000);
+  for (const text of texts) void cache.emit(["k", text.toWellFormed()], text);
+  const circle: Record<string, unknown> = {
+    n: 1n,
+    map: new Map<unknown, unknown>([["a", new Set([new Uint8Array([1])])]]),
+  };
+  circle.self = circle;
+  let deep: unknown = 0;
+  for (let n = 0; n < 1500; n++) deep = [deep];
+  await Promise.all([cache.emit("circle", circle), cache.emit("deep", deep), cache.emit(new Uint8Array([1]), -0)]);
+  const pieces = new TransformStream<Uint8Array, Uint8Array>({
+    transform(bytes, controller) {
+      for (let at = 0; at < bytes.length; at += 7) controller.enqueue(bytes.slice(at, at + 7));
+    },
   });
+  const response = sse(cache, { request: new Request("http://localhost", { headers: { "last-event-id": "0" } }) });
+  const events = await read(new Response(response.body!.pipeThrough(pieces)), 2003);
+  assert.deepEqual(events.map(({ id }) => Number(id)), Array.from(events, (_, n) => n + 1));
+  assert.ok(events.every(({ event }) => event === undefined));
+  for (const [n, text] of texts.entries()) {
+    assert.deepEqual(JSON.parse(events[n]!.data), [["k", text.toWellFormed()], text]);
+  }
+  const rest = events.slice(2000).map(({ data }) => JSON.parse(data));
+  assert.deepEqual(rest[0], ["circle", { n: "1", map: [["a", [[1]]]], self: null }]);
+  assert.match(JSON.stringify(rest[1]), /^\["deep",\[+(0|null)\]+$/);
+  assert.deepEqual(rest[2], [[1], 0]);
+});
+
+/** A server on a port of its own, with clients that have each been sent something. */
+async function withClients(handler: (request: Request) => Response | Promise<Response>, options: object = {}) {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {}, ...options }, handler);
+  const clients = await Promise.all(Array.from({ length: 3 }, async () => {
+    const abort = new AbortController();
+    const response = await fetch(`http://127.0.0.1:${server.addr.port}/`, { signal: abort.signal });
+    assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
+    const reader = response.body!.getReader();
+    await reader.read();
+    return { reader, abort };
+  }));
+  const ends = async () => {
+    for (const { reader } of clients) assert.equal((await reader.read()).done, true);
+  };
+  return { server, clients, ends };
+}
+
+Deno.test("shutdown() of Deno.serve() ends the responses of sse() that it waits for, and of no other server", async () => {
+  await using cache = new Cache<number>(":memory:");
+  const hono = new Hono().get("/", async (c) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return sse(cache, { request: c.req.raw });
+  });
+  const other = await withClients((request) => sse(cache, { request }));
+  for (const handler of [(request: Request) => sse(cache, { request }), hono.fetch, () => sse(cache)]) {
+    const { server, ends } = await withClients(handler);
+    await server.shutdown();
+    await ends();
+  }
+  {
+    const { server, ends } = await withClients(() => sse(cache));
+    await server[Symbol.asyncDispose]();
+    await ends();
+  }
+  const more = Promise.all(other.clients.map(({ reader }) => reader.read()));
+  await cache.emit("a", 1);
+  for (const { value } of await more) assert.equal(new TextDecoder().decode(value), 'data: ["a",1]\n\n');
+  await other.server.shutdown();
+  await other.ends();
+});
+
+Deno.test("sse() ends when the Cache is closed, and when the server's signal aborts", async () => {
+  const cache = new Cache<number>(":memory:");
+  const { server, ends } = await withClients((request) => sse(cache, { request }));
   await cache.close();
+  await ends();
   await server.shutdown();
-  assert.deepEqual(await rest, []);
+  const log: string[] = [];
+  const stop = new AbortController();
+  const forced = await withClients(() => sse(silent(log)), { signal: stop.signal });
+  stop.abort();
+  await forced.server.finished;
+  for (const { reader } of forced.clients) await reader.read().catch(() => {});
+  while (log.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+});
+
+/** Says nothing until it is cancelled. */
+function silent(log: string[]): ReadableStream<string> {
+  return new ReadableStream({ cancel: () => void log.push("cancelled") });
+}
+
+Deno.test("sse() cancels its source as soon as a client goes, though there is nothing to send", async () => {
+  const log: string[] = [];
+  const { server, clients } = await withClients((request) => sse(silent(log), { request }));
+  clients[0]!.abort.abort();
+  await assert.rejects(clients[0]!.reader.read());
+  while (log.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(log.length, 1);
+  await server.shutdown();
+  assert.equal(log.length, 3);
+});
+
+Deno.test("deno serve stops at a signal while clients listen to sse(), and Deno warns of nothing", async () => {
+  const file = `${await Deno.makeTempDir()}/server.ts`;
+  const mod = new URL("../../mod.ts", import.meta.url).href;
+  await Deno.writeTextFile(
+    file,
+    `import { Cache, sse } from ${JSON.stringify(mod)};
+    const cache = new Cache(":memory:");
+    export default { fetch: (request: Request) => sse(cache, { request }) } satisfies Deno.ServeDefaultExport;`,
+  );
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["serve", "-A", `--config=${config}`, "--host=127.0.0.1", "--port=0", file],
+    stderr: "piped",
+    stdout: "null",
+  }).spawn();
+  let said = "";
+  const listening = Promise.withResolvers<string>();
+  const saying = (async () => {
+    for await (const text of process.stderr.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      const at = /http:\/\/\S+:\d+/.exec(said);
+      if (at) listening.resolve(at[0]);
+    }
+  })();
+  const response = await fetch(await listening.promise);
+  const reader = response.body!.getReader();
+  await reader.read();
+  process.kill("SIGTERM");
+  await process.status;
+  await saying;
+  assert.equal((await reader.read()).done, true);
+  assert.doesNotMatch(said, /abort/);
 });

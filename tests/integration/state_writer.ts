@@ -1,0 +1,24 @@
+// Counts a topic's messages by key into a Cache, in a group: to be killed by a test.
+import { Cache, handle, stream, Topic } from "@slipstream/slipstream";
+
+const [servers, name, group, path] = Deno.args as [string, string, string, string];
+const topic = new Topic(name, {
+  "bootstrap.servers": servers,
+  "group.id": group,
+  "auto.offset.reset": "earliest",
+  "fetch.wait.max.ms": 10,
+  "session.timeout.ms": 6000,
+  "auto.commit.interval.ms": 5,
+  // Small batches, so that many commits are under way.
+  "max.partition.fetch.bytes": 2000,
+});
+const cache = new Cache<number>(path, { prefix: group });
+await cache.has("open");
+
+handle(topic, { sink: cache }, async function* ({ offset, value }) {
+  yield [["last", Number(value) % 100], offset] as const;
+  yield ["count", (await cache.get("count") ?? 0) + 1] as const;
+  if (offset % 100 === 0) console.log(offset);
+});
+
+await stream();
