@@ -56,17 +56,19 @@ export {
   openSink,
   openSource,
   type RawMessage,
+  type Sender,
   type SinkWriter,
   type SourceReader,
   type Unreadable,
 } from "./src/stream/protocol.ts";
-export type { PipeStage } from "./src/stream/pipe.ts";
+export type { PipeStage, StreamStage } from "./src/stream/pipe.ts";
 export type { RetryOptions } from "./src/stream/retry.ts";
 export type { Sink } from "./src/stream/sinks.ts";
 export {
   type AnySource,
   handle,
   type Messages,
+  onExit,
   pause,
   resume,
   Slipstream,

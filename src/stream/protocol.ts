@@ -77,16 +77,29 @@ export interface BatchSource<T> {
   [openSource](): SourceReader<T>;
 }
 
+/** Who gave a value to a sink. */
+export interface Sender {
+  /**
+   * Told that a value can't be delivered that the sink had accepted. It has settled when this has returned, or its
+   * promise has resolved; settling fails with what this throws.
+   */
+  undelivered(error: unknown): void | Promise<void>;
+}
+
 /** A sink that is being written to. */
 export interface SinkWriter<T> {
   /**
    * Takes a value, in order. Returns a promise only when there is no room; the next value is then offered when it
    * has resolved.
    *
+   * @param sender to be told, by a sink that knows it, that just this value can't be delivered
    * @throws {TypeError} If the sink cannot take such a value. Nothing of it was written then.
    */
-  accept(value: T): void | Promise<void>;
-  /** Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be. */
+  accept(value: T, sender?: Sender): void | Promise<void>;
+  /**
+   * Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be, unless its
+   * sender was told and has dealt with it.
+   */
   settle(): void | Promise<void>;
   /** Releases the sink, after the last {@linkcode SinkWriter.settle}; with a reason when the run failed. Idempotent. */
   close(reason?: unknown): void | Promise<void>;

@@ -21,7 +21,7 @@ import {
   type SourceReader,
   type Unreadable,
 } from "../stream/protocol.ts";
-import { type Conf, masked, mergedConf, redact } from "./conf.ts";
+import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { DeliveryReport, HeadersInput, Message, MessageHeader, TopicInput } from "./message.ts";
@@ -66,6 +66,8 @@ export interface TopicOptions<K = string, V = string> {
    * @default {false}
    */
   readonly dry?: boolean;
+  /** The `Slipstream` whose defaults it takes; when left out, those of the default app. @default {the default app} */
+  readonly app?: object;
 }
 
 /** Options of {@linkcode Topic.send}. */
@@ -162,10 +164,11 @@ export class Topic<K = string, V = string>
     checkName(name);
     const where = `Topic ${JSON.stringify(name)}`;
     this.name = name;
-    this.#merged = mergedConf(conf, where);
-    this.conf = masked(this.#merged);
-    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false } =
+    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false, app } =
       options;
+    const merged = mergedConf(conf, where, app);
+    this.#merged = inTheirCase(merged);
+    this.conf = masked(merged);
     this.#key = key as Codec<K>;
     this.#value = value as Codec<V>;
     for (const codec of [this.#key, this.#value]) {
@@ -476,7 +479,7 @@ export class Topic<K = string, V = string>
   [openSink](): SinkWriter<TopicInput<K, V>> {
     const writer = this.#write();
     return {
-      accept: (value) => writer.accept(value),
+      accept: (value, sender) => writer.accept(value, sender),
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
@@ -487,7 +490,7 @@ export class Topic<K = string, V = string>
     this.#checkOpen();
     const writer = this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
     return {
-      accept: (letter) => writer.accept(letter),
+      accept: (letter, sender) => writer.accept(letter, sender),
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
