@@ -29,6 +29,7 @@ export type {
 } from "./src/topic/message.ts";
 export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
+export type { TopicNameInput } from "./src/topic/topic_names.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export {
   Cache,

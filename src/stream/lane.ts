@@ -122,7 +122,9 @@ export class Lane {
   }
 
   #acceptOne(message: unknown, index: number, context: Context, from: number): void | Promise<void> {
-    const unreadable = context.batch!.unreadable?.get(index);
+    const batch = context.batch!;
+    if (from === 0 && batch.stale?.(message)) return;
+    const unreadable = batch.unreadable?.get(index);
     for (let step = from; step < this.steps.length; step++) {
       const later = this.steps[step]!.take(message, context, unreadable);
       if (later === undefined) continue;

@@ -29,6 +29,11 @@ export interface Batch<T> {
    * errors to show. Absent when there are none.
    */
   readonly unreadable?: ReadonlyMap<number, Unreadable<T>>;
+  /**
+   * Whether a message is not to be handled any more, though it was handed over: its partition is another's now, or read
+   * elsewhere since a seek. Asked just before it is handled.
+   */
+  stale?(message: T): boolean;
   /** The bytes that a message was made of, for dead letters. */
   raw?(message: T): RawMessage | undefined;
 }

@@ -154,6 +154,7 @@ export class Step {
     return pool.run(key, () => {
       // It will never be done: what has not begun is left.
       if (context.failed()) return context.tasks!.end({ error: new Error("Left, since something before it failed") });
+      if (context.batch?.stale?.(origin.message)) return context.tasks!.end();
       try {
         const later = this.#handle(value, origin);
         if (later === undefined) context.tasks!.end();

@@ -184,6 +184,7 @@ class Activity {
       messages: batch.messages,
       ...(batch.describe === undefined ? {} : { describe: (message: T) => batch.describe!(message) }),
       ...(batch.unreadable === undefined ? {} : { unreadable: batch.unreadable }),
+      ...(batch.stale === undefined ? {} : { stale: (message: T) => batch.stale!(message) }),
       ...(batch.raw === undefined ? {} : { raw: (message: T) => batch.raw!(message) }),
       done: async (handled) => {
         await batch.done(handled);

@@ -44,7 +44,17 @@ Deno.test("Topic() reports properties that contradict each other", () => {
 Deno.test("Topic() refuses names that Kafka refuses, and wrong options", () => {
   for (const name of ["", "a b", ".", "..", "ä", "x".repeat(250)]) {
     assert.throws(() => new Topic(name, SERVERS), /A topic's name must be 1 to 249/);
+    assert.throws(() => new Topic(["fine", name], SERVERS), /A topic's name must be 1 to 249/);
   }
+  assert.throws(() => new Topic([], SERVERS), /got an empty list/);
+  assert.throws(() => new Topic(5 as never, SERVERS), /A topic's name must be/);
+  for (const wrong of [/orders/, /^a/i, /^\d/, "^a(?=b)", /^a+?/, "^("]) {
+    assert.throws(() => new Topic(wrong, SERVERS), /An expression for topics: /);
+  }
+  assert.deepEqual([new Topic(["a", "b", "a"], SERVERS).name, new Topic(/^a[0-9]+$/, SERVERS).name], [
+    "a, b",
+    "^a[0-9]+$",
+  ]);
   assert.throws(() => new Topic("t", SERVERS, { until: "now" as never }), /until must be "end"/);
   assert.throws(() => new Topic("t", SERVERS, { commit: "maybe" as never }), /commit must be/);
   assert.throws(() => new Topic("t", SERVERS, { value: {} as never }), /a codec must have encode and decode/);
