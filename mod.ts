@@ -29,6 +29,7 @@ export type {
 } from "./src/topic/message.ts";
 export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
+export type { TopicNameInput } from "./src/topic/topic_names.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export {
   Cache,
@@ -56,17 +57,19 @@ export {
   openSink,
   openSource,
   type RawMessage,
+  type Sender,
   type SinkWriter,
   type SourceReader,
   type Unreadable,
 } from "./src/stream/protocol.ts";
-export type { PipeStage } from "./src/stream/pipe.ts";
+export type { PipeStage, StreamStage } from "./src/stream/pipe.ts";
 export type { RetryOptions } from "./src/stream/retry.ts";
 export type { Sink } from "./src/stream/sinks.ts";
 export {
   type AnySource,
   handle,
   type Messages,
+  onExit,
   pause,
   resume,
   Slipstream,

@@ -40,7 +40,8 @@ export interface HandleOptions<T, M = never> {
   readonly by?: (message: M) => unknown;
   /**
    * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What the handler emits then goes on
-   * when it has ended: no attempt emits twice.
+   * when it has ended: no attempt emits twice. A TransformStream in the pipe can't be tried again; a function that
+   * makes one can.
    */
   readonly retry?: RetryOptions;
   /**
@@ -52,8 +53,9 @@ export interface HandleOptions<T, M = never> {
    *   `slipstream.`; it is done when that is delivered.
    * - a function: gets the error, which carries the message, and is awaited; when it throws, the run fails.
    *
-   * Other handlers of the source go on. A sink that fails to deliver later what it has accepted fails the run in any
-   * case: which message it was is not known then.
+   * Other handlers of the source go on. A Topic that could not deliver what it had accepted comes here too, once a
+   * message, without `retry`: it has tried for `message.timeout.ms`. Any other sink that fails after it has accepted,
+   * such as a WritableStream, fails the run whatever the policy: it takes nothing more.
    * @default {"fail"}
    */
   readonly onError?: ErrorPolicy;
@@ -93,6 +95,9 @@ export type SinkFor<R, M = never> = HandleOptions<EmittedBy<R>, M>;
  * @throws {TypeError} If a source, a sink, an option or the handler is none.
  */
 export function bind(source: unknown, second: unknown, third: unknown, stop: (bound: Bound) => void): Bound {
+  if (typeof second === "function" && third !== undefined) {
+    throw new TypeError(`handle() takes (source, options, handler): options go before the handler, not after it`);
+  }
   const handler = typeof second === "function" ? second : third;
   const options = (typeof second === "function" ? {} : second) as HandleOptions<unknown> & { readonly pipe?: unknown };
   if (typeof handler !== "function") throw new TypeError(`A handler must be a function: got ${describe(handler)}`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Sender } from "./protocol.ts";
 import { isThenable } from "./sinks.ts";
 
 /** Yields that come one after the other, now or later. */
@@ -25,36 +26,40 @@ export type EmittedBy<R> = Exclude<
   undefined | void
 >;
 
+/** Takes what is emitted, and who emits it. */
+export type Emit = (value: unknown, sender?: Sender) => void | Promise<void>;
+
 /**
  * Hands what a handler's result emits to `emit`, in order, waiting where `emit` waits.
  *
+ * @param sender handed on with each value
  * @returns a promise only when something had to be awaited
  */
-export function emitAll(result: unknown, emit: (value: unknown) => void | Promise<void>): void | Promise<void> {
+export function emitAll(result: unknown, emit: Emit, sender?: Sender): void | Promise<void> {
   if (result === undefined) return;
-  if (typeof result !== "object" || result === null) return emit(result);
-  if (isThenable(result)) return emitLater(result, emit);
+  if (typeof result !== "object" || result === null) return emit(result, sender);
+  if (isThenable(result)) return emitLater(result, emit, sender);
   if (typeof (result as Partial<Iterator<unknown>>).next === "function") {
-    return emitYields(result as Yields<unknown>, emit);
+    return emitYields(result as Yields<unknown>, emit, sender);
   }
-  return emit(result);
+  return emit(result, sender);
 }
 
-async function emitLater(result: PromiseLike<unknown>, emit: (value: unknown) => void | Promise<void>): Promise<void> {
+async function emitLater(result: PromiseLike<unknown>, emit: Emit, sender: Sender | undefined): Promise<void> {
   const value = await result;
-  if (value !== undefined) await emit(value);
+  if (value !== undefined) await emit(value, sender);
 }
 
 /** Goes on synchronously as long as everything else does. */
-function emitYields(yields: Yields<unknown>, emit: (value: unknown) => void | Promise<void>): void | Promise<void> {
+function emitYields(yields: Yields<unknown>, emit: Emit, sender: Sender | undefined): void | Promise<void> {
   try {
     for (;;) {
       const step = yields.next();
-      if (isThenable(step)) return emitYieldsLater(yields, emit, step as Promise<IteratorResult<unknown>>);
+      if (isThenable(step)) return emitYieldsLater(yields, emit, sender, step as Promise<IteratorResult<unknown>>);
       const { done, value } = step as IteratorResult<unknown>;
       if (done) return;
-      const later = value === undefined ? undefined : emit(value);
-      if (later !== undefined) return emitYieldsLater(yields, emit, later);
+      const later = value === undefined ? undefined : emit(value, sender);
+      if (later !== undefined) return emitYieldsLater(yields, emit, sender, later);
     }
   } catch (error) {
     abandon(yields);
@@ -69,7 +74,8 @@ function emitYields(yields: Yields<unknown>, emit: (value: unknown) => void | Pr
  */
 async function emitYieldsLater(
   yields: Yields<unknown>,
-  emit: (value: unknown) => void | Promise<void>,
+  emit: Emit,
+  sender: Sender | undefined,
   later: Promise<IteratorResult<unknown> | void>,
 ): Promise<void> {
   try {
@@ -78,7 +84,7 @@ async function emitYieldsLater(
         ? await step as IteratorResult<unknown>
         : step as IteratorResult<unknown>;
       if (done) return;
-      const emitting = value === undefined ? undefined : emit(value);
+      const emitting = value === undefined ? undefined : emit(value, sender);
       if (emitting !== undefined) await emitting;
     }
   } catch (error) {

@@ -4,10 +4,14 @@
  * @module
  */
 
+import { breath } from "./breath.ts";
 import { HandlerError } from "./handler_error.ts";
 import { Tasks } from "./pool.ts";
 import type { Batch, SinkWriter } from "./protocol.ts";
 import type { Context, Step } from "./step.ts";
+
+/** After so many messages the clock is looked at, whether others want a turn. A power of two. */
+const BREATH_MESSAGES = 32;
 
 /** Takes the batches of a source, message by message, handler by handler. */
 export class Lane {
@@ -74,7 +78,7 @@ export class Lane {
       while (this.#gate === undefined) {
         const { done, value } = messages.next();
         if (done) return;
-        const later = this.#acceptOne(value, taken++, context, 0);
+        const later = this.#acceptOne(value, taken++, context, 0) ?? breathAfter(taken);
         if (later !== undefined) return this.#acceptLater(messages, taken, later, context);
       }
     } catch (error) {
@@ -106,6 +110,8 @@ export class Lane {
         if (done) return;
         const later = this.#acceptOne(value, taken++, context, 0);
         if (later !== undefined) await later;
+        const turn = breathAfter(taken);
+        if (turn !== undefined) await turn;
       }
     } catch (error) {
       messages.return?.();
@@ -116,7 +122,9 @@ export class Lane {
   }
 
   #acceptOne(message: unknown, index: number, context: Context, from: number): void | Promise<void> {
-    const unreadable = context.batch!.unreadable?.get(index);
+    const batch = context.batch!;
+    if (from === 0 && batch.stale?.(message)) return;
+    const unreadable = batch.unreadable?.get(index);
     for (let step = from; step < this.steps.length; step++) {
       const later = this.steps[step]!.take(message, context, unreadable);
       if (later === undefined) continue;
@@ -136,11 +144,17 @@ export class Lane {
   }
 }
 
+function breathAfter(taken: number): void | Promise<void> {
+  if ((taken & (BREATH_MESSAGES - 1)) === 0) return breath();
+}
+
 /** A promise only when a sink needs one. It is awaited later; a rejection until then is not an unhandled one. */
 function settleAll(writers: ReadonlyMap<Pick<SinkWriter<unknown>, "settle">, string>): void | Promise<unknown> {
   const pending: Promise<void>[] = [];
   for (const [writer, handler] of writers) {
-    const failed = (cause: unknown) => Promise.reject(new HandlerError({ handler, value: undefined, cause }));
+    // What a sender was told of says already which message it was.
+    const failed = (cause: unknown) =>
+      Promise.reject(cause instanceof HandlerError ? cause : new HandlerError({ handler, value: undefined, cause }));
     try {
       const settled = writer.settle();
       if (settled !== undefined) pending.push(settled.then(undefined, failed));

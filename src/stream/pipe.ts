@@ -4,16 +4,25 @@
  * @module
  */
 
+/** A TransformStream, or what else has its two ends. */
+export interface StreamStage<I, O> {
+  /** Where what comes out is read. */
+  readonly readable: ReadableStream<O>;
+  /** Where what goes in is written. */
+  readonly writable: WritableStream<I>;
+}
+
 /**
- * A stage: a function from the messages to what is made of them, such as an async generator function, or a
- * TransformStream.
+ * A stage: a function from the messages to what is made of them, such as an async generator function; a TransformStream;
+ * or a function that makes one. A TransformStream serves one run, and ends with its first error: what functions make
+ * is made anew.
  *
  * @typeParam I what goes in
  * @typeParam O what comes out
  */
 export type PipeStage<I, O> =
-  | ((messages: AsyncIterable<I>) => AsyncIterable<O>)
-  | { readonly readable: ReadableStream<O>; readonly writable: WritableStream<I> };
+  | ((messages: AsyncIterable<I>) => AsyncIterable<O> | StreamStage<I, O>)
+  | StreamStage<I, O>;
 
 type AnyStage = PipeStage<unknown, unknown>;
 
@@ -24,11 +33,30 @@ type AnyStage = PipeStage<unknown, unknown>;
  */
 export function checkStage(stage: unknown): void {
   if (typeof stage === "function") return;
+  if (!isStream(stage)) {
+    throw new TypeError(
+      "A stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable that returns one",
+    );
+  }
+  checkFree(stage);
+}
+
+function isStream(stage: unknown): stage is StreamStage<unknown, unknown> {
   const { readable, writable } = (stage ?? {}) as Record<string, unknown>;
-  if (readable instanceof ReadableStream && writable instanceof WritableStream) return;
+  return readable instanceof ReadableStream && writable instanceof WritableStream;
+}
+
+function checkFree({ readable, writable }: StreamStage<unknown, unknown>): void {
+  if (!readable.locked && !writable.locked) return;
   throw new TypeError(
-    "A stage of a pipe must be a TransformStream, or a function of an async iterable that returns one",
+    "A TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
   );
+}
+
+/** Nothing can go through a pipe any more. */
+export class BrokenPipeError extends Error {
+  /** The class's name. */
+  override readonly name = "BrokenPipeError";
 }
 
 /**
@@ -47,13 +75,21 @@ export class Pipe {
   #turn: Promise<void> = Promise.resolve();
   #ending = false;
 
+  /** Whether it can go on with new stages after an error. */
+  readonly renewable: boolean;
+  #broken: unknown;
+
+  /** @throws {TypeError} If a stream is in use. */
   constructor(stages: readonly AnyStage[]) {
+    for (const stage of stages) if (typeof stage !== "function") checkFree(stage);
     this.#stages = stages;
+    this.renewable = stages.every((stage) => typeof stage === "function");
   }
 
   /**
-   * Resolves when the message is through. After an error the next push begins with new stages, as far as they are
-   * functions.
+   * Resolves when the message is through. After an error the next push begins with new stages.
+   *
+   * @throws {BrokenPipeError} If there was an error, and a stage can't be made anew.
    */
   push(message: unknown, handle: (value: unknown) => void | Promise<void>): Promise<void> {
     const pushed = this.#turn.then(() => this.#push(message, handle));
@@ -62,6 +98,12 @@ export class Pipe {
   }
 
   async #push(message: unknown, handle: (value: unknown) => void | Promise<void>): Promise<void> {
+    if (this.#broken !== undefined) {
+      throw new BrokenPipeError(
+        "the pipe can't go on, since its TransformStream ended with the error before: give a function that makes one",
+        { cause: this.#broken },
+      );
+    }
     this.#handle = handle;
     if (this.#state === "new") this.#start();
     await this.#asked();
@@ -93,6 +135,7 @@ export class Pipe {
     if (failure === undefined) return;
     this.#failure = undefined;
     this.#state = "new";
+    if (!this.renewable) this.#broken = failure.error ?? new Error("It failed without a reason");
     throw failure.error;
   }
 
@@ -116,10 +159,10 @@ export class Pipe {
   }
 
   async #run(input: AsyncIterable<unknown>): Promise<void> {
-    const output = this.#stages.reduce<AsyncIterable<unknown>>(
-      (messages, stage) => typeof stage === "function" ? stage(messages) : through(messages, stage),
-      input,
-    );
+    const output = this.#stages.reduce<AsyncIterable<unknown>>((messages, stage) => {
+      const made = typeof stage === "function" ? stage(messages) : stage;
+      return isStream(made) ? through(messages, made) : made;
+    }, input);
     for await (const value of output) {
       const later = value === undefined ? undefined : this.#handle(value);
       if (later !== undefined) await later;
@@ -133,7 +176,7 @@ export class Pipe {
  */
 async function* through(
   messages: AsyncIterable<unknown>,
-  { readable, writable }: { readonly readable: ReadableStream<unknown>; readonly writable: WritableStream<unknown> },
+  { readable, writable }: StreamStage<unknown, unknown>,
 ): AsyncGenerator<unknown> {
   const reader = readable.getReader();
   const writer = writable.getWriter();

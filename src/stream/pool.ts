@@ -90,6 +90,9 @@ export class KeyedPool {
   }
 }
 
+/** A character for each byte. (What the web calls latin1 is windows-1252; it has one for each all the same.) */
+const latin1 = new TextDecoder("latin1");
+
 /**
  * A key by which equal ones are told: bytes and objects by what they hold.
  *
@@ -97,7 +100,7 @@ export class KeyedPool {
  */
 export function comparable(key: unknown): unknown {
   if (key === null || key === undefined) return undefined;
-  if (key instanceof Uint8Array) return `bytes:${String.fromCharCode(...key)}`;
+  if (key instanceof Uint8Array) return `bytes:${latin1.decode(key)}`;
   return typeof key === "object" ? `json:${JSON.stringify(key)}` : key;
 }
 

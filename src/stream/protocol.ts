@@ -29,6 +29,11 @@ export interface Batch<T> {
    * errors to show. Absent when there are none.
    */
   readonly unreadable?: ReadonlyMap<number, Unreadable<T>>;
+  /**
+   * Whether a message is not to be handled any more, though it was handed over: its partition is another's now, or read
+   * elsewhere since a seek. Asked just before it is handled.
+   */
+  stale?(message: T): boolean;
   /** The bytes that a message was made of, for dead letters. */
   raw?(message: T): RawMessage | undefined;
 }
@@ -77,16 +82,29 @@ export interface BatchSource<T> {
   [openSource](): SourceReader<T>;
 }
 
+/** Who gave a value to a sink. */
+export interface Sender {
+  /**
+   * Told that a value can't be delivered that the sink had accepted. It has settled when this has returned, or its
+   * promise has resolved; settling fails with what this throws.
+   */
+  undelivered(error: unknown): void | Promise<void>;
+}
+
 /** A sink that is being written to. */
 export interface SinkWriter<T> {
   /**
    * Takes a value, in order. Returns a promise only when there is no room; the next value is then offered when it
    * has resolved.
    *
+   * @param sender to be told, by a sink that knows it, that just this value can't be delivered
    * @throws {TypeError} If the sink cannot take such a value. Nothing of it was written then.
    */
-  accept(value: T): void | Promise<void>;
-  /** Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be. */
+  accept(value: T, sender?: Sender): void | Promise<void>;
+  /**
+   * Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be, unless its
+   * sender was told and has dealt with it.
+   */
   settle(): void | Promise<void>;
   /** Releases the sink, after the last {@linkcode SinkWriter.settle}; with a reason when the run failed. Idempotent. */
   close(reason?: unknown): void | Promise<void>;

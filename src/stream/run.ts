@@ -5,6 +5,7 @@
  */
 
 import type { Bound } from "./binding.ts";
+import { breath } from "./breath.ts";
 import { Lane } from "./lane.ts";
 import {
   type Batch,
@@ -175,6 +176,9 @@ export class Run {
         transform: async (batch, controller) => {
           // Something has failed: what has not been begun is not begun any more, and not done.
           if (this.#failure !== undefined) return;
+          // A batch of one message is over before its lane looks at the clock.
+          const turn = breath();
+          if (turn !== undefined) await turn;
           const context = lane.context(batch);
           try {
             const handled = await lane.accept(context);
@@ -191,8 +195,8 @@ export class Run {
         },
       },
       { highWaterMark: 1 },
-      // One more is in the hands of what settles.
-      { highWaterMark: UNSETTLED_BATCHES - 1 },
+      // One more is in the hands of what settles. A batch may be one message: then it takes as many as run side by side.
+      { highWaterMark: Math.max(UNSETTLED_BATCHES, ...lane.steps.map(({ bound }) => bound.concurrency)) - 1 },
     );
     const settle = new WritableStream<Accepted>({
       write: async ({ batch, settled, handled }) => {

@@ -90,6 +90,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
 export class Slipstream {
   readonly #bindings: Bound[] = [];
   readonly #paused = new Set<unknown>();
+  readonly #exitHooks = new Set<() => unknown>();
   #running = false;
   #run: Run | undefined;
 
@@ -162,6 +163,9 @@ export class Slipstream {
   async stream(args?: unknown, options: StreamOptions = {}): Promise<void> {
     const { signal, shutdownTimeoutMs, handleSignals } = { ...DEFAULTS, ...options };
     if (!(shutdownTimeoutMs >= 0)) throw new RangeError(`shutdownTimeoutMs must be from 0 on: ${shutdownTimeoutMs}`);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`signal must be an AbortSignal: got ${describe(signal)}`);
+    }
     if (this.#bindings.length === 0) throw new Error("stream() has nothing to run: bind a handler with handle() first");
     if (this.#running) throw new Error("stream() runs already: await it before it is run again");
     this.#running = true;
@@ -172,16 +176,58 @@ export class Slipstream {
       if (handleSignals) forget = onShutdown({ timeoutMs: shutdownTimeoutMs, stop, describe: () => run.describe() });
       if (signal?.aborted) stop();
       signal?.addEventListener("abort", stop, { once: true });
-      try {
-        await run.toEnd();
-      } finally {
-        signal?.removeEventListener("abort", stop);
+      const ended = run.toEnd().finally(() => signal?.removeEventListener("abort", stop));
+      const hooked = ended.catch(() => {}).then(() => this.#exit());
+      // The run's own error is the one that is told; both are waited for.
+      for (const outcome of await Promise.allSettled([ended, hooked])) {
+        if (outcome.status === "rejected") throw outcome.reason;
       }
     } finally {
       forget();
       this.#running = false;
       this.#run = undefined;
     }
+  }
+
+  /**
+   * Calls a function at the end of each run, whatever ended it: once, when all is settled, done and released, before
+   * `stream()` resolves or rejects. Hooks are called in the order they came, each when the one before it is over. One
+   * that fails does not keep the others from being called; `stream()` rejects with its error, unless the run had failed.
+   *
+   * A second signal, and a time-out of the end, exit without calling them.
+   *
+   * @returns takes the hook away again
+   * @throws {TypeError} If it is no function.
+   *
+   * @example
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const log: unknown[] = [];
+   * app.onExit(() => log.push("closed"));
+   * app.handle([1, 2], (n) => void log.push(n));
+   * await app.stream();
+   * console.assert(log.join() === "1,2,closed");
+   * ```
+   */
+  onExit(hook: () => unknown): () => void {
+    if (typeof hook !== "function") throw new TypeError(`An exit hook must be a function: got ${describe(hook)}`);
+    this.#exitHooks.add(hook);
+    return () => void this.#exitHooks.delete(hook);
+  }
+
+  /** @throws what the first hook that failed did */
+  async #exit(): Promise<void> {
+    const failed: unknown[] = [];
+    for (const hook of [...this.#exitHooks]) {
+      try {
+        await hook();
+      } catch (error) {
+        failed.push(error);
+      }
+    }
+    if (failed.length > 0) throw failed[0];
   }
 
   #stop(bound: Bound): void {
@@ -267,6 +313,9 @@ export const stream: Slipstream["stream"] = app.stream.bind(app);
  * ```
  */
 export const pause: Slipstream["pause"] = app.pause.bind(app);
+
+/** Calls a function at the end of each run of the default app: {@linkcode Slipstream.onExit}. */
+export const onExit: Slipstream["onExit"] = app.onExit.bind(app);
 
 /** Resumes a source of the default app: {@linkcode Slipstream.resume}. */
 export const resume: Slipstream["resume"] = app.resume.bind(app);

@@ -39,7 +39,11 @@ export function checkSource(source: unknown): void {
     if (some !== null && typeof some[openSource] === "function") return;
     if (some !== null && (some.readable instanceof ReadableStream || isIterable(some) || isAsyncIterable(some))) return;
   }
-  const got = typeof source === "string" ? "a string, which would be read character by character" : describe(source);
+  const got = typeof source === "string"
+    ? "a string, which would be read character by character"
+    : typeof source === "function"
+    ? "a function; one that makes a source, such as a generator function, has to be called"
+    : describe(source);
   throw new TypeError(
     `A source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`,
   );

@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { Bound } from "./binding.ts";
+import type { Bound, ErrorPolicy } from "./binding.ts";
 import { deadLetter } from "./dead_letter.ts";
-import { emitAll } from "./handler.ts";
+import { type Emit, emitAll } from "./handler.ts";
 import { HandlerError } from "./handler_error.ts";
-import { Pipe } from "./pipe.ts";
+import { BrokenPipeError, Pipe } from "./pipe.ts";
 import { comparable, KeyedPool, type Tasks } from "./pool.ts";
-import type { Batch, RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
+import type { Batch, RawMessage, Sender, SinkWriter, Unreadable } from "./protocol.ts";
 import { retried } from "./retry.ts";
+import { isThenable } from "./sinks.ts";
 
 /** Where a message comes from, and what waits for it. */
 export interface Context {
@@ -25,10 +26,23 @@ export interface Context {
   readonly onError: (error: unknown) => void;
 }
 
-/** A message on its way through a pipe, for errors to show. */
-interface Origin {
+/** A message on its way, for errors to show, and the sender of what comes of it. */
+class Origin implements Sender {
   readonly message: unknown;
   readonly context: Context;
+  readonly step: Step;
+  #told: Promise<void> | undefined;
+
+  constructor(message: unknown, context: Context, step: Step) {
+    this.message = message;
+    this.context = context;
+    this.step = step;
+  }
+
+  /** Once a message, however much of what came of it can't be delivered. */
+  undelivered(error: unknown): Promise<void> {
+    return this.#told ??= this.step.undelivered(error, this);
+  }
 }
 
 /** One binding in one run. */
@@ -43,7 +57,7 @@ export class Step {
   removed = false;
   readonly #pipe: Pipe | undefined;
   readonly #args: unknown;
-  readonly #emit: (value: unknown) => void | Promise<void>;
+  readonly #emit: Emit;
   /** Whether a message is just handled. */
   readonly #plain: boolean;
 
@@ -57,7 +71,7 @@ export class Step {
     this.writers = writers;
     this.letters = letters;
     this.#args = args;
-    this.#emit = (value) => emitTo(writers, value);
+    this.#emit = (value, sender) => emitTo(writers, value, sender);
     this.pool = bound.concurrency > 1 ? new KeyedPool(bound.concurrency) : undefined;
     this.#pipe = bound.pipe.length > 0 ? new Pipe(bound.pipe) : undefined;
     this.#plain = this.pool === undefined && this.#pipe === undefined;
@@ -66,14 +80,15 @@ export class Step {
   /** Takes a message; a promise only when there is something to wait for before the next. */
   take(message: unknown, context: Context, unreadable?: Unreadable<unknown>): void | Promise<void> {
     if (this.removed) return;
-    if (this.#plain && unreadable === undefined) return this.#handle(message, { message, context });
-    if (unreadable !== undefined) return this.#takeUnreadable(message, context, unreadable);
-    return this.#pipe === undefined ? this.#handleSoon(message, { message, context }) : this.#push(message, context);
+    const origin = new Origin(message, context, this);
+    if (this.#plain && unreadable === undefined) return this.#handle(message, origin);
+    if (unreadable !== undefined) return this.#takeUnreadable(origin, unreadable);
+    return this.#pipe === undefined ? this.#handleSoon(message, origin) : this.#push(origin);
   }
 
   /** Handles what the pipe holds back. */
   async end(context: Context): Promise<void> {
-    const origin = { message: undefined, context };
+    const origin = new Origin(undefined, context, this);
     try {
       await this.#pipe?.end((value) => context.failed() ? undefined : this.#handleSoon(value, origin));
     } catch (error) {
@@ -82,9 +97,9 @@ export class Step {
   }
 
   /** The codec's turn on the ladder: it is tried again, and the message goes its way if it can be read then. */
-  #takeUnreadable(message: unknown, context: Context, { error, again }: Unreadable<unknown>): void | Promise<void> {
+  #takeUnreadable(origin: Origin, { error, again }: Unreadable<unknown>): void | Promise<void> {
     const { retry } = this.bound;
-    if (retry === undefined) return this.#fail(error, { message, context });
+    if (retry === undefined) return this.#fail(error, origin);
     let first = true;
     let read: { readonly message: unknown } | undefined;
     const attempt = async () => {
@@ -96,16 +111,15 @@ export class Step {
       read = { message: await again() };
     };
     return Promise.resolve(retried(attempt, retry)).then(
-      () => this.take(read!.message, context),
-      (last) => this.#fail(last, { message, context }),
+      () => this.take(read!.message, origin.context),
+      (last) => this.#fail(last, origin),
     );
   }
 
-  async #push(message: unknown, context: Context): Promise<void> {
-    const origin = { message, context };
-    const { retry } = this.bound;
+  async #push(origin: Origin): Promise<void> {
+    const pipe = this.#pipe!, retry = pipe.renewable ? this.bound.retry : undefined;
     const push = () =>
-      this.#pipe!.push(message, (value) => this.#handleSoon(value, origin)).catch((error) => {
+      pipe.push(origin.message, (value) => this.#handleSoon(value, origin)).catch((error) => {
         // What the handler's own ladder let through is not the pipe's error.
         if (!(error instanceof HandlerError)) throw error;
         fatal = error;
@@ -114,7 +128,8 @@ export class Step {
     try {
       await (retry === undefined ? push() : retried(push, retry));
     } catch (error) {
-      return await this.#fail(error, origin);
+      // No message can be handled any more: to skip all of them is not what a policy is for.
+      return await this.#fail(error, origin, error instanceof BrokenPipeError ? "fail" : undefined);
     }
     if (fatal !== undefined) throw fatal;
   }
@@ -139,6 +154,7 @@ export class Step {
     return pool.run(key, () => {
       // It will never be done: what has not begun is left.
       if (context.failed()) return context.tasks!.end({ error: new Error("Left, since something before it failed") });
+      if (context.batch?.stale?.(origin.message)) return context.tasks!.end();
       try {
         const later = this.#handle(value, origin);
         if (later === undefined) context.tasks!.end();
@@ -153,7 +169,7 @@ export class Step {
     const { handler, retry } = this.bound;
     if (retry !== undefined) return this.#handleRetrying(value, origin);
     try {
-      const later = emitAll(handler(value, this.#args), this.#emit);
+      const later = emitAll(handler(value, this.#args), this.#emit, origin);
       if (later !== undefined) return later.then(undefined, (error) => this.#fail(error, origin));
     } catch (error) {
       return this.#fail(error, origin);
@@ -174,7 +190,7 @@ export class Step {
       for (let index = from; index < held.length * this.writers.length; index++) {
         const value = held[Math.floor(index / this.writers.length)];
         const writer = this.writers[index % this.writers.length]!;
-        const later = retried(() => writer.accept(value), retry);
+        const later = retried(() => writer.accept(value, origin), retry);
         if (later !== undefined) return later.then(() => release(index + 1));
       }
     };
@@ -184,9 +200,19 @@ export class Step {
     return released?.then(undefined, (error) => this.#fail(error, origin));
   }
 
+  /** What a sink had accepted can't be delivered: the ladder without `retry`, since the sink has tried. */
+  async undelivered(cause: unknown, origin: Origin): Promise<void> {
+    await this.#fail(cause, origin);
+    // The batch is settling already, and is not done before the letter is.
+    await this.letters?.settle();
+  }
+
   /** The end of the ladder. */
-  #fail(cause: unknown, { message, context }: Origin): void | Promise<void> {
-    const { onError } = this.bound;
+  #fail(
+    cause: unknown,
+    { message, context }: Origin,
+    onError: ErrorPolicy = this.bound.onError,
+  ): void | Promise<void> {
     const source = message === undefined ? undefined : context.batch?.describe?.(message);
     const error = new HandlerError({
       handler: this.bound.name,
@@ -206,17 +232,27 @@ export class Step {
     try {
       const later = this.letters === undefined
         ? (onError as (error: HandlerError) => unknown)(error)
-        : this.letters.accept(deadLetter(error, context.batch, message));
-      if (later instanceof Promise) return later.then(() => {}, (failure) => Promise.reject(wrapped(failure)));
+        : this.letters.accept(deadLetter(error, context.batch, message), {
+          undelivered: (failure) => {
+            throw wrapped(failure);
+          },
+        });
+      if (isThenable(later)) {
+        return Promise.resolve(later).then(() => {}, (failure) => Promise.reject(wrapped(failure)));
+      }
     } catch (failure) {
       throw wrapped(failure);
     }
   }
 }
 
-function emitTo(writers: readonly SinkWriter<unknown>[], value: unknown): void | Promise<void> {
+function emitTo(
+  writers: readonly SinkWriter<unknown>[],
+  value: unknown,
+  sender: Sender | undefined,
+): void | Promise<void> {
   for (let index = 0; index < writers.length; index++) {
-    const later = writers[index]!.accept(value);
-    if (later !== undefined) return later.then(() => emitTo(writers.slice(index + 1), value));
+    const later = writers[index]!.accept(value, sender);
+    if (later !== undefined) return later.then(() => emitTo(writers.slice(index + 1), value, sender));
   }
 }

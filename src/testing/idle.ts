@@ -169,7 +169,13 @@ class Activity {
         return from.cancel(reason);
       },
     }, { highWaterMark: 0 });
-    return { batches, stop: () => reader.stop(), close: (reason) => reader.close(reason) };
+    return {
+      batches,
+      ...(reader.pause === undefined ? {} : { pause: () => reader.pause!() }),
+      ...(reader.resume === undefined ? {} : { resume: () => reader.resume!() }),
+      stop: () => reader.stop(),
+      close: (reason) => reader.close(reason),
+    };
   }
 
   #counted<T>(batch: Batch<T>): Batch<T> {
@@ -177,8 +183,11 @@ class Activity {
     return {
       messages: batch.messages,
       ...(batch.describe === undefined ? {} : { describe: (message: T) => batch.describe!(message) }),
-      done: async () => {
-        await batch.done();
+      ...(batch.unreadable === undefined ? {} : { unreadable: batch.unreadable }),
+      ...(batch.stale === undefined ? {} : { stale: (message: T) => batch.stale!(message) }),
+      ...(batch.raw === undefined ? {} : { raw: (message: T) => batch.raw!(message) }),
+      done: async (handled) => {
+        await batch.done(handled);
         this.#unsettled--;
         this.#last = monotonic();
       },

@@ -43,6 +43,13 @@ interface Due {
  */
 export function cron(name: string, schedule: string | Deno.CronSchedule): BatchSource<Tick> & AsyncIterable<Tick> {
   const where = `cron ${JSON.stringify(name)}`;
+  // Deno.cron takes some of these, for names such as "" and "5".
+  if (typeof name !== "string" || !/^[\w\s-]{1,64}$/.test(name)) {
+    throw new TypeError(`${where}: a name must be 1 to 64 letters, digits, spaces, "-" and "_"`);
+  }
+  if (typeof schedule !== "string" && (typeof schedule !== "object" || schedule === null)) {
+    throw new TypeError(`${where}: a schedule must be a string or an object: ${String(schedule)}`);
+  }
   if (typeof Deno.cron !== "function") {
     throw new Error(`${where} needs --unstable-cron, or "unstable": ["cron"] in deno.json`);
   }

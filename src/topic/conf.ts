@@ -50,12 +50,16 @@ type AnyConf = Readonly<Record<string, unknown>>;
 const MASK = "********";
 const SECRET = /password|passphrase|secret|\.key\.pem$|^sasl\.oauthbearer\.config$/;
 
-let defaults: AnyConf = {};
+/** The defaults of each app; those of the default app under itself. */
+const defaults = new WeakMap<object, AnyConf>();
+const DEFAULT_APP = {};
 
 /**
  * Merges properties into the defaults of every {@linkcode Topic} made later, and returns the defaults, secrets masked.
  * Topics made earlier keep what they had.
  *
+ * @param app whose defaults: a `Slipstream` has its own, for topics that are made with it as `app`, and shares none
+ * with others. When left out, the default app.
  * @throws {TypeError} If a name or value is wrong; names all that are, and nothing is changed.
  *
  * @example
@@ -66,16 +70,32 @@ let defaults: AnyConf = {};
  * console.assert(conf()["group.id"] === "demo");
  * ```
  */
-export function conf(properties: Conf = {}): Conf {
-  defaults = { ...defaults, ...check(properties, "conf()") };
-  return masked(defaults);
+export function conf(properties: Conf = {}, app: object = DEFAULT_APP): Conf {
+  checkApp(app, "conf()");
+  const merged = { ...defaults.get(app), ...check(properties, "conf()") };
+  defaults.set(app, merged);
+  return masked(merged);
 }
 
-/** The defaults with a topic's own properties on top, checked. */
-export function mergedConf(own: Conf, where: string): AnyConf {
-  const merged = { ...defaults, ...check(own, where) };
-  checkTogether(merged, where);
+/** The defaults of an app with a topic's own properties on top, checked. */
+export function mergedConf(own: Conf, where: string, app: object = DEFAULT_APP): AnyConf {
+  checkApp(app, where);
+  const merged = { ...defaults.get(app), ...check(own, where) };
+  checkTogether(inTheirCase(merged), where);
   return merged;
+}
+
+function checkApp(app: unknown, where: string): void {
+  if (typeof app !== "object" || app === null) {
+    throw new TypeError(`${where}: app must be a Slipstream: ${String(app)}`);
+  }
+}
+
+/** Words as librdkafka's lists have them; Python writes some in capitals. */
+export function inTheirCase(values: AnyConf): AnyConf {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, inItsCase(PROPERTIES.get(name), value)]),
+  );
 }
 
 /** A configuration that can be shown: secrets masked, so that no way of printing gives them away. */
@@ -121,14 +141,13 @@ function check(values: AnyConf, where: string): AnyConf {
     const other = spellings.get(name);
     if (other !== undefined) found.push(`${other} and ${spelling} are one property: give one of them`);
     spellings.set(name, spelling);
-    named[name] = inItsCase(PROPERTIES.get(name), value);
-    found.push(...problems(name, named[name]));
+    named[name] = value;
+    found.push(...problems(name, inItsCase(PROPERTIES.get(name), value)));
   }
   complain(where, found);
   return named;
 }
 
-/** A word as librdkafka's list has it; Python writes some in capitals. */
 function inItsCase(property: Property | undefined, value: unknown): unknown {
   if (property?.type !== "enum" || typeof value !== "string") return value;
   return property.values?.find((word) => word.toLowerCase() === value.toLowerCase()) ?? value;

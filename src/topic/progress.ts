@@ -4,10 +4,10 @@
  * @module
  */
 
+import { ByPartition, type Place } from "./by_partition.ts";
+
 /** A partition and an offset in it. */
-export interface PartitionOffset {
-  readonly topic: string;
-  readonly partition: number;
+export interface PartitionOffset extends Place {
   readonly offset: number;
   readonly leaderEpoch?: number;
 }
@@ -17,16 +17,18 @@ export interface Handed {
   /** Counts messages as handled, in order: their offsets are stored with the next {@linkcode Progress.flush}. */
   handled(place: PartitionOffset): void;
   /** Whether the partition was lost or moved by a seek since: what is left of it here is not to be handed on. */
-  stale(partition: number): boolean;
+  stale(place: Place): boolean;
   /** All of them are handled, or given up; call it once. */
   over(): void;
 }
 
 /** Remembers the next offset of each partition, and who still holds messages. */
 export class Progress {
-  readonly #next = new Map<number, PartitionOffset>();
-  readonly #eras = new Map<number, number>();
-  readonly #dirty = new Set<number>();
+  readonly #next = new ByPartition<PartitionOffset>();
+  readonly #dirty = new ByPartition<Place>();
+  /** How often partitions were forgotten, and which of those times was a partition's last. */
+  #times = 0;
+  readonly #forgotten = new ByPartition<number>();
   readonly #store: (offsets: readonly PartitionOffset[]) => void;
   readonly #stores: boolean;
   #inHands = 0;
@@ -41,20 +43,21 @@ export class Progress {
   hand(): Handed {
     this.#inHands++;
     // A partition that was lost, or moved by a seek, since then must not be set back by what is handled late.
-    const eras = new Map(this.#eras);
-    const stale = (partition: number) => eras.get(partition) !== this.#eras.get(partition);
+    const times = this.#times;
+    const stale = (place: Place) => this.#times !== times && (this.#forgotten.get(place) ?? 0) > times;
     let over = false;
     return {
       stale,
-      handled: ({ topic, partition, offset, leaderEpoch }) => {
-        if (stale(partition)) return;
-        this.#next.set(partition, {
+      handled: (place) => {
+        if (stale(place)) return;
+        const { topic, partition, offset, leaderEpoch } = place;
+        this.#next.set(place, {
           topic,
           partition,
           offset: offset + 1,
           ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
         });
-        this.#dirty.add(partition);
+        this.#dirty.set(place, place);
       },
       over: () => {
         if (over) return;
@@ -65,8 +68,8 @@ export class Progress {
   }
 
   /** The next offset of a partition; `undefined` before anything of it is handled. */
-  next(partition: number): number | undefined {
-    return this.#next.get(partition)?.offset;
+  next(place: Place): number | undefined {
+    return this.#next.get(place)?.offset;
   }
 
   /** Everything that is handled, as offsets to be committed. */
@@ -76,8 +79,9 @@ export class Progress {
 
   /** Stores what was handled since the last time. */
   flush(): void {
-    if (!this.#stores || this.#dirty.size === 0) return;
-    const offsets = [...this.#dirty].map((partition) => this.#next.get(partition)!);
+    if (!this.#stores) return;
+    const offsets = [...this.#dirty.values()].map((place) => this.#next.get(place)!);
+    if (offsets.length === 0) return;
     this.#dirty.clear();
     this.#store(offsets);
   }
@@ -94,11 +98,12 @@ export class Progress {
   }
 
   /** Forgets partitions: they are another's now, or will be read elsewhere. */
-  forget(partitions: ReadonlySet<number>): void {
-    for (const partition of partitions) {
-      this.#next.delete(partition);
-      this.#dirty.delete(partition);
-      this.#eras.set(partition, (this.#eras.get(partition) ?? 0) + 1);
+  forget(places: Iterable<Place>): void {
+    this.#times++;
+    for (const place of places) {
+      this.#next.delete(place);
+      this.#dirty.delete(place);
+      this.#forgotten.set(place, this.#times);
     }
   }
 }

@@ -21,12 +21,14 @@ import {
   type SourceReader,
   type Unreadable,
 } from "../stream/protocol.ts";
-import { type Conf, masked, mergedConf, redact } from "./conf.ts";
+import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { DeliveryReport, HeadersInput, Message, MessageHeader, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
+import { ByPartition, placeText } from "./by_partition.ts";
+import { type TopicNameInput, TopicNames } from "./topic_names.ts";
 import { TopicReader } from "./topic_reader.ts";
 import { TopicWriter } from "./topic_writer.ts";
 
@@ -66,6 +68,8 @@ export interface TopicOptions<K = string, V = string> {
    * @default {false}
    */
   readonly dry?: boolean;
+  /** The `Slipstream` whose defaults it takes; when left out, those of the default app. @default {the default app} */
+  readonly app?: object;
 }
 
 /** Options of {@linkcode Topic.send}. */
@@ -82,8 +86,8 @@ export interface SendOptions {
 export interface Lag {
   /** Messages that are not handled yet. */
   readonly total: number;
-  /** The same by partition. */
-  readonly partitions: Readonly<Record<number, number>>;
+  /** The same by partition: by its number, or as `emoji[0]` when the Topic is several topics. */
+  readonly partitions: Readonly<Record<string | number, number>>;
 }
 
 const NO_HEADERS: readonly MessageHeader[] = Object.freeze([]);
@@ -130,10 +134,11 @@ export class Topic<K = string, V = string>
     BatchSource<Message<K, V>>,
     BatchSink<TopicInput<K, V>>,
     DeadLetterSink {
-  /** The topic's name. */
+  /** The topic's name; of several topics their names, or the expression that they match. */
   readonly name: string;
   /** What was given, and the defaults of {@linkcode conf} when it was made; secrets are masked. */
   readonly conf: Conf;
+  readonly #names: TopicNames;
   readonly #merged: Readonly<Record<string, unknown>>;
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
@@ -152,20 +157,24 @@ export class Topic<K = string, V = string>
   /**
    * Makes a topic; nothing is opened before it is used.
    *
-   * @param name the topic's name: 1 to 249 letters, digits, `.`, `_` and `-`
+   * @param name the topic's name: 1 to 249 letters, digits, `.`, `_` and `-`. Or, to be read alone, several names, or an
+   * expression that begins with `^`, as a RegExp or a string: POSIX's extended kind, as Kafka has it, without `\\d`, `(?…)`
+   * and flags. A group finds topics that match every `topic.metadata.refresh.interval.ms` (5 minutes, unless it is
+   * set); without `group.id` those are read that match at the start.
    * @param conf properties of librdkafka, on top of the defaults of `conf()`
    * @param options codecs, and how to read
    * @throws {TypeError} If the name, properties or options are wrong; all problems of the properties at once.
    * @throws {RangeError} If an offset is below −2.
    */
-  constructor(name: string, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
-    checkName(name);
-    const where = `Topic ${JSON.stringify(name)}`;
-    this.name = name;
-    this.#merged = mergedConf(conf, where);
-    this.conf = masked(this.#merged);
-    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false } =
+  constructor(name: TopicNameInput, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
+    this.#names = new TopicNames(name);
+    const { where } = this.#names;
+    this.name = this.#names.text;
+    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false, app } =
       options;
+    const merged = mergedConf(conf, where, app);
+    this.#merged = inTheirCase(merged);
+    this.conf = masked(merged);
     this.#key = key as Codec<K>;
     this.#value = value as Codec<V>;
     for (const codec of [this.#key, this.#value]) {
@@ -187,7 +196,7 @@ export class Topic<K = string, V = string>
   }
 
   get #where(): string {
-    return `Topic ${JSON.stringify(this.name)}`;
+    return this.#names.where;
   }
 
   #checkOpen(): void {
@@ -202,7 +211,7 @@ export class Topic<K = string, V = string>
       throw new KafkaError(`${this.#where} is being read already: make another Topic for a second reader`);
     }
     return this.#reader = new TopicReader(
-      this.name,
+      this.#names,
       this.#merged,
       { startAt: (partition) => this.#startAt(partition), untilEnd: this.#untilEnd, autoCommit: this.#autoCommit },
       this.#notices,
@@ -235,10 +244,11 @@ export class Topic<K = string, V = string>
     return {
       messages,
       ...(unreadable === undefined ? {} : { unreadable }),
-      describe: ({ partition, offset }) => `${this.name}[${partition}]@${offset}`,
+      stale: handed.stale,
+      describe: (message) => `${placeText(message)}@${message.offset}`,
       // Looked for, since it is seldom needed: an index would cost every message something.
-      raw: ({ partition, offset }) => {
-        const own = native.find((one) => one.partition === partition && one.offset === offset);
+      raw: ({ topic, partition, offset }) => {
+        const own = native.find((one) => one.offset === offset && one.partition === partition && one.topic === topic);
         return own && { key: own.key, value: own.value, headers: headersOf(own) };
       },
       done: (count) => {
@@ -294,9 +304,9 @@ export class Topic<K = string, V = string>
     }
   }
 
-  #decodeError(codec: Codec<unknown>, part: string, { partition, offset }: NativeMessage, cause: unknown): TypeError {
+  #decodeError(codec: Codec<unknown>, part: string, message: NativeMessage, cause: unknown): TypeError {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const place = `${this.name}[${partition}]@${offset}`;
+    const place = `${placeText(message)}@${message.offset}`;
     return new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
   }
 
@@ -315,7 +325,8 @@ export class Topic<K = string, V = string>
         const handed = reader.progress.hand();
         try {
           for (const one of native) {
-            if (handed.stale(one.partition)) continue;
+            if (reader.paused) await reader.resumed();
+            if (handed.stale(one)) continue;
             const decoded = this.#decode(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
@@ -384,7 +395,10 @@ export class Topic<K = string, V = string>
     this.#startAt = (partition) => offsetOf(partition) ?? before(partition);
   }
 
-  /** Stops the flow of messages; the reader stays in its group. Does nothing when nobody reads. */
+  /**
+   * Stops the flow of messages, in partitions that are assigned later as well; the reader stays in its group. Does
+   * nothing when nobody reads. What `handle()` has pulled already is still handled: there, use the app's `pause(topic)`.
+   */
   pause(): void {
     this.#checkOpen();
     this.#reader?.pause();
@@ -411,8 +425,9 @@ export class Topic<K = string, V = string>
     const reader = this.#reader;
     if (reader === undefined) throw new KafkaError(`${this.#where} is not being read: there is nothing to commit`);
     if (message === undefined) return await reader.commit(reader.progress.all());
-    if (message.topic !== this.name) throw new TypeError(`${this.#where} can't commit a message of ${message.topic}`);
-    await reader.commit([{ topic: this.name, partition: message.partition, offset: message.offset + 1 }]);
+    const { topic, partition, offset } = message;
+    if (!this.#names.include(topic)) throw new TypeError(`${this.#where} can't commit a message of ${topic}`);
+    await reader.commit([{ topic, partition, offset: offset + 1 }]);
   }
 
   /**
@@ -423,15 +438,16 @@ export class Topic<K = string, V = string>
   async lag(): Promise<Lag> {
     this.#checkOpen();
     const reader = this.#reader;
-    if (reader !== undefined) return await lagOf(reader);
+    const single = this.#names.single !== undefined;
+    if (reader !== undefined) return await lagOf(reader, single);
     // A reader that never pulls joins nothing: it asks and goes.
-    const asking = new TopicReader(this.name, { ...this.#merged }, {
+    const asking = new TopicReader(this.#names, { ...this.#merged }, {
       startAt: () => undefined,
       untilEnd: false,
       autoCommit: false,
     }, this.#notices);
     try {
-      return await lagOf(asking, true);
+      return await lagOf(asking, single, true);
     } finally {
       await asking.close();
     }
@@ -445,8 +461,10 @@ export class Topic<K = string, V = string>
   }
 
   #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }): Writer<A, B> {
-    if (this.#dry) return new DryWriter(this.name, codecs);
-    return new TopicWriter(this.name, this.#merged, codecs, this.#notices);
+    const { single } = this.#names;
+    if (single === undefined) throw new TypeError(`${this.#where}: can only be read: write to a Topic of one name`);
+    if (this.#dry) return new DryWriter(single, codecs);
+    return new TopicWriter(single, this.#merged, codecs, this.#notices);
   }
 
   /**
@@ -476,7 +494,7 @@ export class Topic<K = string, V = string>
   [openSink](): SinkWriter<TopicInput<K, V>> {
     const writer = this.#write();
     return {
-      accept: (value) => writer.accept(value),
+      accept: (value, sender) => writer.accept(value, sender),
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
@@ -487,7 +505,7 @@ export class Topic<K = string, V = string>
     this.#checkOpen();
     const writer = this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
     return {
-      accept: (letter) => writer.accept(letter),
+      accept: (letter, sender) => writer.accept(letter, sender),
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
@@ -558,14 +576,6 @@ export class Topic<K = string, V = string>
   }
 }
 
-function checkName(name: string): void {
-  if (typeof name !== "string" || !/^[a-zA-Z0-9._-]{1,249}$/.test(name) || name === "." || name === "..") {
-    throw new TypeError(
-      `A topic's name must be 1 to 249 letters, digits, ".", "_" and "-", and not "." or "..": ${JSON.stringify(name)}`,
-    );
-  }
-}
-
 /** What writes, or says that it would. */
 type Writer<K, V> = Pick<TopicWriter<K, V>, "accept" | "settle" | "send" | "close">;
 
@@ -600,16 +610,17 @@ function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null)
 }
 
 function lastOfPartitions(messages: readonly NativeMessage[]): Iterable<NativeMessage> {
-  const last = new Map<number, NativeMessage>();
-  for (const message of messages) last.set(message.partition, message);
+  const last = new ByPartition<NativeMessage>();
+  for (const message of messages) last.set(message, message);
   return last.values();
 }
 
-async function lagOf(reader: TopicReader, justAsking = false): Promise<Lag> {
+async function lagOf(reader: TopicReader, single: boolean, justAsking = false): Promise<Lag> {
   const positions = await reader.positions(justAsking);
-  const lags = await Promise.all(positions.map(async ({ partition, offset }) => {
-    const { lowOffset, highOffset } = await reader.watermarks(partition);
-    return [partition, Math.max(0, highOffset - Math.max(offset, lowOffset))] as const;
+  const lags = await Promise.all(positions.map(async (place) => {
+    const { lowOffset, highOffset } = await reader.watermarks(place);
+    const lag = Math.max(0, highOffset - Math.max(place.offset, lowOffset));
+    return [single ? place.partition : placeText(place), lag] as const;
   }));
   return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
 }

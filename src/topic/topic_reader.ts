@@ -7,6 +7,7 @@
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import { knowsProperty } from "../librdkafka/client_conf.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
+import { ByPartition, partitionSet, type Place, placeText } from "./by_partition.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -14,6 +15,7 @@ import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { type PartitionOffset, Progress } from "./progress.ts";
+import type { TopicNames } from "./topic_names.ts";
 
 /** The npm package's consumer, with what its types leave out. */
 type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]> & {
@@ -23,11 +25,11 @@ type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]> & {
   incrementalUnassign(partitions: unknown[]): void;
   setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
 };
-type Partition = Omit<PartitionOffset, "offset"> & { readonly offset?: number };
+type Partition = Place & { readonly offset?: number };
 
 /** How a {@linkcode TopicReader} reads. */
 export interface TopicReaderOptions {
-  /** Where to start in a partition that is assigned; `undefined` for what was committed, or auto.offset.reset. */
+  /** Where to start in a partition (of each topic) that is assigned; `undefined` for what was committed, or auto.offset.reset. */
   readonly startAt: (partition: number) => number | undefined;
   /** Whether to end at the end offsets seen when a partition is assigned. */
   readonly untilEnd: boolean;
@@ -61,9 +63,9 @@ const UNKNOWN_TOPIC = 3;
 const REBALANCE_IN_PROGRESS = 27;
 const MAX_POLL_EXCEEDED = -147;
 
-/** Reads one topic, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. */
+/** Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. */
 export class TopicReader {
-  readonly #topic: string;
+  readonly #names: TopicNames;
   readonly #where: string;
   readonly #conf: Readonly<Record<string, unknown>>;
   readonly #options: TopicReaderOptions;
@@ -74,12 +76,17 @@ export class TopicReader {
   /** What is handled, and in whose hands the rest is. */
   readonly progress: Progress;
   readonly #stopped = new Latch();
-  readonly #started = new Set<number>();
-  readonly #ends = new Map<number, number>();
+  /** Where reading starts in partitions that were ours, or were sought in. */
+  readonly #starts = new ByPartition<number>();
+  /** Partitions of which something was handled when they left us. */
+  readonly #begun = new ByPartition<true>();
+  readonly #ends = new ByPartition<number>();
   /** Partitions that are read to their end. */
-  readonly #done = new Set<number>();
+  readonly #done = new ByPartition<true>();
   readonly #finished = new Latch();
-  readonly #userPaused = new Set<number>();
+  /** Fires when the reader is resumed. */
+  readonly #flowing = new Latch();
+  #userPaused = false;
   readonly #commits: { offsets: readonly PartitionOffset[]; resolve(): void; reject(error: Error): void }[] = [];
   #consumer: Consumer | undefined;
   #opening: Promise<Consumer> | undefined;
@@ -90,7 +97,7 @@ export class TopicReader {
   #assigned: Partition[] = [];
   #everAssigned = false;
   /** Partitions that are on their way to another member: nothing more of them is handed out. */
-  #revoking: ReadonlySet<number> = new Set();
+  #revoking: ByPartition<true> | undefined;
   #rebalancing: Promise<void> = Promise.resolve();
   #pulling = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
@@ -101,13 +108,13 @@ export class TopicReader {
   #unknownSince: number | undefined;
 
   constructor(
-    topic: string,
+    names: TopicNames,
     conf: Readonly<Record<string, unknown>>,
     options: TopicReaderOptions,
     notices: Notices,
   ) {
-    this.#topic = topic;
-    this.#where = `Topic ${JSON.stringify(topic)}`;
+    this.#names = names;
+    this.#where = names.where;
     this.#options = options;
     this.#notices = notices;
     this.#grouped = conf["group.id"] !== undefined;
@@ -154,9 +161,18 @@ export class TopicReader {
     while (consumer && !this.#stopping) {
       if (this.#failure !== undefined) throw this.#failure;
       this.#resumeOurs();
+      if (this.#userPaused) {
+        // What slips in is kept until the reader is resumed; events are served meanwhile.
+        await this.#serve(consumer);
+        continue;
+      }
       const messages = this.#held.length > 0
         ? this.#held.splice(0)
         : await this.#finished.race(this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS));
+      if (this.#userPaused) {
+        this.#held.push(...messages ?? []);
+        continue;
+      }
       const wanted = this.#wanted(messages ?? []);
       if (wanted.length > 0) return wanted;
       if (this.#failure !== undefined) throw this.#failure;
@@ -167,24 +183,24 @@ export class TopicReader {
 
   /** Messages of partitions that are still ours, and not beyond the end. */
   #wanted(messages: NativeMessage[]): NativeMessage[] {
-    if (!this.#options.untilEnd && this.#revoking.size === 0) return messages;
-    return messages.filter(({ partition, offset }) => {
-      if (this.#revoking.has(partition)) return false;
+    if (!this.#options.untilEnd && this.#revoking === undefined) return messages;
+    return messages.filter((message) => {
+      if (this.#revoking?.has(message)) return false;
       if (!this.#options.untilEnd) return true;
-      this.#reached(partition, offset + 1);
-      return offset < (this.#ends.get(partition) ?? Infinity);
+      this.#reached(message, message.offset + 1);
+      return message.offset < (this.#ends.get(message) ?? Infinity);
     });
   }
 
-  #reached(partition: number, offset: number): void {
-    const end = this.#ends.get(partition);
+  #reached(place: Place, offset: number): void {
+    const end = this.#ends.get(place);
     if (end === undefined || offset < end) return;
-    this.#done.add(partition);
+    this.#done.set(place, true);
     if (this.#allDone()) this.#finished.fire();
   }
 
   #allDone(): boolean {
-    return this.#everAssigned && this.#assigned.every(({ partition }) => this.#done.has(partition));
+    return this.#everAssigned && this.#assigned.every((place) => this.#done.has(place));
   }
 
   #ended(): boolean {
@@ -221,7 +237,11 @@ export class TopicReader {
   #onUnknown(): void {
     this.#unknownSince ??= performance.now();
     if (performance.now() - this.#unknownSince < UNKNOWN_MS) return;
-    this.#notices.once("unknown", `${this.#where} does not exist yet; waiting for it`);
+    this.#notices.once("unknown", `${this.#missing()} does not exist yet; waiting for it`);
+  }
+
+  #missing(): string {
+    return this.#names.single === undefined ? `A topic of ${this.#where}` : this.#where;
   }
 
   // Backpressure: nobody pulls, and the group must not take the reader for dead
@@ -259,7 +279,7 @@ export class TopicReader {
   }
 
   #pausable(): Partition[] {
-    return this.#assigned.filter(({ partition }) => !this.#userPaused.has(partition));
+    return this.#userPaused ? [] : this.#assigned;
   }
 
   /** Whether the partitions are paused because nobody pulls. */
@@ -267,15 +287,30 @@ export class TopicReader {
     return this.#pausedByUs;
   }
 
-  /** Stops the flow of messages, at once; the membership stays. */
+  /** Stops the flow of messages, at once, also of partitions that are assigned later; the membership stays. */
   pause(): void {
-    for (const { partition } of this.#assigned) this.#userPaused.add(partition);
+    this.#userPaused = true;
+    this.#flowing.reset();
     this.#consumer?.pause([...this.#assigned] as never);
   }
 
   resume(): void {
-    this.#userPaused.clear();
+    this.#userPaused = false;
+    this.#pausedByUs = false;
     this.#consumer?.resume([...this.#assigned] as never);
+    this.#flowing.fire();
+  }
+
+  /** Whether {@linkcode TopicReader.pause} holds up the flow. */
+  get paused(): boolean {
+    return this.#userPaused;
+  }
+
+  /** Resolves when the reader is resumed or stopped. */
+  async resumed(): Promise<void> {
+    while (this.#userPaused && !this.#stopping) {
+      await this.#stopped.race(this.#flowing.race(new Promise<never>(() => {})));
+    }
   }
 
   // Connection and assignment
@@ -300,9 +335,9 @@ export class TopicReader {
     this.#consumer = consumer;
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     if (this.#options.untilEnd) {
-      consumer.on("partition.eof", ({ partition, offset }) => {
+      consumer.on("partition.eof", ({ topic, partition, offset }) => {
         // It is told before the messages that came with it are handed over.
-        setTimeout(() => this.#reached(partition, offset), 0);
+        setTimeout(() => this.#reached({ topic, partition }, offset), 0);
       });
     }
     await connected(
@@ -313,18 +348,19 @@ export class TopicReader {
     );
     if (this.#justAsking) return consumer;
     // Storing offsets wants a subscription; without a group there is nothing to store.
-    if (this.#grouped) consumer.subscribe([this.#topic]);
+    if (this.#grouped) consumer.subscribe([...this.#names.subscription]);
     else this.#rebalancing = this.#assignAll(consumer).catch((error) => this.#fail(error));
     return consumer;
   }
 
   async #assignAll(consumer: Consumer): Promise<void> {
     for (;;) {
-      const partitions = await partitionsOf(consumer, this.#topic);
+      const places = await placesOf(consumer, this.#names);
       if (this.#stopping) return;
-      if (partitions.length > 0) {
-        this.#notices.over("unknown", `${this.#where} exists now`);
-        return await this.#assign(partitions.map((partition) => ({ topic: this.#topic, partition })), false);
+      // An expression that nothing matches at the time is read to its end.
+      const found = places.length > 0 || (this.#names.isPattern && this.#options.untilEnd);
+      if (found && (this.#names.isPattern || this.#names.subscription.every((name) => includes(places, name)))) {
+        return await this.#assign(places, false);
       }
       this.#onUnknown();
       await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
@@ -352,48 +388,66 @@ export class TopicReader {
     this.#assigned = cooperative ? [...this.#assigned, ...partitions] : [...partitions];
     this.#everAssigned = true;
     if (this.#options.untilEnd && this.#allDone()) this.#finished.fire();
-    this.#notices.over("unknown", `${this.#where} exists now`);
-    if (this.#pausedByUs) consumer.pause(partitions as never);
+    if (partitions.length > 0) this.#notices.over("unknown", `${this.#missing()} exists now`);
+    if (this.#pausedByUs || this.#userPaused) consumer.pause(partitions as never);
   }
 
-  /** A partition with the offset to start at, the first time it is ours; afterwards what was committed counts. */
+  /** A partition with the offset to start at. */
   async #placed({ topic, partition }: Partition): Promise<Partition> {
-    const offset = this.#started.has(partition) ? undefined : this.#options.startAt(partition);
-    if (offset !== undefined && offset >= 0) await this.#checkRange(partition, offset);
-    if (this.#options.untilEnd && !this.#ends.has(partition)) {
-      const { highOffset } = await this.watermarks(partition);
-      this.#ends.set(partition, highOffset);
-      if (highOffset === 0) this.#done.add(partition);
+    const place = { topic, partition };
+    const offset = await this.#startOf(place);
+    if (this.#options.untilEnd && !this.#ends.has(place)) {
+      const { highOffset } = await this.watermarks(place);
+      this.#ends.set(place, highOffset);
+      if (highOffset === 0) this.#done.set(place, true);
     }
-    this.#started.add(partition);
     if (offset !== undefined) return { topic, partition, offset };
     // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
     return this.#grouped ? { topic, partition } : { topic, partition, offset: this.#resetTo };
   }
 
-  async #checkRange(partition: number, offset: number): Promise<void> {
-    const { lowOffset, highOffset } = await this.watermarks(partition);
+  /**
+   * Where to start in a partition: where it was said, until something of it was handled; then what was committed counts.
+   * A rebalance before that must not leave it to auto.offset.reset, and so does one whose commit failed.
+   */
+  async #startOf(place: Place): Promise<number | undefined> {
+    const before = this.#starts.get(place), said = before ?? this.#options.startAt(place.partition);
+    if (said === undefined) return undefined;
+    if (this.#begun.has(place)) {
+      const [committed] = await this.#committed([place]);
+      if ((committed?.offset ?? -1) >= 0) return undefined;
+    }
+    if (before === undefined && said >= 0) await this.#checkRange(place, said);
+    // The end is where it was the first time: what came since is to be read.
+    const start = said === END ? (await this.watermarks(place)).highOffset : said;
+    this.#starts.set(place, start);
+    return start;
+  }
+
+  async #checkRange(place: Place, offset: number): Promise<void> {
+    const { lowOffset, highOffset } = await this.watermarks(place);
     if (offset >= lowOffset && offset <= highOffset) return;
     throw new RangeError(
-      `${this.#where}: partition ${partition} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
+      `${this.#where}: ${placeText(place)} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
     );
   }
 
   async #revoke(partitions: readonly Partition[], cooperative: boolean): Promise<void> {
     const consumer = this.#consumer!;
-    const gone = new Set(partitions.map(({ partition }) => partition));
+    const gone = partitionSet(partitions);
     const lost = consumer.assignmentLost();
-    this.#held = this.#held.filter(({ partition }) => !gone.has(partition));
+    this.#held = this.#held.filter((message) => !gone.has(message));
     this.#revoking = gone;
     // What is being handled gets its time, or the next owner would do it again.
     if (!lost && !this.#stopping) await this.#stopped.race(this.progress.settled(REVOKE_MS));
     if (!lost) this.progress.flush();
-    this.#revoking = new Set();
-    this.progress.forget(gone);
-    this.#assigned = this.#assigned.filter(({ partition }) => !gone.has(partition));
-    for (const partition of gone) {
-      this.#ends.delete(partition);
-      this.#done.delete(partition);
+    this.#revoking = undefined;
+    for (const place of partitions) if (this.progress.next(place) !== undefined) this.#begun.set(place, true);
+    this.progress.forget(partitions);
+    this.#assigned = this.#assigned.filter((place) => !gone.has(place));
+    for (const place of partitions) {
+      this.#ends.delete(place);
+      this.#done.delete(place);
     }
     if (this.#options.untilEnd && this.#assigned.length > 0 && this.#allDone()) this.#finished.fire();
     try {
@@ -438,7 +492,9 @@ export class TopicReader {
   #onCommitted(error: unknown, offsets: readonly PartitionOffset[]): void {
     const at = this.#commits.findIndex((commit) =>
       commit.offsets.length === offsets.length &&
-      commit.offsets.every((own) => offsets.some((o) => o.partition === own.partition && o.offset === own.offset))
+      commit.offsets.every((own) =>
+        offsets.some((o) => o.topic === own.topic && o.partition === own.partition && o.offset === own.offset)
+      )
     );
     const [commit] = at < 0 ? [] : this.#commits.splice(at, 1);
     const code = KafkaError.codeOf(error);
@@ -462,34 +518,52 @@ export class TopicReader {
       const offset = offsetOf(partition);
       return offset === undefined ? [] : [{ topic, partition, offset }];
     });
-    for (const { partition, offset } of targets) if (offset >= 0) await this.#checkRange(partition, offset);
+    for (const target of targets) if (target.offset >= 0) await this.#checkRange(target, target.offset);
     for (const target of targets) {
-      this.progress.forget(new Set([target.partition]));
-      if (this.#done.delete(target.partition)) this.#finished.reset();
+      this.progress.forget([target]);
+      if (this.#done.delete(target)) this.#finished.reset();
       await new Promise<void>((resolve, reject) =>
         consumer.seek(
           target as never,
           QUERY_MS,
           (error) =>
-            error ? reject(KafkaError.from(`${this.#where}: can't seek to ${target.offset}`, error)) : resolve(),
+            error
+              ? reject(KafkaError.from(`${this.#where}: can't seek ${placeText(target)} to ${target.offset}`, error))
+              : resolve(),
         )
       );
       // What slipped in before the seek is from the old place.
-      this.#held = this.#held.filter(({ partition }) => partition !== target.partition);
+      this.#starts.set(target, target.offset);
+      this.#begun.delete(target);
+      const { topic, partition } = target;
+      this.#held = this.#held.filter((message) => message.partition !== partition || message.topic !== topic);
     }
   }
 
   /** The lowest offset there is and the next one to be written. */
-  watermarks(partition: number): Promise<{ lowOffset: number; highOffset: number }> {
+  watermarks(place: Place): Promise<{ lowOffset: number; highOffset: number }> {
     return new Promise((resolve, reject) =>
       this.#consumer!.queryWatermarkOffsets(
-        this.#topic,
-        partition,
+        place.topic,
+        place.partition,
         QUERY_MS,
         (error, offsets) =>
           error
-            ? reject(KafkaError.from(`${this.#where}: can't ask for the offsets of partition ${partition}`, error))
+            ? reject(KafkaError.from(`${this.#where}: can't ask for the offsets of ${placeText(place)}`, error))
             : resolve(offsets),
+      )
+    );
+  }
+
+  #committed(places: readonly Place[]): Promise<Partition[]> {
+    return new Promise((resolve, reject) =>
+      this.#consumer!.committed(
+        places as never,
+        QUERY_MS,
+        (error, offsets) =>
+          error
+            ? reject(KafkaError.from(`${this.#where}: can't ask for committed offsets`, error))
+            : resolve(offsets as never),
       )
     );
   }
@@ -499,25 +573,17 @@ export class TopicReader {
     this.#justAsking = justAsking;
     const consumer = await this.#open();
     await this.#rebalancing;
-    let partitions: readonly Partition[] = this.#assigned;
-    if (partitions.length === 0) {
-      const all = await partitionsOf(consumer, this.#topic);
-      partitions = all.map((partition) => ({ topic: this.#topic, partition }));
-    }
-    const unknown = partitions.filter(({ partition }) => this.progress.next(partition) === undefined);
-    const committed = unknown.length === 0 || !this.#grouped
-      ? []
-      : await new Promise<Partition[]>((resolve, reject) =>
-        consumer.committed(unknown as never, QUERY_MS, (error, offsets) =>
-          error
-            ? reject(KafkaError.from(`${this.#where}: can't ask for committed offsets`, error))
-            : resolve(offsets as never))
-      );
-    return partitions.map(({ topic, partition }) => ({
-      topic,
-      partition,
-      offset: this.progress.next(partition) ?? committed.find((one) => one.partition === partition)?.offset ?? -1,
-    }));
+    const partitions: readonly Place[] = this.#assigned.length > 0
+      ? this.#assigned
+      : await placesOf(consumer, this.#names);
+    const unknown = partitions.filter((place) => this.progress.next(place) === undefined);
+    const committed = unknown.length === 0 || !this.#grouped ? [] : await this.#committed(unknown);
+    const offsets = new ByPartition<number>();
+    for (const one of committed) if (one.offset !== undefined) offsets.set(one, one.offset);
+    return partitions.map(({ topic, partition }) => {
+      const place = { topic, partition };
+      return { ...place, offset: this.progress.next(place) ?? offsets.get(place) ?? -1 };
+    });
   }
 
   // The end
@@ -549,16 +615,34 @@ export class TopicReader {
   }
 }
 
-/** The numbers of a topic's partitions; none when it does not exist. */
-export async function partitionsOf(consumer: Consumer, topic: string): Promise<number[]> {
-  const metadata = await new Promise<{ topics: { name: string; partitions: { id: number }[] }[] }>((resolve, reject) =>
+/** The partitions of the topics that are there. */
+async function placesOf(consumer: Consumer, names: TopicNames): Promise<Place[]> {
+  const found = await Promise.all(
+    names.isPattern
+      ? [metadataOf(consumer, names, undefined)]
+      : names.subscription.map((name) => metadataOf(consumer, names, name)),
+  );
+  return found.flat().filter(({ name }) => names.include(name)).flatMap(({ name, partitions }) =>
+    partitions.map(({ id }) => ({ topic: name, partition: id }))
+  );
+}
+
+/** What is known of a topic, or of all. */
+function metadataOf(
+  consumer: Consumer,
+  { where }: TopicNames,
+  topic: string | undefined,
+): Promise<{ name: string; partitions: { id: number }[] }[]> {
+  const which = topic === undefined ? { allTopics: true } : { topic, allTopics: false };
+  return new Promise((resolve, reject) =>
     consumer.getMetadata(
-      { topic, allTopics: false, timeout: QUERY_MS },
+      { ...which, timeout: QUERY_MS } as never,
       (error, data) =>
-        error
-          ? reject(KafkaError.from(`Topic ${JSON.stringify(topic)}: can't ask for its partitions`, error))
-          : resolve(data),
+        error ? reject(KafkaError.from(`${where}: can't ask for its partitions`, error)) : resolve(data.topics),
     )
   );
-  return metadata.topics.find(({ name }) => name === topic)?.partitions.map(({ id }) => id) ?? [];
+}
+
+function includes(places: readonly Place[], topic: string): boolean {
+  return places.some((place) => place.topic === topic);
 }

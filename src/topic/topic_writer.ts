@@ -11,6 +11,7 @@ import { err2str } from "../librdkafka/native_error.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
+import type { Sender } from "../stream/protocol.ts";
 import type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./message.ts";
 import type { Notices } from "./notices.ts";
 
@@ -30,19 +31,22 @@ interface Encoded<K, V> {
   readonly value: Buffer | null;
 }
 
+/** Makes the error of a delivery that failed. */
+type Failure = (code: number, records?: readonly unknown[]) => KafkaError;
+
 /** Everything that is written between two moments of settling. */
 class Epoch implements Tracker {
   #pending = 0;
-  #error: KafkaError | undefined;
-  #waiting: { resolve(): void; reject(error: KafkaError): void } | undefined;
-  readonly #failure: (code: number) => KafkaError;
+  #failed: { readonly error: unknown } | undefined;
+  #waiting: { resolve(): void; reject(error: unknown): void } | undefined;
+  readonly #failure: Failure;
 
-  constructor(failure: (code: number) => KafkaError) {
+  constructor(failure: Failure) {
     this.#failure = failure;
   }
 
   get used(): boolean {
-    return this.#pending > 0 || this.#error !== undefined;
+    return this.#pending > 0 || this.#failed !== undefined;
   }
 
   add(): void {
@@ -54,13 +58,18 @@ class Epoch implements Tracker {
   }
 
   settled(code: number): void {
-    if (code !== 0) this.#error ??= this.#failure(code);
+    this.over(code === 0 ? undefined : { error: this.#failure(code) });
+  }
+
+  /** One less; with an error, some of it can't be delivered. */
+  over(failed?: { readonly error: unknown }): void {
+    this.#failed ??= failed;
     if (--this.#pending === 0) this.#finish();
   }
 
   #finish(): void {
-    if (this.#error === undefined) this.#waiting?.resolve();
-    else this.#waiting?.reject(this.#error);
+    if (this.#failed === undefined) this.#waiting?.resolve();
+    else this.#waiting?.reject(this.#failed.error);
   }
 
   wait(): Promise<void> {
@@ -68,6 +77,43 @@ class Epoch implements Tracker {
       this.#waiting = { resolve, reject };
       if (this.#pending === 0) this.#finish();
     });
+  }
+}
+
+/** A record whose sender wants to know when it can't be delivered. */
+class Sent implements Tracker {
+  readonly #epoch: Epoch;
+  readonly #sender: Sender;
+  readonly #record: unknown;
+  readonly #failure: Failure;
+
+  constructor(epoch: Epoch, sender: Sender, record: unknown, failure: Failure) {
+    this.#epoch = epoch;
+    this.#sender = sender;
+    this.#record = record;
+    this.#failure = failure;
+  }
+
+  add(): void {
+    this.#epoch.add();
+  }
+
+  remove(): void {
+    this.#epoch.remove();
+  }
+
+  settled(code: number): void {
+    if (code === 0) this.#epoch.over();
+    else void this.#undelivered(this.#failure(code, [this.#record]));
+  }
+
+  async #undelivered(error: KafkaError): Promise<void> {
+    try {
+      await this.#sender.undelivered(error);
+      this.#epoch.over();
+    } catch (error) {
+      this.#epoch.over({ error });
+    }
   }
 }
 
@@ -93,6 +139,7 @@ export class TopicWriter<K, V> {
   #closing: Promise<void> | undefined;
   #onTheirWay = 0;
   #waiting: (() => void)[] = [];
+  readonly #failure: Failure;
   #epoch: Epoch;
   #unsettled = new Set<Promise<void>>();
   #sending: Promise<void> = Promise.resolve();
@@ -111,39 +158,39 @@ export class TopicWriter<K, V> {
     this.#value = codecs.value;
     this.#notices = notices;
     this.#room = Number(this.#conf["queue.buffering.max.messages"]);
-    this.#epoch = this.#newEpoch();
-  }
-
-  #newEpoch(): Epoch {
-    return new Epoch((code) => this.#failure(code));
-  }
-
-  #failure(code: number, records?: readonly unknown[]): KafkaError {
-    return new KafkaError(`Topic ${JSON.stringify(this.#topic)}: a message was not delivered: ${err2str(code)}`, {
-      code,
-      ...(records === undefined ? {} : { records }),
-    });
+    this.#failure = (code, records = []) =>
+      new KafkaError(`Topic ${JSON.stringify(topic)}: a message was not delivered: ${err2str(code)}`, {
+        code,
+        records,
+      });
+    this.#epoch = new Epoch(this.#failure);
   }
 
   /** Takes a record, in order; a promise only when there is no connection or no room yet. */
-  accept(input: TopicInput<K, V>): void | Promise<void> {
+  accept(input: TopicInput<K, V>, sender?: Sender): void | Promise<void> {
     const record = normalized(input);
     const producer = this.#producer;
-    if (producer === undefined || this.#onTheirWay >= this.#room) return this.#acceptLater(record);
-    return this.#write(producer, record);
+    if (producer === undefined || this.#onTheirWay >= this.#room) return this.#acceptLater(record, sender);
+    return this.#write(producer, record, sender);
   }
 
-  async #acceptLater(record: TopicRecord<K, V>): Promise<void> {
+  async #acceptLater(record: TopicRecord<K, V>, sender: Sender | undefined): Promise<void> {
     const producer = await this.#open();
     while (this.#onTheirWay >= this.#room) await this.#someRoom();
-    await this.#write(producer, record);
+    await this.#write(producer, record, sender);
+  }
+
+  /** What hears how a record fared. */
+  #trackerOf(record: TopicRecord<K, V>, sender: Sender | undefined): Tracker {
+    if (sender === undefined) return this.#epoch;
+    return new Sent(this.#epoch, sender, record, this.#failure);
   }
 
   /** Resolves when everything accepted so far is delivered. */
   settle(): void | Promise<void> {
     const epoch = this.#epoch;
     if (epoch.used) {
-      this.#epoch = this.#newEpoch();
+      this.#epoch = new Epoch(this.#failure);
       const settled = epoch.wait();
       this.#unsettled.add(settled);
       settled.then(() => this.#unsettled.delete(settled), () => this.#unsettled.delete(settled));
@@ -219,16 +266,17 @@ export class TopicWriter<K, V> {
     });
   }
 
-  #write(producer: Producer, record: TopicRecord<K, V>): void | Promise<void> {
+  #write(producer: Producer, record: TopicRecord<K, V>, sender: Sender | undefined): void | Promise<void> {
     const key = hasKey(record) ? this.#encodeScratch(this.#key, record.key!, "key", this.#keyScratch) : null;
     const value = record.value === null
       ? null
       : this.#encodeScratch(this.#value, record.value, "value", this.#valueScratch);
     if (key instanceof Promise || value instanceof Promise) {
       // The scratch may be written to again before the other half is there.
-      return Promise.all([kept(key), kept(value)]).then(([k, v]) => this.#produce(producer, record, k, v, this.#epoch));
+      return Promise.all([kept(key), kept(value)])
+        .then(([k, v]) => this.#produce(producer, record, k, v, this.#trackerOf(record, sender)));
     }
-    return this.#produce(producer, record, key, value, this.#epoch);
+    return this.#produce(producer, record, key, value, this.#trackerOf(record, sender));
   }
 
   #produce(

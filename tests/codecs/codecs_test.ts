@@ -26,6 +26,8 @@ Deno.test("text.encodeInto() writes what encode() gives, or says that there is n
 Deno.test("codecs refuse what they can't encode or decode", () => {
   assert.throws(() => text.encode(5 as never), /takes strings: got number/);
   assert.throws(() => text.decode(new Uint8Array([0xff])), TypeError);
+  assert.throws(() => text.encode("half of \ud83d"), /no half of a surrogate pair/);
+  assert.throws(() => text.encodeInto!("\udc1f", new Uint8Array(9)), /no half of a surrogate pair/);
   assert.throws(() => json().encode(undefined), /JSON has no form/);
   assert.throws(() => json().decode(new TextEncoder().encode("{")), SyntaxError);
   assert.throws(() => bytes.encode("x" as never), /takes Uint8Arrays/);

@@ -36,7 +36,7 @@ Deno.test("conf.ts prints what its topics are configured with, secrets masked", 
   assert.equal(
     out.replaceAll(/\s+/g, " "),
     '{ "bootstrap.servers": "localhost:29092", "group.id": "default-demo" } ' +
-      '{ "bootstrap.servers": "localhost:29091", "group.id": "demo", "security.protocol": "sasl_ssl", ' +
+      '{ "bootstrap.servers": "localhost:29091", "group.id": "demo", "security.protocol": "SASL_SSL", ' +
       '"sasl.mechanism": "PLAIN", "sasl.username": "myuser", "sasl.password": "********" } ',
   );
 });

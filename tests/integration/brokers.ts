@@ -99,3 +99,22 @@ export async function everything(
   await using topic = broker.toEnd(name, {}, { offset: "beginning" });
   return await Array.fromAsync(topic, ({ key, value, partition }) => ({ key, value, partition }));
 }
+
+type Watched = "assign" | "pause" | "resume";
+
+/** Tells of each such call of a consumer in this process, and of which partitions. */
+export async function watchConsumers(
+  calls: readonly Watched[],
+  tell: (what: Watched, partitions: number[]) => unknown,
+): Promise<Disposable> {
+  type Call = (partitions: { partition: number }[]) => unknown;
+  const prototype = (await loadKafkaJavascript()).KafkaConsumer.prototype as unknown as Record<string, Call>;
+  const originals = Object.fromEntries(calls.map((what) => [what, prototype[what]!]));
+  for (const what of calls) {
+    prototype[what] = function (this: unknown, partitions) {
+      tell(what, partitions.map(({ partition }) => partition));
+      return originals[what]!.call(this, partitions);
+    };
+  }
+  return { [Symbol.dispose]: () => void Object.assign(prototype, originals) };
+}

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Slipstream, Topic, type TopicRecord } from "@slipstream/slipstream";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { everything, TestBroker, until } from "./brokers.ts";
+import { everything, TestBroker, until, watchConsumers } from "./brokers.ts";
 
 Deno.test("Topic keeps the order of each partition, loses nothing and tells tombstones from empty values", async () => {
   await using broker = await TestBroker.start();
@@ -148,7 +147,10 @@ Deno.test("a slow reader pauses its partitions, stays in its group, and then rea
   // A consumer that is not polled for max.poll.interval.ms leaves its group; 6 s is the least a session allows.
   await using topic = broker.toEnd(name, { "group.id": `slow-${name}`, "max.poll.interval.ms": 6000 });
   const seen: number[] = [], toggled: string[] = [];
-  using _spy = await watchPauses((what, partitions) => toggled.push(`${what} ${partitions} after ${seen.length}`));
+  using _spy = await watchConsumers(
+    ["pause", "resume"],
+    (what, partitions) => toggled.push(`${what} ${partitions} after ${seen.length}`),
+  );
   for await (const message of topic) {
     seen.push(Number(message.value));
     if (seen.length === 500) await new Promise((resolve) => setTimeout(resolve, 8000));
@@ -159,20 +161,6 @@ Deno.test("a slow reader pauses its partitions, stays in its group, and then rea
   assert.match(toggled[1]!, /^resume 0 after /);
   assert.equal(toggled.length, 2);
 });
-
-/** Tells of each pause and resume of a consumer in this process. */
-async function watchPauses(tell: (what: "pause" | "resume", partitions: number[]) => void): Promise<Disposable> {
-  type Toggle = (partitions: { partition: number }[]) => unknown;
-  const prototype = (await loadKafkaJavascript()).KafkaConsumer.prototype as unknown as Record<string, Toggle>;
-  const { pause, resume } = prototype;
-  const spy = (what: "pause" | "resume", original: Toggle): Toggle =>
-    function (this: unknown, partitions) {
-      tell(what, partitions.map(({ partition }) => partition));
-      return original.call(this, partitions);
-    };
-  Object.assign(prototype, { pause: spy("pause", pause!), resume: spy("resume", resume!) });
-  return { [Symbol.dispose]: () => void Object.assign(prototype, { pause, resume }) };
-}
 
 Deno.test("commit() resolves when the broker has the offset, and the next reader starts there", async () => {
   await using broker = await TestBroker.start();

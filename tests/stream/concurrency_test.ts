@@ -143,3 +143,33 @@ Deno.test("a sink is offered the next value only when it has room, though severa
   await app.stream(undefined, QUIET);
   assert.deepEqual(got.toSorted(), [1, 2, 3, 4, 5, 6, 7]);
 });
+
+Deno.test("a source of single messages keeps as many handlers busy as concurrency says", async () => {
+  async function* messages() {
+    for (const message of keyed(300, 300)) yield await Promise.resolve(message);
+  }
+  const app = new Slipstream();
+  const all = Promise.withResolvers<void>();
+  let now = 0, most = 0;
+  app.handle(messages(), { concurrency: 100 }, async () => {
+    most = Math.max(most, ++now);
+    if (now === 100) all.resolve();
+    // Those that began wait for the hundredth; a limit below it lets them go on after a while.
+    await Promise.race([all.promise, new Promise((resolve) => setTimeout(resolve, 500))]);
+    now--;
+  });
+  await app.stream(undefined, QUIET);
+  assert.equal(most, 100);
+});
+
+Deno.test("keys may be long bytes", async () => {
+  const seen: number[] = [];
+  const app = new Slipstream();
+  const key = () => new Uint8Array(1_000_000).fill(7);
+  app.handle([{ key: key(), n: 0 }, { key: key(), n: 1 }].values(), { concurrency: 2 }, async ({ n }) => {
+    await new Promise((resolve) => setTimeout(resolve, n === 0 ? 10 : 0));
+    seen.push(n);
+  });
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(seen, [0, 1]);
+});

@@ -226,3 +226,143 @@ Deno.test("handle() reads streams of Node.js, and takes arrays and bytes in an a
   await app.stream(undefined, QUIET);
   assert.deepEqual(new Set(seen.map((value) => JSON.stringify(value))), new Set(['"node"', '["a",1]', "1"]));
 });
+
+/** Numbers without end, or to the end of the time that a test gives them, so that it does not hang. */
+function* numbers(ended: () => void) {
+  const until = performance.now() + 5000;
+  try {
+    for (let n = 0; performance.now() < until; n++) yield n;
+  } finally {
+    ended();
+  }
+}
+
+async function* laterNumbers(ended: () => void) {
+  yield* numbers(ended);
+}
+
+/** Streams end a queue later than generators do; this one never makes anybody wait. */
+function numbersStream(ended: () => void) {
+  const from = numbers(ended);
+  return new ReadableStream<number>({
+    pull(controller) {
+      const { done, value } = from.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: () => void from.return(),
+  });
+}
+
+for (
+  const [kind, endless] of [
+    ["a generator", numbers],
+    ["an async generator", laterNumbers],
+    ["a ReadableStream", numbersStream],
+    ["{ readable }", (ended: () => void) => ({ readable: numbersStream(ended) })],
+  ] as const
+) {
+  Deno.test(`stream() ends ${kind} that never waits for anything, when its signal aborts`, async () => {
+    const app = new Slipstream(), abort = new AbortController();
+    let ended = false, count = 0;
+    const began = performance.now();
+    setTimeout(() => abort.abort(), 50);
+    app.handle(endless(() => ended = true), { sink: () => void count++ }, (n: number) => n);
+    await app.stream(undefined, { ...QUIET, signal: abort.signal });
+    assert.ok(ended && count > 0);
+    assert.ok(performance.now() - began < 4000, "it had ended by itself");
+  });
+}
+
+Deno.test("stream() lets timers have their turn within a batch whose handlers wait for nothing, or for a promise", async () => {
+  for (const wait of [false, true]) {
+    const app = new Slipstream();
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const until = performance.now() + 300;
+    const busy = () => {
+      const over = performance.now() + 1;
+      while (performance.now() < over);
+      return wait ? Promise.resolve() : undefined;
+    };
+    app.handle(scripted([Array.from({ length: 300 }, (_, n) => n)]), busy);
+    await app.stream(undefined, QUIET);
+    clearInterval(timer);
+    assert.ok(performance.now() >= until - 1);
+    assert.ok(turns >= 3, `${turns} turns`);
+  }
+});
+
+Deno.test("onExit() hooks run once a run, in order, when all is closed, also when it failed; one can be taken away", async () => {
+  const log: string[] = [];
+  const app = new Slipstream();
+  let fail = false;
+  app.handle(scripted([[1], [2]], log), { sink: slow(log) }, (n) => {
+    if (fail && n === 2) throw new Error("on purpose");
+  });
+  const hook = async () => {
+    await turn();
+    log.push("first");
+  };
+  app.onExit(hook);
+  app.onExit(hook);
+  const remove = app.onExit(() => void log.push("second"));
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(log.splice(0), ["done 0", "done 1", "closed source", "closed sink", "first", "second"]);
+  remove();
+  fail = true;
+  app.handle([1], () => {});
+  const again = new Slipstream();
+  again.onExit(() => log.push("other app's"));
+  again.handle(scripted([[1]]), () => {
+    throw new Error("on purpose");
+  });
+  await assert.rejects(again.stream(undefined, QUIET), /on purpose/);
+  assert.deepEqual(log, ["other app's"]);
+});
+
+Deno.test("onExit() hooks that fail do not keep the others from running, and hide no error of the run", async () => {
+  const log: string[] = [];
+  const app = new Slipstream();
+  let broken = false;
+  app.handle(scripted([[1]]), () => {
+    if (broken) throw new Error("the run's");
+  });
+  app.onExit(() => Promise.reject(new Error("the hook's")));
+  app.onExit(() => void log.push("after"));
+  await assert.rejects(app.stream(undefined, QUIET), /the hook's/);
+  broken = true;
+  const failing = new Slipstream();
+  failing.handle([1], () => {
+    throw new Error("the run's");
+  });
+  failing.onExit(() => {
+    log.push("called");
+    throw new Error("the hook's");
+  });
+  await assert.rejects(failing.stream(undefined, QUIET), /the run's/);
+  assert.deepEqual(log, ["after", "called"]);
+  assert.throws(() => app.onExit(5 as never), /An exit hook must be a function: got a number/);
+});
+
+Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an end", async () => {
+  const log: string[] = [];
+  const [one, other] = [new Slipstream(), new Slipstream()];
+  const abort = new AbortController();
+  const held = scripted([["held"]], log);
+  one.handle(held, (word) => void log.push(word));
+  one.pause(held);
+  one.onExit(() => void log.push("one is over"));
+  other.handle(scripted([["other"]]), (word) => void log.push(word));
+  other.onExit(() => void log.push("other is over"));
+  assert.throws(() => other.pause(held), /Nothing is bound to this source/);
+  const running = one.stream(undefined, { ...QUIET, signal: abort.signal });
+  await other.stream(undefined, QUIET);
+  // While one runs, the other can still bind, and run again.
+  other.handle(["more"], (word) => void log.push(word));
+  await other.stream(undefined, QUIET);
+  assert.deepEqual(log, ["other", "other is over", "more", "other is over"]);
+  abort.abort();
+  await running;
+  assert.deepEqual(log.slice(4), ["closed source", "one is over"]);
+});

@@ -135,3 +135,50 @@ Deno.test("a handler behind a pipe fails by its own ladder, and the pipe goes on
   await assert.rejects(failing.stream(undefined, QUIET), /on purpose/);
   assert.ok(ended);
 });
+
+const checked = () =>
+  new TransformStream<number, number>({
+    transform(n, out) {
+      if (n === 2) throw new Error("no twos");
+      out.enqueue(n);
+    },
+  });
+
+Deno.test("a TransformStream that failed ends the run at the next message, instead of losing all of them by skipping", async () => {
+  const log: string[] = [], seen: number[] = [];
+  const app = new Slipstream();
+  app.handle(
+    scripted([[1], [2], [3], [4]], log),
+    { name: "check", pipe: checked(), onError: "skip", retry: { minTimeout: 1 } },
+    (n) => void seen.push(n),
+  );
+  await assert.rejects(app.stream(undefined, QUIET), (error: Error) => {
+    assert.match(
+      error.message,
+      /handler "check" failed on scripted@3: the pipe can't go on, since its TransformStream/,
+    );
+    return true;
+  });
+  assert.deepEqual([seen, log], [[1], ["done 0", "done 1", "closed source"]]);
+});
+
+Deno.test("a function that makes a TransformStream makes another after an error, and in the next run", async () => {
+  const seen: number[] = [];
+  const app = new Slipstream();
+  app.handle([1, 2, 3], { pipe: [checked, doubled], onError: "skip" }, (n) => void seen.push(n));
+  await app.stream(undefined, QUIET);
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(seen, [2, 6, 2, 6]);
+});
+
+Deno.test("a TransformStream that is in use, or was in an earlier run, is refused before anything is read", async () => {
+  const app = new Slipstream();
+  const seen: number[] = [];
+  app.handle([1, 2], { pipe: doubled(), onError: "skip" }, (n) => void seen.push(n));
+  await app.stream(undefined, QUIET);
+  await assert.rejects(app.stream(undefined, QUIET), /A TransformStream of a pipe is in use, or was in an earlier run/);
+  assert.deepEqual(seen, [2, 4]);
+  const locked = doubled();
+  locked.readable.getReader();
+  assert.throws(() => app.handle([1], { pipe: locked }, () => {}), /is in use/);
+});

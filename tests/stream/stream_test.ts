@@ -199,10 +199,16 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
   assert.throws(() => app.handle(5 as never, () => {}), /A source must be .*: got a number/);
   assert.throws(() => app.handle([1], { sink: {} as never }, () => {}), /A sink must be .*: got an object/);
   assert.throws(() => app.handle([1], 3 as never), /A handler must be a function/);
+  assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function; .* has to be called/);
+  assert.throws(
+    () => app.handle([1], (() => {}) as never, { sink: console.log } as never),
+    /options go before the handler/,
+  );
   assert.throws(() => app.handle([1], { snik: console.log } as never, () => {}), /no option "snik"/);
   await assert.rejects(app.stream(undefined, QUIET), /nothing to run/);
   app.handle([1], () => {});
   await assert.rejects(app.stream(undefined, { shutdownTimeoutMs: -1 }), RangeError);
+  await assert.rejects(app.stream(undefined, { signal: {} as never }), /signal must be an AbortSignal: got an object/);
   const running = app.stream(undefined, QUIET);
   await assert.rejects(app.stream(undefined, QUIET), /runs already/);
   await running;

@@ -1,5 +1,17 @@
 import assert from "node:assert/strict";
-import { cron, handle, HandlerError, Slipstream, stream, timer } from "@slipstream/slipstream";
+import {
+  type BatchSource,
+  cron,
+  type DeadLetterSink,
+  handle,
+  HandlerError,
+  openDeadLetters,
+  openSource,
+  type RawMessage,
+  Slipstream,
+  stream,
+  timer,
+} from "@slipstream/slipstream";
 import { fail, FakeClock, pause, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
 
 Deno.test("scripted() begins again after the last batch that was done", async () => {
@@ -77,6 +89,43 @@ Deno.test("runUntilIdle() rejects with the app's error, and when the app does no
   await assert.rejects(runUntilIdle(waiting, { until: wrong }), /until what/);
   await runUntilIdle(waiting); // so it was ended
   await assert.rejects(runUntilIdle(new Slipstream()), /nothing to run/);
+});
+
+Deno.test("runUntilIdle() changes nothing of what a source hands over and is told", async () => {
+  const told: unknown[] = [];
+  const raw = { key: null, value: new Uint8Array([1]), headers: [] };
+  const source: BatchSource<string> = {
+    [openSource]: () => ({
+      batches: ReadableStream.from([{
+        messages: ["fine", "unreadable", "late"],
+        unreadable: new Map([[1, { error: new Error("no text"), again: () => "" }]]),
+        raw: () => raw,
+        done: (handled?: number) => void told.push(["done", handled]),
+      }]),
+      pause: () => void told.push("pause"),
+      resume: () => void told.push("resume"),
+      stop() {},
+      close: () => Promise.resolve(),
+    }),
+  };
+  const letters: RawMessage[] = [];
+  const sink: DeadLetterSink = {
+    [openDeadLetters]: () => ({ accept: (letter) => void letters.push(letter), settle() {}, close() {} }),
+  };
+  const app = new Slipstream();
+  app.handle(source, { onError: sink }, (word) => {
+    told.push(word);
+    app.pause(source);
+    app.resume(source);
+  });
+  await runUntilIdle(app);
+  assert.deepEqual(told, ["fine", "pause", "resume", "late", "pause", "resume", ["done", undefined]]);
+  assert.deepEqual(letters.map(({ value }) => value), [raw.value]);
+  const stopped = new Slipstream();
+  told.length = 0;
+  stopped.handle(source, { onError: sink }, () => stopped.pause(source));
+  await assert.rejects(runUntilIdle(stopped, { timeoutMs: 50 }), /not idle/);
+  assert.deepEqual(told, ["pause", ["done", 1]]);
 });
 
 Deno.test("runUntilIdle() takes the default app's stream, and hands on args", async () => {

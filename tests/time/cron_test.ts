@@ -54,6 +54,12 @@ Deno.test("cron() fails its run when the handler failed, with the handler's erro
 
 Deno.test("cron() refuses a schedule that can't be parsed, and says when Deno.cron is missing", async () => {
   assert.throws(() => cron("wrong", "every now and then"), /cron "wrong": can't be registered on "every now and then"/);
+  for (const name of ["", "a/b", "x".repeat(65), 5 as never]) {
+    assert.throws(() => cron(name, "* * * * *"), /a name must be 1 to 64 letters/);
+  }
+  for (const schedule of [5, null, undefined]) {
+    assert.throws(() => cron("wrong", schedule as never), /a schedule must be a string or an object/);
+  }
   const original = Deno.cron;
   Object.defineProperty(Deno, "cron", { value: undefined, configurable: true, writable: true });
   try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { conf, Topic } from "@slipstream/slipstream";
+import { conf, Slipstream, Topic } from "@slipstream/slipstream";
 import { PROPERTIES } from "../../src/topic/properties.ts";
 import { SNAKE_CASE } from "../../src/topic/snake_case.ts";
 import { parseOffsets } from "../../src/topic/offsets.ts";
@@ -44,7 +44,17 @@ Deno.test("Topic() reports properties that contradict each other", () => {
 Deno.test("Topic() refuses names that Kafka refuses, and wrong options", () => {
   for (const name of ["", "a b", ".", "..", "ä", "x".repeat(250)]) {
     assert.throws(() => new Topic(name, SERVERS), /A topic's name must be 1 to 249/);
+    assert.throws(() => new Topic(["fine", name], SERVERS), /A topic's name must be 1 to 249/);
   }
+  assert.throws(() => new Topic([], SERVERS), /got an empty list/);
+  assert.throws(() => new Topic(5 as never, SERVERS), /A topic's name must be/);
+  for (const wrong of [/orders/, /^a/i, /^\d/, "^a(?=b)", /^a+?/, "^("]) {
+    assert.throws(() => new Topic(wrong, SERVERS), /An expression for topics: /);
+  }
+  assert.deepEqual([new Topic(["a", "b", "a"], SERVERS).name, new Topic(/^a[0-9]+$/, SERVERS).name], [
+    "a, b",
+    "^a[0-9]+$",
+  ]);
   assert.throws(() => new Topic("t", SERVERS, { until: "now" as never }), /until must be "end"/);
   assert.throws(() => new Topic("t", SERVERS, { commit: "maybe" as never }), /commit must be/);
   assert.throws(() => new Topic("t", SERVERS, { value: {} as never }), /a codec must have encode and decode/);
@@ -60,6 +70,26 @@ Deno.test("conf() merges defaults; topics take them as they are then, and their 
   assert.equal(after.conf["client.id"], "third");
   assert.equal(conf()["client.id"], "second");
   assert.throws(() => conf({ "client.idd": "x" } as never), /did you mean "client.id"/);
+});
+
+Deno.test("conf() keeps the defaults of an app apart from those of others", () => {
+  const [one, other] = [new Slipstream(), new Slipstream()];
+  conf({ ...SERVERS, "client.id": "default app" });
+  conf({ "bootstrap.servers": "localhost:2", "sasl.password": "hunter2" }, one);
+  assert.deepEqual({ ...conf({ "group.id": "g" }, one) }, {
+    "bootstrap.servers": "localhost:2",
+    "sasl.password": "********",
+    "group.id": "g",
+  });
+  assert.deepEqual({ ...new Topic("t", { "group.id": "own" }, { app: one }).conf }, {
+    "bootstrap.servers": "localhost:2",
+    "sasl.password": "********",
+    "group.id": "own",
+  });
+  assert.throws(() => new Topic("t", {}, { app: other }), /bootstrap.servers is missing/);
+  assert.equal(new Topic("t").conf["client.id"], "default app");
+  assert.throws(() => conf({}, "app" as never), /conf\(\): app must be a Slipstream: app/);
+  assert.throws(() => new Topic("t", {}, { app: 5 as never }), /app must be a Slipstream: 5/);
 });
 
 Deno.test("Topic masks secrets in every way of printing", () => {
@@ -108,7 +138,7 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
   assert.deepEqual({ ...topic.conf }, {
     ...SERVERS,
     "group.id": "demo",
-    "security.protocol": "sasl_ssl",
+    "security.protocol": "SASL_SSL",
     "sasl.username": "me",
     "sasl.password": "********",
     "client.id": "c",

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { Slipstream, Topic } from "@slipstream/slipstream";
+import { TestBroker, until, watchConsumers } from "./brokers.ts";
+
+const QUIET = { handleSignals: false } as const;
+const EACH = 10;
+
+/** A topic of two partitions with ten messages in each, `partition:offset`. */
+async function filled(broker: TestBroker, test: string): Promise<string> {
+  const name = await broker.createTopic(test, 2);
+  await using topic = new Topic(name, broker.conf());
+  await topic.sendBatch(
+    [0, 1].flatMap((partition) => Array.from({ length: EACH }, (_, n) => ({ value: `${partition}:${n}`, partition }))),
+  );
+  return name;
+}
+
+const from = (partition: number, offset: number) =>
+  Array.from({ length: EACH - offset }, (_, n) => `${partition}:${offset + n}`);
+const of = (partition: number, values: readonly string[]) =>
+  values.filter((value) => value.startsWith(`${partition}:`));
+
+Deno.test("offset and seek() of two group members apply to the partitions that each has", async () => {
+  await using broker = await TestBroker.start();
+  const name = await filled(broker, "members");
+  const conf = broker.conf({ "group.id": `g-${name}` });
+  const offset = { 0: 7, 1: "beginning" } as const;
+  await using one = new Topic(name, conf, { offset }), other = new Topic(name, conf, { offset });
+  const seen = new Map<Topic, string[]>([[one, []], [other, []]]);
+  const abort = new AbortController();
+  const running = [one, other].map((topic) => {
+    const app = new Slipstream();
+    app.handle(topic, ({ value }) => void seen.get(topic)!.push(value!));
+    return app.stream(undefined, { ...QUIET, signal: abort.signal });
+  });
+  await using writer = new Topic(name, broker.conf());
+  // Both are members when both get what is written now.
+  await until(async () => {
+    await writer.sendBatch([{ value: "more", partition: 0 }, { value: "more", partition: 1 }]);
+    return [...seen.values()].every((values) => values.includes("more"));
+  }, "both members read");
+  const all = [...seen.values()].flat();
+  // Whoever had a partition first began where it was told; nobody began before.
+  assert.deepEqual([...new Set(of(0, all))], from(0, 7));
+  assert.deepEqual([...new Set(of(1, all))], from(1, 0));
+  // Each has one partition now. Both are told to go back in both: each does in its own.
+  for (const values of seen.values()) values.length = 0;
+  await Promise.all([one.seek({ 0: 5, 1: 8 }), other.seek({ 0: 5, 1: 8 })]);
+  await until(() => [...seen.values()].flat().filter((value) => value !== "more").length === 7, "both read again");
+  const again = [...seen.values()].map((values) => values.filter((value) => value !== "more"));
+  assert.deepEqual(again.sort((a, b) => a.length - b.length), [from(1, 8), from(0, 5)]);
+  abort.abort();
+  await Promise.all(running);
+});
+
+Deno.test("offset still counts after a rebalance that comes before anything was handled", async () => {
+  await using broker = await TestBroker.start();
+  const name = await filled(broker, "early");
+  // What nothing was committed of would be read from the beginning.
+  const conf = broker.conf({ "group.id": `g-${name}`, "auto.offset.reset": "earliest" });
+  await using one = new Topic(name, conf, { offset: "end" }), other = new Topic(name, conf, { offset: "end" });
+  const seen: string[][] = [[], []];
+  const abort = new AbortController();
+  const read = (topic: Topic, values: string[]) => {
+    const app = new Slipstream();
+    app.handle(topic, ({ value }) => void values.push(value!));
+    return app.stream(undefined, { ...QUIET, signal: abort.signal });
+  };
+  let assigned = 0;
+  using _spy = await watchConsumers(["assign"], (_, partitions) => assigned += partitions.length);
+  const first = read(one, seen[0]!);
+  await until(() => assigned === 2, "the first has both partitions");
+  const second = read(other, seen[1]!);
+  await until(() => assigned === 4, "both have one");
+  await using writer = new Topic(name, broker.conf());
+  await until(async () => {
+    await writer.sendBatch([{ value: "more", partition: 0 }, { value: "more", partition: 1 }]);
+    return seen.every((values) => values.length > 0);
+  }, "both members read");
+  abort.abort();
+  await Promise.all([first, second]);
+  assert.deepEqual([...new Set(seen.flat())], ["more"]);
+});
+
+for (const concurrency of [1, 2]) {
+  Deno.test(`seek() within handle() drops what was pulled of the old place, with concurrency ${concurrency}`, async () => {
+    await using broker = await TestBroker.start();
+    const name = await filled(broker, "back");
+    const conf = broker.conf({ "group.id": `g-${name}` });
+    await using topic = new Topic(name, conf);
+    const seen: string[] = [];
+    const abort = new AbortController();
+    const app = new Slipstream();
+    app.handle(topic, { concurrency, ...(concurrency === 1 ? {} : { by: () => "one key" }) }, async ({ value }) => {
+      seen.push(value!);
+      if (value === "1:2" && of(1, seen).length === 3) await topic.seek({ 1: 8 });
+      if (of(0, seen).length === EACH && seen.includes("1:9")) abort.abort();
+    });
+    await app.stream(undefined, { ...QUIET, signal: abort.signal });
+    assert.deepEqual(of(0, seen), from(0, 0));
+    assert.deepEqual(of(1, seen), ["1:0", "1:1", "1:2", "1:8", "1:9"]);
+    await using asking = new Topic(name, conf);
+    assert.equal((await asking.lag()).total, 0);
+  });
+}
+
+Deno.test('until: "end" reads several partitions to the ends seen at the start, also those that are empty', async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("ends", 4);
+  await using writer = new Topic(name, broker.conf());
+  const record = (partition: number, value: string) => ({ partition, value });
+  await writer.sendBatch([record(0, "a"), record(0, "b"), record(2, "c")]);
+  for (const own of [{}, { "group.id": `g-${name}` }]) {
+    await using topic = broker.toEnd(name, own, { offset: "beginning" });
+    const seen: string[] = [];
+    for await (const { value } of topic) {
+      seen.push(value!);
+      // What is written meanwhile is beyond the end.
+      await writer.sendBatch([record(0, "later"), record(1, "later")]);
+    }
+    const later = seen.filter((value) => value === "later").length;
+    assert.deepEqual(seen.filter((value) => value !== "later").sort(), ["a", "b", "c"]);
+    assert.ok(later === 0 || "group.id" in own, `${later} beyond the end`);
+  }
+});
+
+Deno.test('until: "end" ends at once on a topic that is empty, and where a group has read everything', async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("empty", 3);
+  for (const own of [{}, { "group.id": `g-${name}` }]) {
+    await using topic = broker.toEnd(name, own);
+    const app = new Slipstream();
+    app.handle(topic, () => assert.fail("there is nothing to handle"));
+    await app.stream(undefined, QUIET);
+  }
+});

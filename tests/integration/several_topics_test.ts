@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { HandlerError, Slipstream, Topic } from "@slipstream/slipstream";
+import { TestBroker, until, watchConsumers } from "./brokers.ts";
+
+const QUIET = { handleSignals: false } as const;
+
+/** Topics whose names begin alike, with so many messages each, of several partitions and of both. */
+async function filled(broker: TestBroker, counts: readonly number[]): Promise<{ prefix: string; names: string[] }> {
+  const prefix = `several${crypto.randomUUID().slice(0, 6)}`;
+  const names: string[] = [];
+  for (const [index, count] of counts.entries()) {
+    const name = await broker.createTopic(`${prefix}.${index}`, 2);
+    names.push(name);
+    await using topic = new Topic(name, broker.conf());
+    await topic.sendBatch(
+      Array.from({ length: count }, (_, n) => ({ value: `${index}:${n}`, partition: n % 2 })),
+    );
+  }
+  return { prefix, names };
+}
+
+const expected = (counts: readonly number[]) =>
+  counts.flatMap((count, index) => Array.from({ length: count }, (_, n) => `${index}:${n}`)).sort();
+
+for (const grouped of [true, false]) {
+  Deno.test(`a Topic of several names reads all of them to their ends ${grouped ? "in" : "without"} a group`, async () => {
+    await using broker = await TestBroker.start();
+    const { names } = await filled(broker, [5, 0, 8]);
+    const conf = broker.conf(grouped ? { "group.id": `g-${names[0]}` } : {});
+    await using topic = new Topic(names, conf, { until: "end", offset: "beginning" });
+    assert.equal((await topic.lag()).total, 13);
+    const read = await Array.fromAsync(topic);
+    assert.deepEqual(read.map(({ value }) => value!).sort(), expected([5, 0, 8]));
+    for (const { topic, value } of read) assert.equal(topic, names[Number(value!.split(":")[0])]);
+    if (!grouped) return;
+    // Offsets are those of each topic: partition 0 of one is not partition 0 of the other.
+    const { total, partitions } = await topic.lag();
+    assert.deepEqual([total, partitions[`${names[2]}[1]`], Object.keys(partitions).length], [0, 0, 6]);
+  });
+
+  Deno.test(`a Topic of an expression reads what matches ${grouped ? "in" : "without"} a group`, async () => {
+    await using broker = await TestBroker.start();
+    const { prefix } = await filled(broker, [3, 4]);
+    await filled(broker, [2]); // others
+    const conf = broker.conf(grouped ? { "group.id": `g-${prefix}` } : {});
+    for (const expression of [new RegExp(`^${prefix}[.][01]`), `^${prefix}`]) {
+      await using topic = new Topic(expression, conf, { until: "end", offset: "beginning" });
+      const seen: string[] = [];
+      const app = new Slipstream();
+      app.handle(topic, ({ value }) => void seen.push(value!));
+      await app.stream(undefined, QUIET);
+      assert.deepEqual(seen.sort(), expected([3, 4]));
+      if (grouped) break; // the next reader of the group would wait for a session
+    }
+  });
+}
+
+Deno.test("handle() names the topic of a message that failed, and commits what was handled in each", async () => {
+  await using broker = await TestBroker.start();
+  const { names } = await filled(broker, [4, 4]);
+  const conf = broker.conf({ "group.id": `g-${names[0]}` });
+  await using topic = new Topic(names, conf, { until: "end" });
+  const app = new Slipstream();
+  app.handle(topic, { name: "pick" }, ({ value }) => {
+    if (value === "1:2") throw new Error("on purpose");
+  });
+  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+    assert.ok(error instanceof HandlerError);
+    assert.match(error.message, /handler "pick" failed on several.*\.1-.*\[0\]@1: on purpose/);
+    assert.deepEqual([error.topic, error.partition, error.offset], [names[1], 0, 1]);
+    return true;
+  });
+  await using asking = new Topic(names, conf);
+  assert.ok((await asking.lag()).partitions[`${names[1]}[0]`]! >= 1);
+});
+
+Deno.test("commit() takes messages of each of several topics, and no others", async () => {
+  await using broker = await TestBroker.start();
+  const { names } = await filled(broker, [2, 2]);
+  const conf = broker.conf({ "group.id": `g-${names[0]}` });
+  await using topic = new Topic(names, conf, { until: "end", commit: "manual" });
+  for await (const message of topic) if (message.topic === names[1]) await topic.commit(message);
+  const { partitions } = await new Topic(names, conf).lag();
+  const of = (name: string) => [0, 1].map((partition) => partitions[`${name}[${partition}]`]);
+  assert.deepEqual([of(names[0]!), of(names[1]!)], [[1, 1], [0, 0]]);
+  await using reading = new Topic(names, broker.conf({ "group.id": `other-${names[0]}` }));
+  const messages = reading[Symbol.asyncIterator]();
+  await messages.next();
+  await assert.rejects(
+    reading.commit({ topic: "another", partition: 0, offset: 0 }),
+    /can't commit a message of another/,
+  );
+  await messages.return();
+});
+
+Deno.test("a Topic of several can't be written to, and says so before anything is read", async () => {
+  await using broker = await TestBroker.start();
+  await using several = new Topic(["a", "b"], broker.conf());
+  await assert.rejects(several.send("k", "v"), /Topics "a", "b": can only be read: write to a Topic of one name/);
+  assert.throws(() => several.writable, /can only be read/);
+  const app = new Slipstream();
+  let read = 0;
+  app.handle([1], { sink: several, onError: several }, () => (read++, ["k", "v"] as const));
+  await assert.rejects(app.stream(undefined, QUIET), /can only be read/);
+  assert.equal(read, 0);
+});
+
+Deno.test("a paused Topic hands on nothing of partitions that are assigned later, and goes on when it is resumed", async () => {
+  await using broker = await TestBroker.start();
+  const { names: [name] } = await filled(broker, [2]);
+  const conf = broker.conf({ "group.id": `g-${name}` });
+  await using first = new Topic(name!, conf), second = new Topic(name!, conf), writer = new Topic(name!, broker.conf());
+  const seen: string[] = [], others: string[] = [];
+  const reading = (async () => {
+    for await (const { value } of first) seen.push(value!);
+  })();
+  await until(() => seen.length === 2, "two messages");
+  let pauses = 0;
+  using _spy = await watchConsumers(["pause"], () => pauses++);
+  first.pause();
+  assert.equal(pauses, 1);
+  const readingToo = (async () => {
+    for await (const { value } of second) others.push(value!);
+  })();
+  await until(() => pauses === 2, "its partition is paused anew");
+  await until(async () => {
+    await writer.sendBatch([{ value: "more 0", partition: 0 }, { value: "more 1", partition: 1 }]);
+    return others.length > 0;
+  }, "the other member reads its own");
+  assert.equal(seen.length, 2);
+  first.resume();
+  await until(() => seen.length > 2, "the rest");
+  await Promise.all([first.close(), second.close()]);
+  await Promise.all([reading, readingToo]);
+});
