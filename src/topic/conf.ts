@@ -72,7 +72,9 @@ const DEFAULT_APP = {};
  */
 export function conf(properties: Conf = {}, app: object = DEFAULT_APP): Conf {
   checkApp(app, "conf()");
-  const merged = { ...defaults.get(app), ...check(properties, "conf()") };
+  const { named, found } = check(properties, "conf()");
+  complain("conf()", found);
+  const merged = { ...defaults.get(app), ...named };
   defaults.set(app, merged);
   return masked(merged);
 }
@@ -80,8 +82,12 @@ export function conf(properties: Conf = {}, app: object = DEFAULT_APP): Conf {
 /** The defaults of an app with a topic's own properties on top, checked. */
 export function mergedConf(own: Conf, where: string, app: object = DEFAULT_APP): AnyConf {
   checkApp(app, where);
-  const merged = { ...defaults.get(app), ...check(own, where) };
-  checkTogether(inTheirCase(merged), where);
+  const { named, found } = check(own, where);
+  const merged = { ...defaults.get(app), ...named };
+  const together = contradictions(inTheirCase(merged));
+  // Misspelled is not missing.
+  const said = found.some((problem) => problem.includes('"bootstrap.servers"'));
+  complain(where, [...found, ...together.filter((problem) => !said || !problem.startsWith("bootstrap.servers "))]);
   return merged;
 }
 
@@ -128,8 +134,8 @@ function withoutUndefined(values: AnyConf): AnyConf {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-/** The properties by their dotted names. */
-function check(values: AnyConf, where: string): AnyConf {
+/** The properties by their dotted names, and what is wrong with them. */
+function check(values: AnyConf, where: string): { readonly named: AnyConf; readonly found: readonly string[] } {
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new TypeError(`${where}: properties must be an object such as { "bootstrap.servers": "localhost:9092" }`);
   }
@@ -144,8 +150,7 @@ function check(values: AnyConf, where: string): AnyConf {
     named[name] = value;
     found.push(...problems(name, inItsCase(PROPERTIES.get(name), value)));
   }
-  complain(where, found);
-  return named;
+  return { named, found };
 }
 
 function inItsCase(property: Property | undefined, value: unknown): unknown {
@@ -196,7 +201,7 @@ function wrongValue({ type, min, max, values }: Property, value: unknown): strin
 }
 
 /** Properties that are right by themselves and contradict each other. */
-function checkTogether(values: AnyConf, where: string): void {
+function contradictions(values: AnyConf): string[] {
   const found: string[] = [];
   const is = (name: string, value: string) => String(values[name]) === value;
   const number = (name: string) => values[name] === undefined ? undefined : Number(values[name]);
@@ -220,5 +225,5 @@ function checkTogether(values: AnyConf, where: string): void {
     const inFlight = number("max.in.flight") ?? number("max.in.flight.requests.per.connection") ?? 1;
     if (inFlight > 5) found.push(`max.in.flight (${inFlight}) contradicts enable.idempotence, which allows 5 at most`);
   }
-  complain(where, found);
+  return found;
 }

@@ -18,11 +18,16 @@ Deno.test("Topic() reports all problems of its properties at once, and suggests 
       } as never),
     (error: TypeError) => {
       assert.ok(error instanceof TypeError);
-      assert.match(error.message, /^Topic "t": 4 problems/);
+      assert.match(error.message, /^Topic "t": 5 problems/);
       assert.match(error.message, /no property "bootstrap.server": did you mean "bootstrap.servers"\?/);
       assert.match(error.message, /linger.ms must be a number: "soon"|linger.ms must be a whole number: "soon"/);
       assert.match(error.message, /sasl.password must be a string.*: \*{8}/);
       assert.match(error.message, /compression.codec must be one of none, gzip, snappy, lz4, zstd.*: "rar"/);
+      assert.match(
+        error.message,
+        /max.poll.interval.ms \(5\) must not be below session.timeout.ms/,
+        "what contradicts, too",
+      );
       return true;
     },
   );
