@@ -48,7 +48,7 @@ export class Lane {
     this.#gate = undefined;
   }
 
-  /** The source ends. What is paused is left where it is. */
+  /** The source ends. What is paused is left where it is, and so is what of a batch was not begun. */
   stop(): void {
     this.#stopped = true;
     this.#gate?.resolve();
@@ -101,7 +101,8 @@ export class Lane {
       // An earlier batch may fail to settle meanwhile: this one will never be done.
       while (!this.failed) {
         while (this.#gate !== undefined && !this.#stopped) await this.#gate.promise;
-        if (this.#gate !== undefined) {
+        // What was begun is ended. A batch of one message may be all that is left of it: it counts as begun.
+        if (this.#gate !== undefined || (this.#stopped && taken > 0)) {
           partly = true;
           break;
         }

@@ -19,7 +19,7 @@ export interface Batch<T> {
    * Called once, when everything that came of the messages has settled; batches are done in the order they came.
    * A batch that failed is never done. A Topic stores its offsets here, and nowhere else.
    *
-   * @param handled when the run was stopped while the source was paused: only so many messages, from the first on
+   * @param handled when the run was stopped before all of them were begun: only so many messages, from the first on
    */
   done(handled?: number): void | Promise<void>;
   /** Where a message comes from, for error messages: `"emoji[0]@42"`. */

@@ -63,7 +63,7 @@ export interface ScriptedSource<T> extends BatchSource<T>, AsyncIterable<T> {
 /**
  * A source for tests that follows a script: each message is a batch by itself, unless it is in {@linkcode together}.
  *
- * - **Redelivery**: read again, it begins after the last batch that was done, as a topic with a group does. So a test
+ * - **Redelivery**: read again, it begins after the last message that was done, as a topic with a group does. So a test
  *   sees what at-least-once means for an app that failed halfway.
  * - **Backpressure**: a message comes when it is asked for.
  *
@@ -133,9 +133,12 @@ export function scripted<T>(
               return controller.enqueue({
                 messages,
                 describe: options.describe ?? (() => `script[${place}]`),
-                done() {
+                done(handled = messages.length) {
                   begin = next;
-                  done.push(...messages);
+                  if (handled < messages.length) {
+                    script[--begin] = new ScriptStep({ messages: messages.slice(handled) });
+                  }
+                  done.push(...messages.slice(0, handled));
                   options.on?.("done", place);
                 },
               });

@@ -212,6 +212,12 @@ function contradictions(values: AnyConf): string[] {
     found.push("enable.auto.offset.store can't be true: it would commit messages that were not handled yet");
   }
   const session = number("session.timeout.ms") ?? 45_000, poll = number("max.poll.interval.ms") ?? 300_000;
+  const heartbeat = number("heartbeat.interval.ms") ?? 3000;
+  if (heartbeat >= session) {
+    found.push(
+      `heartbeat.interval.ms (${heartbeat}) must be below session.timeout.ms (${session}), a third of it at most is usual: else the group takes the reader for dead`,
+    );
+  }
   if (poll < session) {
     found.push(
       `max.poll.interval.ms (${poll}) must not be below session.timeout.ms (${session}): librdkafka checks the session more often`,

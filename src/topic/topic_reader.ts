@@ -14,6 +14,7 @@ import { KafkaError } from "./kafka_error.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
+import { Pace } from "./pace.ts";
 import { type PartitionOffset, Progress } from "./progress.ts";
 import type { TopicNames } from "./topic_names.ts";
 
@@ -43,7 +44,6 @@ const DEFAULTS = { "fetch.queue.backoff.ms": 5, "auto.commit.interval.ms": 1000 
 const NEWER = ["fetch.queue.backoff.ms"] as const;
 /** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
 const NO_GROUP = "slipstream-without-group";
-const BATCH_MESSAGES = 1000;
 const CONSUME_MS = 500;
 const QUERY_MS = 10_000;
 const RETRY_MS = 300;
@@ -72,6 +72,7 @@ export class TopicReader {
   readonly #notices: Notices;
   readonly #grouped: boolean;
   readonly #pauseMs: number;
+  readonly #pace = new Pace();
   readonly #resetTo: number;
   /** What is handled, and in whose hands the rest is. */
   readonly progress: Progress;
@@ -146,9 +147,12 @@ export class TopicReader {
   async next(): Promise<NativeMessage[] | undefined> {
     this.#pulling = true;
     clearTimeout(this.#idle);
+    this.#pace.asked();
     try {
       await this.#idleServing;
-      return await this.#next();
+      const messages = await this.#next();
+      if (messages !== undefined) this.#pace.handed(messages.length);
+      return messages;
     } finally {
       this.#pulling = false;
       this.#idleSince = performance.now();
@@ -168,7 +172,7 @@ export class TopicReader {
       }
       const messages = this.#held.length > 0
         ? this.#held.splice(0)
-        : await this.#finished.race(this.#consume(consumer, BATCH_MESSAGES, CONSUME_MS));
+        : await this.#finished.race(this.#consume(consumer, this.#pace.size, CONSUME_MS));
       if (this.#userPaused) {
         this.#held.push(...messages ?? []);
         continue;

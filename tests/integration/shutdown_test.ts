@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Topic } from "@slipstream/slipstream";
-import { TestBroker } from "./brokers.ts";
+import { Slipstream, Topic } from "@slipstream/slipstream";
+import { TestBroker, until } from "./brokers.ts";
 
 const MESSAGES = 4000;
 
@@ -59,4 +59,42 @@ Deno.test("a stream that is killed loses nothing: the next run goes on at or bef
   const from = Number(second.values[0]);
   assert.ok(from <= first.values.length, `goes on at ${from}, after ${first.values.length}`);
   assert.deepEqual(second.values, Array.from({ length: MESSAGES - from }, (_, n) => `${from + n}`));
+});
+
+Deno.test("a slow handler holds up neither a stop nor the offsets of what it has handled", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("slow", 2);
+  const conf = broker.conf({ "group.id": name, "auto.commit.interval.ms": 50 });
+  const values = Array.from({ length: 400 }, (_, n) => `${n}`);
+  {
+    await using topic = new Topic(name, conf);
+    await topic.sendBatch(values.map((value) => [value, value] as const));
+  }
+  const seen: string[] = [];
+  /** How many messages were handled when it was told to stop. */
+  let told = 0;
+  const run = async (enough: number) => {
+    await using topic = new Topic(name, conf);
+    const abort = new AbortController();
+    const app = new Slipstream();
+    app.handle(topic, async (message) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      seen.push(message.value!);
+      if (seen.length !== enough) return;
+      told = enough;
+      abort.abort();
+    });
+    const running = app.stream(undefined, { handleSignals: false, signal: abort.signal });
+    // A process that is killed now would repeat little: the offsets follow the handler.
+    const before = seen.length;
+    await until(
+      async () => seen.length > before + 60 && (await topic.lag()).total < values.length - before - 20,
+      "follows",
+    );
+    await running;
+  };
+  await run(150);
+  assert.ok(seen.length <= told + 1, `${seen.length - told} were begun after the stop`);
+  await run(400);
+  assert.deepEqual(seen.toSorted((a, b) => +a - +b), values, "nothing is lost, nothing is repeated");
 });

@@ -366,3 +366,19 @@ Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an en
   await running;
   assert.deepEqual(log.slice(4), ["closed source", "one is over"]);
 });
+
+Deno.test("a stop ends a batch after the message in hand: what is left of it is not done, and read again", async () => {
+  const abort = new AbortController();
+  const source = scripted([[1, 2, 3, 4]]);
+  const seen: number[] = [];
+  const app = new Slipstream();
+  app.handle(source, async (n) => {
+    if (n === 2) abort.abort();
+    await turn();
+    seen.push(n);
+  });
+  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  assert.deepEqual([seen, source.done], [[1, 2], [1, 2]]);
+  await app.stream(undefined, QUIET);
+  assert.deepEqual(seen, [1, 2, 3, 4]);
+});

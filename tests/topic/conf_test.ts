@@ -43,6 +43,10 @@ Deno.test("Topic() reports properties that contradict each other", () => {
     () => new Topic("t", { ...SERVERS, "session.timeout.ms": 9000, "max.poll.interval.ms": 8000 }),
     /max.poll.interval.ms \(8000\) must not be below session.timeout.ms/,
   );
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, "session.timeout.ms": 2000 }),
+    /heartbeat.interval.ms \(3000\) must be below session.timeout.ms \(2000\)/,
+  );
   assert.throws(() => new Topic("t", { ...SERVERS, "enable.auto.offset.store": true }), /can't be true/);
 });
 
