@@ -7,7 +7,7 @@
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import { knowsProperty } from "../librdkafka/client_conf.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
-import { ByPartition, partitionSet, type Place, placeText } from "./by_partition.ts";
+import { ByPartition, isSamePlace, partitionSet, type Place, placeText } from "./by_partition.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -184,11 +184,17 @@ export class TopicReader {
   /** Messages of partitions that are still ours, and not beyond the end. */
   #wanted(messages: NativeMessage[]): NativeMessage[] {
     if (!this.#options.untilEnd && this.#revoking === undefined) return messages;
+    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
+    let run: Place | undefined, isLeaving = false, end = Infinity;
     return messages.filter((message) => {
-      if (this.#revoking?.has(message)) return false;
-      if (!this.#options.untilEnd) return true;
-      this.#reached(message, message.offset + 1);
-      return message.offset < (this.#ends.get(message) ?? Infinity);
+      if (run === undefined || !isSamePlace(message, run)) {
+        run = message;
+        isLeaving = this.#revoking?.has(message) ?? false;
+        end = this.#options.untilEnd ? this.#ends.get(message) ?? Infinity : Infinity;
+      }
+      if (isLeaving) return false;
+      if (message.offset + 1 >= end) this.#reached(message, message.offset + 1);
+      return message.offset < end;
     });
   }
 
