@@ -10,8 +10,8 @@
  */
 export const messageNumber: unique symbol = Symbol("slipstream.messageNumber") as never;
 
-/** Numbers of messages are below this. */
-export const NUMBERS: number = 2 ** 20;
+/** Numbers of messages are below this: so few that what goes to C stays a small integer for 500 million messages. */
+export const NUMBERS = 2 ** 12;
 
 interface Entry {
   readonly value: unknown;
