@@ -108,6 +108,11 @@ try {
     }
   }
   console.log(`\n${messages} messages of ${VALUE_BYTES} bytes, ${rounds} rounds:\n\n${table(results)}`);
+  if (values.only === undefined) {
+    // In a process of its own, too: nothing has warmed it up, and nothing is left in it.
+    console.log(`\nWhat the features of handle() cost, in memory:\n`);
+    console.log(await run(Deno.execPath(), ["run", "--quiet", new URL("features.ts", import.meta.url).pathname]));
+  }
 } finally {
   await run(peer, ["delete", servers, filled]);
 }

@@ -4,6 +4,15 @@
  * @module
  */
 
+/**
+ * What an opaque value may have that many messages share: the number of the message that is produced next, from 0 to
+ * {@linkcode NUMBERS}, which comes back with its report.
+ */
+export const messageNumber: unique symbol = Symbol("slipstream.messageNumber") as never;
+
+/** Numbers of messages are below this: so few that what goes to C stays a small integer for 500 million messages. */
+export const NUMBERS = 2 ** 12;
+
 interface Entry {
   readonly value: unknown;
   messages: number;
@@ -17,21 +26,22 @@ export class Opaques {
 
   /** The number for a value, which one message more carries. */
   put(value: unknown): number {
-    if (this.#last !== undefined && this.#last.value === value) {
-      this.#last.messages++;
-      return this.#lastId;
+    const number = (value as { [messageNumber]?: number } | null)?.[messageNumber] ?? 0;
+    if (this.#last !== undefined && this.#last.value === value) this.#last.messages++;
+    else {
+      this.#last = { value, messages: 1 };
+      this.#entries.set(++this.#lastId, this.#last);
     }
-    this.#last = { value, messages: 1 };
-    this.#entries.set(++this.#lastId, this.#last);
-    return this.#lastId;
+    return this.#lastId * NUMBERS + number;
   }
 
   /** The value for a number that one message less carries. */
   take(id: number): unknown {
-    const entry = this.#entries.get(id);
+    const entryId = Math.floor(id / NUMBERS);
+    const entry = this.#entries.get(entryId);
     if (entry === undefined) return undefined;
     if (--entry.messages === 0) {
-      this.#entries.delete(id);
+      this.#entries.delete(entryId);
       if (entry === this.#last) this.#last = undefined;
     }
     return entry.value;

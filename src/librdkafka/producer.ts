@@ -11,19 +11,20 @@ import { openLibrary } from "./library.ts";
 import { cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
 import { CODES, nativeError } from "./native_error.ts";
-import { Opaques } from "./opaques.ts";
+import { NUMBERS, Opaques } from "./opaques.ts";
 import { COPY, type Headers, NOT_NULL, produceva } from "./produceva.ts";
 import { Topic } from "./topic.ts";
 import { TransactionalClient } from "./transactional_client.ts";
 
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
- * it is called with code, opaque, partition and offset: no report is made, which is most of a report's cost.
+ * it is called with code, opaque, partition, offset and the opaque's number for the message: no report is made, which is
+ * most of a report's cost.
  */
 export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
   dr_msg_cb?: boolean;
-  outcomesOnly?: (code: number, opaque: unknown, partition: number, offset: number) => void;
+  outcomesOnly?: (code: number, opaque: unknown, partition: number, offset: number, number: number) => void;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -94,7 +95,7 @@ export class Producer extends TransactionalClient {
     if (callback?.outcomesOnly !== undefined) {
       const { outcomesOnly } = callback;
       this.#reader.takeOutcomes(event, (code, id, partition, offset) => {
-        outcomesOnly(code, this.#opaques.take(id), partition, offset);
+        outcomesOnly(code, this.#opaques.take(id), partition, offset, id % NUMBERS);
       });
       return;
     }

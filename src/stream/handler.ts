@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Sender } from "./protocol.ts";
 import { isThenable } from "./sinks.ts";
 
 /** Yields that come one after the other, now or later. */
@@ -26,40 +25,40 @@ export type EmittedBy<R> = Exclude<
   undefined | void
 >;
 
-/** Takes what is emitted, and who emits it. */
-export type Emit = (value: unknown, sender?: Sender) => void | Promise<void>;
+/** Takes what is emitted, and what it came of. */
+export type Emit<O> = (value: unknown, origin: O) => void | Promise<void>;
 
 /**
  * Hands what a handler's result emits to `emit`, in order, waiting where `emit` waits.
  *
- * @param sender handed on with each value
+ * @param origin handed on with each value
  * @returns a promise only when something had to be awaited
  */
-export function emitAll(result: unknown, emit: Emit, sender?: Sender): void | Promise<void> {
+export function emitAll<O>(result: unknown, emit: Emit<O>, origin: O): void | Promise<void> {
   if (result === undefined) return;
-  if (typeof result !== "object" || result === null) return emit(result, sender);
-  if (isThenable(result)) return emitLater(result, emit, sender);
+  if (typeof result !== "object" || result === null) return emit(result, origin);
+  if (isThenable(result)) return emitLater(result, emit, origin);
   if (typeof (result as Partial<Iterator<unknown>>).next === "function") {
-    return emitYields(result as Yields<unknown>, emit, sender);
+    return emitYields(result as Yields<unknown>, emit, origin);
   }
-  return emit(result, sender);
+  return emit(result, origin);
 }
 
-async function emitLater(result: PromiseLike<unknown>, emit: Emit, sender: Sender | undefined): Promise<void> {
+async function emitLater<O>(result: PromiseLike<unknown>, emit: Emit<O>, origin: O): Promise<void> {
   const value = await result;
-  if (value !== undefined) await emit(value, sender);
+  if (value !== undefined) await emit(value, origin);
 }
 
 /** Goes on synchronously as long as everything else does. */
-function emitYields(yields: Yields<unknown>, emit: Emit, sender: Sender | undefined): void | Promise<void> {
+function emitYields<O>(yields: Yields<unknown>, emit: Emit<O>, origin: O): void | Promise<void> {
   try {
     for (;;) {
       const step = yields.next();
-      if (isThenable(step)) return emitYieldsLater(yields, emit, sender, step as Promise<IteratorResult<unknown>>);
+      if (isThenable(step)) return emitYieldsLater(yields, emit, origin, step as Promise<IteratorResult<unknown>>);
       const { done, value } = step as IteratorResult<unknown>;
       if (done) return;
-      const later = value === undefined ? undefined : emit(value, sender);
-      if (later !== undefined) return emitYieldsLater(yields, emit, sender, later);
+      const later = value === undefined ? undefined : emit(value, origin);
+      if (later !== undefined) return emitYieldsLater(yields, emit, origin, later);
     }
   } catch (error) {
     abandon(yields);
@@ -72,10 +71,10 @@ function emitYields(yields: Yields<unknown>, emit: Emit, sender: Sender | undefi
  *
  * @param later the step to begin with, or what the step before it waits for
  */
-async function emitYieldsLater(
+async function emitYieldsLater<O>(
   yields: Yields<unknown>,
-  emit: Emit,
-  sender: Sender | undefined,
+  emit: Emit<O>,
+  origin: O,
   later: Promise<IteratorResult<unknown> | void>,
 ): Promise<void> {
   try {
@@ -84,7 +83,7 @@ async function emitYieldsLater(
         ? await step as IteratorResult<unknown>
         : step as IteratorResult<unknown>;
       if (done) return;
-      const emitting = value === undefined ? undefined : emit(value, sender);
+      const emitting = value === undefined ? undefined : emit(value, origin);
       if (emitting !== undefined) await emitting;
     }
   } catch (error) {

@@ -82,13 +82,15 @@ export interface BatchSource<T> {
   [openSource](): SourceReader<T>;
 }
 
-/** Who gave a value to a sink. */
+/** Who gives values to a sink; one for many messages, since it is asked for with each. */
 export interface Sender {
   /**
    * Told that a value can't be delivered that the sink had accepted. It has settled when this has returned, or its
    * promise has resolved; settling fails with what this throws.
+   *
+   * @param message what came with the value: the message that it was made of
    */
-  undelivered(error: unknown): void | Promise<void>;
+  undelivered(error: unknown, message: unknown): void | Promise<void>;
 }
 
 /** A sink that is being written to. */
@@ -98,9 +100,10 @@ export interface SinkWriter<T> {
    * has resolved.
    *
    * @param sender to be told, by a sink that knows it, that just this value can't be delivered
+   * @param message what the sender is then told with it
    * @throws {TypeError} If the sink cannot take such a value. Nothing of it was written then.
    */
-  accept(value: T, sender?: Sender): void | Promise<void>;
+  accept(value: T, sender?: Sender, message?: unknown): void | Promise<void>;
   /**
    * Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be, unless its
    * sender was told and has dealt with it.

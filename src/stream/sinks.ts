@@ -86,9 +86,9 @@ export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
     return accepted;
   };
   return {
-    accept(value, sender) {
-      if (last !== undefined) return waiting(last.then(() => writer.accept(value, sender)));
-      const accepted = writer.accept(value, sender);
+    accept(value, sender, message) {
+      if (last !== undefined) return waiting(last.then(() => writer.accept(value, sender, message)));
+      const accepted = writer.accept(value, sender, message);
       if (accepted !== undefined) return waiting(accepted);
     },
     settle: () => writer.settle(),

@@ -26,22 +26,25 @@ export interface Context {
   readonly onError: (error: unknown) => void;
 }
 
-/** A message on its way, for errors to show, and the sender of what comes of it. */
-class Origin implements Sender {
+/** A message on its way, for errors to show. */
+interface Origin {
   readonly message: unknown;
   readonly context: Context;
-  readonly step: Step;
-  #told: Promise<void> | undefined;
+  readonly sender: Sender;
+}
 
-  constructor(message: unknown, context: Context, step: Step) {
-    this.message = message;
+/** The sender of what comes of a batch. */
+class BatchSender implements Sender {
+  readonly context: Context;
+  readonly #step: Step;
+
+  constructor(step: Step, context: Context) {
+    this.#step = step;
     this.context = context;
-    this.step = step;
   }
 
-  /** Once a message, however much of what came of it can't be delivered. */
-  undelivered(error: unknown): Promise<void> {
-    return this.#told ??= this.step.undelivered(error, this);
+  undelivered(error: unknown, message: unknown): Promise<void> {
+    return this.#step.undelivered(error, { message, context: this.context, sender: this });
   }
 }
 
@@ -57,7 +60,8 @@ export class Step {
   removed = false;
   readonly #pipe: Pipe | undefined;
   readonly #args: unknown;
-  readonly #emit: Emit;
+  readonly #emit: Emit<Origin>;
+  #sender: BatchSender | undefined;
   /** Whether a message is just handled. */
   readonly #plain: boolean;
 
@@ -71,7 +75,7 @@ export class Step {
     this.writers = writers;
     this.letters = letters;
     this.#args = args;
-    this.#emit = (value, sender) => emitTo(writers, value, sender);
+    this.#emit = (value, origin) => emitTo(writers, value, origin);
     this.pool = bound.concurrency > 1 ? new KeyedPool(bound.concurrency) : undefined;
     this.#pipe = bound.pipe.length > 0 ? new Pipe(bound.pipe) : undefined;
     this.#plain = this.pool === undefined && this.#pipe === undefined;
@@ -80,15 +84,20 @@ export class Step {
   /** Takes a message; a promise only when there is something to wait for before the next. */
   take(message: unknown, context: Context, unreadable?: Unreadable<unknown>): void | Promise<void> {
     if (this.removed) return;
-    const origin = new Origin(message, context, this);
+    const origin = this.#originOf(message, context);
     if (this.#plain && unreadable === undefined) return this.#handle(message, origin);
     if (unreadable !== undefined) return this.#takeUnreadable(origin, unreadable);
     return this.#pipe === undefined ? this.#handleSoon(message, origin) : this.#push(origin);
   }
 
+  #originOf(message: unknown, context: Context): Origin {
+    if (this.#sender?.context !== context) this.#sender = new BatchSender(this, context);
+    return { message, context, sender: this.#sender };
+  }
+
   /** Handles what the pipe holds back. */
   async end(context: Context): Promise<void> {
-    const origin = new Origin(undefined, context, this);
+    const origin = this.#originOf(undefined, context);
     try {
       await this.#pipe?.end((value) => context.failed() ? undefined : this.#handleSoon(value, origin));
     } catch (error) {
@@ -183,14 +192,14 @@ export class Step {
     let held: unknown[] = [];
     const attempt = () => {
       held = [];
-      return emitAll(handler(value, this.#args), (value) => void held.push(value));
+      return emitAll(handler(value, this.#args), (value) => void held.push(value), origin);
     };
     /** Each value to each sink; from the one after that which had to wait. */
     const release = (from: number): void | Promise<void> => {
       for (let index = from; index < held.length * this.writers.length; index++) {
         const value = held[Math.floor(index / this.writers.length)];
         const writer = this.writers[index % this.writers.length]!;
-        const later = retried(() => writer.accept(value, origin), retry);
+        const later = retried(() => writer.accept(value, origin.sender, origin.message), retry);
         if (later !== undefined) return later.then(() => release(index + 1));
       }
     };
@@ -249,10 +258,10 @@ export class Step {
 function emitTo(
   writers: readonly SinkWriter<unknown>[],
   value: unknown,
-  sender: Sender | undefined,
+  origin: Origin,
 ): void | Promise<void> {
   for (let index = 0; index < writers.length; index++) {
-    const later = writers[index]!.accept(value, sender);
-    if (later !== undefined) return later.then(() => emitTo(writers.slice(index + 1), value, sender));
+    const later = writers[index]!.accept(value, origin.sender, origin.message);
+    if (later !== undefined) return later.then(() => emitTo(writers.slice(index + 1), value, origin));
   }
 }

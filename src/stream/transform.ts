@@ -53,7 +53,7 @@ export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStr
     async write(message) {
       if (failed !== undefined) throw failed;
       try {
-        await emitAll(handler(message, undefined), emit);
+        await emitAll(handler(message, undefined), emit, undefined);
       } catch (error) {
         if (failed === undefined) controller.error(error);
         throw error;

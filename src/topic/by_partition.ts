@@ -10,6 +10,11 @@ export interface Place {
   readonly partition: number;
 }
 
+/** Whether two are of one partition. */
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.partition === other.partition && one.topic === other.topic;
+}
+
 /** A map by partition. */
 export class ByPartition<T> {
   readonly #topics = new Map<string, Map<number, T>>();

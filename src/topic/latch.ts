@@ -21,6 +21,11 @@ export class Latch {
     this.#waiting.clear();
   }
 
+  /** Whether it has fired. */
+  get fired(): boolean {
+    return this.#fired;
+  }
+
   /** Takes the latch back to where it has not fired. */
   reset(): void {
     this.#fired = false;

@@ -27,7 +27,7 @@ import { KafkaError } from "./kafka_error.ts";
 import type { DeliveryReport, HeadersInput, Message, MessageHeader, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
-import { ByPartition, placeText } from "./by_partition.ts";
+import { ByPartition, isSamePlace, placeText } from "./by_partition.ts";
 import { type TopicNameInput, TopicNames } from "./topic_names.ts";
 import { TopicReader } from "./topic_reader.ts";
 import { TopicWriter } from "./topic_writer.ts";
@@ -494,7 +494,7 @@ export class Topic<K = string, V = string>
   [openSink](): SinkWriter<TopicInput<K, V>> {
     const writer = this.#write();
     return {
-      accept: (value, sender) => writer.accept(value, sender),
+      accept: (value, sender, message) => writer.accept(value, sender, message),
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
@@ -505,7 +505,7 @@ export class Topic<K = string, V = string>
     this.#checkOpen();
     const writer = this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
     return {
-      accept: (letter, sender) => writer.accept(letter, sender),
+      accept: (letter, sender, message) => writer.accept(letter, sender, message),
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
@@ -611,7 +611,13 @@ function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null)
 
 function lastOfPartitions(messages: readonly NativeMessage[]): Iterable<NativeMessage> {
   const last = new ByPartition<NativeMessage>();
-  for (const message of messages) last.set(message, message);
+  // Messages of a partition come in runs: a look into the map for each would cost more than all else here.
+  let before = messages[0];
+  for (const message of messages) {
+    if (!isSamePlace(message, before!)) last.set(before!, before!);
+    before = message;
+  }
+  if (before !== undefined) last.set(before, before);
   return last.values();
 }
 

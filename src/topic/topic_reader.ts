@@ -7,7 +7,7 @@
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import { knowsProperty } from "../librdkafka/client_conf.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
-import { ByPartition, partitionSet, type Place, placeText } from "./by_partition.ts";
+import { ByPartition, isSamePlace, partitionSet, type Place, placeText } from "./by_partition.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -16,6 +16,7 @@ import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { Pace } from "./pace.ts";
 import { type PartitionOffset, Progress } from "./progress.ts";
+import { Queries, QUERY_MS, type Watermarks } from "./queries.ts";
 import type { TopicNames } from "./topic_names.ts";
 
 /** The npm package's consumer, with what its types leave out. */
@@ -45,7 +46,6 @@ const NEWER = ["fetch.queue.backoff.ms"] as const;
 /** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
 const NO_GROUP = "slipstream-without-group";
 const CONSUME_MS = 500;
-const QUERY_MS = 10_000;
 const RETRY_MS = 300;
 /** After so long without a pull, the reader polls by itself, to stay in its group. */
 const IDLE_MS = 1000;
@@ -70,6 +70,7 @@ export class TopicReader {
   readonly #conf: Readonly<Record<string, unknown>>;
   readonly #options: TopicReaderOptions;
   readonly #notices: Notices;
+  readonly #queries: Queries;
   readonly #grouped: boolean;
   readonly #pauseMs: number;
   readonly #pace = new Pace();
@@ -116,6 +117,7 @@ export class TopicReader {
   ) {
     this.#names = names;
     this.#where = names.where;
+    this.#queries = new Queries(names, this.#stopped);
     this.#options = options;
     this.#notices = notices;
     this.#grouped = conf["group.id"] !== undefined;
@@ -188,11 +190,17 @@ export class TopicReader {
   /** Messages of partitions that are still ours, and not beyond the end. */
   #wanted(messages: NativeMessage[]): NativeMessage[] {
     if (!this.#options.untilEnd && this.#revoking === undefined) return messages;
+    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
+    let run: Place | undefined, isLeaving = false, end = Infinity;
     return messages.filter((message) => {
-      if (this.#revoking?.has(message)) return false;
-      if (!this.#options.untilEnd) return true;
-      this.#reached(message, message.offset + 1);
-      return message.offset < (this.#ends.get(message) ?? Infinity);
+      if (run === undefined || !isSamePlace(message, run)) {
+        run = message;
+        isLeaving = this.#revoking?.has(message) ?? false;
+        end = this.#options.untilEnd ? this.#ends.get(message) ?? Infinity : Infinity;
+      }
+      if (isLeaving) return false;
+      if (message.offset + 1 >= end) this.#reached(message, message.offset + 1);
+      return message.offset < end;
     });
   }
 
@@ -359,7 +367,7 @@ export class TopicReader {
 
   async #assignAll(consumer: Consumer): Promise<void> {
     for (;;) {
-      const places = await placesOf(consumer, this.#names);
+      const places = await this.#queries.places(consumer);
       if (this.#stopping) return;
       // An expression that nothing matches at the time is read to its end.
       const found = places.length > 0 || (this.#names.isPattern && this.#options.untilEnd);
@@ -418,7 +426,7 @@ export class TopicReader {
     const before = this.#starts.get(place), said = before ?? this.#options.startAt(place.partition);
     if (said === undefined) return undefined;
     if (this.#begun.has(place)) {
-      const [committed] = await this.#committed([place]);
+      const [committed] = await this.#queries.committed(this.#consumer!, [place]);
       if ((committed?.offset ?? -1) >= 0) return undefined;
     }
     if (before === undefined && said >= 0) await this.#checkRange(place, said);
@@ -545,31 +553,8 @@ export class TopicReader {
   }
 
   /** The lowest offset there is and the next one to be written. */
-  watermarks(place: Place): Promise<{ lowOffset: number; highOffset: number }> {
-    return new Promise((resolve, reject) =>
-      this.#consumer!.queryWatermarkOffsets(
-        place.topic,
-        place.partition,
-        QUERY_MS,
-        (error, offsets) =>
-          error
-            ? reject(KafkaError.from(`${this.#where}: can't ask for the offsets of ${placeText(place)}`, error))
-            : resolve(offsets),
-      )
-    );
-  }
-
-  #committed(places: readonly Place[]): Promise<Partition[]> {
-    return new Promise((resolve, reject) =>
-      this.#consumer!.committed(
-        places as never,
-        QUERY_MS,
-        (error, offsets) =>
-          error
-            ? reject(KafkaError.from(`${this.#where}: can't ask for committed offsets`, error))
-            : resolve(offsets as never),
-      )
-    );
+  watermarks(place: Place): Promise<Watermarks> {
+    return this.#queries.watermarks(this.#consumer!, place);
   }
 
   /** The next offset to be handled in each assigned partition; what was committed where nothing was handled yet. */
@@ -579,9 +564,9 @@ export class TopicReader {
     await this.#rebalancing;
     const partitions: readonly Place[] = this.#assigned.length > 0
       ? this.#assigned
-      : await placesOf(consumer, this.#names);
+      : await this.#queries.places(consumer);
     const unknown = partitions.filter((place) => this.progress.next(place) === undefined);
-    const committed = unknown.length === 0 || !this.#grouped ? [] : await this.#committed(unknown);
+    const committed = unknown.length === 0 || !this.#grouped ? [] : await this.#queries.committed(consumer, unknown);
     const offsets = new ByPartition<number>();
     for (const one of committed) if (one.offset !== undefined) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
@@ -617,34 +602,6 @@ export class TopicReader {
     await this.#rebalancing;
     this.#consumer = undefined;
   }
-}
-
-/** The partitions of the topics that are there. */
-async function placesOf(consumer: Consumer, names: TopicNames): Promise<Place[]> {
-  const found = await Promise.all(
-    names.isPattern
-      ? [metadataOf(consumer, names, undefined)]
-      : names.subscription.map((name) => metadataOf(consumer, names, name)),
-  );
-  return found.flat().filter(({ name }) => names.include(name)).flatMap(({ name, partitions }) =>
-    partitions.map(({ id }) => ({ topic: name, partition: id }))
-  );
-}
-
-/** What is known of a topic, or of all. */
-function metadataOf(
-  consumer: Consumer,
-  { where }: TopicNames,
-  topic: string | undefined,
-): Promise<{ name: string; partitions: { id: number }[] }[]> {
-  const which = topic === undefined ? { allTopics: true } : { topic, allTopics: false };
-  return new Promise((resolve, reject) =>
-    consumer.getMetadata(
-      { ...which, timeout: QUERY_MS } as never,
-      (error, data) =>
-        error ? reject(KafkaError.from(`${where}: can't ask for its partitions`, error)) : resolve(data.topics),
-    )
-  );
 }
 
 function includes(places: readonly Place[], topic: string): boolean {

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import type { Codec } from "../codecs/codec.ts";
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import { err2str } from "../librdkafka/native_error.ts";
+import { messageNumber, NUMBERS } from "../librdkafka/opaques.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -19,9 +20,9 @@ type Producer = InstanceType<KafkaJavascript["Producer"]>;
 
 /** Told what became of each message that carries it. */
 interface Tracker {
-  add(): void;
+  add(message: unknown): void;
   remove(): void;
-  settled(code: number, partition: number, offset: number): void;
+  settled(code: number, partition: number, offset: number, number: number): void;
 }
 
 /** A record with its bytes. */
@@ -32,7 +33,7 @@ interface Encoded<K, V> {
 }
 
 /** Makes the error of a delivery that failed. */
-type Failure = (code: number, records?: readonly unknown[]) => KafkaError;
+type Failure = (code: number) => KafkaError;
 
 /** Everything that is written between two moments of settling. */
 class Epoch implements Tracker {
@@ -80,39 +81,46 @@ class Epoch implements Tracker {
   }
 }
 
-/** A record whose sender wants to know when it can't be delivered. */
-class Sent implements Tracker {
-  readonly #epoch: Epoch;
-  readonly #sender: Sender;
-  readonly #record: unknown;
+/** Records of an epoch that have a sender, told apart by numbers: an object for each would cost more than the rest. */
+class Sendings implements Tracker {
+  readonly epoch: Epoch;
+  readonly sender: Sender;
+  /** The number of the record that was added last: it is read when that is produced. */
+  [messageNumber] = -1;
+  readonly #messages: unknown[] = [];
   readonly #failure: Failure;
 
-  constructor(epoch: Epoch, sender: Sender, record: unknown, failure: Failure) {
-    this.#epoch = epoch;
-    this.#sender = sender;
-    this.#record = record;
+  constructor(epoch: Epoch, sender: Sender, failure: Failure) {
+    this.epoch = epoch;
+    this.sender = sender;
     this.#failure = failure;
   }
 
-  add(): void {
-    this.#epoch.add();
+  get full(): boolean {
+    return this.#messages.length === NUMBERS;
+  }
+
+  add(message: unknown): void {
+    this.epoch.add();
+    this[messageNumber] = this.#messages.push(message) - 1;
   }
 
   remove(): void {
-    this.#epoch.remove();
+    this.epoch.remove();
+    this.#messages.pop();
   }
 
-  settled(code: number): void {
-    if (code === 0) this.#epoch.over();
-    else void this.#undelivered(this.#failure(code, [this.#record]));
+  settled(code: number, _partition: number, _offset: number, number: number): void {
+    if (code === 0) this.epoch.over();
+    else void this.#undelivered(this.#failure(code), this.#messages[number]);
   }
 
-  async #undelivered(error: KafkaError): Promise<void> {
+  async #undelivered(error: KafkaError, message: unknown): Promise<void> {
     try {
-      await this.#sender.undelivered(error);
-      this.#epoch.over();
+      await this.sender.undelivered(error, message);
+      this.epoch.over();
     } catch (error) {
-      this.#epoch.over({ error });
+      this.epoch.over({ error });
     }
   }
 }
@@ -141,6 +149,7 @@ export class TopicWriter<K, V> {
   #waiting: (() => void)[] = [];
   readonly #failure: Failure;
   #epoch: Epoch;
+  #sendings: Sendings | undefined;
   #unsettled = new Set<Promise<void>>();
   #sending: Promise<void> = Promise.resolve();
   #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
@@ -167,23 +176,31 @@ export class TopicWriter<K, V> {
   }
 
   /** Takes a record, in order; a promise only when there is no connection or no room yet. */
-  accept(input: TopicInput<K, V>, sender?: Sender): void | Promise<void> {
+  accept(input: TopicInput<K, V>, sender?: Sender, message?: unknown): void | Promise<void> {
     const record = normalized(input);
     const producer = this.#producer;
-    if (producer === undefined || this.#onTheirWay >= this.#room) return this.#acceptLater(record, sender);
-    return this.#write(producer, record, sender);
+    if (producer === undefined || this.#onTheirWay >= this.#room) return this.#acceptLater(record, sender, message);
+    return this.#write(producer, record, sender, message);
   }
 
-  async #acceptLater(record: TopicRecord<K, V>, sender: Sender | undefined): Promise<void> {
+  async #acceptLater(record: TopicRecord<K, V>, sender: Sender | undefined, message: unknown): Promise<void> {
     const producer = await this.#open();
     while (this.#onTheirWay >= this.#room) await this.#someRoom();
-    await this.#write(producer, record, sender);
+    await this.#write(producer, record, sender, message);
   }
 
-  /** What hears how a record fared. */
-  #trackerOf(record: TopicRecord<K, V>, sender: Sender | undefined): Tracker {
+  /** What hears how a record of a sender fares, that is given now. */
+  #trackerFor(sender: Sender | undefined): Tracker {
     if (sender === undefined) return this.#epoch;
-    return new Sent(this.#epoch, sender, record, this.#failure);
+    const last = this.#sendings;
+    if (last?.epoch === this.#epoch && last.sender === sender && !last.full) return last;
+    return this.#sendings = new Sendings(this.#epoch, sender, this.#failure);
+  }
+
+  /** What hears of a record that had to wait: its epoch may be settled by now, for others who share the writer. */
+  #renewed(tracker: Tracker): Tracker {
+    if (tracker instanceof Sendings) return this.#trackerFor(tracker.sender);
+    return tracker instanceof Epoch ? this.#epoch : tracker;
   }
 
   /** Resolves when everything accepted so far is delivered. */
@@ -266,7 +283,12 @@ export class TopicWriter<K, V> {
     });
   }
 
-  #write(producer: Producer, record: TopicRecord<K, V>, sender: Sender | undefined): void | Promise<void> {
+  #write(
+    producer: Producer,
+    record: TopicRecord<K, V>,
+    sender: Sender | undefined,
+    message: unknown,
+  ): void | Promise<void> {
     const key = hasKey(record) ? this.#encodeScratch(this.#key, record.key!, "key", this.#keyScratch) : null;
     const value = record.value === null
       ? null
@@ -274,9 +296,9 @@ export class TopicWriter<K, V> {
     if (key instanceof Promise || value instanceof Promise) {
       // The scratch may be written to again before the other half is there.
       return Promise.all([kept(key), kept(value)])
-        .then(([k, v]) => this.#produce(producer, record, k, v, this.#trackerOf(record, sender)));
+        .then(([k, v]) => this.#produce(producer, record, k, v, this.#trackerFor(sender), message));
     }
-    return this.#produce(producer, record, key, value, this.#trackerOf(record, sender));
+    return this.#produce(producer, record, key, value, this.#trackerFor(sender), message);
   }
 
   #produce(
@@ -285,9 +307,10 @@ export class TopicWriter<K, V> {
     key: Buffer | null,
     value: Buffer | null,
     tracker: Tracker,
+    message?: unknown,
   ): void | Promise<void> {
     const headers = record.headers === undefined ? undefined : headerList(record.headers);
-    tracker.add();
+    tracker.add(message);
     this.#onTheirWay++;
     try {
       producer.produce(this.#topic, record.partition ?? -1, value, key, record.timestamp ?? null, tracker, headers);
@@ -299,7 +322,7 @@ export class TopicWriter<K, V> {
       }
       // The bytes are full before the messages are: wait for some of them to leave.
       return Promise.all([kept(key), kept(value), this.#someRoom()])
-        .then(([k, v]) => this.#produce(producer, record, k, v, tracker));
+        .then(([k, v]) => this.#produce(producer, record, k, v, this.#renewed(tracker), message));
     }
   }
 
@@ -341,10 +364,10 @@ export class TopicWriter<K, V> {
     const producer = new Producer(this.#conf as never, null as never);
     this.#producer = undefined;
     const callback = Object.assign(() => {}, {
-      outcomesOnly: (code: number, tracker: Tracker, partition: number, offset: number) => {
+      outcomesOnly: (code: number, tracker: Tracker, partition: number, offset: number, number: number) => {
         this.#onTheirWay--;
         if (this.#waiting.length > 0 && this.#onTheirWay <= this.#room / 2) this.#wakeWaiting();
-        tracker.settled(code, partition, offset);
+        tracker.settled(code, partition, offset, number);
       },
     });
     // The package's own place for delivery callbacks; its dr_cb would make a report and an event of each message.

@@ -22,6 +22,11 @@ Deno.test("topic.ts sends two messages, then reads and prints them", async () =>
   assert.deepEqual([code, out.trim().split("\n").sort()], [0, ["fish 🐟", "trophy 🏆"]]);
 });
 
+Deno.test("several_topics.ts reads two topics by their names, and once more by an expression", async () => {
+  const { code, out, err } = await example("several_topics.ts", BROKER);
+  assert.deepEqual([code, out.trim().split("\n").sort()], [0, ["bird: 🐦", "bird: 🐦", "fish: 🐟", "fish: 🐟"]], err);
+});
+
 Deno.test("web_streams.ts pipes a topic through a transform into another", async () => {
   const { code, out } = await example("web_streams.ts", BROKER);
   assert.deepEqual([code, out.trim().split("\n").sort()], [0, ["a HELLO", "b STREAMS"]]);

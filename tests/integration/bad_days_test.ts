@@ -168,3 +168,14 @@ Deno.test("commit() without a group, and on a topic that nobody reads, is refuse
   await using idle = new Topic("idle", broker.conf({ "group.id": "idle" }));
   await assert.rejects(idle.commit(), /is not being read/);
 });
+
+Deno.test("lag() asks again while a coordinator can't answer yet", async () => {
+  await using broker = await TestBroker.start();
+  if (broker.local === undefined) return; // errors are injected into the local broker
+  const name = await broker.createTopic("loading");
+  await using topic = new Topic(name, broker.conf({ "group.id": `g-${name}` }));
+  await topic.sendBatch([[null, "0"], [null, "1"]]);
+  const OFFSET_FETCH = 9, LOADING = 14, NOT_COORDINATOR = 16;
+  broker.local.pushErrors(OFFSET_FETCH, [NOT_COORDINATOR, LOADING, NOT_COORDINATOR, NOT_COORDINATOR]);
+  assert.equal((await topic.lag()).total, 2);
+});

@@ -55,7 +55,6 @@ Deno.test("what a Topic sink can't deliver is skipped, or told to a function, me
     Number(values[0]),
   ]);
   assert.ok(first!.cause instanceof KafkaError);
-  assert.equal((first!.cause.records[0] as { value: string }).value, values[0]);
 });
 
 Deno.test("what a Topic sink can't deliver goes to the dead letters, and is done when these are delivered", async () => {

@@ -69,6 +69,10 @@ function compiledMore(app: Slipstream): void {
   app.handle(words, { concurrency: 2, by: ({ value }) => value, onError: words, retry: { maxAttempts: 2 } }, () => {});
   app.handle([1], { pipe: new TransformStream<number, string>() }, (text) => text.length);
   app.handle([1], { pipe: [pairs, new TransformStream<readonly number[], string>()] }, (text) => text.length);
+  app.handle([1], { pipe: () => new TransformStream<number, string>() }, (text) => text.length);
+  app.handle([1], { pipe: [pairs, () => new TransformStream<readonly number[], string>()] }, (text) => text.length);
+  app.handle(new Topic(["a", /* and */ "b"]), ({ value }) => value?.length);
+  app.handle(new Topic(/^a/, {}, { value: bytes, app }), ({ value }) => value?.byteLength);
   app.handle([1], { onError: ({ handler, partition }) => [handler, partition?.toFixed()] }, () => {});
 
   // @ts-expect-error: a value may be a tombstone
@@ -89,6 +93,10 @@ function compiledMore(app: Slipstream): void {
   app.handle(["a"].values(), { pipe: [pairs] }, () => {});
   // @ts-expect-error: the handler takes what the pipe emits
   app.handle([1], { pipe: new TransformStream<number, string>() }, (n: number) => n);
+  // @ts-expect-error: what the function makes takes strings, the messages are numbers
+  app.handle([1], { pipe: () => new TransformStream<string, string>() }, () => {});
+  // @ts-expect-error: a topic's name is no number
+  new Topic([5]);
   // @ts-expect-error: the codec is of another type
   new Topic<string, number>("numbers", {}, { value: json<string>() });
 }

@@ -1,0 +1,22 @@
+// One handler for several topics: by their names, or all whose names match.
+//
+// On a broker of one's own: deno run -A examples/several_topics.ts localhost:29091
+import { conf, handle, stream, Topic } from "@slipstream/slipstream";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+
+await using broker = Deno.args.length === 0 ? await LocalBroker.start() : undefined;
+conf({ "bootstrap.servers": broker?.bootstrapServers ?? Deno.args[0]! });
+
+const run = `run${crypto.randomUUID().slice(0, 8)}`;
+for (const animal of ["fish", "bird"]) {
+  await using topic = new Topic(`${run}.${animal}`);
+  await topic.send(animal, animal === "fish" ? "🐟" : "🐦");
+}
+
+const drain = { offset: "beginning", until: "end" } as const;
+await using named = new Topic([`${run}.fish`, `${run}.bird`], {}, drain);
+await using matching = new Topic(new RegExp(`^${run}[.]`), {}, drain);
+
+handle([named, matching], { sink: console.log }, ({ topic, value }) => `${topic.replace(`${run}.`, "")}: ${value}`);
+
+await stream();

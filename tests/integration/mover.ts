@@ -1,0 +1,23 @@
+// Moves a topic to another in a group, and says each message that it handles: to be killed by a test.
+import { handle, stream, Topic } from "@slipstream/slipstream";
+
+const [servers, from, to, group, sessionMs] = Deno.args as [string, string, string, string, string];
+const conf = { "bootstrap.servers": servers, "fetch.wait.max.ms": 10 };
+const input = new Topic(from, {
+  ...conf,
+  "group.id": group,
+  "auto.offset.reset": "earliest",
+  "session.timeout.ms": +sessionMs,
+  "heartbeat.interval.ms": 200,
+  "auto.commit.interval.ms": 20,
+}, { until: "end" });
+const output = new Topic(to, { ...conf, "linger.ms": 20 });
+
+handle(input, { sink: output, concurrency: 4 }, async ({ key, value }) => {
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 2));
+  console.log(value);
+  return [key, value] as const;
+});
+
+await stream();
+await output.close();
