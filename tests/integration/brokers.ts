@@ -42,9 +42,7 @@ export class TestBroker implements AsyncDisposable {
       "bootstrap.servers": this.bootstrapServers,
       "auto.offset.reset": "earliest",
       "fetch.wait.max.ms": 10,
-      // The local broker takes a member in only after a session, once another has left.
-      "session.timeout.ms": 6000,
-      "heartbeat.interval.ms": 200,
+      ...SESSION,
       ...own,
     };
   }
@@ -61,6 +59,15 @@ export class TestBroker implements AsyncDisposable {
 
 /** The real broker's address, when there is one. */
 export const REAL_SERVERS: string | undefined = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
+
+/**
+ * A member's session. The local broker takes one in only after a session, once another has left; a real one's shortest
+ * is 6 s.
+ */
+export const SESSION = {
+  "session.timeout.ms": REAL_SERVERS === undefined ? 2000 : 6000,
+  "heartbeat.interval.ms": 200,
+} as const satisfies Conf;
 
 async function createOnRealBroker(servers: string, topic: string, partitions: number): Promise<void> {
   const { AdminClient } = await loadKafkaJavascript();

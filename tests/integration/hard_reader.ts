@@ -1,5 +1,6 @@
 // Like reader.ts, with handlers side by side, and one message of ten that can't be handled: dead letters.
 import { handle, stream, Topic } from "@slipstream/slipstream";
+import { SESSION } from "./brokers.ts";
 
 const [servers, name, group, dead] = Deno.args as [string, string, string, string];
 const conf = { "bootstrap.servers": servers };
@@ -8,7 +9,7 @@ const topic = new Topic(name, {
   "group.id": group,
   "auto.offset.reset": "earliest",
   "fetch.wait.max.ms": 10,
-  "session.timeout.ms": 6000,
+  ...SESSION,
   "auto.commit.interval.ms": 50,
 });
 const letters = new Topic(dead, conf);

@@ -1,5 +1,6 @@
 // Reads a topic in a group and prints what was handled: to be signalled, or killed, by a test.
 import { handle, stream, Topic } from "@slipstream/slipstream";
+import { SESSION } from "./brokers.ts";
 
 const [servers, name, group] = Deno.args as [string, string, string];
 const topic = new Topic(name, {
@@ -7,7 +8,7 @@ const topic = new Topic(name, {
   "group.id": group,
   "auto.offset.reset": "earliest",
   "fetch.wait.max.ms": 10,
-  "session.timeout.ms": 6000,
+  ...SESSION,
   "auto.commit.interval.ms": 100,
 });
 

@@ -1,5 +1,6 @@
 // Counts a topic's messages by key into a Cache, in a group: to be killed by a test.
 import { Cache, handle, stream, Topic } from "@slipstream/slipstream";
+import { SESSION } from "./brokers.ts";
 
 const [servers, name, group, path] = Deno.args as [string, string, string, string];
 const topic = new Topic(name, {
@@ -7,7 +8,7 @@ const topic = new Topic(name, {
   "group.id": group,
   "auto.offset.reset": "earliest",
   "fetch.wait.max.ms": 10,
-  "session.timeout.ms": 6000,
+  ...SESSION,
   "auto.commit.interval.ms": 5,
   // Small batches, so that many commits are under way.
   "max.partition.fetch.bytes": 2000,
