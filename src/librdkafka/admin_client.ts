@@ -97,7 +97,7 @@ export class AdminClient extends Client {
 
   protected override serve(): void {
     const { symbols } = openLibrary();
-    for (let event; this.#main !== null && (event = symbols.rd_kafka_queue_poll(this.#main, 0)) !== null;) {
+    for (let event; this.#main !== null && (event = this.nextEvent(this.#main)) !== null;) {
       this.emitEvent(symbols.rd_kafka_event_type(event), event);
       symbols.rd_kafka_event_destroy(event);
     }

@@ -55,7 +55,8 @@ export async function sliced(
   let slice = FIRST_SLICE_MS, pause = 10;
   for (;;) {
     const left = deadline - performance.now();
-    const code = await blocking(() => call(Math.max(1, Math.min(slice, Math.ceil(left)))));
+    // A time-out of 0 stays one: librdkafka then answers from what it knows.
+    const code = await blocking(() => call(timeoutMs === 0 ? 0 : Math.max(1, Math.min(slice, Math.ceil(left)))));
     if ((code !== TIMED_OUT && !NOBODY.has(code)) || closing() || performance.now() >= deadline) return code;
     if (code === TIMED_OUT) slice *= 2;
     else {

@@ -74,6 +74,7 @@ interface Leaving {
   againAt: number | undefined;
 }
 
+const NOT_CONNECTED = "KafkaConsumer is not connected";
 /** How long a close waits for the program to give its partitions back. */
 const CLOSE_DEADLINE_MS = 10_000;
 /** How long a group may take to end after an answer, before it counts as waiting for another. */
@@ -191,7 +192,8 @@ export class KafkaConsumer extends Client {
 
   #request(timeout: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null {
     if (!this.connected) {
-      setImmediate(() => callback(nativeError(CODES.STATE, "KafkaConsumer is not connected")));
+      // Who asks for no message needs no connection.
+      setImmediate(() => max === 0 ? callback(null, [], []) : callback(nativeError(CODES.STATE, NOT_CONNECTED)));
       return null;
     }
     const timeoutMs = (timeout | 0) < 0 ? Infinity : timeout | 0;
@@ -312,7 +314,7 @@ export class KafkaConsumer extends Client {
   /** Runs on the consumer queue's events, in order: rebalances reach the program before the messages after them. */
   #serveEvents(): void {
     const { symbols } = openLibrary();
-    for (let event; this.#events !== null && (event = symbols.rd_kafka_queue_poll(this.#events, 0)) !== null;) {
+    for (let event; this.#events !== null && (event = this.nextEvent(this.#events)) !== null;) {
       try {
         this.#serveEvent(symbols.rd_kafka_event_type(event), event);
       } finally {
@@ -586,7 +588,7 @@ export class KafkaConsumer extends Client {
     if (arguments.length < 3 || !Array.isArray(partitions)) {
       throw new Error("Need to specify an array of topic partitions");
     }
-    return this.askOffsets("rd_kafka_committed_async", partitions, timeoutMs, callback);
+    return this.askOffsets("rd_kafka_committed_async", partitions, timeoutMs, callback, NOT_CONNECTED);
   }
 
   position(partitions: TopicPartition[]): number | (TopicPartition | Error)[] {
@@ -621,7 +623,7 @@ export class KafkaConsumer extends Client {
         const error = takeError(await openLibrary().symbols.rd_kafka_seek_partitions_async(rk, list, waitMs));
         const code = error?.code ?? readList(list)[0]?.code ?? CODES.NO_ERROR;
         return code === CODES.NO_ERROR ? { result: undefined } : error ?? nativeError(code);
-      }));
+      }), NOT_CONNECTED);
   }
 
   pause(partitions: TopicPartition[]): number {
