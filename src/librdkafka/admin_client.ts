@@ -70,7 +70,9 @@ export class AdminClient extends Client {
       });
       return CODES.NO_ERROR;
     }
-    return this.connectNow()?.code ?? CODES.NO_ERROR;
+    const refused = this.connectNow();
+    if (refused === undefined) return CODES.NO_ERROR;
+    return "code" in refused ? refused.code : CODES.STATE;
   }
 
   /** Disconnects in the background, when the requests on their way are answered. Answers at once. */

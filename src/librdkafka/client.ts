@@ -5,7 +5,7 @@
  */
 
 import { blocking, sliced } from "./blocking.ts";
-import { type ConfObject, newClient, newConf } from "./client_conf.ts";
+import { type ConfObject, confValue, newClient, newConf } from "./client_conf.ts";
 import { openLibrary } from "./library.ts";
 import { cString, OutPointer, type Pointer, readCString, viewOf } from "./memory.ts";
 import { type Metadata, readMetadata } from "./metadata.ts";
@@ -161,9 +161,14 @@ export abstract class Client implements Wakeable {
   }
 
   /** Makes the handle and its queues; says why that is refused. */
-  protected connectNow(): NativeError | undefined {
+  protected connectNow(): NativeError | Error | undefined {
     const { symbols } = openLibrary();
     const conf = newConf({ ...this.#globalConf, "log.queue": true }, this.#topicConf);
+    // librdkafka would make a consumer that has no queue. (The words and the kind of error are the addon's.)
+    if (this.#type === "consumer" && confValue(conf, "group.id") === "") {
+      symbols.rd_kafka_conf_destroy(conf);
+      return new Error('"group.id" must be configured');
+    }
     const tokens = enableSaslQueue(conf);
     const refresh = tokens && this.callbacks.oauthbearer_token_refresh_cb !== undefined ? TOKEN_REFRESH : 0;
     symbols.rd_kafka_conf_set_events(conf, this.events() | refresh | EVENT.LOG | EVENT.ERROR | EVENT.STATS);
@@ -344,7 +349,7 @@ export abstract class Client implements Wakeable {
     if (typeof callback !== "function") throw new Error("Second parameter must be a callback");
     const topic = String(options?.topic ?? "");
     const allTopics = typeof options?.allTopics === "boolean" ? options.allTopics : true;
-    const timeout = typeof options?.timeout === "number" ? Math.trunc(options.timeout) : 30_000;
+    const timeout = typeof options?.timeout === "number" ? options.timeout : 30_000;
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);

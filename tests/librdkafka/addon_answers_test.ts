@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { binding } from "../../src/librdkafka/binding.ts";
+import { sliced } from "../../src/librdkafka/blocking.ts";
 import { until } from "../integration/brokers.ts";
 
 // deno-lint-ignore no-explicit-any -- called with what the addon's types forbid
@@ -44,19 +45,28 @@ Deno.test("an unconnected consumer says so in the addon's words, and asks nothin
   assert.deepEqual(await answer((callback) => client.consume(0, 0, true, callback)), [null, [], []]);
 });
 
-Deno.test("a time-out of 0 stays one, and a broken millisecond is none: librdkafka answers from what it knows", async () => {
-  await using broker = await LocalBroker.start();
-  const client = consumer({ "bootstrap.servers": broker.bootstrapServers });
-  await connect(client);
-  assert.equal((await answer((callback) => client.getMetadata({ timeout: 10_000 }, callback)))[0], null);
-  let late = 0;
-  for (let n = 0; n < 50; n++) {
-    const [error] = await answer((callback) => client.getMetadata({ timeout: 0.9 }, callback));
-    if (error !== null && (error as { code: number }).code === -185) late++;
+Deno.test("a consumer without a group is refused when it connects, and can go on being asked", async () => {
+  for (const conf of [{}, { "group.id": "" }]) {
+    const client = new binding.KafkaConsumer({ "log_level": 0, ...conf }, {}) as Native;
+    const [error] = await answer((callback) => client.connect(callback));
+    assert.ok(error instanceof Error);
+    assert.equal(error.message, '"group.id" must be configured');
+    assert.equal("code" in error, false);
+    assert.equal(client.subscribe(["t"]), -172);
+    await disconnect(client);
   }
-  // (Given a millisecond, the broker in this process answers in time.)
-  assert.ok(late > 40, `${late} of 50`);
-  await disconnect(client);
+});
+
+Deno.test("a time-out below a millisecond is 0, and stays it: librdkafka then answers from what it knows", async () => {
+  for (const timeoutMs of [0, 0.9, NaN]) {
+    const slices: number[] = [];
+    const code = await sliced(timeoutMs, () => false, (sliceMs) => {
+      slices.push(sliceMs);
+      return Promise.resolve(-185);
+    });
+    assert.equal(code, -185);
+    assert.deepEqual(slices, [0]);
+  }
 });
 
 Deno.test("clusterId() answers the cluster's name for itself, and knows it afterwards", async () => {
