@@ -51,6 +51,13 @@ export function releaseThrottles(): void {
 /** Takes an event from a queue, and hands on what brokers said of throttling before it. */
 export function pollHearingThrottles(queue: Pointer, tell: (throttle: Throttle) => void): Pointer {
   const event = openLibrary().symbols.rd_kafka_queue_poll(queue, 0);
-  for (const throttle of heard.splice(0)) tell(throttle);
+  for (const throttle of heard.splice(0)) {
+    try {
+      tell(throttle);
+    } catch (error) {
+      // The program's own, which must surface and not lose the event.
+      reportError(error);
+    }
+  }
   return event;
 }
