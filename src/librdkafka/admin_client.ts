@@ -70,7 +70,9 @@ export class AdminClient extends Client {
       });
       return CODES.NO_ERROR;
     }
-    return this.connectNow()?.code ?? CODES.NO_ERROR;
+    const refused = this.connectNow();
+    if (refused === undefined) return CODES.NO_ERROR;
+    return "code" in refused ? refused.code : CODES.STATE;
   }
 
   /** Disconnects in the background, when the requests on their way are answered. Answers at once. */
@@ -97,7 +99,7 @@ export class AdminClient extends Client {
 
   protected override serve(): void {
     const { symbols } = openLibrary();
-    for (let event; this.#main !== null && (event = symbols.rd_kafka_queue_poll(this.#main, 0)) !== null;) {
+    for (let event; this.#main !== null && (event = this.nextEvent(this.#main)) !== null;) {
       this.emitEvent(symbols.rd_kafka_event_type(event), event);
       symbols.rd_kafka_event_destroy(event);
     }

@@ -50,12 +50,14 @@ export async function sliced(
   closing: () => boolean,
   call: (sliceMs: number) => Promise<number>,
 ): Promise<number> {
+  const wholeMs = Math.trunc(timeoutMs) || 0;
   // A negative time-out is librdkafka's way to say: for ever.
-  const deadline = timeoutMs < 0 ? Infinity : performance.now() + timeoutMs;
+  const deadline = wholeMs < 0 ? Infinity : performance.now() + wholeMs;
   let slice = FIRST_SLICE_MS, pause = 10;
   for (;;) {
     const left = deadline - performance.now();
-    const code = await blocking(() => call(Math.max(1, Math.min(slice, Math.ceil(left)))));
+    // A time-out of 0 stays one: librdkafka then answers from what it knows.
+    const code = await blocking(() => call(wholeMs === 0 ? 0 : Math.max(1, Math.min(slice, Math.ceil(left)))));
     if ((code !== TIMED_OUT && !NOBODY.has(code)) || closing() || performance.now() >= deadline) return code;
     if (code === TIMED_OUT) slice *= 2;
     else {

@@ -5,7 +5,7 @@
  */
 
 import { blocking, sliced } from "./blocking.ts";
-import { type ConfObject, newClient, newConf } from "./client_conf.ts";
+import { type ConfObject, confValue, newClient, newConf } from "./client_conf.ts";
 import { openLibrary } from "./library.ts";
 import { cString, OutPointer, type Pointer, readCString, viewOf } from "./memory.ts";
 import { type Metadata, readMetadata } from "./metadata.ts";
@@ -19,6 +19,7 @@ import {
   setTokenFailure,
   TOKEN_REFRESH,
 } from "./sasl.ts";
+import { listenForThrottles, pollHearingThrottles, releaseThrottles } from "./throttle.ts";
 import { orErrors, readList, type TopicPartition, withList } from "./topic_partitions.ts";
 import { type Wakeable, waker } from "./waker.ts";
 
@@ -56,11 +57,15 @@ export abstract class Client implements Wakeable {
   /** The handle's name, also while it closes. */
   #name = "";
   #wakerId = 0;
+  /** Whether the handle tells of throttling. */
+  #throttles = false;
   #closing = false;
   /** No broker has answered yet. */
   #connecting = false;
   #disconnecting: Promise<void> | undefined;
-  /** The callbacks that are configured now, by name. */
+  /** All callbacks that were added and not taken away, by name. */
+  readonly #added = new Map<string, Callbacks[string][]>();
+  /** The callbacks that are configured now, by name: what calls all that were added. */
   protected readonly callbacks: Callbacks = {};
 
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
@@ -126,12 +131,20 @@ export abstract class Client implements Wakeable {
     }
     for (const group of [configs.global, configs.topic, configs.event]) {
       for (const [name, callback] of Object.entries(group ?? {})) {
-        if (typeof callback !== "function") continue;
-        if (add) this.callbacks[name] = callback;
-        else if (this.callbacks[name] === callback) delete this.callbacks[name];
+        if (typeof callback === "function") this.#configure(name, callback, add);
       }
     }
     return true;
+  }
+
+  /** As in the addon, several may be added under one name, and are called in that order. */
+  #configure(name: string, callback: Callbacks[string], add: boolean): void {
+    const added = this.#added.get(name) ?? [];
+    const all = add ? [...added, callback] : added.toSpliced(added.indexOf(callback) >>> 0, 1);
+    this.#added.set(name, all);
+    const [first, ...others] = all;
+    if (first === undefined) delete this.callbacks[name];
+    else this.callbacks[name] = others.length === 0 ? first : together(all);
   }
 
   connect(callback: Callback<{ name: string }>): unknown {
@@ -148,14 +161,24 @@ export abstract class Client implements Wakeable {
   }
 
   /** Makes the handle and its queues; says why that is refused. */
-  protected connectNow(): NativeError | undefined {
+  protected connectNow(): NativeError | Error | undefined {
     const { symbols } = openLibrary();
     const conf = newConf({ ...this.#globalConf, "log.queue": true }, this.#topicConf);
+    // librdkafka would make a consumer that has no queue. (The words and the kind of error are the addon's.)
+    if (this.#type === "consumer" && confValue(conf, "group.id") === "") {
+      symbols.rd_kafka_conf_destroy(conf);
+      return new Error('"group.id" must be configured');
+    }
     const tokens = enableSaslQueue(conf);
     const refresh = tokens && this.callbacks.oauthbearer_token_refresh_cb !== undefined ? TOKEN_REFRESH : 0;
     symbols.rd_kafka_conf_set_events(conf, this.events() | refresh | EVENT.LOG | EVENT.ERROR | EVENT.STATS);
+    this.#throttles = this.callbacks.event_cb !== undefined;
+    if (this.#throttles) listenForThrottles(conf);
     const made = newClient(this.#type, conf);
-    if ("error" in made) return nativeError(CODES.STATE, made.error);
+    if ("error" in made) {
+      if (this.#throttles) releaseThrottles();
+      return nativeError(CODES.STATE, made.error);
+    }
     this.#rk = made.rk;
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
     this.#closing = false;
@@ -201,6 +224,7 @@ export abstract class Client implements Wakeable {
     symbols.rd_kafka_queue_destroy(this.#logQueue);
     this.#logQueue = null;
     await blocking(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
+    if (this.#throttles) releaseThrottles();
     this.#rk = null;
     this.#closing = false;
   }
@@ -245,6 +269,12 @@ export abstract class Client implements Wakeable {
     this.callbacks.event_cb?.(kind, data);
   }
 
+  /** Takes an event from a queue that tells of throttling, too. */
+  protected nextEvent(queue: Pointer): Pointer {
+    if (!this.#throttles) return openLibrary().symbols.rd_kafka_queue_poll(queue, 0);
+    return pollHearingThrottles(queue, (throttle) => this.#emit("throttle", throttle));
+  }
+
   /** Hands an error or statistics event to `event_cb`; says whether it was one of these. */
   protected emitEvent(type: number, event: Pointer): boolean {
     const { symbols } = openLibrary();
@@ -256,17 +286,19 @@ export abstract class Client implements Wakeable {
     return true;
   }
 
-  /** Runs a call that uses the handle; `disconnect` waits for it. */
+  /** Runs a call that uses the handle; `disconnect` waits for it. Without a handle it is refused in the given words. */
   protected call<T>(
     callback: Callback<T>,
     work: (rk: Pointer) => Promise<NativeError | Error | { readonly result: T }>,
+    unconnected?: string,
   ): null {
     // The lender's disconnect must wait for it.
-    if (this.#lender !== undefined) return this.#lender.call(callback, work);
-    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(CODES.STATE));
+    if (this.#lender !== undefined) return this.#lender.call(callback, work, unconnected);
+    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(CODES.STATE, unconnected));
     const answered = running.then((answer) => {
-      if ("result" in answer) callback(null, answer.result);
-      else callback(answer);
+      if (!("result" in answer)) callback(answer);
+      else if (answer.result === undefined) callback(null);
+      else callback(null, answer.result);
     });
     this.#calls.add(running);
     const ended = () => void this.#calls.delete(running);
@@ -335,6 +367,24 @@ export abstract class Client implements Wakeable {
     });
   }
 
+  /** Answers the cluster's name for itself, which a client hears with its first metadata. */
+  clusterId(timeoutMs: number, callback: Callback<string>): null {
+    if (typeof timeoutMs !== "number") throw new Error("1st parameter must be a number of milliseconds");
+    if (typeof callback !== "function") throw new Error("2nd parameter must be a callback");
+    return this.call(callback, async (rk) => {
+      const { symbols } = openLibrary();
+      let text: Pointer = null;
+      const code = await this.waitFor(timeoutMs, async (slice) => {
+        text = await symbols.rd_kafka_clusterid_async(rk, slice);
+        return text === null ? CODES.TIMED_OUT : CODES.NO_ERROR;
+      });
+      if (code !== CODES.NO_ERROR) return nativeError(code);
+      const result = readCString(text);
+      symbols.rd_kafka_mem_free(rk, text);
+      return { result };
+    });
+  }
+
   queryWatermarkOffsets(
     topic: string,
     partition: number,
@@ -371,11 +421,21 @@ export abstract class Client implements Wakeable {
     partitions: TopicPartition[],
     timeoutMs: number,
     callback: Callback<unknown[]>,
+    unconnected?: string,
   ): null {
     return this.call(callback, (rk) =>
       withList(partitions, async (list) => {
         const code = await this.waitFor(timeoutMs, (slice) => openLibrary().symbols[name](rk, list, slice));
         return code === CODES.NO_ERROR ? { result: orErrors(readList(list)) } : nativeError(code);
-      }));
+      }), unconnected);
   }
+}
+
+/** One callback that calls several. */
+function together(callbacks: readonly Callbacks[string][]): Callbacks[string] {
+  const all = (...args: unknown[]) => {
+    for (const callback of callbacks) callback(...args);
+  };
+  // A producer's reports carry the payload if one of its listeners wants it.
+  return Object.assign(all, { dr_msg_cb: callbacks.some((callback) => "dr_msg_cb" in callback && callback.dr_msg_cb) });
 }

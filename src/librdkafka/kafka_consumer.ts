@@ -56,28 +56,13 @@ const CLIENT_ERRORS: ReadonlySet<number> = new Set([
   CODES.CRIT_SYS_RESOURCE,
   CODES.FATAL,
 ]);
-/**
- * A consumer on its way out of its group.
- *
- * librdkafka never answers what is asked of a group that has ended: an assign, or a look at the assignment, would wait
- * for ever. The group can't end while a rebalance waits for its answer, so that the first answer is safe. librdkafka
- * may have told a second rebalance by then, which that answer has settled as well, or which still waits (seen in
- * 2.15.1: partitions assigned, and revoked once the assignment was declined). That one is answered only if the group
- * goes on living for a while.
- */
-interface Leaving {
-  /** The last answer of `rd_kafka_rebalance_protocol`. */
-  readonly protocol: string;
-  /** A rebalance was answered since the close began. */
-  answered: boolean;
-  /** When to answer once more. */
-  againAt: number | undefined;
-}
-
+const NOT_CONNECTED = "KafkaConsumer is not connected";
 /** How long a close waits for the program to give its partitions back. */
 const CLOSE_DEADLINE_MS = 10_000;
-/** How long a group may take to end after an answer, before it counts as waiting for another. */
-const AGAIN_MS = 500;
+/** How long a group that is being left may take before an assignment that nobody took is what it waits for. */
+const LATE_ASSIGNMENT_MS = 100;
+/** How long a close waits for the group's thread to take an answer, which may be lost. */
+const ANSWER_MS = 1000;
 /** How many messages a consume loop hands out before others get their turn. */
 const LOOP_MESSAGES = 1000;
 /** A close is mostly over in a few milliseconds: it is looked at often at first, then seldom. */
@@ -96,10 +81,15 @@ export class KafkaConsumer extends Client {
   #events: Pointer = null;
   #messages: Pointer = null;
   #assigned: TopicPartition[] = [];
+  /**
+   * Whether the group waits for an answer to a rebalance: an assign or unassign. While it is being left, nothing else
+   * may be asked of it. What librdkafka's thread finds in its queue when the group has just ended it drops
+   * (`rd_kafka_cgrp_op_serve`, seen in 2.15.1), and who asked waits for ever; but a group that waits does not end.
+   */
+  #owed = false;
+  /** When an assignment came that can't be taken any more, since the client is closing. */
+  #lateAssignment: number | undefined;
   #subscribed = false;
-  /** A rebalance was told that nobody has answered yet. */
-  #asked = false;
-  #leaving: Leaving | undefined;
   /** Partitions that are paused: what came early from them waits. */
   readonly #paused = new Set<string>();
   #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
@@ -129,21 +119,15 @@ export class KafkaConsumer extends Client {
     clearTimeout(this.#timer);
     this.#loop = undefined;
     for (const request of this.#requests.splice(0)) this.#answer(request);
-    this.#serveEvents();
-    const leaving: Leaving = { protocol: this.rebalanceProtocol(), answered: false, againAt: undefined };
-    this.#leaving = leaving;
     const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#events));
     const began = performance.now();
     while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
       this.#serveEvents();
       if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
-      const took = performance.now() - began;
-      if (took > CLOSE_DEADLINE_MS && this.#asked) this.#answerNone();
-      if (leaving.againAt !== undefined && performance.now() >= leaving.againAt) {
-        leaving.againAt = undefined;
-        symbols.rd_kafka_assign(rk, null);
-      }
-      const pollMs = took < CLOSE_POLL_MS.firstForMs ? CLOSE_POLL_MS.first : CLOSE_POLL_MS.later;
+      const now = performance.now();
+      const refused = this.#owed && now - began > CLOSE_DEADLINE_MS;
+      if (refused || now - (this.#lateAssignment ?? Infinity) > LATE_ASSIGNMENT_MS) await this.#giveUp(rk);
+      const pollMs = now - began < CLOSE_POLL_MS.firstForMs ? CLOSE_POLL_MS.first : CLOSE_POLL_MS.later;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
     this.#serveEvents();
@@ -155,8 +139,20 @@ export class KafkaConsumer extends Client {
     this.#earlyEnds = [];
     this.#errors = [];
     this.#paused.clear();
-    this.#subscribed = this.#asked = false;
-    this.#leaving = undefined;
+    this.#subscribed = false;
+    this.#owed = false;
+    this.#lateAssignment = undefined;
+  }
+
+  /** Answers a rebalance that the program does not answer, on another thread: the answer may be lost. */
+  async #giveUp(rk: Pointer): Promise<void> {
+    this.#owed = false;
+    this.#lateAssignment = undefined;
+    this.#setAssignment([]);
+    let timer;
+    const late = new Promise((resolve) => timer = setTimeout(resolve, ANSWER_MS));
+    await Promise.race([openLibrary().symbols.rd_kafka_assign_async(rk, null), late]);
+    clearTimeout(timer);
   }
 
   protected override serve(): void {
@@ -191,7 +187,8 @@ export class KafkaConsumer extends Client {
 
   #request(timeout: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null {
     if (!this.connected) {
-      setImmediate(() => callback(nativeError(CODES.STATE, "KafkaConsumer is not connected")));
+      // Who asks for no message needs no connection.
+      setImmediate(() => max === 0 ? callback(null, [], []) : callback(nativeError(CODES.STATE, NOT_CONNECTED)));
       return null;
     }
     const timeoutMs = (timeout | 0) < 0 ? Infinity : timeout | 0;
@@ -312,7 +309,7 @@ export class KafkaConsumer extends Client {
   /** Runs on the consumer queue's events, in order: rebalances reach the program before the messages after them. */
   #serveEvents(): void {
     const { symbols } = openLibrary();
-    for (let event; this.#events !== null && (event = symbols.rd_kafka_queue_poll(this.#events, 0)) !== null;) {
+    for (let event; this.#events !== null && (event = this.nextEvent(this.#events)) !== null;) {
       try {
         this.#serveEvent(symbols.rd_kafka_event_type(event), event);
       } finally {
@@ -331,10 +328,14 @@ export class KafkaConsumer extends Client {
       case EVENT.REBALANCE: {
         const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
         const { rebalance_cb } = this.callbacks;
-        this.#asked = true;
-        // What comes while closing can't be taken any more; librdkafka waits for an answer all the same.
-        if (this.closing && code !== CODES.REVOKE_PARTITIONS) this.#answerNone();
-        else if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
+        // Leaving the group takes it back, mostly, and another event says so if need be.
+        this.#lateAssignment = undefined;
+        if (this.closing && code !== CODES.REVOKE_PARTITIONS) {
+          this.#lateAssignment = performance.now();
+          break;
+        }
+        this.#owed = true;
+        if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
         else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
         break;
       }
@@ -378,34 +379,20 @@ export class KafkaConsumer extends Client {
     if (!this.connected) throw new Error(err2str(CODES.STATE));
     const code = withList(partitions, (list) => openLibrary().symbols.rd_kafka_assign(this.rk, list));
     if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
-    this.#asked = false;
+    this.#owed = false;
     this.#setAssignment(partitions);
     return true;
   }
 
   unassign(): true {
     if (this.rk === null) throw new Error("KafkaConsumer is disconnected");
-    const code = this.#answerNone();
+    // Whoever leaves a group gives all back.
+    if (!this.#mayAsk) return true;
+    const code = openLibrary().symbols.rd_kafka_assign(this.rk, null);
     if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
+    this.#owed = false;
+    this.#setAssignment([]);
     return true;
-  }
-
-  /** Gives all partitions back. */
-  #answerNone(): number {
-    const code = this.#mayAnswer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : CODES.NO_ERROR;
-    if (code === CODES.NO_ERROR) this.#setAssignment([]);
-    return code;
-  }
-
-  /** Whether librdkafka can be told what becomes of the assignment; while leaving, see {@linkcode Leaving}. */
-  #mayAnswer(): boolean {
-    const leaving = this.#leaving, asked = this.#asked;
-    this.#asked = false;
-    if (leaving === undefined) return true;
-    const first = asked && !leaving.answered;
-    if (first) leaving.answered = true;
-    else if (asked) leaving.againAt = performance.now() + AGAIN_MS;
-    return first;
   }
 
   incrementalAssign(all: TopicPartition[]): true {
@@ -416,7 +403,7 @@ export class KafkaConsumer extends Client {
       (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)),
     );
     if (error !== undefined) throw error;
-    this.#asked = false;
+    this.#owed = false;
     this.#setAssignment([...this.#assigned, ...partitions]);
     return true;
   }
@@ -424,10 +411,13 @@ export class KafkaConsumer extends Client {
   incrementalUnassign(all: TopicPartition[]): true {
     const partitions = assignable(all);
     if (this.rk === null) throw nativeError(CODES.STATE);
-    const error = this.#mayAnswer()
-      ? withList(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)))
-      : undefined;
+    if (!this.#mayAsk) return true;
+    const error = withList(
+      partitions,
+      (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)),
+    );
     if (error !== undefined) throw error;
+    this.#owed = false;
     this.#setAssignment(this.#assigned.filter((assigned) => !partitions.some((gone) => same(assigned, gone))));
     return true;
   }
@@ -437,7 +427,7 @@ export class KafkaConsumer extends Client {
     for (const lost of this.#assigned) {
       if (!partitions.some((kept) => same(kept, lost))) this.#forward(lost, null);
     }
-    if (partitions.length > 0 && this.#leaving === undefined) this.#awaitStops();
+    if (partitions.length > 0) this.#awaitStops();
     for (const partition of partitions) this.#forward(partition, this.#messages);
     this.#assigned = [...partitions];
     // The topics of lost partitions may be freed, and their addresses be those of others then.
@@ -475,9 +465,13 @@ export class KafkaConsumer extends Client {
   }
 
   rebalanceProtocol(): string {
-    if (this.rk === null) return "NONE";
-    if (this.#leaving !== undefined) return this.#leaving.protocol;
+    if (this.rk === null || !this.#mayAsk) return "NONE";
     return readCString(openLibrary().symbols.rd_kafka_rebalance_protocol(this.rk)) || "NONE";
+  }
+
+  /** Whether the group answers what it is asked. */
+  get #mayAsk(): boolean {
+    return !this.closing || this.#owed;
   }
 
   // Subscription
@@ -586,7 +580,7 @@ export class KafkaConsumer extends Client {
     if (arguments.length < 3 || !Array.isArray(partitions)) {
       throw new Error("Need to specify an array of topic partitions");
     }
-    return this.askOffsets("rd_kafka_committed_async", partitions, timeoutMs, callback);
+    return this.askOffsets("rd_kafka_committed_async", partitions, timeoutMs, callback, NOT_CONNECTED);
   }
 
   position(partitions: TopicPartition[]): number | (TopicPartition | Error)[] {
@@ -621,7 +615,7 @@ export class KafkaConsumer extends Client {
         const error = takeError(await openLibrary().symbols.rd_kafka_seek_partitions_async(rk, list, waitMs));
         const code = error?.code ?? readList(list)[0]?.code ?? CODES.NO_ERROR;
         return code === CODES.NO_ERROR ? { result: undefined } : error ?? nativeError(code);
-      }));
+      }), NOT_CONNECTED);
   }
 
   pause(partitions: TopicPartition[]): number {

@@ -19,7 +19,7 @@ import { CODES } from "./native_error.ts";
 /** A header: an object of one property, as the npm client has it. */
 export type NativeHeader = Record<string, Buffer | null>;
 
-/** A consumed message, as the npm client has it. What is absent is left out. */
+/** A consumed message, as the npm client has it. What is absent is left out, but for a timestamp, which is −1 then. */
 export interface NativeMessage {
   value: Buffer | null;
   size: number;
@@ -27,7 +27,7 @@ export interface NativeMessage {
   topic: string;
   offset: number;
   partition: number;
-  timestamp?: number;
+  timestamp: number;
   leaderEpoch?: number;
   headers?: NativeHeader[];
 }
@@ -243,11 +243,9 @@ export class MessageReader {
     const offset = offsetAt(at), partition = signed[at + PARTITION]!;
     const timestamp = Number(symbols.rd_kafka_message_timestamp(native, timestampType));
     // All at once where all is there, as it nearly always is: a property added later is an allocation more.
-    const message: NativeMessage = timestamp > -1 && epoch >= 0
+    const message: NativeMessage = epoch >= 0
       ? { value, size, key, topic, offset, partition, timestamp, leaderEpoch: epoch }
-      : { value, size, key, topic, offset, partition };
-    if (message.timestamp === undefined && timestamp > -1) message.timestamp = timestamp;
-    if (message.leaderEpoch === undefined && epoch >= 0) message.leaderEpoch = epoch;
+      : { value, size, key, topic, offset, partition, timestamp };
     if (symbols.rd_kafka_message_headers(native, outHeaders) === CODES.NO_ERROR) {
       message.headers = readHeaders(outHeaders[0]!);
     }

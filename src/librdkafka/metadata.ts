@@ -11,8 +11,8 @@ import { pointerAt, readCString, viewOf } from "./memory.ts";
 export interface Metadata {
   orig_broker_id: number;
   orig_broker_name: string;
-  brokers: { id: number; host: string; port: number }[];
   topics: { name: string; partitions: { id: number; leader: number; replicas: number[]; isrs: number[] }[] }[];
+  brokers: { id: number; host: string; port: number }[];
 }
 
 type View = Deno.UnsafePointerView;
@@ -33,11 +33,6 @@ export function readMetadata(view: View): Metadata {
   return {
     orig_broker_id: view.getInt32(M.orig_broker_id),
     orig_broker_name: readCString(view.getPointer(M.orig_broker_name)),
-    brokers: structs(view, M.broker_cnt, M.brokers, METADATA_BROKER.size, (broker) => ({
-      id: broker.getInt32(B.id),
-      host: readCString(broker.getPointer(B.host)),
-      port: broker.getInt32(B.port),
-    })),
     topics: structs(view, M.topic_cnt, M.topics, METADATA_TOPIC.size, (topic) => ({
       name: readCString(topic.getPointer(T.topic)),
       partitions: structs(topic, T.partition_cnt, T.partitions, METADATA_PARTITION.size, (partition) => ({
@@ -46,6 +41,11 @@ export function readMetadata(view: View): Metadata {
         replicas: numbers(partition, P.replica_cnt, P.replicas),
         isrs: numbers(partition, P.isr_cnt, P.isrs),
       })),
+    })),
+    brokers: structs(view, M.broker_cnt, M.brokers, METADATA_BROKER.size, (broker) => ({
+      id: broker.getInt32(B.id),
+      host: readCString(broker.getPointer(B.host)),
+      port: broker.getInt32(B.port),
     })),
   };
 }

@@ -10,9 +10,9 @@ import { type Callback, EVENT } from "./client.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
-import { CODES, nativeError } from "./native_error.ts";
+import { CODES, err2str, nativeError } from "./native_error.ts";
 import { NUMBERS, Opaques } from "./opaques.ts";
-import { COPY, type Headers, NOT_NULL, produceva } from "./produceva.ts";
+import { COPY, type Headers, NOT_NULL, produceva, type ReadyHeader, readyHeaders } from "./produceva.ts";
 import { Topic } from "./topic.ts";
 import { TransactionalClient } from "./transactional_client.ts";
 
@@ -48,8 +48,9 @@ export class Producer extends TransactionalClient {
     super("producer", globalConf, topicConf);
   }
 
+  /** Reports are asked for even if nobody hears of them: as in the addon, a message counts until its report is taken. */
   protected override events(): number {
-    return this.callbacks.delivery_cb === undefined ? 0 : EVENT.DR;
+    return EVENT.DR;
   }
 
   protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
@@ -79,7 +80,7 @@ export class Producer extends TransactionalClient {
 
   #drain(): void {
     const { symbols } = openLibrary();
-    for (let event; this.#queue !== null && (event = symbols.rd_kafka_queue_poll(this.#queue, 0)) !== null;) {
+    for (let event; this.#queue !== null && (event = this.nextEvent(this.#queue)) !== null;) {
       try {
         const type = symbols.rd_kafka_event_type(event);
         if (type === EVENT.DR) this.#report(event);
@@ -126,22 +127,22 @@ export class Producer extends TransactionalClient {
     if (timestamp !== undefined && timestamp !== null && typeof timestamp !== "number") {
       throw new Error("Timestamp must be a number");
     }
-    if (typeof topic !== "string" && !(topic instanceof Topic)) {
-      throw new Error("The topic must be a name or a Topic object");
-    }
     if (headers !== undefined && headers !== null && !Array.isArray(headers)) {
       throw new Error("Headers must be an array of objects");
     }
+    const ready = headers === undefined || headers === null || headers.length === 0 ? undefined : readyHeaders(headers);
+    if (typeof topic !== "string" && !(topic instanceof Topic)) throw noTopic(topic);
     if (!this.connected) return CODES.STATE;
     const name = typeof topic === "string" ? topic : topic.name();
     const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
     if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
     const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
     const keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
-    const id = opaque === undefined ? 0 : this.#opaques.put(opaque);
-    const code = !timestamp && (headers === undefined || headers === null || headers.length === 0)
+    // Kept only for those who will hear of it.
+    const id = opaque === undefined || this.callbacks.delivery_cb === undefined ? 0 : this.#opaques.put(opaque);
+    const code = !timestamp && ready === undefined
       ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
-      : this.#produceFull(name, to, valueBytes, keyBytes, timestamp ?? 0, id, headers ?? []);
+      : this.#produceFull(name, to, valueBytes, keyBytes, timestamp ?? 0, id, ready ?? []);
     // There will never be a report.
     if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
     return code;
@@ -191,7 +192,7 @@ export class Producer extends TransactionalClient {
     key: Bytes | null,
     timestamp: number,
     opaque: number,
-    headers: Headers,
+    headers: readonly ReadyHeader[],
   ): number {
     try {
       return produceva(this.rk, { topic, partition, value, key, timestamp, opaque, headers });
@@ -263,4 +264,10 @@ function bytesOf(view: unknown): Bytes | undefined {
   return ArrayBuffer.isView(view)
     ? new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
     : undefined;
+}
+
+/** An object that is no Topic is refused in librdkafka's words, as an argument that can't be used. */
+function noTopic(topic: unknown): Error {
+  const isObject = typeof topic === "object" && topic !== null;
+  return new Error(isObject ? err2str(CODES.INVALID_ARG) : "Topic must be a string or Topic object");
 }

@@ -12,8 +12,11 @@ import { CODES, takeError } from "./native_error.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Headers as the npm client gives them: each an object of which the first property counts. `null` is Kafka's null. */
-export type Headers = readonly Readonly<Record<string, Uint8Array | string | null>>[];
+/** Headers as the npm client gives them: each an object of which the first property counts. */
+export type Headers = readonly Readonly<Record<string, Uint8Array | string>>[];
+
+/** Stands for Kafka's null as a header's value. The addon refuses JavaScript's null there, and so does the binding. */
+export const NULL_HEADER: Buffer = Buffer.alloc(1);
 
 /** `RD_KAFKA_MSG_F_COPY` */
 export const COPY = 2;
@@ -38,14 +41,10 @@ export interface FullMessage {
   readonly key: Bytes | null;
   readonly timestamp: number;
   readonly opaque: number;
-  readonly headers: Headers;
+  readonly headers: readonly ReadyHeader[];
 }
 
-/**
- * Queues a message with all that it can have; answers librdkafka's code.
- *
- * @throws {Error} If a header is neither text nor bytes, before anything is queued.
- */
+/** Queues a message with all that it can have; answers librdkafka's code. */
 export function produceva(rk: Pointer, message: FullMessage): number {
   const { symbols } = openLibrary();
   const name = cString(message.topic);
@@ -112,19 +111,30 @@ class Arguments {
   }
 }
 
-/** The addon throws for a bad header too, but after it has queued the message. */
-function newHeaders(headers: Headers): Pointer {
-  const { symbols } = openLibrary();
-  const ready = headers.map((header) => {
-    const [name, value] = Object.entries(header ?? {})[0] ?? [];
+/** A header's name as a C string, and its bytes; `null` is Kafka's null. */
+export type ReadyHeader = readonly [name: Bytes, value: Bytes | null];
+
+/**
+ * Reads headers, before anything is queued. (The addon throws for a bad one too, and may queue the message all the
+ * same.)
+ *
+ * @throws {Error} If a header has no name, or its value is neither text nor bytes.
+ */
+export function readyHeaders(headers: Headers): ReadyHeader[] {
+  return headers.map((header) => {
+    const [first] = Object.entries(header ?? {});
+    if (first === undefined) throw new Error("Header key must be a string");
+    const [name, value] = first;
     const bytes = typeof value === "string" ? Buffer.from(value) : value;
-    if (name === undefined || (bytes !== null && !(bytes instanceof Uint8Array))) {
-      throw new Error("Header value must be a string or buffer");
-    }
-    return [cString(name), bytes as Bytes | null] as const;
+    if (!(bytes instanceof Uint8Array)) throw new Error("Header value must be a string or buffer");
+    return [cString(name), bytes === NULL_HEADER ? null : bytes as Bytes];
   });
-  const list = symbols.rd_kafka_headers_new(BigInt(ready.length));
-  for (const [name, bytes] of ready) {
+}
+
+function newHeaders(headers: readonly ReadyHeader[]): Pointer {
+  const { symbols } = openLibrary();
+  const list = symbols.rd_kafka_headers_new(BigInt(headers.length));
+  for (const [name, bytes] of headers) {
     const given = bytes === null ? null : bytes.length === 0 ? NOT_NULL : bytes;
     symbols.rd_kafka_header_add(list, name, -1n, given, BigInt(bytes?.length ?? 0));
   }

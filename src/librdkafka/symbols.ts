@@ -45,6 +45,8 @@ export const SYMBOLS = {
   rd_kafka_conf_get: { parameters: ["pointer", "buffer", "buffer", "buffer"], result: "i32" },
   /** void rd_kafka_conf_set_events(rd_kafka_conf_t *conf, int events) */
   rd_kafka_conf_set_events: { parameters: ["pointer", "i32"], result: "void" },
+  /** void rd_kafka_conf_set_throttle_cb(rd_kafka_conf_t *conf, void (*throttle_cb)(rd_kafka_t *rk, const char *broker_name, int32_t broker_id, int throttle_time_ms, void *opaque)) */
+  rd_kafka_conf_set_throttle_cb: { parameters: ["pointer", "pointer"], result: "void" },
   /** void rd_kafka_conf_set_default_topic_conf(rd_kafka_conf_t *conf, rd_kafka_topic_conf_t *tconf) */
   rd_kafka_conf_set_default_topic_conf: { parameters: ["pointer", "pointer"], result: "void" },
   /** void rd_kafka_conf_enable_sasl_queue(rd_kafka_conf_t *conf, int enable) */
@@ -70,6 +72,15 @@ export const SYMBOLS = {
   },
   /** rd_kafka_resp_err_t rd_kafka_set_log_queue(rd_kafka_t *rk, rd_kafka_queue_t *rkqu) */
   rd_kafka_set_log_queue: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** char *rd_kafka_clusterid(rd_kafka_t *rk, int timeout_ms) */
+  rd_kafka_clusterid_async: {
+    name: "rd_kafka_clusterid",
+    parameters: ["pointer", "i32"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  /** void rd_kafka_mem_free(rd_kafka_t *rk, void *ptr) */
+  rd_kafka_mem_free: { parameters: ["pointer", "pointer"], result: "void" },
   /** rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_topic_t *only_rkt, const struct rd_kafka_metadata **metadatap, int timeout_ms) */
   rd_kafka_metadata_async: {
     name: "rd_kafka_metadata",
@@ -203,6 +214,13 @@ export const SYMBOLS = {
   rd_kafka_subscription: { parameters: ["pointer", "buffer"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
   rd_kafka_assign: { parameters: ["pointer", "pointer"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
+  rd_kafka_assign_async: {
+    name: "rd_kafka_assign",
+    parameters: ["pointer", "pointer"],
+    result: "i32",
+    nonblocking: true,
+  },
   /** rd_kafka_error_t *rd_kafka_incremental_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
   rd_kafka_incremental_assign: { parameters: ["pointer", "pointer"], result: "pointer" },
   /** rd_kafka_error_t *rd_kafka_incremental_unassign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */

@@ -593,7 +593,7 @@ function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null)
   const { topic, partition, offset, timestamp, leaderEpoch } = native;
   const headers = headersOf(native);
   // All at once where all is there: spreads, or properties added later, cost more than the rest of a message.
-  if (timestamp !== undefined && leaderEpoch !== undefined) {
+  if (timestamp >= 0 && leaderEpoch !== undefined) {
     return { topic, partition, offset, key, value, timestamp, headers, leaderEpoch };
   }
   const message: { -readonly [P in keyof Message<K, V>]: Message<K, V>[P] } = {
@@ -604,7 +604,7 @@ function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null)
     value,
     headers,
   };
-  if (timestamp !== undefined) message.timestamp = timestamp;
+  if (timestamp >= 0) message.timestamp = timestamp;
   if (leaderEpoch !== undefined) message.leaderEpoch = leaderEpoch;
   return message;
 }

@@ -9,6 +9,7 @@ import type { Codec } from "../codecs/codec.ts";
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import { err2str } from "../librdkafka/native_error.ts";
 import { messageNumber, NUMBERS } from "../librdkafka/opaques.ts";
+import { NULL_HEADER } from "../librdkafka/produceva.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -488,10 +489,6 @@ function headerList(headers: HeadersInput): Record<string, Buffer>[] {
         `The value of header ${JSON.stringify(name)} must be a string, a Uint8Array or null: got ${typeof value}`,
       );
     }
-    // The package's types know no null; the binding does.
-    return { [name]: typeof value === "string" ? Buffer.from(value) : value && asBuffer(value) } as Record<
-      string,
-      Buffer
-    >;
+    return { [name]: value === null ? NULL_HEADER : typeof value === "string" ? Buffer.from(value) : asBuffer(value) };
   });
 }

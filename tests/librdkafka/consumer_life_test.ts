@@ -32,3 +32,21 @@ Deno.test("queue_non_empty_cb is called when messages come", async () => {
     await until(() => calls > 0);
   });
 });
+
+Deno.test("while it leaves its group, a consumer asks nothing of it but what it waits for", async () => {
+  const answers: unknown[] = [];
+  let group: Any;
+  const rebalance_cb = (error: Any, partitions: Any[]) => {
+    if (error.code === -175) return group.assign(partitions);
+    const protocol = () => group.rebalanceProtocol();
+    answers.push(error.code, protocol(), group.unassign(), protocol(), group.unassign(), group.assignmentLost());
+    assert.throws(() => group.assignments(), { code: -172 });
+  };
+  await withConsumer({ rebalance_cb }, 1, async (consumer, topic, native) => {
+    group = consumer;
+    consumer.subscribe([topic]);
+    await until(() => (consumer.consume(1, () => {}), consumer.assignments().length === 1));
+    group.unassign = () => native.unassign();
+  });
+  assert.deepEqual(answers, [-174, "EAGER", true, "NONE", true, false]);
+});
