@@ -59,8 +59,8 @@ const CLIENT_ERRORS: ReadonlySet<number> = new Set([
 const NOT_CONNECTED = "KafkaConsumer is not connected";
 /** How long a close waits for the program to give its partitions back. */
 const CLOSE_DEADLINE_MS = 10_000;
-/** How long a group that is being left may take before an assignment that nobody took is what it waits for. */
-const LATE_ASSIGNMENT_MS = 100;
+/** How long a group that is being left may take before a rebalance that may be over by now is what it waits for. */
+const LATE_MS = 100;
 /** How long a close waits for the group's thread to take an answer, which may be lost. */
 const ANSWER_MS = 1000;
 /** How many messages a consume loop hands out before others get their turn. */
@@ -87,8 +87,10 @@ export class KafkaConsumer extends Client {
    * (`rd_kafka_cgrp_op_serve`, seen in 2.15.1), and who asked waits for ever; but a group that waits does not end.
    */
   #owed = false;
-  /** When an assignment came that can't be taken any more, since the client is closing. */
-  #lateAssignment: number | undefined;
+  /** A rebalance was answered since the client began to close. */
+  #answered = false;
+  /** A rebalance that came while the client was closing, and may be over by now. */
+  #late: { readonly at: number; readonly code: number; readonly partitions: PartitionResult[] } | undefined;
   #subscribed = false;
   /** Partitions that are paused: what came early from them waits. */
   readonly #paused = new Set<string>();
@@ -125,8 +127,9 @@ export class KafkaConsumer extends Client {
       this.#serveEvents();
       if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
       const now = performance.now();
-      const refused = this.#owed && now - began > CLOSE_DEADLINE_MS;
-      if (refused || now - (this.#lateAssignment ?? Infinity) > LATE_ASSIGNMENT_MS) await this.#giveUp(rk);
+      const late = this.#late !== undefined && now - this.#late.at > LATE_MS ? this.#late : undefined;
+      if (late?.code === CODES.REVOKE_PARTITIONS) this.#tellRebalance(late.code, late.partitions);
+      else if (late !== undefined || (this.#owed && now - began > CLOSE_DEADLINE_MS)) await this.#giveUp(rk);
       const pollMs = now - began < CLOSE_POLL_MS.firstForMs ? CLOSE_POLL_MS.first : CLOSE_POLL_MS.later;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
@@ -139,15 +142,14 @@ export class KafkaConsumer extends Client {
     this.#earlyEnds = [];
     this.#errors = [];
     this.#paused.clear();
-    this.#subscribed = false;
-    this.#owed = false;
-    this.#lateAssignment = undefined;
+    this.#subscribed = this.#owed = this.#answered = false;
+    this.#late = undefined;
   }
 
   /** Answers a rebalance that the program does not answer, on another thread: the answer may be lost. */
   async #giveUp(rk: Pointer): Promise<void> {
     this.#owed = false;
-    this.#lateAssignment = undefined;
+    this.#late = undefined;
     this.#setAssignment([]);
     let timer;
     const late = new Promise((resolve) => timer = setTimeout(resolve, ANSWER_MS));
@@ -327,16 +329,10 @@ export class KafkaConsumer extends Client {
         break;
       case EVENT.REBALANCE: {
         const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
-        const { rebalance_cb } = this.callbacks;
-        // Leaving the group takes it back, mostly, and another event says so if need be.
-        this.#lateAssignment = undefined;
-        if (this.closing && code !== CODES.REVOKE_PARTITIONS) {
-          this.#lateAssignment = performance.now();
-          break;
-        }
-        this.#owed = true;
-        if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
-        else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
+        // Leaving the group takes an assignment back, mostly, and an answer may have settled this rebalance too.
+        if (this.closing && (code !== CODES.REVOKE_PARTITIONS || this.#answered)) {
+          this.#late = { at: performance.now(), code, partitions };
+        } else this.#tellRebalance(code, partitions);
         break;
       }
       case EVENT.OFFSET_COMMIT:
@@ -350,6 +346,14 @@ export class KafkaConsumer extends Client {
       default:
         guarded(() => this.emitEvent(type, event));
     }
+  }
+
+  #tellRebalance(code: number, partitions: PartitionResult[]): void {
+    const { rebalance_cb } = this.callbacks;
+    this.#late = undefined;
+    this.#owed = true;
+    if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
+    else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
   }
 
   /** A partition's end that came before its queue was forwarded, as early messages do. */
@@ -390,9 +394,14 @@ export class KafkaConsumer extends Client {
     if (!this.#mayAsk) return true;
     const code = openLibrary().symbols.rd_kafka_assign(this.rk, null);
     if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
-    this.#owed = false;
+    this.#setAnswered();
     this.#setAssignment([]);
     return true;
+  }
+
+  #setAnswered(): void {
+    this.#owed = false;
+    this.#answered = this.closing;
   }
 
   incrementalAssign(all: TopicPartition[]): true {
@@ -417,7 +426,7 @@ export class KafkaConsumer extends Client {
       (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)),
     );
     if (error !== undefined) throw error;
-    this.#owed = false;
+    this.#setAnswered();
     this.#setAssignment(this.#assigned.filter((assigned) => !partitions.some((gone) => same(assigned, gone))));
     return true;
   }
@@ -427,7 +436,7 @@ export class KafkaConsumer extends Client {
     for (const lost of this.#assigned) {
       if (!partitions.some((kept) => same(kept, lost))) this.#forward(lost, null);
     }
-    if (partitions.length > 0) this.#awaitStops();
+    if (partitions.length > 0 && !this.closing) this.#awaitStops();
     for (const partition of partitions) this.#forward(partition, this.#messages);
     this.#assigned = [...partitions];
     // The topics of lost partitions may be freed, and their addresses be those of others then.
