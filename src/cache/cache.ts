@@ -74,6 +74,12 @@ export interface UpdatesOptions {
 }
 
 const DEFAULTS = { prefix: "", memoryBytes: 64 * 1024 * 1024, followSymlinks: false } satisfies CacheOptions;
+const TYPES = {
+  prefix: "string",
+  shared: "boolean",
+  memoryBytes: "number",
+  followSymlinks: "boolean",
+} as const satisfies Record<keyof Omit<CacheOptions, "log">, string>;
 const TIMEOUT_MS = 30_000;
 
 /**
@@ -115,13 +121,19 @@ export class Cache<V = unknown>
    */
   constructor(path?: string, options: CacheOptions = {}) {
     const { log, ...rest } = options;
-    const known = ["prefix", "shared", "memoryBytes", "followSymlinks"];
-    const unknown = Object.keys(rest).find((option) => !known.includes(option));
-    if (unknown !== undefined) {
-      throw new TypeError(`Cache has no option ${showKey(unknown)}: it has ${known.join(", ")}, log`);
+    for (const [option, value] of Object.entries(rest)) {
+      const type = TYPES[option as keyof typeof TYPES];
+      if (type === undefined) {
+        throw new TypeError(`Cache has no option ${showKey(option)}: it has ${Object.keys(TYPES).join(", ")}, log`);
+      }
+      const got = typeof value;
+      if (got !== type) throw new TypeError(`${option} must be a ${type}: got a ${got}`);
     }
     if (path === "") {
       throw new TypeError('A path must not be empty: leave it out for the default store, or say ":memory:"');
+    }
+    if (path !== undefined && /^[a-z][a-z\d+.-]+:\/\//i.test(path) && !isUrl(path)) {
+      throw new TypeError(`A path is that of a file, or the http or https URL of a remote store: got ${showKey(path)}`);
     }
     const remote = path === undefined || (path !== ":memory:" && isUrl(path));
     this.#path = path;
@@ -217,7 +229,12 @@ export class Cache<V = unknown>
     return this.#transaction(several ? keys as CacheKey[] : [keys as CacheKey], fn, options);
   }
 
-  /** The entries of a range in the order of their keys, as they are when the first is asked for. */
+  /**
+   * The entries of a range in the order of their keys, as they are when the first is asked for. Of what other processes
+   * write to a shared store meanwhile, some may be among them.
+   *
+   * @throws {TypeError} If the range starts or ends outside its prefix.
+   */
   entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
     return this.#list(options, true, ({ key, stored }) => [keyOf(key), decode(stored) as V]);
   }

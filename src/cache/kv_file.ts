@@ -97,6 +97,17 @@ export async function openKvFile(
 
 async function openStore(path: string | undefined, file: string, shared: boolean) {
   if (path === undefined || isUrl(path)) return { kv: await Deno.openKv(path) };
+  try {
+    return await openFile(path, file, shared);
+  } catch (error) {
+    // Deno says itself what permission is missing.
+    if (error instanceof CacheError || error instanceof Deno.errors.NotCapable) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CacheError("path", `The Cache ${path} can't be opened: ${why}`, { cause: error });
+  }
+}
+
+async function openFile(path: string, file: string, shared: boolean) {
   await Deno.mkdir(dirname(file), { recursive: true });
   const lock = await Deno.open(`${file}.lock`, { read: true, write: true, create: true });
   try {
@@ -154,8 +165,8 @@ async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
   } catch (error) {
-    const { NotFound, NotCapable, InvalidData } = Deno.errors;
-    if (error instanceof NotFound || error instanceof NotCapable) return undefined;
+    const { NotFound, NotCapable, NotADirectory, InvalidData } = Deno.errors;
+    if ([NotFound, NotCapable, NotADirectory].some((type) => error instanceof type)) return undefined;
     // Whoever reads a link where there is none.
     if (error instanceof InvalidData || (error as { code?: string }).code === "EINVAL") return undefined;
     throw error;
