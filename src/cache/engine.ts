@@ -13,7 +13,7 @@ import { KeyLocks } from "./key_locks.ts";
 import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
 import type { ListingOptions } from "./listing.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
-import { backOff, patiently } from "./patience.ts";
+import { backOff, patiently } from "./patient_kv.ts";
 import { Reads } from "./reads.ts";
 import { type Found, type Range, Scan } from "./scan.ts";
 import { UpdateLog } from "./update_log.ts";
@@ -147,7 +147,7 @@ export class Engine {
     try {
       const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
-      await patiently(async () => await engine.log?.open());
+      await engine.log?.open();
       if (!options.shared) await engine.#fill(LITTLE);
       return engine;
     } catch (error) {

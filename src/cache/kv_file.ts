@@ -6,10 +6,11 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { CacheError } from "./cache_error.ts";
+import { PatientKv } from "./patient_kv.ts";
 
 /** An open store and who may write to it. */
 export interface KvFile {
-  readonly kv: Deno.Kv;
+  readonly kv: PatientKv;
   /** Gives it back; the last one to do so closes it. */
   release(): void;
 }
@@ -17,7 +18,7 @@ export interface KvFile {
 interface Open {
   users: number;
   readonly shared: boolean;
-  readonly opening: Promise<{ kv: Deno.Kv; lock?: Deno.FsFile }>;
+  readonly opening: Promise<{ kv: PatientKv; lock?: Deno.FsFile }>;
 }
 
 const open = new Map<string, Open>();
@@ -57,7 +58,7 @@ export async function openKvFile(
     );
   }
   if (name === undefined) {
-    const kv = await Deno.openKv(":memory:");
+    const kv = new PatientKv(await Deno.openKv(":memory:"), shared);
     return { kv, release: () => kv.close() };
   }
   let entry = open.get(name);
@@ -96,7 +97,7 @@ export async function openKvFile(
 }
 
 async function openStore(path: string | undefined, file: string, shared: boolean) {
-  if (path === undefined || isUrl(path)) return { kv: await Deno.openKv(path) };
+  if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), shared) };
   try {
     return await openFile(path, file, shared);
   } catch (error) {
@@ -121,7 +122,7 @@ async function openFile(path: string, file: string, shared: boolean) {
             : ": close it there, or open it with shared: true in both"),
       );
     }
-    return { kv: await Deno.openKv(file), lock };
+    return { kv: new PatientKv(await Deno.openKv(file), shared), lock };
   } catch (error) {
     lock.close();
     throw error;

@@ -7,6 +7,7 @@
 import type { Committer } from "./commit.ts";
 import type { CheckedKey, KeyPart } from "./key.ts";
 import { ABSENT, type Known } from "./memory.ts";
+import type { PatientKv } from "./patient_kv.ts";
 import { fromEntry, type Stored } from "./value.ts";
 
 const AT_ONCE = 10;
@@ -19,12 +20,12 @@ interface Waiting {
 
 /** Reads entries and the chunks they point at. */
 export class Reads {
-  readonly #kv: Deno.Kv;
+  readonly #kv: PatientKv;
   readonly #committer: Committer;
   #waiting: Waiting[] = [];
 
   /** @param committer says where things lie */
-  constructor(kv: Deno.Kv, committer: Committer) {
+  constructor(kv: PatientKv, committer: Committer) {
     this.#kv = kv;
     this.#committer = committer;
   }
@@ -62,7 +63,7 @@ export class Reads {
 
   async #readSome(some: readonly Waiting[]): Promise<void> {
     try {
-      const entries = await this.#kv.getMany<unknown[]>(some.map(({ key }) => this.#committer.entryKey(key.parts)));
+      const entries = await this.#kv.getMany(some.map(({ key }) => this.#committer.entryKey(key.parts)));
       await Promise.all(entries.map(async ({ value, versionstamp }, n) => {
         const { key, resolve } = some[n]!;
         const known = await this.resolve(versionstamp === null ? ABSENT : fromEntry(value));

@@ -13,7 +13,7 @@ import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
 import type { Patience } from "./key_locks.ts";
 import { ABSENT } from "./memory.ts";
-import { backOff } from "./patience.ts";
+import { backOff } from "./patient_kv.ts";
 import { decode, encode, isExpired, type Stored } from "./value.ts";
 
 /** How a value is set. */

@@ -6,6 +6,7 @@
 
 import type { Write } from "./commit.ts";
 import type { KeyPart } from "./key.ts";
+import type { PatientKv } from "./patient_kv.ts";
 import { fromEntry, type Stored, toEntry } from "./value.ts";
 
 /** How large a value may be that is kept twice: a key stands beside it, in an entry of 65,536 bytes. */
@@ -27,14 +28,14 @@ export interface Last {
 
 /** Reads and writes the log. */
 export class UpdateLog {
-  readonly #kv: Deno.Kv;
+  readonly #kv: PatientKv;
   readonly #prefix: string;
   readonly #limit: number;
   readonly #shared: boolean;
   #sequence = 0;
 
   /** @param limit how many updates are kept */
-  constructor(kv: Deno.Kv, prefix: string, limit: number, shared: boolean) {
+  constructor(kv: PatientKv, prefix: string, limit: number, shared: boolean) {
     this.#kv = kv;
     this.#prefix = prefix;
     this.#limit = limit;
