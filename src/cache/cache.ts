@@ -14,11 +14,11 @@ import {
   type SourceReader,
 } from "../stream/protocol.ts";
 import { closed } from "./cache_error.ts";
+import { type CacheOptions, checkOptions } from "./cache_options.ts";
 import type { Write } from "./commit.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart, showKey } from "./key.ts";
-import { isUrl } from "./kv_file.ts";
 import { Listing } from "./listing.ts";
 import { ABSENT } from "./memory.ts";
 import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
@@ -32,29 +32,6 @@ import {
 } from "./transaction.ts";
 import type { Published, UpdateReader } from "./updates.ts";
 import { decode, encode, type Stored } from "./value.ts";
-
-/** How a Cache is opened. */
-export interface CacheOptions {
-  /** Keeps Caches in one file apart; at most 64 bytes. @default {""} */
-  readonly prefix?: string;
-  /** Whether other processes use the store too. Then every read asks the store. @default {false for a file, true otherwise} */
-  readonly shared?: boolean;
-  /**
-   * How much of what was read and written is kept in memory, in bytes. While everything fits, ranges and keys that are
-   * not there are answered without the disk as well. @default {67_108_864}
-   */
-  readonly memoryBytes?: number;
-  /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
-  readonly log?: CacheLogOptions;
-  /** Allows a path that leads through a symlink. @default {false} */
-  readonly followSymlinks?: boolean;
-}
-
-/** How many updates are kept. */
-export interface CacheLogOptions {
-  /** How many of the last updates are kept on disk. */
-  readonly limit: number;
-}
 
 /** What a Cache takes as a sink. A null value removes the key. */
 export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
@@ -73,13 +50,6 @@ export interface UpdatesOptions {
   readonly from?: number;
 }
 
-const DEFAULTS = { prefix: "", memoryBytes: 64 * 1024 * 1024, followSymlinks: false } satisfies CacheOptions;
-const TYPES = {
-  prefix: "string",
-  shared: "boolean",
-  memoryBytes: "number",
-  followSymlinks: "boolean",
-} as const satisfies Record<keyof Omit<CacheOptions, "log">, string>;
 const TIMEOUT_MS = 30_000;
 
 /**
@@ -104,7 +74,7 @@ const TIMEOUT_MS = 30_000;
 export class Cache<V = unknown>
   implements BatchSink<CacheInput<V>>, BatchSource<CacheUpdate<V>>, AsyncIterable<CacheUpdate<V>>, AsyncDisposable {
   readonly #path: string | undefined;
-  readonly #options: Required<Omit<CacheOptions, "log">> & { readonly logLimit: number };
+  readonly #options: EngineOptions;
   readonly #readers = new Set<() => void>();
   readonly #transactions = new Set<Promise<unknown>>();
   #engine: Engine | undefined;
@@ -120,32 +90,8 @@ export class Cache<V = unknown>
    * @throws {TypeError} If an option is wrong.
    */
   constructor(path?: string, options: CacheOptions = {}) {
-    const { log, ...rest } = options;
-    for (const [option, value] of Object.entries(rest)) {
-      const type = TYPES[option as keyof typeof TYPES];
-      if (type === undefined) {
-        throw new TypeError(`Cache has no option ${showKey(option)}: it has ${Object.keys(TYPES).join(", ")}, log`);
-      }
-      const got = typeof value;
-      if (got !== type) throw new TypeError(`${option} must be a ${type}: got a ${got}`);
-    }
-    if (path === "") {
-      throw new TypeError('A path must not be empty: leave it out for the default store, or say ":memory:"');
-    }
-    if (path !== undefined && /^[a-z][a-z\d+.-]+:\/\//i.test(path) && !isUrl(path)) {
-      throw new TypeError(`A path is that of a file, or the http or https URL of a remote store: got ${showKey(path)}`);
-    }
-    const remote = path === undefined || (path !== ":memory:" && isUrl(path));
     this.#path = path;
-    this.#options = { ...DEFAULTS, shared: remote, ...rest, logLimit: log?.limit ?? 0 };
-    if (log !== undefined && !(Number.isSafeInteger(log.limit) && log.limit > 0)) {
-      throw new RangeError(`log.limit must be a whole number above 0: ${log.limit}`);
-    }
-    if (!(this.#options.memoryBytes >= 0)) throw new RangeError(`memoryBytes must be 0 or more: ${rest.memoryBytes}`);
-    const { prefix } = this.#options;
-    if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > 64) {
-      throw new RangeError(`A prefix must be well-formed text of at most 64 bytes: ${showKey(prefix)}`);
-    }
+    this.#options = checkOptions(path, options);
   }
 
   /** Reads a value; undefined when there is none. */
@@ -177,19 +123,20 @@ export class Cache<V = unknown>
    * @throws {TypeError} If the value is undefined, or structured clone refuses it. Nothing is written then.
    */
   async set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): Promise<void> {
-    const checked = checkKey(key);
-    await this.#write(checked, encode(value, key, expiry(expireInMs)), false);
+    const write = writing(checkKey(key), encode(value, key, expiry(expireInMs)));
+    await (this.#engine ?? await this.#open()).write([write], []).promise;
   }
 
   /** Removes a key. Resolves when that is on disk. */
   async delete(key: CacheKey): Promise<void> {
-    await this.#write(checkKey(key), undefined, false);
+    const write = writing(checkKey(key), undefined);
+    await (this.#engine ?? await this.#open()).write([write], []).promise;
   }
 
   /** Sets a value and publishes it: what a sink does. Resolves when it is on disk, and in the log if there is one. */
   async emit(key: CacheKey, value: V): Promise<void> {
-    const checked = checkKey(key);
-    await this.#write(checked, encode(value, key), true);
+    const writes = [writing(checkKey(key), encode(value, key))];
+    await (this.#engine ?? await this.#open()).write(writes, writes).promise;
   }
 
   /**
@@ -410,12 +357,6 @@ export class Cache<V = unknown>
     return await running.finally(() => this.#transactions.delete(running));
   }
 
-  async #write({ id, parts, bytes }: CheckedKey, stored: Stored | undefined, publish: boolean): Promise<void> {
-    const engine = this.#engine ?? await this.#open();
-    const writes = [{ id, key: parts, keyBytes: bytes, stored }];
-    await engine.write(writes, publish ? writes : []).promise;
-  }
-
   /** The engine, at once if it is open. */
   #opened(): Engine | Promise<Engine> {
     return this.#engine ?? this.#open();
@@ -443,8 +384,11 @@ function writeOf(input: unknown): Write {
     throw new TypeError(`A Cache takes [key, value] or { key, value }: got ${got}`);
   }
   const [key, value] = pair ?? [some.key, some.value];
-  const { id, parts, bytes } = checkKey(key);
-  return { id, key: parts, keyBytes: bytes, stored: value === null ? undefined : encode(value, key) };
+  return writing(checkKey(key), value === null ? undefined : encode(value, key));
+}
+
+function writing({ id, parts, bytes }: CheckedKey, stored: Stored | undefined): Write {
+  return { id, key: parts, keyBytes: bytes, stored };
 }
 
 /** The value of an update; absent when it was too large for the log and its key is gone. */

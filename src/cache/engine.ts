@@ -199,7 +199,7 @@ export class Engine {
       : this.groups.add(writes, published);
     for (const write of writes) {
       const { id } = write;
-      this.#pending.set(id, { ...write, group });
+      this.#pending.set(id, { id, key: write.key, keyBytes: write.keyBytes, stored: write.stored, group });
       const reading = this.#reading.get(id);
       if (reading !== undefined) reading.stale = true;
       if (this.#watchers.size > 0) this.#watchers.get(id)?.();
