@@ -18,7 +18,7 @@ import { type CacheOptions, checkOptions } from "./cache_options.ts";
 import type { Write } from "./commit.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart, showKey } from "./key.ts";
+import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
 import { Listing } from "./listing.ts";
 import { ABSENT } from "./memory.ts";
 import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
