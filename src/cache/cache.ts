@@ -76,7 +76,9 @@ export class Cache<V = unknown>
   readonly #path: string | undefined;
   readonly #options: EngineOptions;
   readonly #readers = new Set<() => void>();
-  readonly #transactions = new Set<Promise<unknown>>();
+  /** How many transactions are under way, and what to call when none is. */
+  #transactions = 0;
+  #onIdle = () => {};
   #engine: Engine | undefined;
   #opening: Promise<Engine> | undefined;
   #release: (() => Promise<void>) | undefined;
@@ -324,7 +326,9 @@ export class Cache<V = unknown>
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       const engine = await this.#opening?.catch(() => undefined);
-      if (engine !== undefined && !isInTransaction(engine)) await Promise.allSettled(this.#transactions);
+      if (engine !== undefined && !isInTransaction(engine) && this.#transactions > 0) {
+        await new Promise<void>((resolve) => this.#onIdle = resolve);
+      }
       await engine?.groups.flush();
       this.#engine = undefined;
       for (const end of this.#readers) end();
@@ -352,9 +356,14 @@ export class Cache<V = unknown>
     { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
   ): Promise<R> {
     const checked = keys.map(checkKey);
-    const running = runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
-    this.#transactions.add(running);
-    return await running.finally(() => this.#transactions.delete(running));
+    const engine = this.#engine ?? await this.#open();
+    if (this.#closing !== undefined && !isInTransaction(engine)) throw closed(this.#path ?? "on the default store");
+    this.#transactions++;
+    try {
+      return await runTransaction(engine, checked, fn, timeoutMs);
+    } finally {
+      if (--this.#transactions === 0) this.#onIdle();
+    }
   }
 
   /** The engine, at once if it is open. */

@@ -34,6 +34,11 @@ interface PendingWrite extends Write {
   readonly group: Group;
 }
 
+/** One who has read a key, and wants to know whether it is still what it was. */
+interface Watcher {
+  changed: boolean;
+}
+
 /** A shared group checks every key it writes, and an atomic has 100 checks. */
 const SHARED_KEYS = 90;
 
@@ -115,8 +120,8 @@ export class Engine {
   readonly #reading = new Map<string, { stale: boolean; promise: Promise<Known> }>();
   /** Scans under way; those that were left without a word are collected as garbage. */
   readonly #scans = new Set<WeakRef<Scan>>();
-  /** Called when a key is written that a transaction has read. */
-  readonly #watchers = new Map<string, () => void>();
+  /** Told when a key is written that a transaction has read. */
+  readonly #watchers = new Map<string, Watcher>();
   #diskReads = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
@@ -202,7 +207,8 @@ export class Engine {
       this.#pending.set(id, { id, key: write.key, keyBytes: write.keyBytes, stored: write.stored, group });
       const reading = this.#reading.get(id);
       if (reading !== undefined) reading.stale = true;
-      if (this.#watchers.size > 0) this.#watchers.get(id)?.();
+      const watcher = this.#watchers.size === 0 ? undefined : this.#watchers.get(id);
+      if (watcher !== undefined) watcher.changed = true;
     }
     return group;
   }
@@ -221,12 +227,12 @@ export class Engine {
     return this.#pending.get(id)?.group;
   }
 
-  /** Calls back when a key is written; to be called by who holds its lock, and nobody else. */
-  watch(id: string, tell: () => void): void {
-    this.#watchers.set(id, tell);
+  /** Tells someone when a key is written; to be called by who holds its lock, and nobody else. */
+  watch(id: string, watcher: Watcher): void {
+    this.#watchers.set(id, watcher);
   }
 
-  /** Calls back no more. */
+  /** Tells no more. */
   unwatch(id: string): void {
     this.#watchers.delete(id);
   }
