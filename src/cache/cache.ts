@@ -185,25 +185,26 @@ export class Cache<V = unknown>
    * @throws {TypeError} If the range starts or ends outside its prefix.
    */
   entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
-    return this.#list(options, true, ({ key, stored }) => [keyOf(key), decode(stored) as V]);
+    return this.#list(options, true, (key, stored) => [keyOf(key), decode(stored) as V]);
   }
 
   /** The keys of a range. */
   keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
-    return this.#list(options, false, ({ key }) => keyOf(key));
+    return this.#list(options, false, (key) => keyOf(key));
   }
 
   /** The values of a range, in the order of their keys. */
   values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
-    return this.#list(options, true, ({ stored }) => decode(stored) as V);
+    return this.#list(options, true, (_, stored) => decode(stored) as V);
   }
 
   /** Removes the entries of a range, in as many commits as it takes. */
   async deleteRange(range: CacheRange): Promise<void> {
     const engine = this.#engine ?? await this.#open();
     const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, whole: false }];
+    const keys = engine.snapshot(checked)?.keys ?? keysOf(engine.scan(checked, all));
     let groups = new Set<Group>();
-    for await (const { key } of engine.snapshot(checked) ?? engine.scan(checked, all)) {
+    for await (const key of keys) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
       if (groups.size < 10) continue;
       await Promise.all(Array.from(groups, ({ promise }) => promise));
@@ -344,7 +345,7 @@ export class Cache<V = unknown>
   #list<T>(
     { reverse = false, limit = Infinity, ...range }: CacheListOptions,
     whole: boolean,
-    make: (found: Found) => T,
+    make: (key: Found["key"], stored: Stored) => T,
   ): Listing<T> {
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
     return new Listing(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
@@ -394,6 +395,10 @@ function writeOf(input: unknown): Write {
   }
   const [key, value] = pair ?? [some.key, some.value];
   return writing(checkKey(key), value === null ? undefined : encode(value, key));
+}
+
+async function* keysOf(found: AsyncIterable<Found>): AsyncGenerator<Found["key"]> {
+  for await (const { key } of found) yield key;
 }
 
 function writing({ id, parts, bytes }: CheckedKey, stored: Stored | undefined): Write {

@@ -34,6 +34,12 @@ interface PendingWrite extends Write {
   readonly group: Group;
 }
 
+/** The entries of a range, in order. */
+export interface Snapshot {
+  readonly keys: (readonly KeyPart[])[];
+  readonly values: Stored[];
+}
+
 /** One who has read a key, and wants to know whether it is still what it was. */
 interface Watcher {
   changed: boolean;
@@ -238,20 +244,28 @@ export class Engine {
   }
 
   /** The entries of a range as they are now, if all of them are in memory. */
-  snapshot(range: Range): Found[] | undefined {
+  snapshot(range: Range): Snapshot | undefined {
     this.checkOpen();
     if (this.shared || !this.#memory.complete) return undefined;
-    const remembered = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
-    const found = remembered.filter(({ known }) => !isExpired(known as Stored));
-    if (found.length < remembered.length) {
-      for (const { id, key, known } of remembered) if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
-    }
-    const late = [...this.#pending.values()].filter(({ key }) => range.has(key));
-    if (late.length === 0) return found.map(({ key, known }) => ({ key, stored: known as Stored }));
-    const ids = new Set(late.map(({ id }) => id));
-    return [...found.filter(({ id }) => !ids.has(id)).map(({ key, known }) => ({ key, stored: known })), ...late]
-      .filter((entry): entry is Found => entry.stored !== undefined)
+    const found = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    const snapshot: Snapshot = { keys: [], values: [] };
+    const late = [...this.#pending.values()].filter(({ key }) => range.has(key))
       .sort((a, b) => compareKeys(a.key, b.key));
+    let next = 0;
+    const add = (key: readonly KeyPart[], stored: Stored | undefined) => {
+      if (stored === undefined) return;
+      snapshot.keys.push(key);
+      snapshot.values.push(stored);
+    };
+    for (const { id, key, known } of found) {
+      // What is written and not on disk comes in between, or takes the place of what is.
+      while (next < late.length && compareKeys(late[next]!.key, key) < 0) add(late[next]!.key, late[next++]!.stored);
+      if (next < late.length && late[next]!.id === id) add(key, late[next++]!.stored);
+      else if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
+      else add(key, known as Stored);
+    }
+    for (const { key, stored } of late.slice(next)) add(key, stored);
+    return snapshot;
   }
 
   /**
