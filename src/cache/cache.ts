@@ -164,6 +164,8 @@ export class Cache<V = unknown>
    * - Other transactions on a key wait, in order; plain reads and writes do not.
    * - Everything it writes is in one commit. When it throws, nothing is.
    * - When a key that it has read was changed by a plain write or by another process, it runs again.
+   * - Keys that are named together are taken without a deadlock, in whatever order. One transaction inside another takes
+   *   its keys later: two that do so crosswise wait for each other until their time is over.
    *
    * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
    * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
