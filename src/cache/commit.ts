@@ -64,13 +64,14 @@ export class Committer {
    * Writes everything or nothing.
    *
    * @returns the sequence number of the first update (0 without a log), or undefined when a version has changed
-   * @throws whatever KV throws; nothing was written then
+   * @throws whatever KV throws; nothing was written then, as far as KV knows
    */
   async commit(
     writes: readonly Write[],
     updates: readonly Write[],
     checks: readonly Check[] = [],
   ): Promise<number | undefined> {
+    const replaced = new Map<string, ChunkList>();
     try {
       for (const { key, stored } of writes) {
         if (stored?.chunks === undefined || this.#written.has(stored.chunks)) continue;
@@ -79,9 +80,10 @@ export class Committer {
         this.#written.add(stored.chunks);
       }
       const rests = this.#shared ? [...checks, ...await this.#versions(writes, checks)] : checks;
-      const replaced = writes.flatMap(({ id }) =>
-        (this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id)) ?? []
-      );
+      for (const { id } of writes) {
+        const before = this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id);
+        if (before !== undefined) replaced.set(id, before);
+      }
       const last = updates.length === 0 ? undefined : await this.#log?.last();
       const atomic = this.#kv.atomic();
       for (const { key, versionstamp } of rests) atomic.check({ key: this.entryKey(key), versionstamp });
@@ -100,17 +102,31 @@ export class Committer {
         else this.#live.set(id, stored.chunks);
       }
       // It is written, whatever becomes of what was before.
-      await this.#remove([...replaced, ...this.#left]);
+      await this.#remove([...replaced.values(), ...this.#left]);
       return last === undefined ? 0 : last.sequence + 1;
     } catch (error) {
-      await this.discard(writes);
+      this.#log?.doubt();
+      await this.discard(writes, replaced);
       throw error;
     }
   }
 
-  /** Removes the chunks of writes that are given up. */
-  async discard(writes: readonly Write[]): Promise<void> {
-    await this.#remove(writes.flatMap(({ stored }) => stored?.chunks ?? []));
+  /** Removes the chunks of writes that are given up; or of what they have replaced, when they have. */
+  async discard(writes: readonly Write[], replaced: ReadonlyMap<string, ChunkList> = new Map()): Promise<void> {
+    for (const { id, key, stored } of writes) {
+      if (stored?.chunks === undefined) continue;
+      try {
+        // A commit may have been made although it has failed, such as when the answer was lost.
+        const { value, versionstamp } = await this.#kv.get(this.entryKey(key));
+        if (versionstamp !== null && fromEntry(value).chunks?.id === stored.chunks.id) {
+          const before = replaced.get(id);
+          if (before !== undefined) await this.#remove([before]);
+          if (!this.#shared) this.#live.set(id, stored.chunks);
+        } else await this.#remove([stored.chunks]);
+      } catch {
+        // What is not in use is found when the store is next opened.
+      }
+    }
   }
 
   /** Removes chunks; those that can't be, such as when the disk is full, after the next commit or when next opened. */

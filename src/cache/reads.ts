@@ -5,7 +5,7 @@
  */
 
 import type { Committer } from "./commit.ts";
-import type { CheckedKey, KeyPart } from "./key.ts";
+import { type CheckedKey, type KeyPart, showKey } from "./key.ts";
 import { ABSENT, type Known } from "./memory.ts";
 import type { PatientKv } from "./patient_kv.ts";
 import { fromEntry, type Stored } from "./value.ts";
@@ -38,13 +38,21 @@ export class Reads {
     });
   }
 
-  /** Reads a key with its version. */
+  /**
+   * Reads a key with its version.
+   *
+   * @throws {Error} If a part of its value is missing in the store.
+   */
   async readVersion(key: readonly KeyPart[]): Promise<{ known: Known; versionstamp: string | null; pointer: Known }> {
+    let before: string | null | undefined;
     for (;;) {
       const { value, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));
       const pointer = versionstamp === null ? ABSENT : fromEntry(value);
       const known = await this.resolve(pointer);
       if (known !== undefined) return { known, versionstamp, pointer };
+      // Replaced meanwhile, and to be read again; unless it is still the same.
+      if (versionstamp === before) throw new Error(`A part of the value of ${showKey(key)} is missing in the store`);
+      before = versionstamp;
     }
   }
 

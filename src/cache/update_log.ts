@@ -33,6 +33,7 @@ export class UpdateLog {
   readonly #limit: number;
   readonly #shared: boolean;
   #sequence = 0;
+  #doubtful = false;
 
   /** @param limit how many updates are kept */
   constructor(kv: PatientKv, prefix: string, limit: number, shared: boolean) {
@@ -64,12 +65,18 @@ export class UpdateLog {
     return this.#sequence;
   }
 
-  /** The number of the last update; asks the store when others write to it. */
+  /** The number of the last update; asks the store when others write to it, or a commit may have been made. */
   async last(): Promise<Last> {
-    if (!this.#shared) return { sequence: this.#sequence, versionstamp: null };
+    if (!this.#shared && !this.#doubtful) return { sequence: this.#sequence, versionstamp: null };
     const last = await this.#read();
+    this.#doubtful = false;
     this.committed(last.sequence);
     return last;
+  }
+
+  /** Notes that a commit has failed, and may have been made all the same. */
+  doubt(): void {
+    this.#doubtful = true;
   }
 
   /** Adds updates to an atomic, and takes out what is over the limit. */

@@ -113,3 +113,66 @@ Deno.test("shared, whatever call finds the file locked, nobody hears of it, and 
   await cache.close();
   kv.close();
 });
+
+Deno.test("a large value is whole or not there when a commit fails, also one that was made all the same", async () => {
+  for (const shared of [false, true]) {
+    for (const message of ["injected", "after"]) {
+      for (let failing = 1; failing <= 5; failing++) {
+        let commits = 0;
+        const { cache, kv } = await openLimping<Uint8Array>(
+          (call) => call === "commit" && ++commits === failing ? message : undefined,
+          { shared, memoryBytes: 0 },
+        );
+        const values = [1, 2].map((n) => new Uint8Array(200_000).fill(n));
+        const outcomes = [];
+        for (const value of values) outcomes.push(await cache.set("k", value).then(() => true, () => false));
+        const found = await cache.get("k");
+        const nth = values.findIndex((value) => value[0] === found?.[0]);
+        assert.deepEqual(found, values[nth]);
+        // What was acknowledged is there; what was not may be, if its commit was made.
+        const last = outcomes.lastIndexOf(true);
+        assert.ok(nth === last || (message === "after" && nth > last), `${nth} is there, of ${outcomes}`);
+        await cache.set("k", new Uint8Array(1));
+        await cache.close();
+        assert.deepEqual((await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key), [["", "v", "k"]]);
+        kv.close();
+      }
+    }
+  }
+});
+
+Deno.test("a log counts on behind an update that was made although its commit failed", async () => {
+  for (const message of ["injected", "after"]) {
+    let commits = 0;
+    const { cache, kv } = await openLimping(
+      (call) => call === "commit" && ++commits === 3 ? message : undefined, // the first one opens the log
+      { log: { limit: 10 } },
+    );
+    await cache.emit("k", 1);
+    await assert.rejects(cache.emit("k", 2));
+    await cache.emit("k", 3);
+    const reader = cache.updates({ from: 1 }).getReader();
+    const seen = [];
+    while (seen.at(-1)?.[0] !== 3) seen.push((await reader.read()).value!.slice(1));
+    assert.deepEqual(seen, message === "after" ? [[1, 1], [2, 2], [3, 3]] : [[1, 1], [3, 2]]);
+    await reader.cancel();
+    await cache.close();
+    kv.close();
+  }
+});
+
+Deno.test("a value of which a part is missing is an error, and no endless search", async () => {
+  const { cache, kv } = await openLimping<Uint8Array>(() => undefined, { memoryBytes: 0 });
+  await cache.set("k", new Uint8Array(200_000));
+  for await (const { key } of kv.list({ prefix: ["", "c"] })) {
+    await kv.delete(key);
+    break;
+  }
+  await assert.rejects(cache.get("k"), /part of the value of \["k"\] is missing/);
+  await assert.rejects(Array.fromAsync(cache.values()), /missing/);
+  assert.deepEqual(await Array.fromAsync(cache.keys()), ["k"]);
+  await cache.set("k", new Uint8Array(1));
+  assert.equal((await cache.get("k"))!.length, 1);
+  await cache.close();
+  kv.close();
+});

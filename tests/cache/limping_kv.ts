@@ -12,7 +12,10 @@ export interface Limping<V> {
   readonly kv: Deno.Kv;
 }
 
-/** Opens both; before each call of the store `trouble` is asked what it is to throw, if anything. */
+/**
+ * Opens both; before each call of the store `trouble` is asked what it is to throw, if anything. What begins with
+ * "after" is thrown when a commit has been made.
+ */
 export async function openLimping<V = number>(
   trouble: (call: "get" | "getMany" | "delete" | "commit" | "next") => string | undefined,
   options: CacheOptions = {},
@@ -21,6 +24,7 @@ export async function openLimping<V = number>(
   const check = async (call: Parameters<typeof trouble>[0]) => {
     await new Promise((resolve) => setTimeout(resolve, 0)); // others are accepted meanwhile
     const message = trouble(call);
+    if (message?.startsWith("after")) return new Error(message);
     if (message !== undefined) throw new Error(message);
   };
   const limping = {
@@ -31,7 +35,14 @@ export async function openLimping<V = number>(
     atomic() {
       const atomic = kv.atomic();
       const commit = atomic.commit.bind(atomic);
-      return Object.assign(atomic, { commit: async () => (await check("commit"), await commit()) });
+      return Object.assign(atomic, {
+        commit: async () => {
+          const later = await check("commit");
+          const result = await commit();
+          if (later !== undefined) throw later;
+          return result;
+        },
+      });
     },
     list(selector: Deno.KvListSelector, options: Deno.KvListOptions) {
       const listed = kv.list(selector, options);
