@@ -31,14 +31,8 @@ export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
 export type { TopicNameInput } from "./src/topic/topic_names.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
-export {
-  Cache,
-  type CacheInput,
-  type CacheLogOptions,
-  type CacheOptions,
-  type CacheUpdate,
-  type UpdatesOptions,
-} from "./src/cache/cache.ts";
+export { Cache, type CacheInput, type CacheUpdate, type UpdatesOptions } from "./src/cache/cache.ts";
+export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 export type { CacheKey, KeyPart } from "./src/cache/key.ts";
 export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";

@@ -2,7 +2,7 @@
  * How fast a Cache is, against that of slipstream-async, the Python module, on RocksDB, and Deno KV by itself: in turns,
  * each in a process of its own.
  *
- * `deno run -A bench/cache.ts [--count 100000] [--rounds 3]`. The peer's Python is the one that `SLIPSTREAM_PYTHON` names,
+ * `deno task bench:cache [--count 100000] [--rounds 3]`. The peer's Python is the one that `SLIPSTREAM_PYTHON` names,
  * if `slipstream-async[cache]` is installed there; else one is made in `bench/build`, with the package from PyPI. It
  * never fails by timing: read the ratios.
  *

@@ -14,11 +14,11 @@ import {
   type SourceReader,
 } from "../stream/protocol.ts";
 import { closed } from "./cache_error.ts";
+import { type CacheOptions, checkOptions } from "./cache_options.ts";
 import type { Write } from "./commit.ts";
-import { type Engine, openEngine } from "./engine.ts";
+import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart, showKey } from "./key.ts";
-import { isUrl } from "./kv_file.ts";
+import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
 import { Listing } from "./listing.ts";
 import { ABSENT } from "./memory.ts";
 import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
@@ -32,29 +32,6 @@ import {
 } from "./transaction.ts";
 import type { Published, UpdateReader } from "./updates.ts";
 import { decode, encode, type Stored } from "./value.ts";
-
-/** How a Cache is opened. */
-export interface CacheOptions {
-  /** Keeps Caches in one file apart; at most 64 bytes. @default {""} */
-  readonly prefix?: string;
-  /** Whether other processes use the store too. Then every read asks the store. @default {false for a file, true otherwise} */
-  readonly shared?: boolean;
-  /**
-   * How much of what was read and written is kept in memory, in bytes. While everything fits, ranges and keys that are
-   * not there are answered without the disk as well. @default {67_108_864}
-   */
-  readonly memoryBytes?: number;
-  /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
-  readonly log?: CacheLogOptions;
-  /** Allows a path that leads through a symlink. @default {false} */
-  readonly followSymlinks?: boolean;
-}
-
-/** How many updates are kept. */
-export interface CacheLogOptions {
-  /** How many of the last updates are kept on disk. */
-  readonly limit: number;
-}
 
 /** What a Cache takes as a sink. A null value removes the key. */
 export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
@@ -73,7 +50,6 @@ export interface UpdatesOptions {
   readonly from?: number;
 }
 
-const DEFAULTS = { prefix: "", memoryBytes: 64 * 1024 * 1024, followSymlinks: false } satisfies CacheOptions;
 const TIMEOUT_MS = 30_000;
 
 /**
@@ -98,9 +74,11 @@ const TIMEOUT_MS = 30_000;
 export class Cache<V = unknown>
   implements BatchSink<CacheInput<V>>, BatchSource<CacheUpdate<V>>, AsyncIterable<CacheUpdate<V>>, AsyncDisposable {
   readonly #path: string | undefined;
-  readonly #options: Required<Omit<CacheOptions, "log">> & { readonly logLimit: number };
+  readonly #options: EngineOptions;
   readonly #readers = new Set<() => void>();
-  readonly #transactions = new Set<Promise<unknown>>();
+  /** How many transactions are under way, and what to call when none is. */
+  #transactions = 0;
+  #onIdle = () => {};
   #engine: Engine | undefined;
   #opening: Promise<Engine> | undefined;
   #release: (() => Promise<void>) | undefined;
@@ -114,26 +92,8 @@ export class Cache<V = unknown>
    * @throws {TypeError} If an option is wrong.
    */
   constructor(path?: string, options: CacheOptions = {}) {
-    const { log, ...rest } = options;
-    const known = ["prefix", "shared", "memoryBytes", "followSymlinks"];
-    const unknown = Object.keys(rest).find((option) => !known.includes(option));
-    if (unknown !== undefined) {
-      throw new TypeError(`Cache has no option ${showKey(unknown)}: it has ${known.join(", ")}, log`);
-    }
-    if (path === "") {
-      throw new TypeError('A path must not be empty: leave it out for the default store, or say ":memory:"');
-    }
-    const remote = path === undefined || (path !== ":memory:" && isUrl(path));
     this.#path = path;
-    this.#options = { ...DEFAULTS, shared: remote, ...rest, logLimit: log?.limit ?? 0 };
-    if (log !== undefined && !(Number.isSafeInteger(log.limit) && log.limit > 0)) {
-      throw new RangeError(`log.limit must be a whole number above 0: ${log.limit}`);
-    }
-    if (!(this.#options.memoryBytes >= 0)) throw new RangeError(`memoryBytes must be 0 or more: ${rest.memoryBytes}`);
-    const { prefix } = this.#options;
-    if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > 64) {
-      throw new RangeError(`A prefix must be well-formed text of at most 64 bytes: ${showKey(prefix)}`);
-    }
+    this.#options = checkOptions(path, options);
   }
 
   /** Reads a value; undefined when there is none. */
@@ -165,19 +125,20 @@ export class Cache<V = unknown>
    * @throws {TypeError} If the value is undefined, or structured clone refuses it. Nothing is written then.
    */
   async set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): Promise<void> {
-    const checked = checkKey(key);
-    await this.#write(checked, encode(value, key, expiry(expireInMs)), false);
+    const write = writing(checkKey(key), encode(value, key, expiry(expireInMs)));
+    await (this.#engine ?? await this.#open()).write([write], []).promise;
   }
 
   /** Removes a key. Resolves when that is on disk. */
   async delete(key: CacheKey): Promise<void> {
-    await this.#write(checkKey(key), undefined, false);
+    const write = writing(checkKey(key), undefined);
+    await (this.#engine ?? await this.#open()).write([write], []).promise;
   }
 
   /** Sets a value and publishes it: what a sink does. Resolves when it is on disk, and in the log if there is one. */
   async emit(key: CacheKey, value: V): Promise<void> {
-    const checked = checkKey(key);
-    await this.#write(checked, encode(value, key), true);
+    const writes = [writing(checkKey(key), encode(value, key))];
+    await (this.#engine ?? await this.#open()).write(writes, writes).promise;
   }
 
   /**
@@ -203,6 +164,8 @@ export class Cache<V = unknown>
    * - Other transactions on a key wait, in order; plain reads and writes do not.
    * - Everything it writes is in one commit. When it throws, nothing is.
    * - When a key that it has read was changed by a plain write or by another process, it runs again.
+   * - Keys that are named together are taken without a deadlock, in whatever order. One transaction inside another takes
+   *   its keys later: two that do so crosswise wait for each other until their time is over.
    *
    * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
    * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
@@ -217,27 +180,33 @@ export class Cache<V = unknown>
     return this.#transaction(several ? keys as CacheKey[] : [keys as CacheKey], fn, options);
   }
 
-  /** The entries of a range in the order of their keys, as they are when the first is asked for. */
+  /**
+   * The entries of a range in the order of their keys, as they are when the first is asked for. Of what other processes
+   * write to a shared store meanwhile, some may be among them.
+   *
+   * @throws {TypeError} If the range starts or ends outside its prefix.
+   */
   entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
-    return this.#list(options, true, ({ key, stored }) => [keyOf(key), decode(stored) as V]);
+    return this.#list(options, true, (key, stored) => [keyOf(key), decode(stored) as V]);
   }
 
   /** The keys of a range. */
   keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
-    return this.#list(options, false, ({ key }) => keyOf(key));
+    return this.#list(options, false, (key) => keyOf(key));
   }
 
   /** The values of a range, in the order of their keys. */
   values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
-    return this.#list(options, true, ({ stored }) => decode(stored) as V);
+    return this.#list(options, true, (_, stored) => decode(stored) as V);
   }
 
   /** Removes the entries of a range, in as many commits as it takes. */
   async deleteRange(range: CacheRange): Promise<void> {
     const engine = this.#engine ?? await this.#open();
     const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, whole: false }];
+    const keys = engine.snapshot(checked)?.keys ?? keysOf(engine.scan(checked, all));
     let groups = new Set<Group>();
-    for await (const { key } of engine.snapshot(checked) ?? engine.scan(checked, all)) {
+    for await (const key of keys) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
       if (groups.size < 10) continue;
       await Promise.all(Array.from(groups, ({ promise }) => promise));
@@ -360,7 +329,9 @@ export class Cache<V = unknown>
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       const engine = await this.#opening?.catch(() => undefined);
-      if (engine !== undefined && !isInTransaction(engine)) await Promise.allSettled(this.#transactions);
+      if (engine !== undefined && !isInTransaction(engine) && this.#transactions > 0) {
+        await new Promise<void>((resolve) => this.#onIdle = resolve);
+      }
       await engine?.groups.flush();
       this.#engine = undefined;
       for (const end of this.#readers) end();
@@ -376,7 +347,7 @@ export class Cache<V = unknown>
   #list<T>(
     { reverse = false, limit = Infinity, ...range }: CacheListOptions,
     whole: boolean,
-    make: (found: Found) => T,
+    make: (key: Found["key"], stored: Stored) => T,
   ): Listing<T> {
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
     return new Listing(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
@@ -388,15 +359,14 @@ export class Cache<V = unknown>
     { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
   ): Promise<R> {
     const checked = keys.map(checkKey);
-    const running = runTransaction(this.#engine ?? await this.#open(), checked, fn, timeoutMs);
-    this.#transactions.add(running);
-    return await running.finally(() => this.#transactions.delete(running));
-  }
-
-  async #write({ id, parts, bytes }: CheckedKey, stored: Stored | undefined, publish: boolean): Promise<void> {
     const engine = this.#engine ?? await this.#open();
-    const writes = [{ id, key: parts, keyBytes: bytes, stored }];
-    await engine.write(writes, publish ? writes : []).promise;
+    if (this.#closing !== undefined && !isInTransaction(engine)) throw closed(this.#path ?? "on the default store");
+    this.#transactions++;
+    try {
+      return await runTransaction(engine, checked, fn, timeoutMs);
+    } finally {
+      if (--this.#transactions === 0) this.#onIdle();
+    }
   }
 
   /** The engine, at once if it is open. */
@@ -426,8 +396,15 @@ function writeOf(input: unknown): Write {
     throw new TypeError(`A Cache takes [key, value] or { key, value }: got ${got}`);
   }
   const [key, value] = pair ?? [some.key, some.value];
-  const { id, parts, bytes } = checkKey(key);
-  return { id, key: parts, keyBytes: bytes, stored: value === null ? undefined : encode(value, key) };
+  return writing(checkKey(key), value === null ? undefined : encode(value, key));
+}
+
+async function* keysOf(found: AsyncIterable<Found>): AsyncGenerator<Found["key"]> {
+  for await (const { key } of found) yield key;
+}
+
+function writing({ id, parts, bytes }: CheckedKey, stored: Stored | undefined): Write {
+  return { id, key: parts, keyBytes: bytes, stored };
 }
 
 /** The value of an update; absent when it was too large for the log and its key is gone. */

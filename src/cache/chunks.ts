@@ -9,6 +9,7 @@
  */
 
 import type { KeyPart } from "./key.ts";
+import type { PatientKv } from "./patient_kv.ts";
 import { CHUNK_BYTES, type ChunkList, fromEntry, type Stored } from "./value.ts";
 
 /** An atomic takes 819,200 bytes. */
@@ -20,11 +21,11 @@ const ABANDONED_MS = 600_000;
 
 /** The chunks of the values of one prefix. */
 export class Chunks {
-  readonly #kv: Deno.Kv;
+  readonly #kv: PatientKv;
   readonly #prefix: string;
 
   /** @param prefix the Cache's */
-  constructor(kv: Deno.Kv, prefix: string) {
+  constructor(kv: PatientKv, prefix: string) {
     this.#kv = kv;
     this.#prefix = prefix;
   }
@@ -47,7 +48,7 @@ export class Chunks {
     const parts: Uint8Array[] = [];
     for (let from = 0; from < count; from += 10) {
       const keys = Array.from({ length: Math.min(10, count - from) }, (_, n) => this.#chunk(id, from + n));
-      for (const { value } of await this.#kv.getMany<Uint8Array[]>(keys)) {
+      for (const { value } of await this.#kv.getMany<Uint8Array>(keys)) {
         if (value === null) return undefined;
         parts.push(value);
       }

@@ -6,7 +6,7 @@
 
 import { Chunks } from "./chunks.ts";
 import { idOf, type KeyPart } from "./key.ts";
-import { patiently } from "./patience.ts";
+import type { PatientKv } from "./patient_kv.ts";
 import type { UpdateLog } from "./update_log.ts";
 import { type ChunkList, fromEntry, type Stored, toEntry } from "./value.ts";
 
@@ -31,7 +31,7 @@ export interface Check {
 /** Commits what belongs together. */
 export class Committer {
   readonly chunks: Chunks;
-  readonly #kv: Deno.Kv;
+  readonly #kv: PatientKv;
   readonly #prefix: string;
   readonly #shared: boolean;
   readonly #log: UpdateLog | undefined;
@@ -42,7 +42,7 @@ export class Committer {
   readonly #left = new Set<ChunkList>();
 
   /** @param prefix the Cache's */
-  constructor(kv: Deno.Kv, prefix: string, shared: boolean, log: UpdateLog | undefined) {
+  constructor(kv: PatientKv, prefix: string, shared: boolean, log: UpdateLog | undefined) {
     this.#kv = kv;
     this.#prefix = prefix;
     this.#shared = shared;
@@ -52,7 +52,7 @@ export class Committer {
 
   /** Clears away what a process that ended has left; to be called before anything else. */
   async recover(): Promise<void> {
-    this.#live = await patiently(() => this.chunks.recover((key) => this.entryKey(key), idOf, this.#shared));
+    this.#live = await this.chunks.recover((key) => this.entryKey(key), idOf, this.#shared);
   }
 
   /** Where the entry of a key lies. */
@@ -64,39 +64,37 @@ export class Committer {
    * Writes everything or nothing.
    *
    * @returns the sequence number of the first update (0 without a log), or undefined when a version has changed
-   * @throws whatever KV throws; nothing was written then
+   * @throws whatever KV throws; nothing was written then, as far as KV knows
    */
   async commit(
     writes: readonly Write[],
     updates: readonly Write[],
     checks: readonly Check[] = [],
   ): Promise<number | undefined> {
+    const replaced = new Map<string, ChunkList>();
     try {
       for (const { key, stored } of writes) {
         if (stored?.chunks === undefined || this.#written.has(stored.chunks)) continue;
         const data = stored.data as Uint8Array;
-        await patiently(() => this.chunks.write(key, stored.chunks!, data, stored.expiresAt));
+        await this.chunks.write(key, stored.chunks, data, stored.expiresAt);
         this.#written.add(stored.chunks);
       }
       const rests = this.#shared ? [...checks, ...await this.#versions(writes, checks)] : checks;
-      const replaced = writes.flatMap(({ id }) =>
-        (this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id)) ?? []
-      );
+      for (const { id } of writes) {
+        const before = this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id);
+        if (before !== undefined) replaced.set(id, before);
+      }
       const last = updates.length === 0 ? undefined : await this.#log?.last();
-      const { ok } = await patiently(() => {
-        const atomic = this.#kv.atomic();
-        for (const { key, versionstamp } of rests) atomic.check({ key: this.entryKey(key), versionstamp });
-        const now = Date.now();
-        for (const { key, stored } of writes) {
-          if (stored === undefined) atomic.delete(this.entryKey(key));
-          else if (stored.expiresAt === 0) atomic.set(this.entryKey(key), toEntry(stored));
-          else {
-            atomic.set(this.entryKey(key), toEntry(stored), { expireIn: Math.max(1, stored.expiresAt - now) });
-          }
-        }
-        if (last !== undefined) this.#log!.append(atomic, updates, last);
-        return atomic.commit();
-      });
+      const atomic = this.#kv.atomic();
+      for (const { key, versionstamp } of rests) atomic.check({ key: this.entryKey(key), versionstamp });
+      const now = Date.now();
+      for (const { key, stored } of writes) {
+        if (stored === undefined) atomic.delete(this.entryKey(key));
+        else if (stored.expiresAt === 0) atomic.set(this.entryKey(key), toEntry(stored));
+        else atomic.set(this.entryKey(key), toEntry(stored), { expireIn: Math.max(1, stored.expiresAt - now) });
+      }
+      if (last !== undefined) this.#log!.append(atomic, updates, last);
+      const { ok } = await atomic.commit();
       if (!ok) return undefined;
       if (last !== undefined) this.#log!.committed(last.sequence + updates.length);
       for (const { id, stored } of this.#shared ? [] : writes) {
@@ -104,24 +102,38 @@ export class Committer {
         else this.#live.set(id, stored.chunks);
       }
       // It is written, whatever becomes of what was before.
-      await this.#remove([...replaced, ...this.#left]);
+      await this.#remove([...replaced.values(), ...this.#left]);
       return last === undefined ? 0 : last.sequence + 1;
     } catch (error) {
-      await this.discard(writes);
+      this.#log?.doubt();
+      await this.discard(writes, replaced);
       throw error;
     }
   }
 
-  /** Removes the chunks of writes that are given up. */
-  async discard(writes: readonly Write[]): Promise<void> {
-    await this.#remove(writes.flatMap(({ stored }) => stored?.chunks ?? []));
+  /** Removes the chunks of writes that are given up; or of what they have replaced, when they have. */
+  async discard(writes: readonly Write[], replaced: ReadonlyMap<string, ChunkList> = new Map()): Promise<void> {
+    for (const { id, key, stored } of writes) {
+      if (stored?.chunks === undefined) continue;
+      try {
+        // A commit may have been made although it has failed, such as when the answer was lost.
+        const { value, versionstamp } = await this.#kv.get(this.entryKey(key));
+        if (versionstamp !== null && fromEntry(value).chunks?.id === stored.chunks.id) {
+          const before = replaced.get(id);
+          if (before !== undefined) await this.#remove([before]);
+          if (!this.#shared) this.#live.set(id, stored.chunks);
+        } else await this.#remove([stored.chunks]);
+      } catch {
+        // What is not in use is found when the store is next opened.
+      }
+    }
   }
 
   /** Removes chunks; those that can't be, such as when the disk is full, after the next commit or when next opened. */
   async #remove(lists: readonly ChunkList[]): Promise<void> {
     for (const list of lists) {
       try {
-        await patiently(() => this.chunks.remove(list));
+        await this.chunks.remove(list);
         this.#left.delete(list);
       } catch {
         this.#left.add(list);
@@ -136,7 +148,7 @@ export class Committer {
     const found: Check[] = [];
     for (let from = 0; from < unread.length; from += 10) {
       const some = unread.slice(from, from + 10);
-      const entries = await this.#kv.getMany<unknown[]>(some.map(({ key }) => this.entryKey(key)));
+      const entries = await this.#kv.getMany(some.map(({ key }) => this.entryKey(key)));
       entries.forEach(({ value, versionstamp }, n) => {
         const { id, key } = some[n]!;
         found.push({ id, key, versionstamp, chunks: versionstamp === null ? undefined : fromEntry(value).chunks });

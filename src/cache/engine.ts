@@ -13,7 +13,7 @@ import { KeyLocks } from "./key_locks.ts";
 import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
 import type { ListingOptions } from "./listing.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
-import { backOff, patiently } from "./patience.ts";
+import { backOff, patiently } from "./patient_kv.ts";
 import { Reads } from "./reads.ts";
 import { type Found, type Range, Scan } from "./scan.ts";
 import { UpdateLog } from "./update_log.ts";
@@ -32,6 +32,17 @@ export interface EngineOptions {
 
 interface PendingWrite extends Write {
   readonly group: Group;
+}
+
+/** The entries of a range, in order. */
+export interface Snapshot {
+  readonly keys: (readonly KeyPart[])[];
+  readonly values: Stored[];
+}
+
+/** One who has read a key, and wants to know whether it is still what it was. */
+interface Watcher {
+  changed: boolean;
 }
 
 /** A shared group checks every key it writes, and an atomic has 100 checks. */
@@ -115,8 +126,8 @@ export class Engine {
   readonly #reading = new Map<string, { stale: boolean; promise: Promise<Known> }>();
   /** Scans under way; those that were left without a word are collected as garbage. */
   readonly #scans = new Set<WeakRef<Scan>>();
-  /** Called when a key is written that a transaction has read. */
-  readonly #watchers = new Map<string, () => void>();
+  /** Told when a key is written that a transaction has read. */
+  readonly #watchers = new Map<string, Watcher>();
   #diskReads = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
@@ -147,7 +158,7 @@ export class Engine {
     try {
       const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
-      await patiently(async () => await engine.log?.open());
+      await engine.log?.open();
       if (!options.shared) await engine.#fill(LITTLE);
       return engine;
     } catch (error) {
@@ -199,10 +210,11 @@ export class Engine {
       : this.groups.add(writes, published);
     for (const write of writes) {
       const { id } = write;
-      this.#pending.set(id, { ...write, group });
+      this.#pending.set(id, { id, key: write.key, keyBytes: write.keyBytes, stored: write.stored, group });
       const reading = this.#reading.get(id);
       if (reading !== undefined) reading.stale = true;
-      if (this.#watchers.size > 0) this.#watchers.get(id)?.();
+      const watcher = this.#watchers.size === 0 ? undefined : this.#watchers.get(id);
+      if (watcher !== undefined) watcher.changed = true;
     }
     return group;
   }
@@ -221,31 +233,39 @@ export class Engine {
     return this.#pending.get(id)?.group;
   }
 
-  /** Calls back when a key is written; to be called by who holds its lock, and nobody else. */
-  watch(id: string, tell: () => void): void {
-    this.#watchers.set(id, tell);
+  /** Tells someone when a key is written; to be called by who holds its lock, and nobody else. */
+  watch(id: string, watcher: Watcher): void {
+    this.#watchers.set(id, watcher);
   }
 
-  /** Calls back no more. */
+  /** Tells no more. */
   unwatch(id: string): void {
     this.#watchers.delete(id);
   }
 
   /** The entries of a range as they are now, if all of them are in memory. */
-  snapshot(range: Range): Found[] | undefined {
+  snapshot(range: Range): Snapshot | undefined {
     this.checkOpen();
     if (this.shared || !this.#memory.complete) return undefined;
-    const remembered = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
-    const found = remembered.filter(({ known }) => !isExpired(known as Stored));
-    if (found.length < remembered.length) {
-      for (const { id, key, known } of remembered) if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
-    }
-    const late = [...this.#pending.values()].filter(({ key }) => range.has(key));
-    if (late.length === 0) return found.map(({ key, known }) => ({ key, stored: known as Stored }));
-    const ids = new Set(late.map(({ id }) => id));
-    return [...found.filter(({ id }) => !ids.has(id)).map(({ key, known }) => ({ key, stored: known })), ...late]
-      .filter((entry): entry is Found => entry.stored !== undefined)
+    const found = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    const snapshot: Snapshot = { keys: [], values: [] };
+    const late = [...this.#pending.values()].filter(({ key }) => range.has(key))
       .sort((a, b) => compareKeys(a.key, b.key));
+    let next = 0;
+    const add = (key: readonly KeyPart[], stored: Stored | undefined) => {
+      if (stored === undefined) return;
+      snapshot.keys.push(key);
+      snapshot.values.push(stored);
+    };
+    for (const { id, key, known } of found) {
+      // What is written and not on disk comes in between, or takes the place of what is.
+      while (next < late.length && compareKeys(late[next]!.key, key) < 0) add(late[next]!.key, late[next++]!.stored);
+      if (next < late.length && late[next]!.id === id) add(key, late[next++]!.stored);
+      else if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
+      else add(key, known as Stored);
+    }
+    for (const { key, stored } of late.slice(next)) add(key, stored);
+    return snapshot;
   }
 
   /**

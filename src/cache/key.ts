@@ -88,9 +88,9 @@ const RANKS = ["object", "string", "bigint", "number", "boolean"];
 const encoder = new TextEncoder();
 
 function compareParts(a: KeyPart, b: KeyPart): number {
+  if (typeof a === "string" && typeof b === "string") return compareTexts(a, b);
   const ranks = RANKS.indexOf(typeof a) - RANKS.indexOf(typeof b);
   if (ranks !== 0) return ranks;
-  if (typeof a === "string") return compareTexts(a, b as string);
   if (typeof a === "object") return compareBytes(a, b as Uint8Array);
   return a < b ? -1 : a > b ? 1 : 0;
 }
@@ -98,9 +98,9 @@ function compareParts(a: KeyPart, b: KeyPart): number {
 /** As their UTF-8 would compare: by code point, where a surrogate is more than any other unit. */
 function compareTexts(a: string, b: string): number {
   for (let n = 0; n < a.length && n < b.length; n++) {
-    const [unit, other] = [a.charCodeAt(n), b.charCodeAt(n)];
+    const unit = a.charCodeAt(n), other = b.charCodeAt(n);
     if (unit === other) continue;
-    const [pair, otherPair] = [unit, other].map((some) => some >= 0xd800 && some < 0xe000);
+    const pair = unit >= 0xd800 && unit < 0xe000, otherPair = other >= 0xd800 && other < 0xe000;
     return pair === otherPair ? unit - other : pair ? 1 : -1;
   }
   return a.length - b.length;

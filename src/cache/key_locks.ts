@@ -20,9 +20,10 @@ export class KeyLocks {
   /**
    * Takes all of the ids if they are free.
    *
+   * @param ids each once
    * @returns what gives them back, to be called once; undefined when some are not free, and none is held
    */
-  take(ids: ReadonlySet<string>): (() => void) | undefined {
+  take(ids: readonly string[]): (() => void) | undefined {
     for (const id of ids) if (this.#waiting.has(id)) return undefined;
     for (const id of ids) this.#waiting.set(id, []);
     return () => {
@@ -37,25 +38,28 @@ export class KeyLocks {
    * @returns what gives them back, to be called once
    * @throws the reason; none is held then
    */
-  async acquire(ids: ReadonlySet<string>, patience: Patience): Promise<() => void> {
+  async acquire(ids: readonly string[], patience: Patience): Promise<() => void> {
     const held: string[] = [];
     const release = () => {
       for (const id of held) this.#release(id);
     };
     try {
-      for (const id of [...ids].sort()) {
+      for (const id of ids.toSorted()) {
         if (patience.reason !== undefined) throw patience.reason;
         const waiting = this.#waiting.get(id);
         if (waiting === undefined) this.#waiting.set(id, []);
         else {
           await new Promise<void>((resolve, reject) => {
-            waiting.push(resolve);
+            const turn = () => {
+              patience.stop = undefined;
+              resolve();
+            };
+            waiting.push(turn);
             patience.stop = (reason) => {
-              waiting.splice(waiting.indexOf(resolve), 1);
+              waiting.splice(waiting.indexOf(turn), 1);
               reject(reason);
             };
           });
-          patience.stop = undefined;
         }
         held.push(id);
       }

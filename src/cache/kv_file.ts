@@ -6,10 +6,11 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { CacheError } from "./cache_error.ts";
+import { PatientKv } from "./patient_kv.ts";
 
 /** An open store and who may write to it. */
 export interface KvFile {
-  readonly kv: Deno.Kv;
+  readonly kv: PatientKv;
   /** Gives it back; the last one to do so closes it. */
   release(): void;
 }
@@ -17,7 +18,7 @@ export interface KvFile {
 interface Open {
   users: number;
   readonly shared: boolean;
-  readonly opening: Promise<{ kv: Deno.Kv; lock?: Deno.FsFile }>;
+  readonly opening: Promise<{ kv: PatientKv; lock?: Deno.FsFile }>;
 }
 
 const open = new Map<string, Open>();
@@ -57,7 +58,7 @@ export async function openKvFile(
     );
   }
   if (name === undefined) {
-    const kv = await Deno.openKv(":memory:");
+    const kv = new PatientKv(await Deno.openKv(":memory:"), shared);
     return { kv, release: () => kv.close() };
   }
   let entry = open.get(name);
@@ -96,7 +97,18 @@ export async function openKvFile(
 }
 
 async function openStore(path: string | undefined, file: string, shared: boolean) {
-  if (path === undefined || isUrl(path)) return { kv: await Deno.openKv(path) };
+  if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), shared) };
+  try {
+    return await openFile(path, file, shared);
+  } catch (error) {
+    // Deno says itself what permission is missing.
+    if (error instanceof CacheError || error instanceof Deno.errors.NotCapable) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CacheError("path", `The Cache ${path} can't be opened: ${why}`, { cause: error });
+  }
+}
+
+async function openFile(path: string, file: string, shared: boolean) {
   await Deno.mkdir(dirname(file), { recursive: true });
   const lock = await Deno.open(`${file}.lock`, { read: true, write: true, create: true });
   try {
@@ -110,7 +122,7 @@ async function openStore(path: string | undefined, file: string, shared: boolean
             : ": close it there, or open it with shared: true in both"),
       );
     }
-    return { kv: await Deno.openKv(file), lock };
+    return { kv: new PatientKv(await Deno.openKv(file), shared), lock };
   } catch (error) {
     lock.close();
     throw error;
@@ -154,8 +166,8 @@ async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
   } catch (error) {
-    const { NotFound, NotCapable, InvalidData } = Deno.errors;
-    if (error instanceof NotFound || error instanceof NotCapable) return undefined;
+    const { NotFound, NotCapable, NotADirectory, InvalidData } = Deno.errors;
+    if ([NotFound, NotCapable, NotADirectory].some((type) => error instanceof type)) return undefined;
     // Whoever reads a link where there is none.
     if (error instanceof InvalidData || (error as { code?: string }).code === "EINVAL") return undefined;
     throw error;

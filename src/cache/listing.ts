@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Engine } from "./engine.ts";
+import type { Engine, Snapshot } from "./engine.ts";
 import type { Found, Range } from "./scan.ts";
-import { isExpired } from "./value.ts";
+import { isExpired, type Stored } from "./value.ts";
 
 /** How a range is walked over. */
 export interface ListingOptions {
@@ -24,17 +24,23 @@ export class Listing<T> implements AsyncGenerator<T, void, undefined> {
   readonly #open: () => Promise<Engine>;
   readonly #range: Range;
   readonly #options: ListingOptions;
-  readonly #make: (found: Found) => T;
+  readonly #make: (key: Found["key"], stored: Stored) => T;
   #beginning: Promise<void> | undefined;
   #engine: Engine | undefined;
   #scan: AsyncGenerator<Found, void, undefined> | undefined;
   /** What memory had when the first one was asked for. */
-  #found: readonly Found[] = [];
+  #keys: Snapshot["keys"] = [];
+  #values: Snapshot["values"] = [];
   #at = 0;
   #left: number;
 
   /** Opens nothing before the first one is asked for. */
-  constructor(open: () => Promise<Engine>, range: Range, options: ListingOptions, make: (found: Found) => T) {
+  constructor(
+    open: () => Promise<Engine>,
+    range: Range,
+    options: ListingOptions,
+    make: (key: Found["key"], stored: Stored) => T,
+  ) {
     this.#open = open;
     this.#range = range;
     this.#options = options;
@@ -49,16 +55,18 @@ export class Listing<T> implements AsyncGenerator<T, void, undefined> {
     }
     if (this.#scan !== undefined) {
       return this.#scan.next().then(({ value, done }) =>
-        done ? { value: undefined, done } : { value: this.#make(value as Found), done: false }
+        done ? { value: undefined, done } : { value: this.#make(value.key, value.stored), done: false }
       );
     }
     try {
-      while (this.#left > 0 && this.#at < this.#found.length) {
-        const found = this.#found[this.#options.reverse ? this.#found.length - 1 - this.#at++ : this.#at++]!;
-        if (found.stored.expiresAt > 0 && isExpired(found.stored)) continue;
+      const { length } = this.#values;
+      while (this.#left > 0 && this.#at < length) {
+        const at = this.#options.reverse ? length - 1 - this.#at++ : this.#at++;
+        const stored = this.#values[at]!;
+        if (isExpired(stored)) continue;
         this.#engine.checkOpen();
         this.#left--;
-        return Promise.resolve({ value: this.#make(found), done: false });
+        return Promise.resolve({ value: this.#make(this.#keys[at]!, stored), done: false });
       }
       return this.return();
     } catch (error) {
@@ -68,7 +76,8 @@ export class Listing<T> implements AsyncGenerator<T, void, undefined> {
 
   async return(): Promise<IteratorResult<T, void>> {
     this.#left = 0;
-    this.#found = [];
+    this.#keys = [];
+    this.#values = [];
     await this.#scan?.return();
     return { value: undefined, done: true };
   }
@@ -88,9 +97,9 @@ export class Listing<T> implements AsyncGenerator<T, void, undefined> {
 
   async #begin(): Promise<void> {
     const engine = await this.#open();
-    const found = engine.snapshot(this.#range);
-    if (found === undefined) this.#scan = engine.scan(this.#range, this.#options);
-    else this.#found = found;
+    const snapshot = engine.snapshot(this.#range);
+    if (snapshot === undefined) this.#scan = engine.scan(this.#range, this.#options);
+    else ({ keys: this.#keys, values: this.#values } = snapshot);
     this.#engine = engine;
   }
 }

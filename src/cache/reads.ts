@@ -5,8 +5,9 @@
  */
 
 import type { Committer } from "./commit.ts";
-import type { CheckedKey, KeyPart } from "./key.ts";
+import { type CheckedKey, type KeyPart, showKey } from "./key.ts";
 import { ABSENT, type Known } from "./memory.ts";
+import type { PatientKv } from "./patient_kv.ts";
 import { fromEntry, type Stored } from "./value.ts";
 
 const AT_ONCE = 10;
@@ -19,12 +20,12 @@ interface Waiting {
 
 /** Reads entries and the chunks they point at. */
 export class Reads {
-  readonly #kv: Deno.Kv;
+  readonly #kv: PatientKv;
   readonly #committer: Committer;
   #waiting: Waiting[] = [];
 
   /** @param committer says where things lie */
-  constructor(kv: Deno.Kv, committer: Committer) {
+  constructor(kv: PatientKv, committer: Committer) {
     this.#kv = kv;
     this.#committer = committer;
   }
@@ -37,13 +38,21 @@ export class Reads {
     });
   }
 
-  /** Reads a key with its version. */
+  /**
+   * Reads a key with its version.
+   *
+   * @throws {Error} If a part of its value is missing in the store.
+   */
   async readVersion(key: readonly KeyPart[]): Promise<{ known: Known; versionstamp: string | null; pointer: Known }> {
+    let before: string | null | undefined;
     for (;;) {
       const { value, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));
       const pointer = versionstamp === null ? ABSENT : fromEntry(value);
       const known = await this.resolve(pointer);
       if (known !== undefined) return { known, versionstamp, pointer };
+      // Replaced meanwhile, and to be read again; unless it is still the same.
+      if (versionstamp === before) throw new Error(`A part of the value of ${showKey(key)} is missing in the store`);
+      before = versionstamp;
     }
   }
 
@@ -62,7 +71,7 @@ export class Reads {
 
   async #readSome(some: readonly Waiting[]): Promise<void> {
     try {
-      const entries = await this.#kv.getMany<unknown[]>(some.map(({ key }) => this.#committer.entryKey(key.parts)));
+      const entries = await this.#kv.getMany(some.map(({ key }) => this.#committer.entryKey(key.parts)));
       await Promise.all(entries.map(async ({ value, versionstamp }, n) => {
         const { key, resolve } = some[n]!;
         const known = await this.resolve(versionstamp === null ? ABSENT : fromEntry(value));

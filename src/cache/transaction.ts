@@ -12,8 +12,8 @@ import type { Engine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
 import type { Patience } from "./key_locks.ts";
-import { ABSENT } from "./memory.ts";
-import { backOff } from "./patience.ts";
+import { ABSENT, type Known } from "./memory.ts";
+import { backOff } from "./patient_kv.ts";
 import { decode, encode, isExpired, type Stored } from "./value.ts";
 
 /** How a value is set. */
@@ -45,7 +45,7 @@ export interface CacheTransaction<V> {
 /** The keys that the code running now holds; those outside of it as well. */
 interface Held {
   readonly engine: Engine;
-  readonly ids: ReadonlySet<string>;
+  readonly ids: readonly string[];
   readonly outer: Held | undefined;
   active: boolean;
 }
@@ -67,10 +67,10 @@ export async function runTransaction<V, R>(
   fn: (tx: CacheTransaction<V>) => R | Promise<R>,
   timeoutMs: number,
 ): Promise<R> {
-  const ids = new Set(keys.map(({ id }) => id));
+  const ids = idsOf(keys);
   const outer = held.getStore();
   for (let some = outer; some !== undefined; some = some.outer) {
-    const both = some.active && some.engine === engine ? keys.find(({ id }) => some!.ids.has(id)) : undefined;
+    const both = some.active && some.engine === engine ? keys.find(({ id }) => some!.ids.includes(id)) : undefined;
     if (both !== undefined) {
       throw new CacheError(
         "nested",
@@ -81,15 +81,14 @@ export async function runTransaction<V, R>(
     }
   }
   if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a number of milliseconds above 0: ${timeoutMs}`);
-  const names = showKey(keys.length === 1 ? keys[0]!.parts : keys.map(({ parts }) => showKey(parts)));
-  const run = new Run(names, timeoutMs);
+  const run = new Run(keys, timeoutMs);
   const mine: Held = { engine, ids, outer, active: true };
   engine.deadlines.add(run);
   let release: (() => void) | undefined;
   try {
     release = engine.locks.take(ids) ?? await engine.locks.acquire(ids, run);
     for (let attempt = 0;; attempt++) {
-      const tx = new Transaction<V>(engine, ids, names);
+      const tx = new Transaction<V>(engine, ids, keys);
       try {
         const result = await run.inTime(() => held.run(mine, () => fn(tx)));
         const committed = await tx.commit();
@@ -107,7 +106,7 @@ export async function runTransaction<V, R>(
       if (run.reason !== undefined) {
         throw new CacheError(
           "conflict",
-          `A transaction on ${names} found its keys changed ${attempt + 1} times within ${timeoutMs} ms`,
+          `A transaction on ${namesOf(keys)} found its keys changed ${attempt + 1} times within ${timeoutMs} ms`,
         );
       }
       await backOff(attempt);
@@ -122,13 +121,13 @@ export async function runTransaction<V, R>(
 /** A transaction while it waits for its keys and runs: until its time is over. */
 class Run implements Limited, Patience {
   readonly until: number;
-  readonly #names: string;
+  readonly #keys: readonly CheckedKey[];
   readonly #timeoutMs: number;
   reason: unknown;
   stop: ((reason: unknown) => void) | undefined;
 
-  constructor(names: string, timeoutMs: number) {
-    this.#names = names;
+  constructor(keys: readonly CheckedKey[], timeoutMs: number) {
+    this.#keys = keys;
     this.#timeoutMs = timeoutMs;
     this.until = Date.now() + timeoutMs;
   }
@@ -136,7 +135,9 @@ class Run implements Limited, Patience {
   over(): void {
     this.reason = new CacheError(
       "timeout",
-      `A transaction on ${this.#names} took longer than timeoutMs: ${this.#timeoutMs}; nothing of it was written`,
+      `A transaction on ${
+        namesOf(this.#keys)
+      } took longer than timeoutMs: ${this.#timeoutMs}; nothing of it was written`,
     );
     this.stop?.(this.reason);
   }
@@ -146,37 +147,40 @@ class Run implements Limited, Patience {
     return new Promise<R>((resolve, reject) => {
       if (this.reason !== undefined) throw this.reason;
       this.stop = reject;
-      (async () => await fn())().then(resolve, reject);
-    }).finally(() => this.stop = undefined);
+      Promise.resolve(fn()).then(resolve, reject);
+    });
   }
 }
 
 class Transaction<V> implements CacheTransaction<V> {
   readonly #engine: Engine;
-  readonly #ids: ReadonlySet<string>;
-  readonly #names: string;
+  readonly #ids: readonly string[];
+  readonly #keys: readonly CheckedKey[];
   readonly #writes = new Map<string, Write>();
   readonly #updates: Write[] = [];
-  readonly #checks = new Map<string, Check>();
-  readonly #watched = new Set<string>();
-  readonly #rests = new Set<Group>();
-  readonly #onChange = () => void (this.#changed = true);
-  #changed = false;
+  readonly #watched: string[] = [];
+  readonly #rests: Group[] = [];
+  /** The versions that were read, in a shared store. */
+  #checks: Map<string, Check> | undefined;
   #ended = false;
+  /** Whether a key that was read has been written since, by someone without a lock. */
+  changed = false;
 
-  constructor(engine: Engine, ids: ReadonlySet<string>, names: string) {
+  constructor(engine: Engine, ids: readonly string[], keys: readonly CheckedKey[]) {
     this.#engine = engine;
     this.#ids = ids;
-    this.#names = names;
+    this.#keys = keys;
   }
 
   async get(key: CacheKey): Promise<V | undefined> {
-    const stored = await this.#read(this.#check(key));
-    return stored && decode(stored) as V;
+    const reading = this.#read(this.#check(key));
+    const known = reading instanceof Promise ? await reading : reading;
+    return known === ABSENT || isExpired(known) ? undefined : decode(known) as V;
   }
 
   async has(key: CacheKey): Promise<boolean> {
-    return await this.#read(this.#check(key)) !== undefined;
+    const known = await this.#read(this.#check(key));
+    return known !== ABSENT && !isExpired(known);
   }
 
   set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): void {
@@ -198,7 +202,7 @@ class Transaction<V> implements CacheTransaction<V> {
     const engine = this.#engine;
     if (engine.shared) {
       if (writes.length === 0) return { onDisk: undefined };
-      if (await engine.committer.commit(writes, this.#updates, [...this.#checks.values()]) === undefined) {
+      if (await engine.committer.commit(writes, this.#updates, [...this.#checks?.values() ?? []]) === undefined) {
         await engine.committer.discard(writes);
         return undefined;
       }
@@ -208,10 +212,10 @@ class Transaction<V> implements CacheTransaction<V> {
     // What it has read must be on disk before what it makes of it, or with it.
     let joined: Group | undefined;
     for (const group of this.#rests) {
-      if (writes.length > 0 && this.#rests.size === 1 && engine.joins(group, writes, this.#updates)) joined = group;
+      if (writes.length > 0 && this.#rests.length === 1 && engine.joins(group, writes, this.#updates)) joined = group;
       else if (!await settles(group)) return undefined;
     }
-    if (this.#changed) return undefined;
+    if (this.changed) return undefined;
     this.end();
     return { onDisk: writes.length === 0 ? undefined : engine.write(writes, this.#updates, joined).promise };
   }
@@ -220,7 +224,7 @@ class Transaction<V> implements CacheTransaction<V> {
   end(): void {
     this.#ended = true;
     for (const id of this.#watched) this.#engine.unwatch(id);
-    this.#watched.clear();
+    this.#watched.length = 0;
   }
 
   #check(key: CacheKey): CheckedKey {
@@ -228,12 +232,12 @@ class Transaction<V> implements CacheTransaction<V> {
     if (this.#ended) {
       throw new CacheError(
         "closed",
-        `The transaction on ${this.#names} is over: await what it does inside its function`,
+        `The transaction on ${namesOf(this.#keys)} is over: await what it does inside its function`,
       );
     }
-    if (!this.#ids.has(checked.id)) {
+    if (!this.#ids.includes(checked.id)) {
       throw new TypeError(
-        `The transaction holds ${this.#names}, and not ${
+        `The transaction holds ${namesOf(this.#keys)}, and not ${
           showKey(key)
         }; for several keys give an array of arrays: [["a"], ["b"]]`,
       );
@@ -241,25 +245,27 @@ class Transaction<V> implements CacheTransaction<V> {
     return checked;
   }
 
-  async #read(key: CheckedKey): Promise<Stored | undefined> {
-    const { id, parts } = key;
+  /** What is known of a key, expired or not; at once if memory knows. */
+  #read(key: CheckedKey): Known | Promise<Known> {
+    const { id } = key;
     const own = this.#writes.get(id);
-    if (own !== undefined) return own.stored && !isExpired(own.stored) ? own.stored : undefined;
+    if (own !== undefined) return own.stored ?? ABSENT;
     const engine = this.#engine;
-    if (engine.shared) {
-      const { known, versionstamp, pointer } = await engine.reads.readVersion(parts);
-      const chunks = pointer === ABSENT ? undefined : pointer.chunks;
-      const before = this.#checks.get(id);
-      // The first version that was seen is the one that must still be there.
-      if (before === undefined) this.#checks.set(id, { id, key: parts, versionstamp, chunks });
-      return known === ABSENT || isExpired(known) ? undefined : known;
-    }
-    engine.watch(id, this.#onChange);
-    this.#watched.add(id);
+    if (engine.shared) return this.#readVersion(key);
+    engine.watch(id, this);
+    this.#watched.push(id);
     const group = engine.pendingGroup(id);
-    if (group !== undefined) this.#rests.add(group);
-    const known = engine.peek(id) ?? await engine.read(key);
-    return known === ABSENT ? undefined : known;
+    if (group !== undefined && !this.#rests.includes(group)) this.#rests.push(group);
+    return engine.peek(id) ?? engine.read(key);
+  }
+
+  async #readVersion({ id, parts }: CheckedKey): Promise<Known> {
+    const { known, versionstamp, pointer } = await this.#engine.reads.readVersion(parts);
+    const chunks = pointer === ABSENT ? undefined : pointer.chunks;
+    this.#checks ??= new Map();
+    // The first version that was seen is the one that must still be there.
+    if (!this.#checks.has(id)) this.#checks.set(id, { id, key: parts, versionstamp, chunks });
+    return known;
   }
 
   #write(key: CacheKey, stored: Stored | undefined): Write {
@@ -268,6 +274,14 @@ class Transaction<V> implements CacheTransaction<V> {
     this.#writes.set(id, write);
     return write;
   }
+}
+
+function idsOf(keys: readonly CheckedKey[]): readonly string[] {
+  return keys.length === 1 ? [keys[0]!.id] : [...new Set(keys.map(({ id }) => id))];
+}
+
+function namesOf(keys: readonly CheckedKey[]): string {
+  return showKey(keys.length === 1 ? keys[0]!.parts : keys.map(({ parts }) => showKey(parts)));
 }
 
 /** Whether a group gets on disk. */

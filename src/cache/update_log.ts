@@ -6,6 +6,7 @@
 
 import type { Write } from "./commit.ts";
 import type { KeyPart } from "./key.ts";
+import type { PatientKv } from "./patient_kv.ts";
 import { fromEntry, type Stored, toEntry } from "./value.ts";
 
 /** How large a value may be that is kept twice: a key stands beside it, in an entry of 65,536 bytes. */
@@ -27,14 +28,15 @@ export interface Last {
 
 /** Reads and writes the log. */
 export class UpdateLog {
-  readonly #kv: Deno.Kv;
+  readonly #kv: PatientKv;
   readonly #prefix: string;
   readonly #limit: number;
   readonly #shared: boolean;
   #sequence = 0;
+  #doubtful = false;
 
   /** @param limit how many updates are kept */
-  constructor(kv: Deno.Kv, prefix: string, limit: number, shared: boolean) {
+  constructor(kv: PatientKv, prefix: string, limit: number, shared: boolean) {
     this.#kv = kv;
     this.#prefix = prefix;
     this.#limit = limit;
@@ -63,12 +65,18 @@ export class UpdateLog {
     return this.#sequence;
   }
 
-  /** The number of the last update; asks the store when others write to it. */
+  /** The number of the last update; asks the store when others write to it, or a commit may have been made. */
   async last(): Promise<Last> {
-    if (!this.#shared) return { sequence: this.#sequence, versionstamp: null };
+    if (!this.#shared && !this.#doubtful) return { sequence: this.#sequence, versionstamp: null };
     const last = await this.#read();
+    this.#doubtful = false;
     this.committed(last.sequence);
     return last;
+  }
+
+  /** Notes that a commit has failed, and may have been made all the same. */
+  doubt(): void {
+    this.#doubtful = true;
   }
 
   /** Adds updates to an atomic, and takes out what is over the limit. */

@@ -47,12 +47,10 @@ function wrap(serve: typeof Deno.serve): typeof Deno.serve {
 /** The handler, or options with one, so that what it calls knows what it answers. */
 function watched(arg: unknown, closing: AbortSignal): unknown {
   if (typeof arg === "function") {
-    // A proxy, because Deno looks at how many parameters a handler has.
-    return new Proxy(arg as Handler, {
-      apply(handler, self, args: [Request?]) {
-        return serving.run({ request: args[0], closing }, () => Reflect.apply(handler, self, args));
-      },
-    });
+    const handler = arg as Handler;
+    const known = (...args: [Request?, unknown?]) => serving.run({ request: args[0], closing }, handler, ...args);
+    // Deno looks at how many parameters a handler has.
+    return Object.defineProperty(known, "length", { value: handler.length });
   }
   const handler = (arg as { handler?: unknown } | undefined)?.handler;
   return typeof handler === "function" ? { ...arg as object, handler: watched(handler, closing) } : arg;

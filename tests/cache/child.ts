@@ -18,6 +18,15 @@ if (mode === "hold") {
   });
   await Promise.all(running);
   await cache.close();
+} else if (mode === "emit") {
+  const cache = new Cache<number>(path, { shared: true, log: { limit: 10_000 } });
+  await cache.has("n");
+  say("ready");
+  for (let n = 0; n < Number(count); n++) {
+    if (n % 10 === 0) await cache.transaction(["child"], (tx) => tx.emit(["child"], n));
+    else await cache.emit("child", n);
+  }
+  await cache.close();
 } else if (mode === "write") {
   await write();
 }

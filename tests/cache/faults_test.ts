@@ -1,49 +1,14 @@
 import assert from "node:assert/strict";
-import { Cache, type CacheTransaction } from "@slipstream/slipstream";
-
-/** Opens a Cache whose commits fail when they are told to; what is on disk is read by `kv`. */
-async function faulty(fails: () => boolean): Promise<{ cache: Cache<number>; kv: Deno.Kv; failed: () => number }> {
-  const kv = await Deno.openKv(":memory:");
-  let failed = 0;
-  const bound = (target: object, name: PropertyKey) => {
-    const value = Reflect.get(target, name);
-    return typeof value === "function" ? value.bind(target) : value;
-  };
-  const limping = new Proxy(kv, {
-    get(target, name) {
-      if (name === "close") return () => {};
-      if (name !== "atomic") return bound(target, name);
-      return () => {
-        const atomic = target.atomic();
-        return new Proxy(atomic, {
-          get(operation, name) {
-            if (name !== "commit") return bound(operation, name);
-            return async () => {
-              await new Promise((resolve) => setTimeout(resolve, 0)); // others are accepted meanwhile
-              if (!fails()) return await operation.commit();
-              failed++;
-              throw new Error("injected");
-            };
-          },
-        });
-      };
-    },
-  });
-  const openKv = Object.getOwnPropertyDescriptor(Deno, "openKv")!;
-  Object.defineProperty(Deno, "openKv", { value: () => Promise.resolve(limping), configurable: true });
-  try {
-    const cache = new Cache<number>(":memory:");
-    await cache.has("open");
-    return { cache, kv, failed: () => failed };
-  } finally {
-    Object.defineProperty(Deno, "openKv", openKv);
-  }
-}
+import type { CacheTransaction } from "@slipstream/slipstream";
+import { openLimping } from "./limping_kv.ts";
 
 const ofInjected = (error: unknown) => assert.match(String(error), /injected/);
 
 Deno.test("whatever commits fail, what is on disk is what was acknowledged: increments, and transfers of money", async () => {
-  const { cache, kv, failed } = await faulty(() => Math.random() < 0.3);
+  let failed = 0;
+  const { cache, kv } = await openLimping((call) => {
+    if (call === "commit" && Math.random() < 0.3) return `injected ${++failed}`;
+  });
   const counted = new Map<string, number>();
   const onDisk = async (key: string) => (await kv.get<number>(["", "v", key])).value ?? 0;
   const increments = async (key: string, times: number) => {
@@ -76,14 +41,14 @@ Deno.test("whatever commits fail, what is on disk is what was acknowledged: incr
   for (const [key, count] of counted) assert.equal(await onDisk(key), count, key);
   assert.equal(await onDisk("x") + await onDisk("y") + await onDisk("z"), 0);
   assert.deepEqual(await cache.getMany(counted.keys()), [...counted.values()]);
-  assert.ok(failed() > 10 && counted.size === 3, `${failed()} commits failed`);
+  assert.ok(failed > 10 && counted.size === 3, `${failed} commits failed`);
   await cache.close();
   kv.close();
 });
 
 Deno.test("what a transaction has read is on disk before what it writes, in whatever groups they wait", async () => {
   let commits = 0;
-  const { cache, kv } = await faulty(() => ++commits === 2);
+  const { cache, kv } = await openLimping((call) => call === "commit" && ++commits === 2 ? "injected" : undefined);
   // The first group is full, with "to" in it; "from" waits in the second, which fails.
   const first = cache.set("to", 0);
   const others = Array.from({ length: 499 }, (_, n) => cache.set(`${n}`, n));
@@ -100,7 +65,7 @@ Deno.test("what a transaction has read is on disk before what it writes, in what
 
 Deno.test("transactions on one key that come together share a commit, in their order", async () => {
   let commits = 0;
-  const { cache, kv } = await faulty(() => (commits++, false));
+  const { cache, kv } = await openLimping((call) => void (call === "commit" && commits++));
   const order: number[] = [];
   const appended = Array.from({ length: 100 }, (_, n) =>
     cache.update("n", (value = 0) => {
@@ -111,6 +76,103 @@ Deno.test("transactions on one key that come together share a commit, in their o
   assert.deepEqual(order, Array.from({ length: 100 }, (_, n) => n));
   assert.equal((await kv.get(["", "v", "n"])).value, 100);
   assert.ok(commits < 10, `${commits} commits`);
+  await cache.close();
+  kv.close();
+});
+
+Deno.test("shared, whatever call finds the file locked, nobody hears of it, and nothing is lost or seen twice", async () => {
+  let locked = 0;
+  const { cache, kv } = await openLimping<unknown>(() => {
+    if (Math.random() < 0.2) return `database is locked ${++locked}`;
+  }, { shared: true, log: { limit: 1000 } });
+  const big = new Uint8Array(200_000).fill(7);
+  await Promise.all([
+    ...Array.from({ length: 8 }, async (_, n) => {
+      for (let m = 0; m < 10; m++) {
+        await cache.set([n, m], m);
+        await cache.update("count", (value) => (value as number ?? 0) + 1);
+        assert.equal(await cache.get([n, m]), m);
+      }
+    }),
+    cache.set("big", big),
+    ...Array.from({ length: 20 }, (_, n) => cache.emit("emitted", n)),
+  ]);
+  assert.deepEqual(await cache.getMany(["count", "big"]), [80, big]);
+  for (const reverse of [false, true]) {
+    const keys = await Array.fromAsync(cache.keys({ reverse }));
+    assert.equal(keys.length, 83);
+    assert.equal(new Set(keys.map((key) => Deno.inspect(key))).size, 83);
+  }
+  assert.equal((await Array.fromAsync(cache.keys({ limit: 50 }))).length, 50);
+  const reader = cache.updates({ from: 1 }).getReader();
+  for (let n = 0; n < 20; n++) assert.deepEqual((await reader.read()).value, ["emitted", n, n + 1]);
+  await reader.cancel();
+  await cache.clear();
+  assert.deepEqual((await Array.fromAsync(kv.list({ prefix: ["", "c"] }))).length, 0);
+  assert.ok(locked > 50, `${locked} calls`);
+  await cache.close();
+  kv.close();
+});
+
+Deno.test("a large value is whole or not there when a commit fails, also one that was made all the same", async () => {
+  for (const shared of [false, true]) {
+    for (const message of ["injected", "after"]) {
+      for (let failing = 1; failing <= 5; failing++) {
+        let commits = 0;
+        const { cache, kv } = await openLimping<Uint8Array>(
+          (call) => call === "commit" && ++commits === failing ? message : undefined,
+          { shared, memoryBytes: 0 },
+        );
+        const values = [1, 2].map((n) => new Uint8Array(200_000).fill(n));
+        const outcomes = [];
+        for (const value of values) outcomes.push(await cache.set("k", value).then(() => true, () => false));
+        const found = await cache.get("k");
+        const nth = values.findIndex((value) => value[0] === found?.[0]);
+        assert.deepEqual(found, values[nth]);
+        // What was acknowledged is there; what was not may be, if its commit was made.
+        const last = outcomes.lastIndexOf(true);
+        assert.ok(nth === last || (message === "after" && nth > last), `${nth} is there, of ${outcomes}`);
+        await cache.set("k", new Uint8Array(1));
+        await cache.close();
+        assert.deepEqual((await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key), [["", "v", "k"]]);
+        kv.close();
+      }
+    }
+  }
+});
+
+Deno.test("a log counts on behind an update that was made although its commit failed", async () => {
+  for (const message of ["injected", "after"]) {
+    let commits = 0;
+    const { cache, kv } = await openLimping(
+      (call) => call === "commit" && ++commits === 3 ? message : undefined, // the first one opens the log
+      { log: { limit: 10 } },
+    );
+    await cache.emit("k", 1);
+    await assert.rejects(cache.emit("k", 2));
+    await cache.emit("k", 3);
+    const reader = cache.updates({ from: 1 }).getReader();
+    const seen = [];
+    while (seen.at(-1)?.[0] !== 3) seen.push((await reader.read()).value!.slice(1));
+    assert.deepEqual(seen, message === "after" ? [[1, 1], [2, 2], [3, 3]] : [[1, 1], [3, 2]]);
+    await reader.cancel();
+    await cache.close();
+    kv.close();
+  }
+});
+
+Deno.test("a value of which a part is missing is an error, and no endless search", async () => {
+  const { cache, kv } = await openLimping<Uint8Array>(() => undefined, { memoryBytes: 0 });
+  await cache.set("k", new Uint8Array(200_000));
+  for await (const { key } of kv.list({ prefix: ["", "c"] })) {
+    await kv.delete(key);
+    break;
+  }
+  await assert.rejects(cache.get("k"), /part of the value of \["k"\] is missing/);
+  await assert.rejects(Array.fromAsync(cache.values()), /missing/);
+  assert.deepEqual(await Array.fromAsync(cache.keys()), ["k"]);
+  await cache.set("k", new Uint8Array(1));
+  assert.equal((await cache.get("k"))!.length, 1);
   await cache.close();
   kv.close();
 });

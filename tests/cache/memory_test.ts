@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { Committer } from "../../src/cache/commit.ts";
 import { compareKeys, type KeyPart } from "../../src/cache/key.ts";
 import { ABSENT, Memory } from "../../src/cache/memory.ts";
+import { PatientKv } from "../../src/cache/patient_kv.ts";
 import { SortedKeys } from "../../src/cache/sorted_keys.ts";
 import { encode } from "../../src/cache/value.ts";
 import { Cache } from "@slipstream/slipstream";
@@ -91,7 +92,7 @@ Deno.test("chunks that can't be removed now are removed after a later commit", a
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  const committer = new Committer(limping, "", false, undefined);
+  const committer = new Committer(new PatientKv(limping, false), "", false, undefined);
   const write = (value: unknown) => [{ id: "a", key: ["a"], keyBytes: 3, stored: encode(value, "a") }];
   const left = async () => (await Array.fromAsync(kv.list({ prefix: ["", "b"] }))).length;
   await committer.commit(write(new Uint8Array(200_000)), []);

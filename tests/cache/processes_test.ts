@@ -41,6 +41,26 @@ Deno.test("two processes that share a file lose no increment of one key", async 
   assert.equal(await cache.get("n"), 20_000);
 });
 
+Deno.test("two processes that share a log number their updates without a gap, and each reads the other's", async () => {
+  const path = `${await Deno.makeTempDir()}/cache`;
+  await using cache = new Cache<number>(path, { shared: true, log: { limit: 10_000 } });
+  const reader = cache.updates({ from: 1 }).getReader();
+  const { process, lines } = child("emit", path, "200");
+  const ended = Array.fromAsync(lines);
+  for (let n = 0; n < 20; n++) {
+    await Promise.all(Array.from({ length: 10 }, (_, m) => cache.emit("parent", 10 * n + m)));
+  }
+  await ended;
+  assert.equal((await process.status).code, 0);
+  const next = new Map<unknown, number>([["parent", 0], ["child", 0]]);
+  for (let sequence = 1; sequence <= 400; sequence++) {
+    const [key, value, number] = (await reader.read()).value!;
+    assert.deepEqual([number, value], [sequence, next.get(key)]);
+    next.set(key, value! + 1);
+  }
+  await reader.cancel();
+});
+
 Deno.test("kill -9 amid commits, 50 times: no acknowledged write is lost, no value torn, no offset ahead", async () => {
   const path = `${await Deno.makeTempDir()}/cache`;
   for (let trial = 0; trial < 50; trial++) {

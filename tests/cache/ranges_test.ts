@@ -110,7 +110,7 @@ for (const memoryBytes of [0, 1_500, 1_000_000]) {
           await cache.close();
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 }

@@ -60,3 +60,29 @@ Deno.test("without a path a Cache is in the runtime's own store, for several pro
   assert.equal(await run("clear"), "150\n");
   assert.equal(await run("clear"), "50\n");
 });
+
+Deno.test("a Cache that can't be opened names its path and says why, and wrong options are refused at once", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/text`, "not a database ".repeat(1000));
+  for (const path of [folder, `${folder}/text`, `${folder}/text/below`, `${folder}/a\0b`]) {
+    const cache = new Cache(path);
+    await assert.rejects(cache.set("a", 1), (error: Error & { code: string }) => {
+      assert.equal(error.code, "path", String(error));
+      assert.ok(error.message.startsWith(`The Cache ${path} can't be opened: `), error.message);
+      return true;
+    });
+    await cache.close();
+  }
+  assert.equal(await Deno.readTextFile(`${folder}/text`), "not a database ".repeat(1000));
+  for (const path of ["", "file:///tmp/cache", "postgres://host/db"]) assert.throws(() => new Cache(path), TypeError);
+  const wrong = [{ prefix: 5 }, { shared: "yes" }, { memoryBytes: "5" }, { memoryBytes: -1 }, { memory: 5 }, {
+    log: {},
+  }];
+  for (const options of [...wrong, { log: { limit: 0.5 } }, { prefix: "\ud800" }, { prefix: "x".repeat(65) }]) {
+    assert.throws(
+      () => new Cache(":memory:", options as never),
+      (error) => error instanceof TypeError || error instanceof RangeError,
+      Deno.inspect(options),
+    );
+  }
+});

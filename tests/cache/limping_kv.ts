@@ -1,0 +1,69 @@
+/**
+ * A Cache on a store whose calls fail when a test says so.
+ *
+ * @module
+ */
+
+import { Cache, type CacheOptions } from "@slipstream/slipstream";
+
+/** A Cache, and its store without the faults. */
+export interface Limping<V> {
+  readonly cache: Cache<V>;
+  readonly kv: Deno.Kv;
+}
+
+/**
+ * Opens both; before each call of the store `trouble` is asked what it is to throw, if anything. What begins with
+ * "after" is thrown when a commit has been made.
+ */
+export async function openLimping<V = number>(
+  trouble: (call: "get" | "getMany" | "delete" | "commit" | "next") => string | undefined,
+  options: CacheOptions = {},
+): Promise<Limping<V>> {
+  const kv = await Deno.openKv(":memory:");
+  const check = async (call: Parameters<typeof trouble>[0]) => {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // others are accepted meanwhile
+    const message = trouble(call);
+    if (message?.startsWith("after")) return new Error(message);
+    if (message !== undefined) throw new Error(message);
+  };
+  const limping = {
+    close() {},
+    get: async (key: Deno.KvKey) => (await check("get"), await kv.get(key)),
+    getMany: async (keys: Deno.KvKey[]) => (await check("getMany"), await kv.getMany(keys)),
+    delete: async (key: Deno.KvKey) => (await check("delete"), await kv.delete(key)),
+    atomic() {
+      const atomic = kv.atomic();
+      const commit = atomic.commit.bind(atomic);
+      return Object.assign(atomic, {
+        commit: async () => {
+          const later = await check("commit");
+          const result = await commit();
+          if (later !== undefined) throw later;
+          return result;
+        },
+      });
+    },
+    list(selector: Deno.KvListSelector, options: Deno.KvListOptions) {
+      const listed = kv.list(selector, options);
+      return {
+        get cursor() {
+          return listed.cursor;
+        },
+        next: async () => (await check("next"), await listed.next()),
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+      };
+    },
+  };
+  const openKv = Object.getOwnPropertyDescriptor(Deno, "openKv")!;
+  Object.defineProperty(Deno, "openKv", { value: () => Promise.resolve(limping), configurable: true });
+  try {
+    const cache = new Cache<V>(":memory:", options);
+    await cache.has("open");
+    return { cache, kv };
+  } finally {
+    Object.defineProperty(Deno, "openKv", openKv);
+  }
+}
