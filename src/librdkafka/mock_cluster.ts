@@ -70,6 +70,11 @@ export class MockCluster {
     this.#check(openLibrary().symbols.rd_kafka_mock_broker_set_rtt(this.#open(), broker, rttMs));
   }
 
+  setCoordinator(group: string, broker: number): void {
+    const { symbols } = openLibrary();
+    this.#check(symbols.rd_kafka_mock_coordinator_set(this.#open(), cString("group"), cString(group), broker));
+  }
+
   async close(): Promise<void> {
     const cluster = this.#cluster;
     if (cluster === null) return;

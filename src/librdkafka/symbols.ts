@@ -571,4 +571,6 @@ export const SYMBOLS = {
   rd_kafka_mock_broker_set_up: { parameters: ["pointer", "i32"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_mock_broker_set_rtt(rd_kafka_mock_cluster_t *mcluster, int32_t broker_id, int rtt_ms) */
   rd_kafka_mock_broker_set_rtt: { parameters: ["pointer", "i32", "i32"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_mock_coordinator_set(rd_kafka_mock_cluster_t *mcluster, const char *key_type, const char *key, int32_t broker_id) */
+  rd_kafka_mock_coordinator_set: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

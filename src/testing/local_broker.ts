@@ -114,6 +114,15 @@ export class LocalBroker implements AsyncDisposable {
     for (const id of this.#ids(broker)) this.#cluster.setRtt(id, rttMs);
   }
 
+  /**
+   * Makes a broker the coordinator of a group. Whoever takes brokers down while members join should keep this one up:
+   * librdkafka 2.15.1 ends the process with a failed assertion when the coordinator goes down in the middle of a join,
+   * and a member asks again when it is back.
+   */
+  setCoordinator(group: string, broker: number): void {
+    this.#cluster.setCoordinator(group, broker);
+  }
+
   #ids(broker?: number): number[] {
     return broker === undefined ? Array.from({ length: this.brokers }, (_, index) => index + 1) : [broker];
   }
