@@ -12,6 +12,7 @@ import { cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
 import { CODES, err2str, nativeError } from "./native_error.ts";
 import { NUMBERS, Opaques } from "./opaques.ts";
+import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
 import { COPY, type Headers, NOT_NULL, produceva, type ReadyHeader, readyHeaders } from "./produceva.ts";
 import { Topic } from "./topic.ts";
 import { TransactionalClient } from "./transactional_client.ts";
@@ -40,6 +41,7 @@ export class Producer extends TransactionalClient {
   readonly #topics = new Map<string, Pointer>();
   #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
   #queue: Pointer = null;
+  #partitioner: Partitioner | undefined;
   #background = false;
   #flushing = 0;
 
@@ -70,6 +72,7 @@ export class Producer extends TransactionalClient {
     symbols.rd_kafka_queue_destroy(this.#queue);
     this.#queue = null;
     this.#opaques.clear();
+    this.#partitioner?.forget();
     return Promise.resolve();
   }
 
@@ -136,8 +139,14 @@ export class Producer extends TransactionalClient {
     const name = typeof topic === "string" ? topic : topic.name();
     const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
     if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
-    const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
-    const keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
+    let to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
+    let keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
+    if (to === PARTITION_UA && this.#partitioner !== undefined) {
+      // What is chosen with may produce, too, and write another key where this one lies.
+      keyBytes = keyBytes === null ? null : keyBytes.slice();
+      to = this.#partitioner.partitionOf(this.rk, rkt, name, keyBytes);
+      if (to < 0) return to;
+    }
     // Kept only for those who will hear of it.
     const id = opaque === undefined || this.callbacks.delivery_cb === undefined ? 0 : this.#opaques.put(opaque);
     const code = !timestamp && ready === undefined
@@ -216,9 +225,13 @@ export class Producer extends TransactionalClient {
     return nativeError(CODES.NO_ERROR);
   }
 
-  /** Takes a function, and never calls it: the addon doesn't hand it to librdkafka either. */
-  setPartitioner(partitioner: unknown): true {
+  /**
+   * Lets a function choose the partitions of the messages that name none, instead of librdkafka's partitioner. (The
+   * addon crashes here.)
+   */
+  setPartitioner(partitioner: PartitionerFunction): true {
     if (typeof partitioner !== "function") throw new Error("Need to specify a callback");
+    this.#partitioner = new Partitioner(partitioner);
     return true;
   }
 

@@ -82,6 +82,8 @@ export const SYMBOLS = {
   /** void rd_kafka_mem_free(rd_kafka_t *rk, void *ptr) */
   rd_kafka_mem_free: { parameters: ["pointer", "pointer"], result: "void" },
   /** rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_topic_t *only_rkt, const struct rd_kafka_metadata **metadatap, int timeout_ms) */
+  rd_kafka_metadata: { parameters: ["pointer", "i32", "pointer", "buffer", "i32"], result: "i32" },
+  /** rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_topic_t *only_rkt, const struct rd_kafka_metadata **metadatap, int timeout_ms) */
   rd_kafka_metadata_async: {
     name: "rd_kafka_metadata",
     parameters: ["pointer", "i32", "pointer", "buffer", "i32"],
