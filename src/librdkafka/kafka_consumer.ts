@@ -9,11 +9,12 @@
  * @module
  */
 
-import { type Callback, Client, EVENT } from "./client.ts";
+import { type Callback, EVENT } from "./client.ts";
+import { GroupConsumer, guarded, same } from "./group_consumer.ts";
 import { openLibrary } from "./library.ts";
-import { cString, OutPointer, type Pointer, readCString } from "./memory.ts";
+import { cString, OutPointer, type Pointer } from "./memory.ts";
 import { type EofEvent, MessageReader, type NativeMessage } from "./message_reader.ts";
-import { CODES, err2str, nativeError, takeError } from "./native_error.ts";
+import { CODES, nativeError, takeError } from "./native_error.ts";
 import {
   forCallback,
   orErrors,
@@ -57,41 +58,20 @@ const CLIENT_ERRORS: ReadonlySet<number> = new Set([
   CODES.FATAL,
 ]);
 const NOT_CONNECTED = "KafkaConsumer is not connected";
-/** How long a close waits for the program to give its partitions back. */
-const CLOSE_DEADLINE_MS = 10_000;
-/** How long a group that is being left may take before a rebalance that may be over by now is what it waits for. */
-const LATE_MS = 100;
-/** How long a close waits for the group's thread to take an answer, which may be lost. */
-const ANSWER_MS = 1000;
 /** How many messages a consume loop hands out before others get their turn. */
 const LOOP_MESSAGES = 1000;
-/** A close is mostly over in a few milliseconds: it is looked at often at first, then seldom. */
-const CLOSE_POLL_MS = { first: 2, firstForMs: 100, later: 20 };
 /** What ends no consume loop: the addon hands these on as warnings. */
 const WARNINGS: ReadonlySet<number> = new Set([CODES.UNKNOWN_TOPIC_OR_PART, CODES.TOPIC_AUTHORIZATION_FAILED]);
 
 /** A consumer of a group, or of partitions assigned by hand. */
-export class KafkaConsumer extends Client {
+export class KafkaConsumer extends GroupConsumer {
   #reader = new MessageReader();
   readonly #requests: Request[] = [];
   /** Messages that came as events. */
   #early: NativeMessage[] = [];
   #earlyEnds: EofEvent[] = [];
   #errors: number[] = [];
-  #events: Pointer = null;
   #messages: Pointer = null;
-  #assigned: TopicPartition[] = [];
-  /**
-   * Whether the group waits for an answer to a rebalance: an assign or unassign. While it is being left, nothing else
-   * may be asked of it. What librdkafka's thread finds in its queue when the group has just ended it drops
-   * (`rd_kafka_cgrp_op_serve`, seen in 2.15.1), and who asked waits for ever; but a group that waits does not end.
-   */
-  #owed = false;
-  /** A rebalance was answered since the client began to close. */
-  #answered = false;
-  /** A rebalance that came while the client was closing, and may be over by now. */
-  #late: { readonly at: number; readonly code: number; readonly partitions: PartitionResult[] } | undefined;
-  #subscribed = false;
   /** Partitions that are paused: what came early from them waits. */
   readonly #paused = new Set<string>();
   #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
@@ -100,7 +80,7 @@ export class KafkaConsumer extends Client {
 
   constructor(globalConf: unknown, topicConf?: unknown) {
     if (arguments.length < 2) throw new Error("You must supply global and topic configuration");
-    super("consumer", globalConf, topicConf);
+    super(globalConf, topicConf);
   }
 
   protected override events(): number {
@@ -108,58 +88,26 @@ export class KafkaConsumer extends Client {
   }
 
   protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
-    const { symbols } = openLibrary();
-    symbols.rd_kafka_poll_set_consumer(rk);
-    this.#events = symbols.rd_kafka_queue_get_consumer(rk);
-    this.#messages = symbols.rd_kafka_queue_new(rk);
-    listen(this.#events);
-    listen(this.#messages);
+    super.open(rk, listen);
+    listen(this.#messages = openLibrary().symbols.rd_kafka_queue_new(rk));
   }
 
   protected override async closeQueues(rk: Pointer): Promise<void> {
-    const { symbols } = openLibrary();
     clearTimeout(this.#timer);
     this.#loop = undefined;
     for (const request of this.#requests.splice(0)) this.#answer(request);
-    const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#events));
-    const began = performance.now();
-    while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
-      this.#serveEvents();
-      if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
-      const now = performance.now();
-      const late = this.#late !== undefined && now - this.#late.at > LATE_MS ? this.#late : undefined;
-      if (late?.code === CODES.REVOKE_PARTITIONS) this.#tellRebalance(late.code, late.partitions);
-      else if (late !== undefined || (this.#owed && now - began > CLOSE_DEADLINE_MS)) await this.#giveUp(rk);
-      const pollMs = now - began < CLOSE_POLL_MS.firstForMs ? CLOSE_POLL_MS.first : CLOSE_POLL_MS.later;
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
-    this.#serveEvents();
-    this.#setAssignment([]);
-    symbols.rd_kafka_queue_destroy(this.#messages);
-    symbols.rd_kafka_queue_destroy(this.#events);
-    this.#events = this.#messages = null;
+    await super.closeQueues(rk);
+    openLibrary().symbols.rd_kafka_queue_destroy(this.#messages);
+    this.#messages = null;
     this.#early = [];
     this.#earlyEnds = [];
     this.#errors = [];
     this.#paused.clear();
-    this.#subscribed = this.#owed = this.#answered = false;
-    this.#late = undefined;
-  }
-
-  /** Answers a rebalance that the program does not answer, on another thread: the answer may be lost. */
-  async #giveUp(rk: Pointer): Promise<void> {
-    this.#owed = false;
-    this.#late = undefined;
-    this.#setAssignment([]);
-    let timer;
-    const late = new Promise((resolve) => timer = setTimeout(resolve, ANSWER_MS));
-    await Promise.race([openLibrary().symbols.rd_kafka_assign_async(rk, null), late]);
-    clearTimeout(timer);
   }
 
   protected override serve(): void {
     guarded(() => this.callbacks.queue_non_empty_cb?.());
-    if (this.connecting) this.#serveEvents();
+    if (this.connecting) this.serveEvents();
     if (this.#requests.length > 0) this.#serveRequests();
     this.#serveLoop();
   }
@@ -231,7 +179,7 @@ export class KafkaConsumer extends Client {
   #serveLoop(): void {
     const loop = this.#loop;
     if (loop === undefined || loop.failed || !this.connected) return;
-    this.#serveEvents();
+    this.serveEvents();
     if (this.#loop !== loop || !this.connected) return;
     const batch = { max: LOOP_MESSAGES, messages: [] as NativeMessage[], ends: [] as EofEvent[] };
     const error = this.#fill(batch);
@@ -265,7 +213,7 @@ export class KafkaConsumer extends Client {
   #serveRequests(): void {
     clearTimeout(this.#timer);
     for (let request; (request = this.#requests[0]) !== undefined && this.connected;) {
-      this.#serveEvents();
+      this.serveEvents();
       // A rebalance callback may have disconnected the client or asked for more.
       if (this.#requests[0] !== request || !this.connected) return;
       const error = this.#fill(request);
@@ -308,33 +256,12 @@ export class KafkaConsumer extends Client {
     return this.#errors.shift();
   }
 
-  /** Runs on the consumer queue's events, in order: rebalances reach the program before the messages after them. */
-  #serveEvents(): void {
+  protected override serveEvent(type: number, code: number, event: Pointer): void {
     const { symbols } = openLibrary();
-    for (let event; this.#events !== null && (event = this.nextEvent(this.#events)) !== null;) {
-      try {
-        this.#serveEvent(symbols.rd_kafka_event_type(event), event);
-      } finally {
-        symbols.rd_kafka_event_destroy(event);
-      }
-    }
-  }
-
-  #serveEvent(type: number, event: Pointer): void {
-    const { symbols } = openLibrary();
-    const code = symbols.rd_kafka_event_error(event);
     switch (type) {
       case EVENT.FETCH:
         this.#reader.takeEvent(event, this.#early, this.#earlyEnds, this.#errors);
         break;
-      case EVENT.REBALANCE: {
-        const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
-        // Leaving the group takes an assignment back, mostly, and an answer may have settled this rebalance too.
-        if (this.closing && (code !== CODES.REVOKE_PARTITIONS || this.#answered)) {
-          this.#late = { at: performance.now(), code, partitions };
-        } else this.#tellRebalance(code, partitions);
-        break;
-      }
       case EVENT.OFFSET_COMMIT:
         this.#tellCommit(code, readList(symbols.rd_kafka_event_topic_partition_list(event)));
         break;
@@ -348,14 +275,6 @@ export class KafkaConsumer extends Client {
     }
   }
 
-  #tellRebalance(code: number, partitions: PartitionResult[]): void {
-    const { rebalance_cb } = this.callbacks;
-    this.#late = undefined;
-    this.#owed = true;
-    if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
-    else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
-  }
-
   /** A partition's end that came before its queue was forwarded, as early messages do. */
   #takeEarlyEnd(event: Pointer): void {
     const { symbols } = openLibrary();
@@ -366,79 +285,13 @@ export class KafkaConsumer extends Client {
     this.#earlyEnds.push({ topic, partition, offset, messageIndex: -1 });
   }
 
-  /** What librdkafka does by itself for a client without a rebalance callback. */
-  #rebalance(code: number, partitions: TopicPartition[]): void {
-    const cooperative = this.rebalanceProtocol() === "COOPERATIVE";
-    if (code === CODES.ASSIGN_PARTITIONS) {
-      if (cooperative) this.incrementalAssign(partitions);
-      else this.assign(partitions);
-    } else if (cooperative) this.incrementalUnassign(partitions);
-    else this.unassign();
-  }
-
-  // Assignment
-
-  assign(all: TopicPartition[]): true {
-    const partitions = assignable(all);
-    if (!this.connected) throw new Error(err2str(CODES.STATE));
-    const code = withList(partitions, (list) => openLibrary().symbols.rd_kafka_assign(this.rk, list));
-    if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
-    this.#owed = false;
-    this.#setAssignment(partitions);
-    return true;
-  }
-
-  unassign(): true {
-    if (this.rk === null) throw new Error("KafkaConsumer is disconnected");
-    // Whoever leaves a group gives all back.
-    if (!this.#mayAsk) return true;
-    const code = openLibrary().symbols.rd_kafka_assign(this.rk, null);
-    if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
-    this.#setAnswered();
-    this.#setAssignment([]);
-    return true;
-  }
-
-  #setAnswered(): void {
-    this.#owed = false;
-    this.#answered = this.closing;
-  }
-
-  incrementalAssign(all: TopicPartition[]): true {
-    const partitions = assignable(all);
-    if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
-    const error = withList(
-      partitions,
-      (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)),
-    );
-    if (error !== undefined) throw error;
-    this.#owed = false;
-    this.#setAssignment([...this.#assigned, ...partitions]);
-    return true;
-  }
-
-  incrementalUnassign(all: TopicPartition[]): true {
-    const partitions = assignable(all);
-    if (this.rk === null) throw nativeError(CODES.STATE);
-    if (!this.#mayAsk) return true;
-    const error = withList(
-      partitions,
-      (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)),
-    );
-    if (error !== undefined) throw error;
-    this.#setAnswered();
-    this.#setAssignment(this.#assigned.filter((assigned) => !partitions.some((gone) => same(assigned, gone))));
-    return true;
-  }
-
   /** Lets the queues of newly assigned partitions flow into ours, and those of lost ones no more. */
-  #setAssignment(partitions: readonly TopicPartition[]): void {
-    for (const lost of this.#assigned) {
+  protected override onAssignment(partitions: readonly TopicPartition[], before: readonly TopicPartition[]): void {
+    for (const lost of before) {
       if (!partitions.some((kept) => same(kept, lost))) this.#forward(lost, null);
     }
     if (partitions.length > 0 && !this.closing) this.#awaitStops();
     for (const partition of partitions) this.#forward(partition, this.#messages);
-    this.#assigned = [...partitions];
     // The topics of lost partitions may be freed, and their addresses be those of others then.
     this.#reader = new MessageReader();
     for (const key of this.#paused) if (!partitions.some((kept) => keyOf(kept) === key)) this.#paused.delete(key);
@@ -465,62 +318,12 @@ export class KafkaConsumer extends Client {
     symbols.rd_kafka_queue_destroy(queue);
   }
 
-  assignments(): number | (TopicPartition | Error)[] {
-    return this.#list((out) => openLibrary().symbols.rd_kafka_assignment(this.rk, out));
-  }
-
-  assignmentLost(): boolean {
-    return this.rk !== null && openLibrary().symbols.rd_kafka_assignment_lost(this.rk) !== 0;
-  }
-
-  rebalanceProtocol(): string {
-    if (this.rk === null || !this.#mayAsk) return "NONE";
-    return readCString(openLibrary().symbols.rd_kafka_rebalance_protocol(this.rk)) || "NONE";
-  }
-
-  /** Whether the group answers what it is asked. */
-  get #mayAsk(): boolean {
-    return !this.closing || this.#owed;
-  }
-
-  // Subscription
-
-  subscribe(topics: (string | RegExp)[]): number {
-    if (!Array.isArray(topics)) throw new Error("First parameter must be an array");
-    if (!this.connected) return CODES.STATE;
-    const names = topics.map((topic) => ({ topic: topic instanceof RegExp ? topic.source : String(topic) }));
-    if (names.some(({ topic }) => topic === "")) return CODES.INVALID_ARG;
-    const code = withList(names, (list) => openLibrary().symbols.rd_kafka_subscribe(this.rk, list));
-    if (code === CODES.NO_ERROR) this.#subscribed = true;
-    return code;
-  }
-
-  unsubscribe(): number {
-    if (this.connected && this.#subscribed) {
-      openLibrary().symbols.rd_kafka_unsubscribe(this.rk);
-      this.#subscribed = false;
-    }
-    return CODES.NO_ERROR;
-  }
-
-  subscription(): number | string[] {
-    const list = this.#list((out) => openLibrary().symbols.rd_kafka_subscription(this.rk, out));
-    return typeof list === "number" ? list : list.map((partition) => (partition as TopicPartition).topic);
-  }
-
-  #list(call: (out: BigUint64Array<ArrayBuffer>) => number): number | (TopicPartition | Error)[] {
-    if (!this.connected) return CODES.STATE;
-    const out = new OutPointer();
-    const code = call(out.buffer);
-    return code === CODES.NO_ERROR ? orErrors(takeList(out)) : code;
-  }
-
   // Offsets
 
   offsetsStore(partitions: TopicPartition[]): number {
     if (arguments.length < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
-    if (!this.connected || !this.#subscribed) return CODES.STATE;
+    if (!this.connected || !this.subscribed) return CODES.STATE;
     return withList(partitions.map(withOffset), (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list));
   }
 
@@ -542,7 +345,7 @@ export class KafkaConsumer extends Client {
     const { symbols } = openLibrary();
     // The plain calls tell their result to a C callback only; this one makes an event of it.
     const commit = (list: Pointer) => {
-      if (async === 1) return symbols.rd_kafka_commit_queue(this.rk, list, this.#events, null, null);
+      if (async === 1) return symbols.rd_kafka_commit_queue(this.rk, list, this.eventQueue, null, null);
       if (this.callbacks.offset_commit_cb === undefined) return symbols.rd_kafka_commit(this.rk, list, 0);
       return this.#commitAndTell(list);
     };
@@ -653,21 +456,8 @@ export class KafkaConsumer extends Client {
   }
 }
 
-function same(a: TopicPartition, b: TopicPartition): boolean {
-  return a.partition === b.partition && a.topic === b.topic;
-}
-
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${partition} ${topic}`;
-}
-
-/** What may be assigned; the addon leaves out what has no topic. */
-function assignable(partitions: unknown): TopicPartition[] {
-  if (!Array.isArray(partitions)) throw new Error("Need to specify an array of partitions");
-  for (const partition of partitions) {
-    if (typeof partition !== "object" || partition === null) throw new Error("Must pass topic-partition objects");
-  }
-  return partitions.filter(({ topic }) => typeof topic === "string" && topic !== "");
 }
 
 /** As the addon reads a partition where an offset matters: 0 when there is none. */
@@ -677,13 +467,4 @@ function withOffset(partition: TopicPartition): TopicPartition {
     throw new Error("Invalid topic partition provided");
   }
   return { ...partition, offset: typeof offset === "number" ? offset : 0 };
-}
-
-/** What a program's callback throws is the program's error and must surface, but not stop what serves the queues. */
-function guarded(call: () => unknown): void {
-  try {
-    call();
-  } catch (error) {
-    reportError(error);
-  }
 }

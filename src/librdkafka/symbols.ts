@@ -216,13 +216,6 @@ export const SYMBOLS = {
   rd_kafka_subscription: { parameters: ["pointer", "buffer"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
   rd_kafka_assign: { parameters: ["pointer", "pointer"], result: "i32" },
-  /** rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
-  rd_kafka_assign_async: {
-    name: "rd_kafka_assign",
-    parameters: ["pointer", "pointer"],
-    result: "i32",
-    nonblocking: true,
-  },
   /** rd_kafka_error_t *rd_kafka_incremental_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
   rd_kafka_incremental_assign: { parameters: ["pointer", "pointer"], result: "pointer" },
   /** rd_kafka_error_t *rd_kafka_incremental_unassign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *partitions) */
