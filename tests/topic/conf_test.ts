@@ -81,6 +81,18 @@ Deno.test("conf() merges defaults; topics take them as they are then, and their 
   assert.throws(() => conf({ "client.idd": "x" } as never), /did you mean "client.id"/);
 });
 
+Deno.test("handle() refuses dead letters that the handler would read: another Topic of the name, or one that matches", () => {
+  const app = new Slipstream();
+  const bind = (source: Topic, letters: Topic) => app.handle(source, { onError: letters }, () => {});
+  const of = (name: string | string[] | RegExp, servers = "localhost:1") =>
+    new Topic(name, { "bootstrap.servers": servers });
+  for (const source of [of("orders"), of(["other", "orders"]), of(/^ord/)]) {
+    assert.throws(() => bind(source, of("orders")), /onError can't be a source of the handler/);
+    bind(source, of("dead"));
+    bind(source, of("orders", "localhost:2"));
+  }
+});
+
 Deno.test("conf() keeps the defaults of an app apart from those of others", () => {
   const [one, other] = [new Slipstream(), new Slipstream()];
   conf({ ...SERVERS, "client.id": "default app" });
