@@ -327,6 +327,8 @@ export class Topic<K = string, V = string>
         try {
           for (const one of native) {
             if (reader.paused) await reader.resumed();
+            // It was closed instead.
+            if (reader.paused) return;
             if (handed.stale(one)) continue;
             const decoded = this.#decode(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
