@@ -47,6 +47,7 @@ export {
   type BatchSink,
   type BatchSource,
   type DeadLetterSink,
+  feeds,
   openDeadLetters,
   openSink,
   openSource,

@@ -7,7 +7,7 @@
 import type { EmittedBy, Handler } from "./handler.ts";
 import type { HandlerError } from "./handler_error.ts";
 import { checkStage, type PipeStage } from "./pipe.ts";
-import { type DeadLetterSink, openDeadLetters } from "./protocol.ts";
+import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
 import { checkRetry, type RetryOptions } from "./retry.ts";
 import { checkSink, type Sink } from "./sinks.ts";
 import { checkSource, describe, type Source } from "./sources.ts";
@@ -50,7 +50,7 @@ export interface HandleOptions<T, M = never> {
    * - `"fail"`: the run ends with the error. The message is not done, and read again next time.
    * - `"skip"`: goes on with the next message. What was emitted already stays.
    * - a Topic: the message goes there as it was, byte for byte, with what happened in headers that begin with
-   *   `slipstream.`; it is done when that is delivered.
+   *   `slipstream.`; it is done when that is delivered. It can't be one that the handler reads.
    * - a function: gets the error, which carries the message, and is awaited; when it throws, the run fails.
    *
    * Other handlers of the source go on. A Topic that could not deliver what it had accepted comes here too, once a
@@ -157,7 +157,7 @@ function checkPolicy(onError: unknown, sources: readonly unknown[]): void {
     const got = typeof onError === "string" ? JSON.stringify(onError) : describe(onError);
     throw new TypeError(`onError must be "fail", "skip", a Topic for dead letters or a function: got ${got}`);
   }
-  if (sources.includes(onError)) {
+  if (sources.some((source) => source === onError || (onError as DeadLetterSink)[feeds]?.(source))) {
     throw new TypeError("onError can't be a source of the handler: its dead letters would come back for ever");
   }
 }

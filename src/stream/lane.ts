@@ -17,6 +17,8 @@ const BREATH_MESSAGES = 32;
 export class Lane {
   /** Nothing of the lane is done any more. */
   failed = false;
+  /** A batch was left before its end: what comes after it must not be done. */
+  left = false;
   readonly steps: readonly Step[];
   /** The writers behind the steps, each once, and the handler that is named when one can't settle. */
   readonly #writers = new Map<Pick<SinkWriter<unknown>, "settle">, string>();
@@ -119,6 +121,7 @@ export class Lane {
       throw error;
     }
     messages.return?.();
+    this.left = partly;
     return partly ? taken : undefined;
   }
 

@@ -125,8 +125,13 @@ export interface BatchSink<T> {
 /** The method by which a sink takes dead letters. */
 export const openDeadLetters: unique symbol = Symbol.for("slipstream.openDeadLetters") as never;
 
+/** The method by which a sink says what it feeds. */
+export const feeds: unique symbol = Symbol.for("slipstream.feeds") as never;
+
 /** A sink of messages that could not be handled, byte for byte, such as a Topic. */
 export interface DeadLetterSink {
   /** Starts writing. A message is done with when its letter has settled. */
   [openDeadLetters](): SinkWriter<RawMessage>;
+  /** Whether a source would read the letters: what can't be handled would come back for ever. */
+  [feeds]?(source: unknown): boolean;
 }

@@ -175,7 +175,7 @@ export class Run {
       {
         transform: async (batch, controller) => {
           // Something has failed: what has not been begun is not begun any more, and not done.
-          if (this.#failure !== undefined) return;
+          if (this.#failure !== undefined || lane.left) return;
           // A batch of one message is over before its lane looks at the clock.
           const turn = breath();
           if (turn !== undefined) await turn;

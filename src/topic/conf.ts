@@ -12,7 +12,7 @@ import type {
   ProducerTopicConfig,
 } from "../librdkafka/kafka_javascript.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
-import { dotted, type SNAKE_CASE } from "./snake_case.ts";
+import { dotted, INSTEAD, type SNAKE_CASE } from "./snake_case.ts";
 
 /** A value of a property. */
 export type ConfValue = string | number | boolean;
@@ -168,6 +168,7 @@ function complain(where: string, found: readonly string[]): void {
 function problems(name: string, value: unknown): string[] {
   const property = PROPERTIES.get(name);
   if (property === undefined) {
+    if (Object.hasOwn(INSTEAD, name)) return [`${name} has no counterpart here: ${INSTEAD[name]}`];
     return [
       `there is no property ${JSON.stringify(name)}: did you mean ${
         JSON.stringify(closest(name, [...PROPERTIES.keys()]))

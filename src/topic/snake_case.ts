@@ -7,8 +7,8 @@
 /**
  * The property that each name stands for. Any other property may be spelt with underscores for dots too.
  *
- * Left out is what has no counterpart of the same meaning: `api_version`, `key_serializer`, `ssl_context`,
- * `max_poll_records`, `consumer_timeout_ms` and what else is an object or a function of Python.
+ * Left out is what has no counterpart of the same meaning, such as objects and functions of Python: the error about
+ * `value_serializer` or `ssl_context` says what there is instead.
  */
 export const SNAKE_CASE = {
   bootstrap_servers: "bootstrap.servers",
@@ -53,6 +53,22 @@ export const SNAKE_CASE = {
   ssl_crlfile: "ssl.crl.location",
   ssl_ciphers: "ssl.cipher.suites",
 } as const satisfies Readonly<Record<string, string>>;
+
+/** What there is instead of those that have no counterpart. */
+export const INSTEAD: Readonly<Record<string, string>> = {
+  api_version: "it is found out",
+  key_serializer: "give Topic a codec, in its option key",
+  key_deserializer: "give Topic a codec, in its option key",
+  value_serializer: "give Topic a codec, in its option value",
+  value_deserializer: "give Topic a codec, in its option value",
+  ssl_context: "give ssl_cafile, ssl_certfile and ssl_keyfile",
+  sasl_oauth_token_provider: "give sasl.oauthbearer.method and what belongs to it",
+  sasl_kerberos_domain_name: "give sasl.kerberos.principal",
+  consumer_timeout_ms: 'give Topic until: "end", or stream() a signal',
+  exclude_internal_topics: "give topic.blacklist",
+  rebalance_timeout_ms: "give max.poll.interval.ms",
+  loop: "there is one event loop",
+};
 
 /** The name of the property that a spelling means; the spelling itself when it means none. */
 export function dotted(spelling: string, exists: (name: string) => boolean): string {

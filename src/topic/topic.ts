@@ -13,6 +13,7 @@ import {
   type BatchSink,
   type BatchSource,
   type DeadLetterSink,
+  feeds,
   openDeadLetters,
   openSink,
   openSource,
@@ -326,6 +327,8 @@ export class Topic<K = string, V = string>
         try {
           for (const one of native) {
             if (reader.paused) await reader.resumed();
+            // It was closed instead.
+            if (reader.paused) return;
             if (handed.stale(one)) continue;
             const decoded = this.#decode(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
@@ -509,6 +512,16 @@ export class Topic<K = string, V = string>
       settle: () => writer.settle(),
       close: (reason) => writer.close(reason === undefined ? undefined : 1000),
     };
+  }
+
+  /** Whether a source is a Topic that reads this one, on the same brokers. */
+  [feeds](source: unknown): boolean {
+    if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
+    return source.#servers === this.#servers;
+  }
+
+  get #servers(): unknown {
+    return this.#merged["bootstrap.servers"] ?? this.#merged["metadata.broker.list"];
   }
 
   /**

@@ -179,3 +179,27 @@ Deno.test("lag() asks again while a coordinator can't answer yet", async () => {
   broker.local.pushErrors(OFFSET_FETCH, [NOT_COORDINATOR, LOADING, NOT_COORDINATOR, NOT_COORDINATOR]);
   assert.equal((await topic.lag()).total, 2);
 });
+
+Deno.test("pause() holds up what was pulled already, and close() ends a loop that is paused", async () => {
+  await using broker = await TestBroker.start();
+  const name = await broker.createTopic("held");
+  const topic = new Topic(name, broker.conf({ "group.id": `g-${name}` }), { offset: "beginning" });
+  await topic.sendBatch(["0", "1", "2", "3", "4"].map((value) => [null, value] as const));
+  const seen: (string | null)[] = [];
+  const reading = (async () => {
+    for await (const { value } of topic) {
+      seen.push(value);
+      if (value === "1" || value === "3") topic.pause();
+    }
+  })();
+  await until(() => seen.length === 2, "two messages");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(seen, ["0", "1"]);
+  topic.resume();
+  await until(() => seen.length === 4, "two more");
+  await topic.close();
+  await reading;
+  assert.deepEqual(seen, ["0", "1", "2", "3"]);
+  await using asking = new Topic(name, broker.conf({ "group.id": `g-${name}` }));
+  assert.equal((await asking.lag()).total, 1);
+});

@@ -4,7 +4,7 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { blocking, sliced } from "../../src/librdkafka/blocking.ts";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 import { cString } from "../../src/librdkafka/memory.ts";
-import { Opaques } from "../../src/librdkafka/opaques.ts";
+import { messageNumber, NUMBERS, Opaques } from "../../src/librdkafka/opaques.ts";
 
 /** Runs a program against a broker of its own; it must end by itself. */
 async function program(code: string, timeoutMs = 20_000): Promise<{ code: number; out: string }> {
@@ -164,6 +164,17 @@ Deno.test("Opaques gives every message its own value back, and keeps nothing", (
   assert.deepEqual(ids.map((id) => opaques.take(id)), [a, a, b, a]);
   assert.equal(opaques.take(ids[0]!), undefined);
   assert.equal(opaques.take(opaques.put(undefined)), undefined);
+});
+
+Deno.test("Opaques carries the number of a message that its value tells, in numbers that C has room for", () => {
+  const opaques = new Opaques();
+  const shared = { [messageNumber]: 0 };
+  const ids = [0, 1, NUMBERS - 1].map((number) => opaques.put(Object.assign(shared, { [messageNumber]: number })));
+  const other = opaques.put({});
+  assert.deepEqual(ids.map((id) => id % NUMBERS), [0, 1, NUMBERS - 1]);
+  assert.ok(other > ids.at(-1)! && Number.isSafeInteger(other));
+  assert.deepEqual(ids.toReversed().map((id) => opaques.take(id) === shared), [true, true, true]);
+  assert.equal(opaques.take(ids[0]!), undefined);
 });
 
 Deno.test("cString() refuses a NUL inside", () => {

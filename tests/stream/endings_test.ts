@@ -382,3 +382,26 @@ Deno.test("a stop ends a batch after the message in hand: what is left of it is 
   await app.stream(undefined, QUIET);
   assert.deepEqual(seen, [1, 2, 3, 4]);
 });
+
+Deno.test("stream() does nothing of a batch that comes after one it left, though the source had to end", async () => {
+  const abort = new AbortController();
+  const done: unknown[] = [], seen: number[] = [];
+  const source = {
+    [openSource]: () => ({
+      batches: ReadableStream.from([[1, 2, 3], [4, 5]].map((messages, batch) => ({
+        messages,
+        done: (handled?: number) => void done.push([batch, handled]),
+      }))),
+      stop() {}, // goes on all the same
+      close: () => Promise.resolve(),
+    }),
+  };
+  const app = new Slipstream();
+  app.handle(source, async (n) => {
+    seen.push(n);
+    await turn();
+    abort.abort();
+  });
+  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  assert.deepEqual([seen, done], [[1], [[0, 1]]]);
+});

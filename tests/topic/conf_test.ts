@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { conf, Slipstream, Topic } from "@slipstream/slipstream";
 import { PROPERTIES } from "../../src/topic/properties.ts";
-import { SNAKE_CASE } from "../../src/topic/snake_case.ts";
+import { dotted, INSTEAD, SNAKE_CASE } from "../../src/topic/snake_case.ts";
 import { parseOffsets } from "../../src/topic/offsets.ts";
 
 const SERVERS = { "bootstrap.servers": "localhost:1" };
@@ -81,6 +81,18 @@ Deno.test("conf() merges defaults; topics take them as they are then, and their 
   assert.throws(() => conf({ "client.idd": "x" } as never), /did you mean "client.id"/);
 });
 
+Deno.test("handle() refuses dead letters that the handler would read: another Topic of the name, or one that matches", () => {
+  const app = new Slipstream();
+  const bind = (source: Topic, letters: Topic) => app.handle(source, { onError: letters }, () => {});
+  const of = (name: string | string[] | RegExp, servers = "localhost:1") =>
+    new Topic(name, { "bootstrap.servers": servers });
+  for (const source of [of("orders"), of(["other", "orders"]), of(/^ord/)]) {
+    assert.throws(() => bind(source, of("orders")), /onError can't be a source of the handler/);
+    bind(source, of("dead"));
+    bind(source, of("orders", "localhost:2"));
+  }
+});
+
 Deno.test("conf() keeps the defaults of an app apart from those of others", () => {
   const [one, other] = [new Slipstream(), new Slipstream()];
   conf({ ...SERVERS, "client.id": "default app" });
@@ -158,5 +170,10 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
       /sasl.password and sasl_plain_password are one property/.test(error.message) && !/hunter/.test(error.message),
   );
   assert.throws(() => new Topic("t", { grup_id: "x" } as never), /no property "grup_id"/);
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, value_serializer: JSON.stringify, ssl_context: {} } as never),
+    /2 problems[^]*value_serializer has no counterpart here: give Topic a codec[^]*ssl_context has no counterpart/,
+  );
+  for (const name of Object.keys(INSTEAD)) assert.equal(dotted(name, (name) => PROPERTIES.has(name)), name);
   for (const [spelling, name] of Object.entries(SNAKE_CASE)) assert.ok(PROPERTIES.has(name), `${spelling}: ${name}`);
 });
