@@ -47,6 +47,8 @@ const NEWER = ["fetch.queue.backoff.ms"] as const;
 const NO_GROUP = "slipstream-without-group";
 const CONSUME_MS = 500;
 const RETRY_MS = 300;
+/** librdkafka's own default. */
+const REFRESH_MS = 300_000;
 /** After so long without a pull, the reader polls by itself, to stay in its group. */
 const IDLE_MS = 1000;
 /** And after so long it pauses its partitions (sooner, when max.poll.interval.ms is short). */
@@ -103,6 +105,7 @@ export class TopicReader {
   #rebalancing: Promise<void> = Promise.resolve();
   #pulling = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
+  #following: ReturnType<typeof setTimeout> | undefined;
   #idleSince = 0;
   #idleServing: Promise<void> | undefined;
   #pausedByUs = false;
@@ -372,11 +375,30 @@ export class TopicReader {
       // An expression that nothing matches at the time is read to its end.
       const found = places.length > 0 || (this.#names.isPattern && this.#options.untilEnd);
       if (found && (this.#names.isPattern || this.#names.subscription.every((name) => includes(places, name)))) {
-        return await this.#assign(places, false);
+        await this.#assign(places, false);
+        return this.#follow(consumer);
       }
       this.#onUnknown();
       await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
     }
+  }
+
+  /** Without a group nobody tells of partitions, or topics, that are added: looks for them now and then. */
+  #follow(consumer: Consumer): void {
+    const everyMs = Number(this.#conf["topic.metadata.refresh.interval.ms"] ?? REFRESH_MS);
+    if (this.#options.untilEnd || this.#stopping || everyMs <= 0) return;
+    this.#following = setTimeout(async () => {
+      // A broker that can't answer now will the next time.
+      const places = await this.#queries.places(consumer).catch(() => []);
+      const known = partitionSet(this.#assigned);
+      const added = places.filter((place) => !known.has(place));
+      // Whatever is in them came after this reader did.
+      for (const place of added) this.#starts.set(place, BEGINNING);
+      if (added.length > 0) {
+        this.#rebalancing = this.#rebalancing.then(() => this.#assign(added, true)).catch((error) => this.#fail(error));
+      }
+      this.#follow(consumer);
+    }, everyMs);
   }
 
   #fail(error: unknown): void {
@@ -581,6 +603,7 @@ export class TopicReader {
   stop(): void {
     this.#stopping = true;
     clearTimeout(this.#idle);
+    clearTimeout(this.#following);
     this.#stopped.fire();
   }
 

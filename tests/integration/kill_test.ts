@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openSink, Slipstream, Topic } from "@slipstream/slipstream";
-import { everything, TestBroker } from "./brokers.ts";
+import { everything, SESSION, TestBroker } from "./brokers.ts";
 
 const MESSAGES = 3000, PARTITIONS = 2;
 
@@ -41,8 +41,8 @@ async function committed(asking: Topic): Promise<number[]> {
 Deno.test("a topic that is moved to another arrives whole, however often and whenever the mover is killed", async () => {
   await using broker = await TestBroker.start();
   const from = await filled(broker), to = await broker.createTopic("killed", PARTITIONS);
-  // The group takes a member in when the session of the one that was killed is over; 6 s is the least for a real broker.
-  const args = [broker.bootstrapServers, from, to, `g-${from}`, broker.local === undefined ? "6000" : "2000"];
+  // The group takes a member in when the session of the one that was killed is over.
+  const args = [broker.bootstrapServers, from, to, `g-${from}`, `${SESSION["session.timeout.ms"]}`];
   await using asking = new Topic(from, broker.conf({ "group.id": `g-${from}` }));
   const moments: number[] = [];
   for (let kill = 0; kill < 2; kill++) {

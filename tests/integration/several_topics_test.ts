@@ -133,3 +133,23 @@ Deno.test("a paused Topic hands on nothing of partitions that are assigned later
   await Promise.all([first.close(), second.close()]);
   await Promise.all([reading, readingToo]);
 });
+
+Deno.test("a Topic without a group finds topics that are made while it reads, and misses nothing of them", async () => {
+  await using broker = await TestBroker.start();
+  const { prefix } = await filled(broker, [2]);
+  const conf = broker.conf({ "topic.metadata.refresh.interval.ms": 500 });
+  await using topic = new Topic(`^${prefix}`, conf, { offset: "end" });
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const { value } of topic) {
+      seen.push(value!);
+      if (seen.length === 4) break;
+    }
+  })();
+  await until(async () => Object.keys((await topic.lag()).partitions).length === 2, "reads what is there");
+  const later = await broker.createTopic(`${prefix}.later`, 2);
+  await using writer = new Topic(later, broker.conf());
+  await writer.sendBatch([0, 1, 2, 3].map((n) => ({ value: `${n}`, partition: n % 2 })));
+  await reading;
+  assert.deepEqual(seen.toSorted(), ["0", "1", "2", "3"]);
+});
