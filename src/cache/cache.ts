@@ -15,7 +15,7 @@ import {
 } from "../stream/protocol.ts";
 import { closed } from "./cache_error.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
-import type { Write } from "./commit.ts";
+import type { Write } from "./write.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";

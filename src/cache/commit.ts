@@ -8,25 +8,8 @@ import { Chunks } from "./chunks.ts";
 import { idOf, type KeyPart } from "./key.ts";
 import type { PatientKv } from "./patient_kv.ts";
 import type { UpdateLog } from "./update_log.ts";
-import { type ChunkList, fromEntry, type Stored, toEntry } from "./value.ts";
-
-/** A write that is to be made. */
-export interface Write {
-  readonly id: string;
-  readonly key: readonly KeyPart[];
-  /** How many bytes the key has. */
-  readonly keyBytes: number;
-  /** The value; undefined to delete. */
-  readonly stored: Stored | undefined;
-}
-
-/** The version of an entry that a commit rests on. */
-export interface Check {
-  readonly id: string;
-  readonly key: readonly KeyPart[];
-  readonly versionstamp: string | null;
-  readonly chunks?: ChunkList | undefined;
-}
+import { type ChunkList, fromEntry, toEntry } from "./value.ts";
+import type { Check, Write } from "./write.ts";
 
 /** Commits what belongs together. */
 export class Committer {

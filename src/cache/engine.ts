@@ -5,17 +5,17 @@
  */
 
 import { CacheError, closed } from "./cache_error.ts";
-import { Committer, type Write } from "./commit.ts";
+import { Committer } from "./commit.ts";
+import type { Write } from "./write.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
 import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
 import { KeyLocks } from "./key_locks.ts";
 import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
-import type { ListingOptions } from "./listing.ts";
 import { ABSENT, type Known, Memory } from "./memory.ts";
 import { backOff, patiently } from "./patient_kv.ts";
 import { Reads } from "./reads.ts";
-import { type Found, type Range, Scan } from "./scan.ts";
+import { type Found, type ListingOptions, type Range, Scan } from "./scan.ts";
 import { UpdateLog } from "./update_log.ts";
 import { Updates } from "./updates.ts";
 import { fromEntry, isExpired, type Stored } from "./value.ts";

@@ -5,16 +5,8 @@
  */
 
 import type { Engine, Snapshot } from "./engine.ts";
-import type { Found, Range } from "./scan.ts";
+import type { Found, ListingOptions, Range } from "./scan.ts";
 import { isExpired, type Stored } from "./value.ts";
-
-/** How a range is walked over. */
-export interface ListingOptions {
-  readonly reverse: boolean;
-  readonly limit: number;
-  /** Whether large values are read as well. */
-  readonly whole: boolean;
-}
 
 /**
  * Walks over a range from memory where everything is there, else from disk. Written by hand: each `yield` of an async

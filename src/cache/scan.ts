@@ -28,6 +28,14 @@ export interface CacheListOptions extends CacheRange {
   readonly limit?: number;
 }
 
+/** How a range is walked over. */
+export interface ListingOptions {
+  readonly reverse: boolean;
+  readonly limit: number;
+  /** Whether large values are read as well. */
+  readonly whole: boolean;
+}
+
 /** An entry that is there. */
 export interface Found {
   readonly key: readonly KeyPart[];

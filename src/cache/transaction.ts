@@ -6,7 +6,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CacheError } from "./cache_error.ts";
-import type { Check, Write } from "./commit.ts";
+import type { Check, Write } from "./write.ts";
 import type { Limited } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Write } from "./commit.ts";
+import type { Write } from "./write.ts";
 import type { KeyPart } from "./key.ts";
 import type { PatientKv } from "./patient_kv.ts";
 import { fromEntry, type Stored, toEntry } from "./value.ts";

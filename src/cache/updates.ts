@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Write } from "./commit.ts";
+import type { Write } from "./write.ts";
 import type { KeyPart } from "./key.ts";
 import type { Logged, UpdateLog } from "./update_log.ts";
 import type { Stored } from "./value.ts";

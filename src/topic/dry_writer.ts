@@ -6,7 +6,7 @@
 
 import type { Codec } from "../codecs/codec.ts";
 import type { DeliveryReport, TopicInput } from "./message.ts";
-import { normalized } from "./topic_writer.ts";
+import { normalized } from "./records.ts";
 
 /** Says each record on stdout and sends nothing. Encodes all the same, so that what can't be sent is an error here too. */
 export class DryWriter<K, V> {

@@ -20,12 +20,12 @@ import {
   type RawMessage,
   type SinkWriter,
   type SourceReader,
-  type Unreadable,
 } from "../stream/protocol.ts";
 import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
+import { Decoder, headersOf } from "./decoder.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
-import type { DeliveryReport, HeadersInput, Message, MessageHeader, TopicInput } from "./message.ts";
+import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
 import { ByPartition, isSamePlace, placeText } from "./by_partition.ts";
@@ -91,7 +91,6 @@ export interface Lag {
   readonly partitions: Readonly<Record<string | number, number>>;
 }
 
-const NO_HEADERS: readonly MessageHeader[] = Object.freeze([]);
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
 
@@ -143,6 +142,7 @@ export class Topic<K = string, V = string>
   readonly #merged: Readonly<Record<string, unknown>>;
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
+  readonly #decoder: Decoder<K, V>;
   readonly #untilEnd: boolean;
   readonly #autoCommit: boolean;
   readonly #notices: Notices;
@@ -183,6 +183,7 @@ export class Topic<K = string, V = string>
         throw new TypeError(`${where}: a codec must have encode and decode`);
       }
     }
+    this.#decoder = new Decoder(this.#key, this.#value);
     this.#startAt = offset === undefined ? () => undefined : parseOffsets(offset);
     if (until !== undefined && until !== "end") throw new TypeError(`${where}: until must be "end": ${until}`);
     if (commit !== undefined && commit !== "auto" && commit !== "manual") {
@@ -240,7 +241,7 @@ export class Topic<K = string, V = string>
 
   async #batch(reader: TopicReader, native: NativeMessage[]): Promise<Batch<Message<K, V>>> {
     const handed = reader.progress.hand();
-    const decoded = this.#decodeAll(native);
+    const decoded = this.#decoder.all(native);
     const { messages, unreadable } = decoded instanceof Promise ? await decoded : decoded;
     return {
       messages,
@@ -259,56 +260,6 @@ export class Topic<K = string, V = string>
         handed.over();
       },
     };
-  }
-
-  /** A message that can't be decoded does not keep the others from being handled. */
-  #decodeAll(native: readonly NativeMessage[]): Decoded<K, V> | Promise<Decoded<K, V>> {
-    let unreadable: Map<number, Unreadable<Message<K, V>>> | undefined;
-    const failed = (index: number, error: unknown) => {
-      const one = native[index]!;
-      unreadable ??= new Map();
-      unreadable.set(index, { error, again: () => this.#decode(one) });
-      // What can be shown of it: its bytes.
-      return newMessage(one, one.key, one.value) as Message<never, never>;
-    };
-    let waits = false;
-    const decoded = native.map((message, index) => {
-      try {
-        const one = this.#decode(message);
-        if (!(one instanceof Promise)) return one;
-        waits = true;
-        return one.catch((error) => failed(index, error));
-      } catch (error) {
-        return failed(index, error);
-      }
-    });
-    if (waits) return Promise.all(decoded).then((messages) => ({ messages, unreadable }));
-    return { messages: decoded as Message<K, V>[], unreadable };
-  }
-
-  #decode(native: NativeMessage): Message<K, V> | Promise<Message<K, V>> {
-    const key = native.key === null ? null : this.#decodePart(this.#key, native.key, "key", native);
-    const value = native.value === null ? null : this.#decodePart(this.#value, native.value, "value", native);
-    if (key instanceof Promise || value instanceof Promise) {
-      return Promise.all([key, value]).then(([k, v]) => newMessage<K, V>(native, k, v));
-    }
-    return newMessage(native, key, value);
-  }
-
-  #decodePart<T>(codec: Codec<T>, bytes: Uint8Array, part: string, at: NativeMessage): T | Promise<T> {
-    try {
-      const decoded = codec.decode(bytes);
-      if (!(decoded instanceof Promise)) return decoded;
-      return decoded.catch((error) => Promise.reject(this.#decodeError(codec, part, at, error)));
-    } catch (error) {
-      throw this.#decodeError(codec, part, at, error);
-    }
-  }
-
-  #decodeError(codec: Codec<unknown>, part: string, message: NativeMessage, cause: unknown): TypeError {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const place = `${placeText(message)}@${message.offset}`;
-    return new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
   }
 
   /**
@@ -330,7 +281,7 @@ export class Topic<K = string, V = string>
             // It was closed instead.
             if (reader.paused) return;
             if (handed.stale(one)) continue;
-            const decoded = this.#decode(one);
+            const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
             yield message;
@@ -591,36 +542,6 @@ export class Topic<K = string, V = string>
 
 /** What writes, or says that it would. */
 type Writer<K, V> = Pick<TopicWriter<K, V>, "accept" | "settle" | "send" | "close">;
-
-/** Messages in order, and which of them could not be decoded. */
-interface Decoded<K, V> {
-  readonly messages: Message<K, V>[];
-  readonly unreadable: ReadonlyMap<number, Unreadable<Message<K, V>>> | undefined;
-}
-
-function headersOf({ headers }: NativeMessage): readonly MessageHeader[] {
-  return headers === undefined ? NO_HEADERS : headers.flatMap((header) => Object.entries(header));
-}
-
-function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null): Message<K, V> {
-  const { topic, partition, offset, timestamp, leaderEpoch } = native;
-  const headers = headersOf(native);
-  // All at once where all is there: spreads, or properties added later, cost more than the rest of a message.
-  if (timestamp >= 0 && leaderEpoch !== undefined) {
-    return { topic, partition, offset, key, value, timestamp, headers, leaderEpoch };
-  }
-  const message: { -readonly [P in keyof Message<K, V>]: Message<K, V>[P] } = {
-    topic,
-    partition,
-    offset,
-    key,
-    value,
-    headers,
-  };
-  if (timestamp >= 0) message.timestamp = timestamp;
-  if (leaderEpoch !== undefined) message.leaderEpoch = leaderEpoch;
-  return message;
-}
 
 function lastOfPartitions(messages: readonly NativeMessage[]): Iterable<NativeMessage> {
   const last = new ByPartition<NativeMessage>();

@@ -9,6 +9,7 @@ import { knowsProperty } from "../librdkafka/client_conf.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
 import { ByPartition, isSamePlace, partitionSet, type Place, placeText } from "./by_partition.ts";
 import { confFor } from "./conf.ts";
+import { Commits } from "./commits.ts";
 import { connected, disconnected } from "./connection.ts";
 import { KafkaError } from "./kafka_error.ts";
 import { Latch } from "./latch.ts";
@@ -61,6 +62,8 @@ const UNKNOWN_MS = 3000;
 
 const ASSIGN_PARTITIONS = -175;
 const STATE = -172;
+/** There was nothing to commit. */
+const NO_OFFSET = -168;
 const UNKNOWN_TOPIC = 3;
 const REBALANCE_IN_PROGRESS = 27;
 const MAX_POLL_EXCEEDED = -147;
@@ -91,7 +94,7 @@ export class TopicReader {
   /** Fires when the reader is resumed. */
   readonly #flowing = new Latch();
   #userPaused = false;
-  readonly #commits: { offsets: readonly PartitionOffset[]; resolve(): void; reject(error: Error): void }[] = [];
+  readonly #commits = new Commits();
   #consumer: Consumer | undefined;
   #opening: Promise<Consumer> | undefined;
   #closing: Promise<void> | undefined;
@@ -507,8 +510,8 @@ export class TopicReader {
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {
     const consumer = await this.#open();
     if (offsets.length === 0) return;
-    const committed = new Promise<void>((resolve, reject) => this.#commits.push({ offsets, resolve, reject }));
     consumer.commit(offsets as never);
+    const committed = this.#commits.wait(offsets);
     let over = false;
     committed.finally(() => over = true).catch(() => {});
     // The answer comes with the events, and nobody may be pulling.
@@ -524,22 +527,12 @@ export class TopicReader {
   }
 
   #onCommitted(error: unknown, offsets: readonly PartitionOffset[]): void {
-    const at = this.#commits.findIndex((commit) =>
-      commit.offsets.length === offsets.length &&
-      commit.offsets.every((own) =>
-        offsets.some((o) => o.topic === own.topic && o.partition === own.partition && o.offset === own.offset)
-      )
-    );
-    const [commit] = at < 0 ? [] : this.#commits.splice(at, 1);
     const code = KafkaError.codeOf(error);
-    if (!error || code === 0 || code === -168) {
-      commit?.resolve();
-      return;
-    }
+    if (!error || code === 0 || code === NO_OFFSET) return void this.#commits.settle(offsets);
     const failure = KafkaError.from(`${this.#where}: offsets were not committed`, error);
-    if (commit !== undefined) commit.reject(failure);
+    const told = this.#commits.settle(offsets, failure);
     // While the group rebalances, the next background commit does it.
-    else if (code !== REBALANCE_IN_PROGRESS) {
+    if (!told && code !== REBALANCE_IN_PROGRESS) {
       this.#notices.once("commit", `${failure.message}; the messages may be read again`);
     }
   }
@@ -617,9 +610,7 @@ export class TopicReader {
     const consumer = this.#consumer;
     if (consumer === undefined && this.#opening === undefined) return;
     if (consumer?.isConnected()) this.progress.flush();
-    for (const { reject } of this.#commits.splice(0)) {
-      reject(new KafkaError(`${this.#where}: closed before the broker had confirmed the commit`));
-    }
+    this.#commits.giveUp(new KafkaError(`${this.#where}: closed before the broker had confirmed the commit`));
     if (consumer !== undefined) await disconnected(consumer);
     await this.#opening?.catch(() => {});
     await this.#rebalancing;

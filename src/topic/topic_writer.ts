@@ -8,122 +8,22 @@ import { Buffer } from "node:buffer";
 import type { Codec } from "../codecs/codec.ts";
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import { err2str } from "../librdkafka/native_error.ts";
-import { messageNumber, NUMBERS } from "../librdkafka/opaques.ts";
-import { NULL_HEADER } from "../librdkafka/produceva.ts";
 import { confFor } from "./conf.ts";
 import { connected, disconnected } from "./connection.ts";
+import { Epoch, type Failure, Sendings, type Tracker } from "./deliveries.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Sender } from "../stream/protocol.ts";
-import type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./message.ts";
+import type { DeliveryReport, TopicInput, TopicRecord } from "./message.ts";
 import type { Notices } from "./notices.ts";
+import { asBuffer, hasKey, headerList, normalized } from "./records.ts";
 
 type Producer = InstanceType<KafkaJavascript["Producer"]>;
-
-/** Told what became of each message that carries it. */
-interface Tracker {
-  add(message: unknown): void;
-  remove(): void;
-  settled(code: number, partition: number, offset: number, number: number): void;
-}
 
 /** A record with its bytes. */
 interface Encoded<K, V> {
   readonly record: TopicRecord<K, V>;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-}
-
-/** Makes the error of a delivery that failed. */
-type Failure = (code: number) => KafkaError;
-
-/** Everything that is written between two moments of settling. */
-class Epoch implements Tracker {
-  #pending = 0;
-  #failed: { readonly error: unknown } | undefined;
-  #waiting: { resolve(): void; reject(error: unknown): void } | undefined;
-  readonly #failure: Failure;
-
-  constructor(failure: Failure) {
-    this.#failure = failure;
-  }
-
-  get used(): boolean {
-    return this.#pending > 0 || this.#failed !== undefined;
-  }
-
-  add(): void {
-    this.#pending++;
-  }
-
-  remove(): void {
-    this.#pending--;
-  }
-
-  settled(code: number): void {
-    this.over(code === 0 ? undefined : { error: this.#failure(code) });
-  }
-
-  /** One less; with an error, some of it can't be delivered. */
-  over(failed?: { readonly error: unknown }): void {
-    this.#failed ??= failed;
-    if (--this.#pending === 0) this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#failed === undefined) this.#waiting?.resolve();
-    else this.#waiting?.reject(this.#failed.error);
-  }
-
-  wait(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      if (this.#pending === 0) this.#finish();
-    });
-  }
-}
-
-/** Records of an epoch that have a sender, told apart by numbers: an object for each would cost more than the rest. */
-class Sendings implements Tracker {
-  readonly epoch: Epoch;
-  readonly sender: Sender;
-  /** The number of the record that was added last: it is read when that is produced. */
-  [messageNumber] = -1;
-  readonly #messages: unknown[] = [];
-  readonly #failure: Failure;
-
-  constructor(epoch: Epoch, sender: Sender, failure: Failure) {
-    this.epoch = epoch;
-    this.sender = sender;
-    this.#failure = failure;
-  }
-
-  get full(): boolean {
-    return this.#messages.length === NUMBERS;
-  }
-
-  add(message: unknown): void {
-    this.epoch.add();
-    this[messageNumber] = this.#messages.push(message) - 1;
-  }
-
-  remove(): void {
-    this.epoch.remove();
-    this.#messages.pop();
-  }
-
-  settled(code: number, _partition: number, _offset: number, number: number): void {
-    if (code === 0) this.epoch.over();
-    else void this.#undelivered(this.#failure(code), this.#messages[number]);
-  }
-
-  async #undelivered(error: KafkaError, message: unknown): Promise<void> {
-    try {
-      await this.sender.undelivered(error, message);
-      this.epoch.over();
-    } catch (error) {
-      this.epoch.over({ error });
-    }
-  }
 }
 
 /** The settings a writer adds where nothing was said: nothing may be lost, reordered or written twice by a retry. */
@@ -435,60 +335,7 @@ function defaultsFor(conf: Readonly<Record<string, unknown>>): Record<string, un
   return fits ? { ...rest, "enable.idempotence": idempotence } : rest;
 }
 
-function hasKey({ key }: TopicRecord<unknown, unknown>): boolean {
-  return key !== null && key !== undefined;
-}
-
 /** A copy of bytes in the scratch; what is its own already comes as a promise. */
 function kept(bytes: Buffer | null | Promise<Buffer>): Buffer | null | Promise<Buffer> {
   return bytes === null || bytes instanceof Promise ? bytes : Buffer.from(bytes);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/**
- * A pair or a record as a record.
- *
- * @throws {TypeError | RangeError} If it is neither, or its partition or timestamp is none.
- */
-export function normalized<K, V>(input: TopicInput<K, V>): TopicRecord<K, V> {
-  if (Array.isArray(input) && input.length === 2) return { key: input[0], value: input[1] };
-  if (typeof input === "object" && input !== null && !Array.isArray(input) && "value" in input) {
-    const record = input as TopicRecord<K, V>;
-    if (record.value === undefined) throw wrongInput(input);
-    checkRecord(record);
-    return record;
-  }
-  throw wrongInput(input);
-}
-
-function wrongInput(input: unknown): TypeError {
-  const got = Array.isArray(input) ? `an array of ${input.length}` : input === null ? "null" : typeof input;
-  return new TypeError(`A topic takes [key, value] or { key, value, headers, partition, timestamp }: got ${got}`);
-}
-
-function checkRecord({ partition, timestamp }: TopicRecord<unknown, unknown>): void {
-  if (partition !== undefined && (!Number.isInteger(partition) || partition < 0)) {
-    throw new RangeError(`partition must be a whole number from 0 on: ${partition}`);
-  }
-  if (timestamp !== undefined && (!Number.isSafeInteger(timestamp) || timestamp < 1)) {
-    throw new RangeError(`timestamp must be milliseconds since 1970, from 1 on: ${timestamp}`);
-  }
-}
-
-function headerList(headers: HeadersInput): Record<string, Buffer>[] {
-  const pairs = Symbol.iterator in headers
-    ? [...headers as Iterable<readonly [string, Uint8Array | string | null]>]
-    : Object.entries(headers as Record<string, Uint8Array | string | null>);
-  return pairs.map(([name, value]) => {
-    if (typeof name !== "string") throw new TypeError(`A header's name must be a string: got ${typeof name}`);
-    if (value !== null && typeof value !== "string" && !(value instanceof Uint8Array)) {
-      throw new TypeError(
-        `The value of header ${JSON.stringify(name)} must be a string, a Uint8Array or null: got ${typeof value}`,
-      );
-    }
-    return { [name]: value === null ? NULL_HEADER : typeof value === "string" ? Buffer.from(value) : asBuffer(value) };
-  });
 }
