@@ -8,8 +8,7 @@ import { Buffer } from "node:buffer";
 import { NULL_HEADER } from "../librdkafka/produceva.ts";
 import type { HeadersInput, TopicInput, TopicRecord } from "./message.ts";
 
-/** Bytes as the npm client wants them; no copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
 }
 

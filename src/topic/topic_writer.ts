@@ -15,15 +15,17 @@ import { KafkaError } from "./kafka_error.ts";
 import type { Sender } from "../stream/protocol.ts";
 import type { DeliveryReport, TopicInput, TopicRecord } from "./message.ts";
 import type { Notices } from "./notices.ts";
-import { asBuffer, hasKey, headerList, normalized } from "./records.ts";
+import { hasKey, headerList, normalized } from "./records.ts";
 
 type Producer = InstanceType<KafkaJavascript["Producer"]>;
+/** Any bytes: the binding takes them as they are, and a Buffer for each would cost more than its message. */
+type Bytes = Uint8Array;
 
 /** A record with its bytes. */
 interface Encoded<K, V> {
   readonly record: TopicRecord<K, V>;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
+  readonly key: Bytes | null;
+  readonly value: Bytes | null;
 }
 
 /** The settings a writer adds where nothing was said: nothing may be lost, reordered or written twice by a retry. */
@@ -205,8 +207,8 @@ export class TopicWriter<K, V> {
   #produce(
     producer: Producer,
     record: TopicRecord<K, V>,
-    key: Buffer | null,
-    value: Buffer | null,
+    key: Bytes | null,
+    value: Bytes | null,
     tracker: Tracker,
     message?: unknown,
   ): void | Promise<void> {
@@ -214,7 +216,8 @@ export class TopicWriter<K, V> {
     tracker.add(message);
     this.#onTheirWay++;
     try {
-      producer.produce(this.#topic, record.partition ?? -1, value, key, record.timestamp ?? null, tracker, headers);
+      const to = record.partition ?? -1, at = record.timestamp ?? null;
+      producer.produce(this.#topic, to, value as Buffer | null, key as Buffer | null, at, tracker, headers);
     } catch (error) {
       tracker.remove();
       this.#onTheirWay--;
@@ -227,7 +230,7 @@ export class TopicWriter<K, V> {
     }
   }
 
-  #encodeScratch<T>(codec: Codec<T>, value: T, what: string, scratch: Buffer): Buffer | Promise<Buffer> {
+  #encodeScratch<T>(codec: Codec<T>, value: T, what: string, scratch: Buffer): Bytes | Promise<Bytes> {
     try {
       const written = codec.encodeInto?.(value, scratch) ?? -1;
       if (written >= 0) return scratch.subarray(0, written);
@@ -237,13 +240,13 @@ export class TopicWriter<K, V> {
     return this.#encode(codec, value, what);
   }
 
-  #encode<T>(codec: Codec<T>, value: T, what: string): Buffer | Promise<Buffer> {
+  #encode<T>(codec: Codec<T>, value: T, what: string): Bytes | Promise<Bytes> {
     try {
       const encoded = codec.encode(value);
       if (encoded instanceof Promise) {
-        return encoded.then(asBuffer, (error) => Promise.reject(this.#encodeError(codec, what, error)));
+        return encoded.then(checked).catch((error) => Promise.reject(this.#encodeError(codec, what, error)));
       }
-      return asBuffer(encoded);
+      return checked(encoded);
     } catch (error) {
       throw this.#encodeError(codec, what, error);
     }
@@ -335,7 +338,12 @@ function defaultsFor(conf: Readonly<Record<string, unknown>>): Record<string, un
   return fits ? { ...rest, "enable.idempotence": idempotence } : rest;
 }
 
+function checked(encoded: unknown): Bytes {
+  if (encoded instanceof Uint8Array) return encoded;
+  throw new TypeError(`a codec must make a Uint8Array: it made ${encoded === null ? "null" : typeof encoded}`);
+}
+
 /** A copy of bytes in the scratch; what is its own already comes as a promise. */
-function kept(bytes: Buffer | null | Promise<Buffer>): Buffer | null | Promise<Buffer> {
-  return bytes === null || bytes instanceof Promise ? bytes : Buffer.from(bytes);
+function kept(bytes: Bytes | null | Promise<Bytes>): Bytes | null | Promise<Bytes> {
+  return bytes === null || bytes instanceof Promise ? bytes : new Uint8Array(bytes);
 }
