@@ -47,8 +47,13 @@ export class Queries {
       } catch (error) {
         if (!(error as KafkaError).retriable || this.#stopped.fired || performance.now() > deadline) throw error;
       }
-      await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
+      await this.later();
     }
+  }
+
+  /** Waits before asking again, or until nobody asks any more. */
+  async later(): Promise<void> {
+    await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
   }
 
   /** The partitions of the topics that are there. */

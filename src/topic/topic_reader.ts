@@ -47,7 +47,6 @@ const NEWER = ["fetch.queue.backoff.ms"] as const;
 /** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
 const NO_GROUP = "slipstream-without-group";
 const CONSUME_MS = 500;
-const RETRY_MS = 300;
 /** librdkafka's own default. */
 const REFRESH_MS = 300_000;
 /** After so long without a pull, the reader polls by itself, to stay in its group. */
@@ -382,7 +381,7 @@ export class TopicReader {
         return this.#follow(consumer);
       }
       this.#onUnknown();
-      await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
+      await this.#queries.later();
     }
   }
 

@@ -70,10 +70,9 @@ export class TopicWriter<K, V> {
     this.#value = codecs.value;
     this.#notices = notices;
     this.#room = Number(this.#conf["queue.buffering.max.messages"]);
-    this.#failure = (code, records = []) =>
+    this.#failure = (code) =>
       new KafkaError(`Topic ${JSON.stringify(topic)}: a message was not delivered: ${err2str(code)}`, {
         code,
-        records,
       });
     this.#epoch = new Epoch(this.#failure);
   }
