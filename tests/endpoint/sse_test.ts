@@ -13,7 +13,9 @@ async function read(response: Response, count = Infinity): Promise<EventSourceMe
       throw error;
     },
   });
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  // By default, Deno 2.9's drops a byte order mark that begins any chunk, as long as nothing but ASCII came before.
+  const decoded = response.body!.pipeThrough(new TextDecoderStream("utf-8", { ignoreBOM: true }));
+  const reader = decoded.getReader();
   for (let some = await reader.read(); !some.done && events.length < count; some = await reader.read()) {
     parser.feed(some.value);
     if (events.length >= count) break;

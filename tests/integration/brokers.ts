@@ -113,17 +113,17 @@ export async function everything(
 
 type Watched = "assign" | "pause" | "resume";
 
-/** Tells of each such call of a consumer in this process, and of which partitions. */
+/** Tells of each such call of a consumer in this process, of which partitions, and whose. */
 export async function watchConsumers(
   calls: readonly Watched[],
-  tell: (what: Watched, partitions: number[]) => unknown,
+  tell: (what: Watched, partitions: number[], consumer: unknown) => unknown,
 ): Promise<Disposable> {
   type Call = (partitions: { partition: number }[]) => unknown;
   const prototype = (await loadKafkaJavascript()).KafkaConsumer.prototype as unknown as Record<string, Call>;
   const originals = Object.fromEntries(calls.map((what) => [what, prototype[what]!]));
   for (const what of calls) {
     prototype[what] = function (this: unknown, partitions) {
-      tell(what, partitions.map(({ partition }) => partition));
+      tell(what, partitions.map(({ partition }) => partition), this);
       return originals[what]!.call(this, partitions);
     };
   }

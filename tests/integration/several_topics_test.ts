@@ -122,7 +122,7 @@ Deno.test("a paused Topic hands on nothing of partitions that are assigned later
   const readingToo = (async () => {
     for await (const { value } of second) others.push(value!);
   })();
-  await until(() => pauses === 2, "its partition is paused anew");
+  await until(() => pauses > 1, "its partition is paused anew");
   await until(async () => {
     await writer.sendBatch([{ value: "more 0", partition: 0 }, { value: "more 1", partition: 1 }]);
     return others.length > 0;
