@@ -11,6 +11,8 @@ import { ByPartition, isSamePlace, partitionSet, type Place, placeText } from ".
 import { confFor } from "./conf.ts";
 import { Commits } from "./commits.ts";
 import { connected, disconnected } from "./connection.ts";
+import { Ends } from "./ends.ts";
+import { IdlePolling } from "./idle_polling.ts";
 import { KafkaError } from "./kafka_error.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
@@ -18,6 +20,7 @@ import { BEGINNING, END } from "./offsets.ts";
 import { Pace } from "./pace.ts";
 import { type PartitionOffset, Progress } from "./progress.ts";
 import { Queries, QUERY_MS, type Watermarks } from "./queries.ts";
+import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
 
 /** The npm package's consumer, with what its types leave out. */
@@ -49,9 +52,7 @@ const NO_GROUP = "slipstream-without-group";
 const CONSUME_MS = 500;
 /** librdkafka's own default. */
 const REFRESH_MS = 300_000;
-/** After so long without a pull, the reader polls by itself, to stay in its group. */
-const IDLE_MS = 1000;
-/** And after so long it pauses its partitions (sooner, when max.poll.interval.ms is short). */
+/** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
 const PAUSE_MS = 10_000;
 /** How long a partition that moves to another member waits for messages that are being handled. */
 const REVOKE_MS = 5000;
@@ -76,20 +77,14 @@ export class TopicReader {
   readonly #notices: Notices;
   readonly #queries: Queries;
   readonly #grouped: boolean;
-  readonly #pauseMs: number;
   readonly #pace = new Pace();
   readonly #resetTo: number;
   /** What is handled, and in whose hands the rest is. */
   readonly progress: Progress;
   readonly #stopped = new Latch();
-  /** Where reading starts in partitions that were ours, or were sought in. */
-  readonly #starts = new ByPartition<number>();
-  /** Partitions of which something was handled when they left us. */
-  readonly #begun = new ByPartition<true>();
-  readonly #ends = new ByPartition<number>();
-  /** Partitions that are read to their end. */
-  readonly #done = new ByPartition<true>();
-  readonly #finished = new Latch();
+  readonly #starts: Starts;
+  /** What ends a reader that reads until the end; without it, nothing does. */
+  readonly #ends: Ends | undefined;
   /** Fires when the reader is resumed. */
   readonly #flowing = new Latch();
   #userPaused = false;
@@ -101,15 +96,11 @@ export class TopicReader {
   #failure: unknown;
   #held: NativeMessage[] = [];
   #assigned: Partition[] = [];
-  #everAssigned = false;
   /** Partitions that are on their way to another member: nothing more of them is handed out. */
   #revoking: ByPartition<true> | undefined;
   #rebalancing: Promise<void> = Promise.resolve();
-  #pulling = false;
-  #idle: ReturnType<typeof setTimeout> | undefined;
+  readonly #idle: IdlePolling;
   #following: ReturnType<typeof setTimeout> | undefined;
-  #idleSince = 0;
-  #idleServing: Promise<void> | undefined;
   #pausedByUs = false;
   #justAsking = false;
   #unknownSince: number | undefined;
@@ -123,6 +114,11 @@ export class TopicReader {
     this.#names = names;
     this.#where = names.where;
     this.#queries = new Queries(names, this.#stopped);
+    this.#starts = new Starts(names.where, options.startAt, {
+      watermarks: (place) => this.watermarks(place),
+      committed: async (place) => (await this.#queries.committed(this.#consumer!, [place]))[0]?.offset ?? -1,
+    });
+    if (options.untilEnd) this.#ends = new Ends();
     this.#options = options;
     this.#notices = notices;
     this.#grouped = conf["group.id"] !== undefined;
@@ -136,12 +132,12 @@ export class TopicReader {
       "enable.auto.offset.store": false,
       ...(options.untilEnd ? { "enable.partition.eof": true } : {}),
     };
-    this.#pauseMs = Math.min(PAUSE_MS, Number(conf["max.poll.interval.ms"] ?? Infinity) / 4);
+    const pauseMs = Math.min(PAUSE_MS, Number(conf["max.poll.interval.ms"] ?? Infinity) / 4);
+    this.#idle = new IdlePolling(pauseMs, {
+      poll: () => this.#serve(this.#consumer!),
+      pause: () => this.#pauseOurs(),
+    });
     this.progress = new Progress((offsets) => this.#store(offsets), commits);
-  }
-
-  get assigned(): readonly Partition[] {
-    return this.#assigned;
   }
 
   // Pulling
@@ -152,18 +148,14 @@ export class TopicReader {
    * @throws {KafkaError} If Kafka refuses to go on.
    */
   async next(): Promise<NativeMessage[] | undefined> {
-    this.#pulling = true;
-    clearTimeout(this.#idle);
     this.#pace.asked();
     try {
-      await this.#idleServing;
+      await this.#idle.interrupt();
       const messages = await this.#next();
       if (messages !== undefined) this.#pace.handed(messages.length);
       return messages;
     } finally {
-      this.#pulling = false;
-      this.#idleSince = performance.now();
-      if (this.#consumer !== undefined && !this.#stopping) this.#scheduleIdle();
+      if (this.#consumer !== undefined) this.#idle.resume();
     }
   }
 
@@ -177,9 +169,7 @@ export class TopicReader {
         await this.#serve(consumer);
         continue;
       }
-      const messages = this.#held.length > 0
-        ? this.#held.splice(0)
-        : await this.#finished.race(this.#consume(consumer, this.#pace.size, CONSUME_MS));
+      const messages = this.#held.length > 0 ? this.#held.splice(0) : await this.#awaited(consumer);
       if (this.#userPaused) {
         this.#held.push(...messages ?? []);
         continue;
@@ -187,41 +177,32 @@ export class TopicReader {
       const wanted = this.#wanted(messages ?? []);
       if (wanted.length > 0) return wanted;
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#ended()) return undefined;
+      if (this.#ends?.allReached && this.#held.length === 0) return undefined;
     }
     return undefined;
   }
 
+  async #awaited(consumer: Consumer): Promise<NativeMessage[] | undefined> {
+    const consumed = this.#consume(consumer, this.#pace.size, CONSUME_MS);
+    return await (this.#ends === undefined ? consumed : this.#ends.finished.race(consumed));
+  }
+
   /** Messages of partitions that are still ours, and not beyond the end. */
   #wanted(messages: NativeMessage[]): NativeMessage[] {
-    if (!this.#options.untilEnd && this.#revoking === undefined) return messages;
+    const ends = this.#ends;
+    if (ends === undefined && this.#revoking === undefined) return messages;
     // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
     let run: Place | undefined, isLeaving = false, end = Infinity;
     return messages.filter((message) => {
       if (run === undefined || !isSamePlace(message, run)) {
         run = message;
         isLeaving = this.#revoking?.has(message) ?? false;
-        end = this.#options.untilEnd ? this.#ends.get(message) ?? Infinity : Infinity;
+        end = ends?.of(message) ?? Infinity;
       }
       if (isLeaving) return false;
-      if (message.offset + 1 >= end) this.#reached(message, message.offset + 1);
+      if (message.offset + 1 >= end) ends!.at(message, message.offset + 1);
       return message.offset < end;
     });
-  }
-
-  #reached(place: Place, offset: number): void {
-    const end = this.#ends.get(place);
-    if (end === undefined || offset < end) return;
-    this.#done.set(place, true);
-    if (this.#allDone()) this.#finished.fire();
-  }
-
-  #allDone(): boolean {
-    return this.#everAssigned && this.#assigned.every((place) => this.#done.has(place));
-  }
-
-  #ended(): boolean {
-    return this.#options.untilEnd && this.#held.length === 0 && this.#allDone();
   }
 
   /** Asks for messages; meanwhile events are served. `undefined` when the reader was stopped first. */
@@ -263,21 +244,6 @@ export class TopicReader {
 
   // Backpressure: nobody pulls, and the group must not take the reader for dead
 
-  #scheduleIdle(): void {
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => {
-      this.#idleServing = this.#serveIdle().finally(() => this.#idleServing = undefined);
-    }, IDLE_MS);
-  }
-
-  async #serveIdle(): Promise<void> {
-    const consumer = this.#consumer;
-    if (consumer === undefined || this.#stopping || this.#pulling) return;
-    if (!this.#pausedByUs && performance.now() - this.#idleSince >= this.#pauseMs) this.#pauseOurs();
-    await this.#serve(consumer);
-    if (!this.#pulling && !this.#stopping) this.#scheduleIdle();
-  }
-
   /** Serves events; a message that comes along is kept for the next pull. */
   async #serve(consumer: Consumer): Promise<void> {
     const messages = await this.#consume(consumer, 1, 20);
@@ -285,6 +251,7 @@ export class TopicReader {
   }
 
   #pauseOurs(): void {
+    if (this.#pausedByUs) return;
     this.#consumer!.pause(this.#pausable() as never);
     this.#pausedByUs = true;
   }
@@ -297,11 +264,6 @@ export class TopicReader {
 
   #pausable(): Partition[] {
     return this.#userPaused ? [] : this.#assigned;
-  }
-
-  /** Whether the partitions are paused because nobody pulls. */
-  get pausedForBackpressure(): boolean {
-    return this.#pausedByUs;
   }
 
   /** Stops the flow of messages, at once, also of partitions that are assigned later; the membership stays. */
@@ -351,12 +313,8 @@ export class TopicReader {
     ) as Consumer;
     this.#consumer = consumer;
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    if (this.#options.untilEnd) {
-      consumer.on("partition.eof", ({ topic, partition, offset }) => {
-        // It is told before the messages that came with it are handed over.
-        setTimeout(() => this.#reached({ topic, partition }, offset), 0);
-      });
-    }
+    // It is told before the messages that came with it are handed over.
+    consumer.on("partition.eof", (end) => setTimeout(() => this.#ends?.at(end, end.offset), 0));
     await connected(
       consumer,
       this.#where,
@@ -422,8 +380,7 @@ export class TopicReader {
     if (cooperative) consumer.incrementalAssign(placed as never);
     else consumer.assign(placed as never);
     this.#assigned = cooperative ? [...this.#assigned, ...partitions] : [...partitions];
-    this.#everAssigned = true;
-    if (this.#options.untilEnd && this.#allDone()) this.#finished.fire();
+    this.#ends?.assign(this.#assigned);
     if (partitions.length > 0) this.#notices.over("unknown", `${this.#missing()} exists now`);
     if (this.#pausedByUs || this.#userPaused) consumer.pause(partitions as never);
   }
@@ -431,41 +388,11 @@ export class TopicReader {
   /** A partition with the offset to start at. */
   async #placed({ topic, partition }: Partition): Promise<Partition> {
     const place = { topic, partition };
-    const offset = await this.#startOf(place);
-    if (this.#options.untilEnd && !this.#ends.has(place)) {
-      const { highOffset } = await this.watermarks(place);
-      this.#ends.set(place, highOffset);
-      if (highOffset === 0) this.#done.set(place, true);
-    }
-    if (offset !== undefined) return { topic, partition, offset };
+    const offset = await this.#starts.of(place);
+    if (this.#ends?.knows(place) === false) this.#ends.set(place, (await this.watermarks(place)).highOffset);
+    if (offset !== undefined) return { ...place, offset };
     // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
-    return this.#grouped ? { topic, partition } : { topic, partition, offset: this.#resetTo };
-  }
-
-  /**
-   * Where to start in a partition: where it was said, until something of it was handled; then what was committed counts.
-   * A rebalance before that must not leave it to auto.offset.reset, and so does one whose commit failed.
-   */
-  async #startOf(place: Place): Promise<number | undefined> {
-    const before = this.#starts.get(place), said = before ?? this.#options.startAt(place.partition);
-    if (said === undefined) return undefined;
-    if (this.#begun.has(place)) {
-      const [committed] = await this.#queries.committed(this.#consumer!, [place]);
-      if ((committed?.offset ?? -1) >= 0) return undefined;
-    }
-    if (before === undefined && said >= 0) await this.#checkRange(place, said);
-    // The end is where it was the first time: what came since is to be read.
-    const start = said === END ? (await this.watermarks(place)).highOffset : said;
-    this.#starts.set(place, start);
-    return start;
-  }
-
-  async #checkRange(place: Place, offset: number): Promise<void> {
-    const { lowOffset, highOffset } = await this.watermarks(place);
-    if (offset >= lowOffset && offset <= highOffset) return;
-    throw new RangeError(
-      `${this.#where}: ${placeText(place)} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
-    );
+    return this.#grouped ? place : { ...place, offset: this.#resetTo };
   }
 
   async #revoke(partitions: readonly Partition[], cooperative: boolean): Promise<void> {
@@ -478,14 +405,10 @@ export class TopicReader {
     if (!lost && !this.#stopping) await this.#stopped.race(this.progress.settled(REVOKE_MS));
     if (!lost) this.progress.flush();
     this.#revoking = undefined;
-    for (const place of partitions) if (this.progress.next(place) !== undefined) this.#begun.set(place, true);
+    for (const place of partitions) if (this.progress.next(place) !== undefined) this.#starts.begun(place);
     this.progress.forget(partitions);
     this.#assigned = this.#assigned.filter((place) => !gone.has(place));
-    for (const place of partitions) {
-      this.#ends.delete(place);
-      this.#done.delete(place);
-    }
-    if (this.#options.untilEnd && this.#assigned.length > 0 && this.#allDone()) this.#finished.fire();
+    this.#ends?.assign(this.#assigned, partitions);
     try {
       if (cooperative) consumer.incrementalUnassign(partitions as never);
       else consumer.unassign();
@@ -515,12 +438,12 @@ export class TopicReader {
     committed.finally(() => over = true).catch(() => {});
     // The answer comes with the events, and nobody may be pulling.
     while (!over && !this.#stopping) {
-      if (this.#pulling) {
+      if (this.#idle.pulled) {
         await Promise.race([
           committed.catch(() => {}),
           new Promise((resolve) => setTimeout(resolve, 20)),
         ]);
-      } else await (this.#idleServing ??= this.#serve(consumer).finally(() => this.#idleServing = undefined));
+      } else await this.#idle.poll();
     }
     await committed;
   }
@@ -544,10 +467,10 @@ export class TopicReader {
       const offset = offsetOf(partition);
       return offset === undefined ? [] : [{ topic, partition, offset }];
     });
-    for (const target of targets) if (target.offset >= 0) await this.#checkRange(target, target.offset);
+    for (const target of targets) await this.#starts.check(target, target.offset);
     for (const target of targets) {
       this.progress.forget([target]);
-      if (this.#done.delete(target)) this.#finished.reset();
+      this.#ends?.reopen(target);
       await new Promise<void>((resolve, reject) =>
         consumer.seek(
           target as never,
@@ -560,7 +483,6 @@ export class TopicReader {
       );
       // What slipped in before the seek is from the old place.
       this.#starts.set(target, target.offset);
-      this.#begun.delete(target);
       const { topic, partition } = target;
       this.#held = this.#held.filter((message) => message.partition !== partition || message.topic !== topic);
     }
@@ -594,7 +516,7 @@ export class TopicReader {
   /** Ends {@linkcode TopicReader.next} at once. */
   stop(): void {
     this.#stopping = true;
-    clearTimeout(this.#idle);
+    this.#idle.stop();
     clearTimeout(this.#following);
     this.#stopped.fire();
   }

@@ -1,0 +1,78 @@
+/**
+ * Where a reader starts in each partition.
+ *
+ * @module
+ */
+
+import { ByPartition, type Place, placeText } from "./by_partition.ts";
+import { END } from "./offsets.ts";
+import type { Watermarks } from "./queries.ts";
+
+/** What is asked of the brokers. */
+export interface StartQueries {
+  /** The ends of a partition. */
+  watermarks(place: Place): Promise<Watermarks>;
+  /** What the group has committed; negative when it has not. */
+  committed(place: Place): Promise<number>;
+}
+
+/**
+ * Where reading was said to start, until something of the partition was handled; then what was committed counts. A
+ * rebalance before that must not leave it to auto.offset.reset, nor may one whose commit failed.
+ */
+export class Starts {
+  readonly #where: string;
+  readonly #said: (partition: number) => number | undefined;
+  readonly #queries: StartQueries;
+  /** Of partitions that were ours, or were sought in. */
+  readonly #starts = new ByPartition<number>();
+  /** Partitions of which something was handled when they left us. */
+  readonly #begun = new ByPartition<true>();
+
+  /**
+   * @param where the topic, as errors have it
+   * @param said where to start in a partition (of each topic) the first time
+   */
+  constructor(where: string, said: (partition: number) => number | undefined, queries: StartQueries) {
+    this.#where = where;
+    this.#said = said;
+    this.#queries = queries;
+  }
+
+  /**
+   * The offset to start at; `undefined` for what was committed, or auto.offset.reset.
+   *
+   * @throws {RangeError} If it was said, and the partition has no such offset.
+   */
+  async of(place: Place): Promise<number | undefined> {
+    const before = this.#starts.get(place), said = before ?? this.#said(place.partition);
+    if (said === undefined) return undefined;
+    if (this.#begun.has(place) && await this.#queries.committed(place) >= 0) return undefined;
+    if (before === undefined) await this.check(place, said);
+    // The end is where it was the first time: what came since is to be read.
+    const start = said === END ? (await this.#queries.watermarks(place)).highOffset : said;
+    this.#starts.set(place, start);
+    return start;
+  }
+
+  /** Reading starts there, the next time, too. */
+  set(place: Place, offset: number): void {
+    this.#starts.set(place, offset);
+    this.#begun.delete(place);
+  }
+
+  /** Something of a partition was handled before it left. */
+  begun(place: Place): void {
+    this.#begun.set(place, true);
+  }
+
+  /** @throws {RangeError} If the partition has no such offset; `BEGINNING` and `END` it always has. */
+  async check(place: Place, offset: number): Promise<void> {
+    if (offset < 0) return;
+    const { lowOffset, highOffset } = await this.#queries.watermarks(place);
+    if (offset >= lowOffset && offset <= highOffset) return;
+    throw new RangeError(
+      `${this.#where}: ${placeText(place)} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
+    );
+  }
+}
