@@ -12,16 +12,10 @@ import { plainOffset, readDeletedRecords, readGroupOffsets, readListedOffsets } 
 import { specifiedOffset } from "./admin_offsets.ts";
 import { type AdminRequest, answerOf } from "./admin_request.ts";
 import { firstTopicError, newTopic, readDescribedTopics, type TopicDescription } from "./admin_topics.ts";
-import {
-  flagOption,
-  isObject,
-  numberOption,
-  type Options,
-  pointerArray,
-  setAuthorizedOperations,
-} from "./admin_values.ts";
+import { flagOption, intOption, type Options, pointerArray, setAuthorizedOperations } from "./admin_values.ts";
 import { setOperationTimeout, setRequestTimeout, stringArray, timeoutOption } from "./admin_values.ts";
 import { type Callback, Client } from "./client.ts";
+import { isObject } from "./given_values.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer, textOf } from "./memory.ts";
 import { CODES, type NativeError, takeError } from "./native_error.ts";
@@ -144,7 +138,7 @@ export class AdminClient extends Client {
 
   /** Adds partitions to a topic, up to a total. */
   createPartitions(topic: unknown, total: unknown, timeoutMs: unknown, callback: Callback<undefined>): null {
-    if (callback === undefined) throw new Error(NEEDS_CALLBACK);
+    if (arguments.length < 4) throw new Error(NEEDS_CALLBACK);
     if (typeof callback !== "function") throw new Error("Need to specify a callback 2");
     if (typeof timeoutMs !== "number" || typeof total !== "number" || typeof topic !== "string") {
       throw new Error("Must provide 'totalPartitions', 'timeout', and 'topicName'");
@@ -180,7 +174,7 @@ export class AdminClient extends Client {
     symbols.rd_kafka_topic_partition_list_destroy(list);
     const timeoutMs = timeoutOption(options);
     // So named in the addon, though its documentation says operationTimeout.
-    const operationMs = numberOption(options, "operation_timeout", 60_000) | 0;
+    const operationMs = intOption(options, "operation_timeout", 60_000);
     this.#request(callback, {
       kind: "DELETE_RECORDS",
       timeoutMs,
@@ -229,7 +223,7 @@ export class AdminClient extends Client {
       needs: ["rd_kafka_ListOffsets"],
       configure: (native) =>
         setRequestTimeout(native, timeoutMs) ??
-          takeError(symbols.rd_kafka_AdminOptions_set_isolation_level!(native, Number(own.isolationLevel ?? 0) | 0)),
+          takeError(symbols.rd_kafka_AdminOptions_set_isolation_level!(native, intOption(own, "isolationLevel", 0))),
       send: (rk, options, queue) => symbols.rd_kafka_ListOffsets!(rk, list, options, queue),
       read: (event) => ({ result: readListedOffsets(event) }),
     }, () => symbols.rd_kafka_topic_partition_list_destroy(list));

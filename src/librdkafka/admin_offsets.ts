@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isObject, numberOption, type Options, pointersOf, readError } from "./admin_values.ts";
+import { int64Option, intOption, type Options, pointersOf, readError } from "./admin_values.ts";
+import { isObject } from "./given_values.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer, readCString } from "./memory.ts";
 import { type NativeError, nativeError } from "./native_error.ts";
@@ -52,29 +53,29 @@ export interface ListedOffset {
  */
 export function newPartitionList(
   elements: readonly unknown[],
-  offsetOf?: (element: Options) => number,
+  offsetOf?: (element: Options) => bigint,
 ): Pointer | undefined {
   if (!elements.every(isObject)) return undefined;
   const { symbols } = openLibrary();
   const names = elements.map(({ topic }) => cString(topic === undefined || topic === null ? "" : String(topic)));
   const list = symbols.rd_kafka_topic_partition_list_new(Math.max(1, elements.length));
   elements.forEach((element, index) => {
-    const partition = numberOption(element, "partition", -1) | 0;
+    const partition = intOption(element, "partition", -1);
     symbols.rd_kafka_topic_partition_list_add(list, names[index]!, partition);
     if (offsetOf === undefined) return;
-    symbols.rd_kafka_topic_partition_list_set_offset(list, names[index]!, partition, BigInt(offsetOf(element)));
+    symbols.rd_kafka_topic_partition_list_set_offset(list, names[index]!, partition, offsetOf(element));
   });
   return list;
 }
 
 /** The offset of `{ offset: number }`. */
-export function plainOffset(element: Options): number {
-  return numberOption(element, "offset", 0);
+export function plainOffset(element: Options): bigint {
+  return int64Option(element, "offset", 0n);
 }
 
 /** The offset of `{ offset: { timestamp: number } }`: an OffsetSpec. */
-export function specifiedOffset({ offset }: Options): number {
-  return isObject(offset) ? numberOption(offset, "timestamp", 0) : 0;
+export function specifiedOffset({ offset }: Options): bigint {
+  return isObject(offset) ? int64Option(offset, "timestamp", 0n) : 0n;
 }
 
 const errorOf = ({ code }: PartitionResult) => code !== 0 && { error: nativeError(code) };

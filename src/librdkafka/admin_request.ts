@@ -107,17 +107,24 @@ class PendingRequest<T> implements Wakeable {
       this.#settle(nativeError(CODES.INVALID_ARG, (error as Error).message));
       return;
     }
-    if (request.timeoutMs >= 0) this.#timer = setTimeout(() => this.#timeOut(), request.timeoutMs);
+    // What can't be asked librdkafka refuses at once.
+    if (request.timeoutMs === 0) this.#serve();
+    if (request.timeoutMs >= 0 && !this.#settled) this.#timer = setTimeout(() => this.#timeOut(), request.timeoutMs);
   }
 
   wake(): void {
     // A time-out of 0 ends in time-out, whatever comes: librdkafka itself would say so element by element.
-    if (this.#settled || this.#request.timeoutMs === 0) return;
+    if (this.#request.timeoutMs !== 0) this.#serve();
+  }
+
+  #serve(): void {
+    if (this.#settled) return;
     const { symbols } = openLibrary();
     for (let event; (event = symbols.rd_kafka_queue_poll(this.#queue, 0)) !== null;) {
       try {
         if (symbols.rd_kafka_event_type(event) !== ADMIN_EVENT[this.#request.kind]) continue;
         const code = symbols.rd_kafka_event_error(event);
+        if (code === CODES.NO_ERROR && this.#request.timeoutMs === 0) continue;
         return this.#settle(code === CODES.NO_ERROR ? this.#request.read(event) : nativeError(code));
       } finally {
         symbols.rd_kafka_event_destroy(event);

@@ -4,16 +4,8 @@
  * @module
  */
 
-import {
-  isObject,
-  type Node,
-  numberOption,
-  operationsOf,
-  type Options,
-  pointersOf,
-  readError,
-  readNode,
-} from "./admin_values.ts";
+import { intOption, type Node, operationsOf, type Options, pointersOf, readError, readNode } from "./admin_values.ts";
+import { isObject } from "./given_values.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer, readCString, textOf } from "./memory.ts";
 import { err2str, type NativeError, nativeError } from "./native_error.ts";
@@ -48,8 +40,8 @@ export function newTopic(topic: Options): Pointer {
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   const native = symbols.rd_kafka_NewTopic_new(
     cString(topic.topic === undefined || topic.topic === null ? "" : String(topic.topic)),
-    numberOption(topic, "num_partitions", 0) | 0,
-    numberOption(topic, "replication_factor", 0) | 0,
+    intOption(topic, "num_partitions", 0),
+    intOption(topic, "replication_factor", 0),
     text,
     BigInt(text.length),
   );

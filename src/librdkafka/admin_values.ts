@@ -7,6 +7,7 @@
 import { openLibrary } from "./library.ts";
 import { addressOf, cString, type Pointer, readCString, textOf, viewOf } from "./memory.ts";
 import { type NativeError, nativeError, takeError } from "./native_error.ts";
+import { int64Of, intOf } from "./given_values.ts";
 
 /** An options object of the npm client, of unknown content. */
 export type Options = Readonly<Record<string, unknown>>;
@@ -26,15 +27,16 @@ const LONGER_MS = 500;
 /** The longest request time-out that librdkafka takes. */
 const MOST_TIMEOUT_MS = 3_600_000;
 
-/** Whether JavaScript counts a value among objects, as the addon asks. */
-export function isObject(value: unknown): value is Options {
-  return (typeof value === "object" && value !== null) || typeof value === "function";
+/** An option that is a number, as an `int`; the default for anything else. */
+export function intOption(options: Options, name: string, otherwise: number): number {
+  const value = options[name];
+  return typeof value === "number" ? intOf(value) : otherwise;
 }
 
-/** An option that is a number; the default for anything else. */
-export function numberOption(options: Options, name: string, otherwise: number): number {
+/** An option that is a number, as an `int64_t`; the default for anything else. */
+export function int64Option(options: Options, name: string, otherwise: bigint): bigint {
   const value = options[name];
-  return typeof value === "number" && Number.isFinite(value) ? Math.trunc(value) : otherwise;
+  return typeof value === "number" ? int64Of(value) : otherwise;
 }
 
 /** An option that is true. */
@@ -44,7 +46,7 @@ export function flagOption(options: Options, name: string): boolean {
 
 /** The option `timeout`: 5 seconds unless said. */
 export function timeoutOption(options: Options): number {
-  return numberOption(options, "timeout", DEFAULT_TIMEOUT_MS) | 0;
+  return intOption(options, "timeout", DEFAULT_TIMEOUT_MS);
 }
 
 /**

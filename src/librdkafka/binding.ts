@@ -23,6 +23,16 @@ function features(): string {
   return textOf(text);
 }
 
+/** A class that says in the addon's words that it must be called with `new`. */
+// deno-lint-ignore no-explicit-any -- a class of any constructor
+function constructed<T extends new (...args: any[]) => object>(type: T): T {
+  return new Proxy(type, {
+    apply() {
+      throw new Error("non-constructor invocation not supported");
+    },
+  });
+}
+
 /** The exports of the addon. */
 export interface Binding {
   readonly KafkaConsumer: typeof KafkaConsumer;
@@ -41,10 +51,10 @@ export interface Binding {
  * The first use of them throws a `LibraryError` if there is no librdkafka that can be used.
  */
 export const binding: Binding = {
-  KafkaConsumer,
-  Producer,
-  AdminClient,
-  Topic,
+  KafkaConsumer: constructed(KafkaConsumer),
+  Producer: constructed(Producer),
+  AdminClient: constructed(AdminClient),
+  Topic: constructed(Topic),
   topic: {
     "RdKafka::Topic::PARTITION_UA": -1,
     "RdKafka::Topic::OFFSET_BEGINNING": -2,
@@ -52,9 +62,10 @@ export const binding: Binding = {
     "RdKafka::Topic::OFFSET_STORED": -1000,
     "RdKafka::Topic::OFFSET_INVALID": -1001,
   },
+  // Whatever is no number counts as 0.
+  err2str: (code) => err2str(Number(code) | 0),
+  features,
   get librdkafkaVersion() {
     return readCString(openLibrary().symbols.rd_kafka_version_str());
   },
-  features,
-  err2str,
 };

@@ -6,10 +6,13 @@
 
 import { blocking, sliced } from "./blocking.ts";
 import { type ConfObject, confValue, newClient, newConf } from "./client_conf.ts";
+import { partitionsOf } from "./given_partitions.ts";
+import { guarded } from "./guarded.ts";
 import { openLibrary } from "./library.ts";
 import { cString, OutPointer, type Pointer, readCString, viewOf } from "./memory.ts";
 import { type Metadata, readMetadata } from "./metadata.ts";
-import { CODES, type NativeError, nativeError } from "./native_error.ts";
+import { CODES, err2str, type NativeError, nativeError } from "./native_error.ts";
+import { intOf, isObject } from "./given_values.ts";
 import {
   enableSaslQueue,
   refreshInBackground,
@@ -19,7 +22,7 @@ import {
   setTokenFailure,
   TOKEN_REFRESH,
 } from "./sasl.ts";
-import { listenForThrottles, pollHearingThrottles, releaseThrottles } from "./throttle.ts";
+import { listenForThrottles, pollHearingThrottles, releaseThrottles, type Throttle } from "./throttle.ts";
 import { orErrors, readList, type TopicPartition, withList } from "./topic_partitions.ts";
 import { type Wakeable, waker } from "./waker.ts";
 
@@ -27,11 +30,12 @@ import { type Wakeable, waker } from "./waker.ts";
 export type Callback<T = unknown> = (error: NativeError | Error | null, result?: T) => void;
 // deno-lint-ignore ban-types -- the npm client's own callbacks, of any signature
 type Callbacks = Record<string, Function>;
+/** Calls a callback of the program, now or later. */
+type Runner = (call: () => unknown) => void;
 
 /** librdkafka's kinds of event. */
 export const EVENT = {
   DR: 0x1,
-  FETCH: 0x2,
   LOG: 0x4,
   ERROR: 0x8,
   REBALANCE: 0x10,
@@ -71,7 +75,7 @@ export abstract class Client implements Wakeable {
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
   constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown, lender?: Client) {
     this.#lender = lender;
-    if (typeof globalConf !== "object" || globalConf === null) {
+    if (!isObject(globalConf)) {
       throw new Error("Global configuration data must be specified");
     }
     this.#type = type;
@@ -123,7 +127,7 @@ export abstract class Client implements Wakeable {
   }
 
   configureCallbacks(add: boolean, configs: Record<string, Callbacks | undefined>): true {
-    if (typeof add !== "boolean" || typeof configs !== "object" || configs === null) {
+    if (typeof add !== "boolean" || !isObject(configs)) {
       throw new Error("Need to specify a callbacks object");
     }
     for (const [name, callback] of Object.entries({ ...configs.global, ...configs.topic })) {
@@ -177,7 +181,7 @@ export abstract class Client implements Wakeable {
     const made = newClient(this.#type, conf);
     if ("error" in made) {
       if (this.#throttles) releaseThrottles();
-      return nativeError(CODES.STATE, made.error);
+      return this.#refused(nativeError(CODES.STATE, made.error));
     }
     this.#rk = made.rk;
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
@@ -192,14 +196,19 @@ export abstract class Client implements Wakeable {
     this.open(made.rk, listen);
     // Tokens are asked for on a queue of their own, so that they come although nobody polls or consumes.
     if (refresh !== 0) listen(this.#saslQueue = symbols.rd_kafka_queue_get_sasl(made.rk));
-    else if (tokens) return refreshInBackground(made.rk);
+    else if (tokens) return this.#refused(refreshInBackground(made.rk));
     return undefined;
+  }
+
+  /** Why no connection is made. A consumer of the addon leaves the code out. */
+  #refused(error: NativeError | undefined): NativeError | Error | undefined {
+    return error !== undefined && this.#type === "consumer" ? new Error(error.message) : error;
   }
 
   /** Frees everything. The callback comes when the handle is gone and nothing of the client runs any more. */
   disconnect(callback: Callback<true>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    this.freed().then(() => callback(null, true));
+    this.freed().then(() => guarded(() => callback(null, true)), reportError);
     return null;
   }
 
@@ -241,10 +250,14 @@ export abstract class Client implements Wakeable {
    * @internal
    */
   wake(): void {
-    if (this.#rk === null) return;
+    // Before it is open, and while it is being freed, there is nothing to serve.
+    if (this.#logQueue === null) return;
     this.#serveLogs();
     if (this.#saslQueue !== null) {
-      serveRefreshes(this.#saslQueue, (config) => this.callbacks.oauthbearer_token_refresh_cb?.(config));
+      serveRefreshes(
+        this.#saslQueue,
+        (config) => guarded(() => this.callbacks.oauthbearer_token_refresh_cb?.(config)),
+      );
     }
     this.serve();
   }
@@ -254,12 +267,13 @@ export abstract class Client implements Wakeable {
     for (let event; (event = symbols.rd_kafka_queue_poll(this.#logQueue, 0)) !== null;) {
       const facility = new OutPointer(), text = new OutPointer(), level = new Int32Array(1);
       if (symbols.rd_kafka_event_log(event, facility.buffer, text.buffer, level) === 0) {
-        this.#emit("log", {
+        const log = {
           severity: level[0]!,
           fac: readCString(facility.value),
           message: readCString(text.value),
           name: this.#name,
-        });
+        };
+        guarded(() => this.#emit("log", log));
       }
       symbols.rd_kafka_event_destroy(event);
     }
@@ -269,21 +283,24 @@ export abstract class Client implements Wakeable {
     this.callbacks.event_cb?.(kind, data);
   }
 
+  readonly #tellThrottle = (throttle: Throttle): void => this.#emit("throttle", throttle);
+
   /** Takes an event from a queue that tells of throttling, too. */
-  protected nextEvent(queue: Pointer): Pointer {
+  protected nextEvent(queue: Pointer, run: Runner = guarded): Pointer {
     if (!this.#throttles) return openLibrary().symbols.rd_kafka_queue_poll(queue, 0);
-    return pollHearingThrottles(queue, (throttle) => this.#emit("throttle", throttle));
+    return pollHearingThrottles(queue, this.#tellThrottle, run);
   }
 
-  /** Hands an error or statistics event to `event_cb`; says whether it was one of these. */
-  protected emitEvent(type: number, event: Pointer): boolean {
+  /** Hands an error or statistics event to `event_cb`. */
+  protected emitEvent(type: number, event: Pointer, run: Runner = guarded): void {
     const { symbols } = openLibrary();
     if (type === EVENT.ERROR) {
       const code = symbols.rd_kafka_event_error(event);
-      this.#emit("error", Object.assign(new Error(nativeError(code).message), { code }));
-    } else if (type === EVENT.STATS) this.#emit("stats", { message: readCString(symbols.rd_kafka_event_stats(event)) });
-    else return false;
-    return true;
+      run(() => this.#emit("error", Object.assign(new Error(err2str(code)), { code })));
+    } else if (type === EVENT.STATS) {
+      const message = readCString(symbols.rd_kafka_event_stats(event));
+      run(() => this.#emit("stats", { message }));
+    }
   }
 
   /** Runs a call that uses the handle; `disconnect` waits for it. Without a handle it is refused in the given words. */
@@ -336,7 +353,7 @@ export abstract class Client implements Wakeable {
   }
 
   #orThrow(work: (rk: Pointer) => NativeError | undefined): null {
-    const error = this.connected ? work(this.#rk) : nativeError(CODES.STATE);
+    const error = this.connected ? work(this.rk) : nativeError(CODES.STATE);
     // The addon throws plain objects here, and the npm client reads their code.
     if (error !== undefined) throw error;
     return null;
@@ -349,7 +366,7 @@ export abstract class Client implements Wakeable {
     if (typeof callback !== "function") throw new Error("Second parameter must be a callback");
     const topic = String(options?.topic ?? "");
     const allTopics = typeof options?.allTopics === "boolean" ? options.allTopics : true;
-    const timeout = typeof options?.timeout === "number" ? options.timeout : 30_000;
+    const timeout = typeof options?.timeout === "number" ? intOf(options.timeout) : 30_000;
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);
@@ -398,8 +415,9 @@ export abstract class Client implements Wakeable {
     return this.call(callback, async (rk) => {
       const low = new BigInt64Array(1), high = new BigInt64Array(1), name = cString(topic);
       const code = await this.waitFor(
-        timeoutMs,
-        (slice) => openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition, low, high, slice),
+        timeoutMs | 0,
+        (slice) =>
+          openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, slice),
       );
       if (code !== CODES.NO_ERROR) return nativeError(code);
       return { result: { lowOffset: Number(low[0]), highOffset: Number(high[0]) } };
@@ -410,31 +428,31 @@ export abstract class Client implements Wakeable {
     if (arguments.length < 3 || !Array.isArray(partitions)) {
       throw new Error("Need to specify an array of topic partitions");
     }
-    // A time that is missing is 0, as in the addon.
-    const times = partitions.map((partition) => ({ ...partition, offset: Number(partition.offset ?? 0) }));
-    return this.askOffsets("rd_kafka_offsets_for_times_async", times, timeoutMs, callback);
+    return this.askOffsets("rd_kafka_offsets_for_times_async", partitions, timeoutMs, callback);
   }
 
   /** Asks brokers to fill in the offsets of a list. */
   protected askOffsets(
     name: "rd_kafka_offsets_for_times_async" | "rd_kafka_committed_async",
-    partitions: TopicPartition[],
+    given: readonly unknown[],
     timeoutMs: number,
     callback: Callback<unknown[]>,
     unconnected?: string,
   ): null {
-    return this.call(callback, (rk) =>
-      withList(partitions, async (list) => {
-        const code = await this.waitFor(timeoutMs, (slice) => openLibrary().symbols[name](rk, list, slice));
-        return code === CODES.NO_ERROR ? { result: orErrors(readList(list)) } : nativeError(code);
-      }), unconnected);
+    return this.call(callback, (rk) => {
+      const partitions = partitionsOf(given);
+      return withList(partitions, async (list) => {
+        const code = await this.waitFor(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
+        return code === CODES.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
+      });
+    }, unconnected);
   }
 }
 
 /** One callback that calls several. */
 function together(callbacks: readonly Callbacks[string][]): Callbacks[string] {
   const all = (...args: unknown[]) => {
-    for (const callback of callbacks) callback(...args);
+    for (const callback of callbacks) guarded(() => callback(...args));
   };
   // A producer's reports carry the payload if one of its listeners wants it.
   return Object.assign(all, { dr_msg_cb: callbacks.some((callback) => "dr_msg_cb" in callback && callback.dr_msg_cb) });

@@ -59,7 +59,8 @@ function setAll(
 ): void {
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   for (const [name, value] of Object.entries(values)) {
-    if (typeof value === "function") continue;
+    // What has a number for its name is left out, too: an element of an array.
+    if (typeof value === "function" || /^(?:0|[1-9]\d*)$/.test(name)) continue;
     // A symbol has no text, and concatenation says so where String() would make one up.
     if (set(cString(name), cString(`${value}`), text, BigInt(text.length)) !== 0) throw new Error(textOf(text));
   }

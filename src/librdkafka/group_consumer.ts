@@ -5,13 +5,16 @@
  */
 
 import { Client, EVENT } from "./client.ts";
+import { guarded } from "./guarded.ts";
+import { assignable } from "./given_partitions.ts";
 import { openLibrary } from "./library.ts";
 import { OutPointer, type Pointer, readCString } from "./memory.ts";
-import { CODES, err2str, nativeError, takeError } from "./native_error.ts";
+import { CODES, err2str, type NativeError, nativeError, takeError } from "./native_error.ts";
 import {
   forCallback,
   orErrors,
   type PartitionResult,
+  type PartitionToC,
   readList,
   takeList,
   type TopicPartition,
@@ -39,26 +42,51 @@ interface Leaving {
   readonly protocol: string;
   /** A rebalance was answered since. */
   answered: boolean;
-  held: { readonly at: number; readonly code: number; readonly partitions: PartitionResult[] } | undefined;
+  held: Held | undefined;
+}
+
+/** A rebalance that is to be answered. */
+interface Owed {
+  readonly code: number;
+  readonly partitions: readonly PartitionResult[];
+}
+
+/** A rebalance that is not told yet. */
+interface Held extends Owed {
+  readonly at: number;
 }
 
 /** What the consumer does about its group. */
 export abstract class GroupConsumer extends Client {
   #events: Pointer = null;
-  #assigned: readonly TopicPartition[] = [];
+  /** Events that come before those in the queue. */
+  readonly #later: Pointer[] = [];
+  #assigned: readonly PartitionToC[] = [];
   #subscribed = false;
-  /** The code of the rebalance that was told last, until it is answered by an assign or unassign. */
-  #owed: number | undefined;
+  /** The rebalance that was told last, until it is answered by an assign or unassign. */
+  #owed: Owed | undefined;
   #leaving: Leaving | undefined;
+  /** A member with a name of its own in the group, that keeps its place there when it closes. */
+  readonly #static: boolean;
+  /** The answer to what is owed was refused; it comes again when the group lives on although it should end. */
+  #answerRefused = false;
+  /**
+   * What a static member hears of when librdkafka knows that it closes: giving its partitions back before, it would
+   * give up its place in the group as well.
+   */
+  #revoked: Held | undefined;
 
   constructor(globalConf: unknown, topicConf: unknown) {
     super("consumer", globalConf, topicConf);
+    this.#static = Boolean((globalConf as Record<string, unknown>)["group.instance.id"]);
   }
 
   /** An event that is no rebalance. */
   protected abstract serveEvent(type: number, code: number, event: Pointer): void;
-  /** Called when the assignment has changed. */
-  protected abstract onAssignment(partitions: readonly TopicPartition[], before: readonly TopicPartition[]): void;
+  /** Called before partitions are assigned, which may fail. */
+  protected abstract beforeAssignment(partitions: readonly PartitionToC[]): void;
+  /** Called when the assignment has changed, or has not after all. */
+  protected abstract onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void;
 
   /** The consumer queue, while there is one. */
   protected get eventQueue(): Pointer {
@@ -80,8 +108,9 @@ export abstract class GroupConsumer extends Client {
   protected override async closeQueues(rk: Pointer): Promise<void> {
     const { symbols } = openLibrary();
     await this.#answerAll();
-    const leaving: Leaving = { protocol: this.rebalanceProtocol(), answered: false, held: undefined };
+    const leaving: Leaving = { protocol: this.#protocol(), answered: false, held: this.#revoked };
     this.#leaving = leaving;
+    this.#revoked = undefined;
     const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#events));
     const began = performance.now();
     while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
@@ -89,15 +118,17 @@ export abstract class GroupConsumer extends Client {
       if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
       const now = performance.now(), { held } = leaving;
       if (held !== undefined && now - held.at > HELD_MS) this.#tellRebalance(held.code, held.partitions);
-      else if (this.#owed !== undefined && now - began > ANSWER_DEADLINE_MS) this.#answerNone();
+      else if (this.#owed !== undefined && now - began > (this.#answerRefused ? HELD_MS : ANSWER_DEADLINE_MS)) {
+        this.#answerNone();
+      }
       await pollAfter(began);
     }
     this.serveEvents();
     this.#setAssignment([]);
     symbols.rd_kafka_queue_destroy(this.#events);
     this.#events = null;
-    this.#subscribed = false;
     this.#owed = this.#leaving = undefined;
+    this.#answerRefused = false;
   }
 
   /** What was told before is answered while the group still lives, and answers everything. */
@@ -105,18 +136,45 @@ export abstract class GroupConsumer extends Client {
     const began = performance.now();
     this.serveEvents();
     // An assignment can't be taken any more.
-    if (this.#owed === CODES.ASSIGN_PARTITIONS) this.#answerNone();
-    while (this.#owed !== undefined && performance.now() - began < ANSWER_DEADLINE_MS) {
+    if (this.#owed?.code === CODES.ASSIGN_PARTITIONS) this.#decline();
+    while (this.#owed !== undefined && !this.#answerRefused && performance.now() - began < ANSWER_DEADLINE_MS) {
       await pollAfter(began);
       this.serveEvents();
     }
-    if (this.#owed !== undefined) this.#answerNone();
+    if (this.#owed !== undefined && !this.#answerRefused) this.#decline();
   }
 
-  /** Runs on the consumer queue's events, in order: rebalances reach the program before the messages after them. */
-  protected serveEvents(): void {
+  /** Hands on errors although nobody consumes; all else waits for who does. */
+  protected serveErrors(): void {
     const { symbols } = openLibrary();
     for (let event; this.#events !== null && (event = this.nextEvent(this.#events)) !== null;) {
+      if (symbols.rd_kafka_event_type(event) !== EVENT.ERROR) {
+        this.#later.push(event);
+        continue;
+      }
+      this.serveEvent(EVENT.ERROR, symbols.rd_kafka_event_error(event), event);
+      symbols.rd_kafka_event_destroy(event);
+    }
+  }
+
+  /** Lets an event wait for who consumes, as if it were in the consumer queue. */
+  protected serveLater(event: Pointer): void {
+    this.#later.push(event);
+    setImmediate(() => this.wake());
+  }
+
+  #takeEvent(): Pointer {
+    if (this.#events === null) return null;
+    return this.#later.shift() ?? this.nextEvent(this.#events);
+  }
+
+  /**
+   * Runs on the consumer queue's events, in order: rebalances reach the program before the messages after them.
+   * What is to be told first ends it, until it is called again.
+   */
+  protected serveEvents(enough: () => boolean = () => false): void {
+    const { symbols } = openLibrary();
+    for (let event; !enough() && (event = this.#takeEvent()) !== null;) {
       try {
         const type = symbols.rd_kafka_event_type(event), code = symbols.rd_kafka_event_error(event);
         if (type !== EVENT.REBALANCE) this.serveEvent(type, code, event);
@@ -128,23 +186,29 @@ export abstract class GroupConsumer extends Client {
   }
 
   #onRebalance(code: number, partitions: PartitionResult[]): void {
-    const leaving = this.#leaving;
-    if (leaving?.answered) leaving.held = { at: performance.now(), code, partitions };
-    else this.#tellRebalance(code, partitions);
+    const leaving = this.#leaving, held = { at: performance.now(), code, partitions };
+    if (leaving?.answered) leaving.held = held;
+    else if (this.#static && this.closing && leaving === undefined && code === CODES.REVOKE_PARTITIONS) {
+      this.#revoked = held;
+    } else this.#tellRebalance(code, partitions);
   }
 
-  #tellRebalance(code: number, partitions: PartitionResult[]): void {
+  #tellRebalance(code: number, partitions: readonly PartitionResult[]): void {
     const { rebalance_cb } = this.callbacks;
     if (this.#leaving !== undefined) this.#leaving.held = undefined;
-    this.#owed = code;
-    if (this.closing && code !== CODES.REVOKE_PARTITIONS) this.#answerNone();
-    else if (rebalance_cb === undefined) guarded(() => this.#rebalance(code, partitions));
-    else guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
+    this.#owed = { code, partitions };
+    this.#answerRefused = false;
+    const late = this.closing && code !== CODES.REVOKE_PARTITIONS;
+    if (rebalance_cb !== undefined) {
+      guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
+    } else if (!late) guarded(() => this.#rebalance(code, partitions));
+    // An assignment can't be taken any more, which is what assign() says, and somebody has to decline it.
+    if (late && this.#owed !== undefined) this.#decline();
   }
 
   /** What librdkafka does by itself for a client without a rebalance callback. */
-  #rebalance(code: number, partitions: TopicPartition[]): void {
-    const cooperative = this.rebalanceProtocol() === "COOPERATIVE";
+  #rebalance(code: number, partitions: readonly TopicPartition[]): void {
+    const cooperative = this.#protocol() === "COOPERATIVE";
     if (code === CODES.ASSIGN_PARTITIONS) {
       if (cooperative) this.incrementalAssign(partitions);
       else this.assign(partitions);
@@ -154,11 +218,15 @@ export abstract class GroupConsumer extends Client {
 
   // Assignment
 
-  assign(all: TopicPartition[]): true {
+  assign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
     if (!this.connected) throw new Error(err2str(CODES.STATE));
+    this.beforeAssignment(partitions);
     const code = withList(partitions, (list) => openLibrary().symbols.rd_kafka_assign(this.rk, list));
-    if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
+    if (code !== CODES.NO_ERROR) {
+      this.onAssignment(this.#assigned, partitions);
+      throw new Error(err2str(code));
+    }
     this.#owed = undefined;
     this.#setAssignment(partitions);
     return true;
@@ -166,39 +234,90 @@ export abstract class GroupConsumer extends Client {
 
   unassign(): true {
     if (this.rk === null) throw new Error("KafkaConsumer is disconnected");
-    const code = this.#answerNone();
-    if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
+    if (this.closing && this.#leaving === undefined) this.#giveBack(this.#assigned);
+    else {
+      const code = this.#answerNone();
+      if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
+    }
     return true;
   }
 
   /** Gives all partitions back. */
   #answerNone(): number {
+    const owed = this.#owed;
     const code = this.#mayAnswer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : CODES.NO_ERROR;
     if (code === CODES.NO_ERROR) this.#setAssignment([]);
+    else if (this.#refused(owed)) return CODES.NO_ERROR;
     return code;
   }
 
-  incrementalAssign(all: TopicPartition[]): true {
+  /**
+   * Answers what is owed in the program's place, and takes no partition. While the group has not been told to end, one
+   * that is cooperative takes no other answer than an incremental one, and waits for it: for ever where it then has no
+   * partition to be given back.
+   */
+  #decline(): void {
+    const owed = this.#owed;
+    if (owed === undefined || this.#leaving !== undefined) this.#answerNone();
+    else if (owed.code === CODES.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
+      this.#mayAnswer();
+      withList([], (none) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, none)));
+    } else this.#giveBack(this.#assigned.filter((mine) => owed.partitions.some((gone) => same(mine, gone))));
+  }
+
+  incrementalAssign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
     if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
+    this.beforeAssignment(partitions);
     const error = withList(
       partitions,
       (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)),
     );
-    if (error !== undefined) throw error;
+    if (error !== undefined) {
+      this.onAssignment(this.#assigned, partitions);
+      throw error;
+    }
     this.#owed = undefined;
     this.#setAssignment([...this.#assigned, ...partitions]);
     return true;
   }
 
-  incrementalUnassign(all: TopicPartition[]): true {
+  incrementalUnassign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
     if (this.rk === null) throw nativeError(CODES.STATE);
+    if (this.closing && this.#leaving === undefined) {
+      this.#giveBack(partitions);
+      return true;
+    }
+    const error = this.#unassignSome(partitions);
+    if (error !== undefined) throw error;
+    return true;
+  }
+
+  /**
+   * Gives partitions back just before the group is left. Once it is being left librdkafka takes either way of doing so
+   * for the one that fits, and a program that is told no protocol any more can't choose: so do we.
+   */
+  #giveBack(partitions: readonly PartitionToC[]): void {
+    if (this.#protocol() === "COOPERATIVE") this.#unassignSome(partitions);
+    else this.#answerNone();
+  }
+
+  #unassignSome(partitions: readonly PartitionToC[]): NativeError | undefined {
+    const owed = this.#owed;
     const error = this.#mayAnswer()
       ? withList(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)))
       : undefined;
-    if (error !== undefined) throw error;
-    this.#setAssignment(this.#assigned.filter((assigned) => !partitions.some((gone) => same(assigned, gone))));
+    if (error !== undefined) return this.#refused(owed) ? undefined : error;
+    this.#setAssignment(this.#assigned.filter((mine) => !partitions.some((gone) => same(mine, gone))));
+    return undefined;
+  }
+
+  /** Whether an answer is refused just because librdkafka does not know yet that the consumer closes: any will do then. */
+  #refused(owed: Owed | undefined): boolean {
+    if (!this.closing) return false;
+    this.#owed = owed;
+    this.#answerRefused = owed !== undefined;
     return true;
   }
 
@@ -211,7 +330,7 @@ export abstract class GroupConsumer extends Client {
     return owed;
   }
 
-  #setAssignment(partitions: readonly TopicPartition[]): void {
+  #setAssignment(partitions: readonly PartitionToC[]): void {
     const before = this.#assigned;
     this.#assigned = [...partitions];
     this.onAssignment(this.#assigned, before);
@@ -226,7 +345,10 @@ export abstract class GroupConsumer extends Client {
   }
 
   rebalanceProtocol(): string {
-    if (this.rk === null) return "NONE";
+    return this.connected ? this.#protocol() : "NONE";
+  }
+
+  #protocol(): string {
     if (this.#leaving !== undefined) return this.#leaving.protocol;
     return readCString(openLibrary().symbols.rd_kafka_rebalance_protocol(this.rk)) || "NONE";
   }
@@ -271,24 +393,6 @@ function pollAfter(began: number): Promise<void> {
 }
 
 /** Whether two are the same partition. */
-export function same(a: TopicPartition, b: TopicPartition): boolean {
+export function same(a: PartitionToC | TopicPartition, b: PartitionToC | TopicPartition): boolean {
   return a.partition === b.partition && a.topic === b.topic;
-}
-
-/** What may be assigned; the addon leaves out what has no topic. */
-function assignable(partitions: unknown): TopicPartition[] {
-  if (!Array.isArray(partitions)) throw new Error("Need to specify an array of partitions");
-  for (const partition of partitions) {
-    if (typeof partition !== "object" || partition === null) throw new Error("Must pass topic-partition objects");
-  }
-  return partitions.filter(({ topic }) => typeof topic === "string" && topic !== "");
-}
-
-/** What a program's callback throws is the program's error and must surface, but not stop what serves the queues. */
-export function guarded(call: () => unknown): void {
-  try {
-    call();
-  } catch (error) {
-    reportError(error);
-  }
 }

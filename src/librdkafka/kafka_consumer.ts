@@ -1,30 +1,35 @@
 /**
  * The consumer under the npm client: the addon's `KafkaConsumer`.
  *
- * Rebalances, commit results, errors and statistics are events on the consumer queue. Messages don't pass there:
- * after an assign each partition's queue is forwarded to a queue of our own, which is drained in batches. (Draining
- * the consumer queue in batches would throw rebalance events away.) A message that gets there before the forward
- * is an event and comes first.
+ * Rebalances, commit results, errors and statistics are events on the consumer queue. Messages don't pass there: each
+ * partition's queue is forwarded to a queue of our own, which is drained in batches. (Draining the consumer queue in
+ * batches would throw rebalance events away.) It is before an assign: librdkafka forwards a queue to the consumer queue
+ * when it begins to fetch, but none that a program has ever forwarded.
  *
  * @module
  */
 
 import { type Callback, EVENT } from "./client.ts";
-import { GroupConsumer, guarded, same } from "./group_consumer.ts";
+import { guarded } from "./guarded.ts";
+import { partitionOf, partitionsOf } from "./given_partitions.ts";
+import { GroupConsumer, same } from "./group_consumer.ts";
 import { openLibrary } from "./library.ts";
 import { cString, OutPointer, type Pointer } from "./memory.ts";
 import { type EofEvent, MessageReader, type NativeMessage } from "./message_reader.ts";
-import { CODES, nativeError, takeError } from "./native_error.ts";
+import { CODES, nativeError } from "./native_error.ts";
+import { int64Of, intOf } from "./given_values.ts";
+import { OffsetStore } from "./offset_store.ts";
 import {
   forCallback,
   orErrors,
   type PartitionResult,
-  readElement,
+  type PartitionToC,
   readList,
   takeList,
   type TopicPartition,
   withList,
 } from "./topic_partitions.ts";
+import { CALLS_AT_ONCE, Turns } from "./turns.ts";
 
 /** Answers of a consume call: messages, and ends of partitions with their place among them. */
 export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: EofEvent[]) => void;
@@ -58,23 +63,18 @@ const CLIENT_ERRORS: ReadonlySet<number> = new Set([
   CODES.FATAL,
 ]);
 const NOT_CONNECTED = "KafkaConsumer is not connected";
-/** How many messages a consume loop hands out before others get their turn. */
-const LOOP_MESSAGES = 1000;
 /** What ends no consume loop: the addon hands these on as warnings. */
 const WARNINGS: ReadonlySet<number> = new Set([CODES.UNKNOWN_TOPIC_OR_PART, CODES.TOPIC_AUTHORIZATION_FAILED]);
 
 /** A consumer of a group, or of partitions assigned by hand. */
 export class KafkaConsumer extends GroupConsumer {
   #reader = new MessageReader();
+  readonly #offsets = new OffsetStore();
   readonly #requests: Request[] = [];
-  /** Messages that came as events. */
-  #early: NativeMessage[] = [];
-  #earlyEnds: EofEvent[] = [];
   #errors: number[] = [];
   #messages: Pointer = null;
-  /** Partitions that are paused: what came early from them waits. */
-  readonly #paused = new Set<string>();
   #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
+  readonly #turns = new Turns(() => this.#takeForLoop());
   #timer: ReturnType<typeof setTimeout> | undefined;
   #scheduled = false;
 
@@ -84,7 +84,7 @@ export class KafkaConsumer extends GroupConsumer {
   }
 
   protected override events(): number {
-    return EVENT.REBALANCE | EVENT.OFFSET_COMMIT | EVENT.FETCH;
+    return EVENT.REBALANCE | EVENT.OFFSET_COMMIT;
   }
 
   protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
@@ -95,21 +95,21 @@ export class KafkaConsumer extends GroupConsumer {
   protected override async closeQueues(rk: Pointer): Promise<void> {
     clearTimeout(this.#timer);
     this.#loop = undefined;
+    // Also what a callback that disconnects leaves: librdkafka counts what it has given as consumed, and commits it.
+    await this.#turns.drain();
     for (const request of this.#requests.splice(0)) this.#answer(request);
     await super.closeQueues(rk);
+    this.#offsets.free();
     openLibrary().symbols.rd_kafka_queue_destroy(this.#messages);
     this.#messages = null;
-    this.#early = [];
-    this.#earlyEnds = [];
     this.#errors = [];
-    this.#paused.clear();
   }
 
   protected override serve(): void {
     guarded(() => this.callbacks.queue_non_empty_cb?.());
-    if (this.connecting) this.serveEvents();
+    if (this.connecting) this.serveErrors();
     if (this.#requests.length > 0) this.#serveRequests();
-    this.#serveLoop();
+    if (this.#loop !== undefined) this.#turns.now();
   }
 
   // Consuming
@@ -136,8 +136,8 @@ export class KafkaConsumer extends GroupConsumer {
   }
 
   #request(timeout: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null {
-    if (!this.connected) {
-      // Who asks for no message needs no connection.
+    // Who asks for no message needs no connection, and hears of nothing.
+    if (max === 0 || !this.connected) {
       setImmediate(() => max === 0 ? callback(null, [], []) : callback(nativeError(CODES.STATE, NOT_CONNECTED)));
       return null;
     }
@@ -154,9 +154,7 @@ export class KafkaConsumer extends GroupConsumer {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (!this.connected) return;
-      this.#serveRequests();
-      this.#serveLoop();
+      if (this.connected) this.#serveRequests();
     });
   }
 
@@ -172,38 +170,33 @@ export class KafkaConsumer extends GroupConsumer {
     if (this.#loop !== undefined) throw new Error("Consume was already called");
     if (!this.connected) throw new Error("Connect must be called before consume");
     this.#loop = { callback, failed: false };
-    this.#schedule();
+    this.#turns.later();
     return null;
   }
 
-  #serveLoop(): void {
+  /** Takes messages for the loop; says whether there was anything. */
+  #takeForLoop(): boolean {
     const loop = this.#loop;
-    if (loop === undefined || loop.failed || !this.connected) return;
-    this.serveEvents();
-    if (this.#loop !== loop || !this.connected) return;
-    const batch = { max: LOOP_MESSAGES, messages: [] as NativeMessage[], ends: [] as EofEvent[] };
-    const error = this.#fill(batch);
+    if (loop === undefined || loop.failed || !this.connected) return false;
+    this.serveEvents(this.#hasFailed);
+    if (this.#loop !== loop || !this.connected) return false;
+    const messages: NativeMessage[] = [], ends: EofEvent[] = [];
+    const code = this.#fill({ max: CALLS_AT_ONCE, messages, ends });
+    const tell = (...answer: Parameters<LoopCallback>) => this.#turns.push(() => loop.callback(...answer));
     let end = 0;
-    const endsAt = (index: number) => {
-      for (; end < batch.ends.length && batch.ends[end]!.messageIndex <= index; end++) {
-        const { topic, partition, offset } = batch.ends[end]!;
-        guarded(() => loop.callback(null, null, { topic, offset, partition }, null));
+    for (let index = -1; index < messages.length; index++) {
+      if (index >= 0) tell(null, messages[index]!, null, null);
+      for (; end < ends.length && ends[end]!.messageIndex <= index; end++) {
+        const { topic, partition, offset } = ends[end]!;
+        tell(null, null, { topic, offset, partition }, null);
       }
-    };
-    endsAt(-1);
-    for (const [index, message] of batch.messages.entries()) {
-      // Also after a callback that disconnects: librdkafka counts what it has given as consumed, and commits it.
-      guarded(() => loop.callback(null, message, null, null));
-      endsAt(index);
     }
-    if (error !== undefined && WARNINGS.has(error)) guarded(() => loop.callback(null, null, null, error));
-    else if (error !== undefined) {
+    if (code !== undefined && WARNINGS.has(code)) tell(null, null, null, code);
+    else if (code !== undefined) {
       loop.failed = true;
-      guarded(() => loop.callback(nativeError(error)));
-      return;
+      tell(nativeError(code));
     }
-    // More may be there; others get their turn between.
-    if (batch.messages.length > 0 || error !== undefined) this.#schedule();
+    return messages.length > 0 || code !== undefined;
   }
 
   #answer({ callback, messages, ends }: Request, error?: number): void {
@@ -213,7 +206,7 @@ export class KafkaConsumer extends GroupConsumer {
   #serveRequests(): void {
     clearTimeout(this.#timer);
     for (let request; (request = this.#requests[0]) !== undefined && this.connected;) {
-      this.serveEvents();
+      this.serveEvents(this.#hasFailed);
       // A rebalance callback may have disconnected the client or asked for more.
       if (this.#requests[0] !== request || !this.connected) return;
       const error = this.#fill(request);
@@ -235,18 +228,13 @@ export class KafkaConsumer extends GroupConsumer {
     }
   }
 
+  /** An error is answered with before what came after it is told: the rebalance of a member that polled too late. */
+  readonly #hasFailed = (): boolean => this.#errors.length > 0;
+
   /** Takes what is there; an error ends the call, and is its answer when no message came before it. */
   #fill(request: Pick<Request, "max" | "messages" | "ends"> & Partial<Request>): number | undefined {
     const { messages, ends, max } = request;
     const had = messages.length + ends.length;
-    if (this.#early.length > 0 || this.#earlyEnds.length > 0) {
-      const later: NativeMessage[] = [];
-      for (const message of this.#early) {
-        (messages.length < max && !this.#paused.has(keyOf(message)) ? messages : later).push(message);
-      }
-      this.#early = later;
-      for (const end of this.#earlyEnds.splice(0)) ends.push({ ...end, messageIndex: messages.length - 1 });
-    }
     while (this.#errors.length === 0 && messages.length < max) {
       if (this.#reader.take(this.#messages, max - messages.length, messages, ends, this.#errors) === 0) break;
     }
@@ -257,36 +245,19 @@ export class KafkaConsumer extends GroupConsumer {
   }
 
   protected override serveEvent(type: number, code: number, event: Pointer): void {
-    const { symbols } = openLibrary();
-    switch (type) {
-      case EVENT.FETCH:
-        this.#reader.takeEvent(event, this.#early, this.#earlyEnds, this.#errors);
-        break;
-      case EVENT.OFFSET_COMMIT:
-        this.#tellCommit(code, readList(symbols.rd_kafka_event_topic_partition_list(event)));
-        break;
-      case EVENT.ERROR:
-        if (code === CODES.PARTITION_EOF) this.#takeEarlyEnd(event);
-        else if (!CLIENT_ERRORS.has(code)) this.#errors.push(code);
-        else guarded(() => this.emitEvent(type, event));
-        break;
-      default:
-        guarded(() => this.emitEvent(type, event));
-    }
+    if (type === EVENT.OFFSET_COMMIT) {
+      this.#tellCommit(code, readList(openLibrary().symbols.rd_kafka_event_topic_partition_list(event)));
+    } else if (type === EVENT.ERROR && !CLIENT_ERRORS.has(code)) this.#errors.push(code);
+    else this.emitEvent(type, event);
   }
 
-  /** A partition's end that came before its queue was forwarded, as early messages do. */
-  #takeEarlyEnd(event: Pointer): void {
-    const { symbols } = openLibrary();
-    const place = symbols.rd_kafka_event_topic_partition(event);
-    if (place === null) return;
-    const { topic, partition, offset = 0 } = readElement(place);
-    symbols.rd_kafka_topic_partition_destroy(place);
-    this.#earlyEnds.push({ topic, partition, offset, messageIndex: -1 });
+  /** What librdkafka fetches before it has answered goes to our queue, too. */
+  protected override beforeAssignment(partitions: readonly PartitionToC[]): void {
+    for (const partition of partitions) this.#forward(partition, this.#messages);
   }
 
-  /** Lets the queues of newly assigned partitions flow into ours, and those of lost ones no more. */
-  protected override onAssignment(partitions: readonly TopicPartition[], before: readonly TopicPartition[]): void {
+  /** Lets the queues of assigned partitions flow into ours, and those of lost ones no more. */
+  protected override onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void {
     for (const lost of before) {
       if (!partitions.some((kept) => same(kept, lost))) this.#forward(lost, null);
     }
@@ -294,9 +265,6 @@ export class KafkaConsumer extends GroupConsumer {
     for (const partition of partitions) this.#forward(partition, this.#messages);
     // The topics of lost partitions may be freed, and their addresses be those of others then.
     this.#reader = new MessageReader();
-    for (const key of this.#paused) if (!partitions.some((kept) => keyOf(kept) === key)) this.#paused.delete(key);
-    // What came early from a partition that is gone is not ours to hand out any more.
-    this.#early = this.#early.filter((message) => partitions.some((kept) => same(kept, message)));
   }
 
   /**
@@ -310,7 +278,7 @@ export class KafkaConsumer extends GroupConsumer {
     if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === CODES.NO_ERROR) takeList(out);
   }
 
-  #forward({ topic, partition }: TopicPartition, target: Pointer): void {
+  #forward({ topic, partition = -1 }: PartitionToC, target: Pointer): void {
     const { symbols } = openLibrary();
     const queue = symbols.rd_kafka_queue_get_partition(this.rk, cString(topic), partition);
     if (queue === null) return;
@@ -324,12 +292,18 @@ export class KafkaConsumer extends GroupConsumer {
     if (arguments.length < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
     if (!this.connected || !this.subscribed) return CODES.STATE;
-    return withList(partitions.map(withOffset), (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list));
+    return withList(
+      partitionsOf(partitions),
+      (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list),
+    );
   }
 
   offsetsStoreSingle(topic: string, partition: number, offset: number, leaderEpoch: number): number {
     if (arguments.length < 4) throw new Error("Must provide topic, partition, offset and leaderEpoch");
-    return this.offsetsStore([{ topic, partition, offset, leaderEpoch }]);
+    if (!this.connected || !this.subscribed) return CODES.STATE;
+    // Here what is no number becomes one.
+    const [to, next] = [intOf(Number(partition)), int64Of(Number(offset))];
+    return this.#offsets.store(this.rk, `${topic}`, to, next, Number(leaderEpoch) | 0);
   }
 
   commit(partitions?: TopicPartition | TopicPartition[] | null): number {
@@ -351,10 +325,10 @@ export class KafkaConsumer extends GroupConsumer {
     };
     if (partitions === null || partitions === undefined) return commit(null);
     if (typeof partitions !== "object") throw new Error("First parameter must be an object or an array");
-    return withList((Array.isArray(partitions) ? partitions : [partitions]).map(withOffset), commit);
+    return withList(Array.isArray(partitions) ? partitionsOf(partitions) : [partitionOf(partitions as never)], commit);
   }
 
-  /** A synchronous commit whose result `offset_commit_cb` hears of, too. */
+  /** A synchronous commit whose result `offset_commit_cb` hears of, too, when something consumes. */
   #commitAndTell(list: Pointer): number {
     const { symbols } = openLibrary();
     const queue = symbols.rd_kafka_queue_new(this.rk);
@@ -363,9 +337,7 @@ export class KafkaConsumer extends GroupConsumer {
       if (refused !== CODES.NO_ERROR) return refused;
       const event = symbols.rd_kafka_queue_poll(queue, -1);
       const code = symbols.rd_kafka_event_error(event);
-      const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
-      symbols.rd_kafka_event_destroy(event);
-      setImmediate(() => this.#tellCommit(code, partitions));
+      this.serveLater(event);
       return code;
     } finally {
       symbols.rd_kafka_queue_destroy(queue);
@@ -398,7 +370,7 @@ export class KafkaConsumer extends GroupConsumer {
   position(partitions: TopicPartition[]): number | (TopicPartition | Error)[] {
     if (!Array.isArray(partitions)) throw new Error("Need to specify an array of topic partitions");
     if (!this.connected) return CODES.STATE;
-    return withList(partitions, (list) => {
+    return withList(partitionsOf(partitions), (list) => {
       const code = openLibrary().symbols.rd_kafka_position(this.rk, list);
       return code === CODES.NO_ERROR ? orErrors(readList(list)) : code;
     });
@@ -409,7 +381,8 @@ export class KafkaConsumer extends GroupConsumer {
     if (typeof partition !== "number") throw new Error("2nd parameter must be a partition number");
     if (!this.connected) return CODES.STATE;
     const low = new BigInt64Array(1), high = new BigInt64Array(1);
-    const code = openLibrary().symbols.rd_kafka_get_watermark_offsets(this.rk, cString(topic), partition, low, high);
+    const { symbols } = openLibrary();
+    const code = symbols.rd_kafka_get_watermark_offsets(this.rk, cString(topic), partition | 0, low, high);
     return code === CODES.NO_ERROR ? { lowOffset: Number(low[0]), highOffset: Number(high[0]) } : code;
   }
 
@@ -418,30 +391,25 @@ export class KafkaConsumer extends GroupConsumer {
     if (typeof partition !== "object" || partition === null) throw new Error("Topic partition must be an object");
     if (timeoutMs !== null && typeof timeoutMs !== "number") throw new Error("Timeout must be a number.");
     if (typeof callback !== "function") throw new Error("Callback must be a function");
-    const target = withOffset(partition);
+    const target = partitionOf(partition as never);
     // A time-out of 0 would make it asynchronous.
-    const waitMs = Math.max(10, timeoutMs ?? 1000);
-    this.#early = this.#early.filter((message) => !same(message, partition));
-    return this.call(callback, (rk) =>
-      withList([target], async (list) => {
-        const error = takeError(await openLibrary().symbols.rd_kafka_seek_partitions_async(rk, list, waitMs));
-        const code = error?.code ?? readList(list)[0]?.code ?? CODES.NO_ERROR;
-        return code === CODES.NO_ERROR ? { result: undefined } : error ?? nativeError(code);
-      }), NOT_CONNECTED);
+    const waitMs = Math.max(10, timeoutMs! | 0);
+    return this.call(callback, async (rk) => {
+      const { symbols } = openLibrary();
+      const rkt = symbols.rd_kafka_topic_new(rk, cString(target.topic), null);
+      if (rkt === null) return nativeError(symbols.rd_kafka_last_error());
+      const code = await symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs);
+      symbols.rd_kafka_topic_destroy(rkt);
+      return code === CODES.NO_ERROR ? { result: undefined } : nativeError(code);
+    }, NOT_CONNECTED);
   }
 
   pause(partitions: TopicPartition[]): number {
-    const code = this.#toggle(arguments.length, partitions, "rd_kafka_pause_partitions");
-    if (code === CODES.NO_ERROR) { for (const partition of partitions) this.#paused.add(keyOf(partition)); }
-    return code;
+    return this.#toggle(arguments.length, partitions, "rd_kafka_pause_partitions");
   }
 
   resume(partitions: TopicPartition[]): number {
-    const code = this.#toggle(arguments.length, partitions, "rd_kafka_resume_partitions");
-    for (const partition of partitions) this.#paused.delete(keyOf(partition));
-    // What waited here wakes nobody by itself.
-    if (this.#early.length > 0) this.serve();
-    return code;
+    return this.#toggle(arguments.length, partitions, "rd_kafka_resume_partitions");
   }
 
   #toggle(
@@ -452,19 +420,6 @@ export class KafkaConsumer extends GroupConsumer {
     if (given < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
     if (!this.connected) return CODES.STATE;
-    return withList(partitions, (list) => openLibrary().symbols[name](this.rk, list));
+    return withList(partitionsOf(partitions), (list) => openLibrary().symbols[name](this.rk, list));
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition} ${topic}`;
-}
-
-/** As the addon reads a partition where an offset matters: 0 when there is none. */
-function withOffset(partition: TopicPartition): TopicPartition {
-  const { topic, partition: number, offset } = partition;
-  if (typeof topic !== "string" || topic === "" || typeof number !== "number" || number === -1) {
-    throw new Error("Invalid topic partition provided");
-  }
-  return { ...partition, offset: typeof offset === "number" ? offset : 0 };
 }

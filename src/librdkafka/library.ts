@@ -24,7 +24,17 @@ export interface Library {
   readonly path: string;
 }
 
-const VERSION_SYMBOL = { rd_kafka_version: SYMBOLS.rd_kafka_version } as const;
+/** What is asked before librdkafka is used; the second is OpenSSL's, which is found where librdkafka links to it. */
+const PROBED = {
+  rd_kafka_version: SYMBOLS.rd_kafka_version,
+  // int OPENSSL_init_crypto(uint64_t opts, const OPENSSL_INIT_SETTINGS *settings)
+  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32", optional: true },
+} as const;
+/**
+ * `OPENSSL_INIT_NO_ATEXIT`: librdkafka's threads run until the process is over, and one that asks for a random number
+ * after OpenSSL has cleaned up would end an orderly exit with SIGSEGV.
+ */
+const NO_ATEXIT = 0x00080000n;
 
 /** The same on Linux and macOS. */
 const RTLD_NOW = 2;
@@ -104,12 +114,16 @@ function tryOpen(path: string): Library | string {
   const refused = whyNotOpened(path);
   if (refused !== undefined) return refused;
   try {
-    const probe = Deno.dlopen(path, VERSION_SYMBOL);
+    const probe = Deno.dlopen(path, PROBED);
     const version = versionText(probe.symbols.rd_kafka_version());
+    const usable = compare(version, FLOOR_VERSION) >= 0;
+    if (usable) {
+      keepMapped(path);
+      probe.symbols.OPENSSL_init_crypto?.(NO_ATEXIT, null);
+    }
     probe.close();
-    if (compare(version, FLOOR_VERSION) < 0) return `version ${version} is older than ${FLOOR_VERSION}`;
+    if (!usable) return `version ${version} is older than ${FLOOR_VERSION}`;
     const { symbols } = Deno.dlopen(path, SYMBOLS);
-    keepMapped(path);
     return { symbols: symbols as Library["symbols"], version, path };
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {

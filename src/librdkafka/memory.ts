@@ -8,9 +8,17 @@
 export type Pointer = Deno.PointerValue;
 
 const encoder = new TextEncoder();
+// A byte order mark is text, as it is to C.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** 2³²: two u32 halves make an address or an offset that fits a double. */
 export const HIGH = 4294967296;
+
+/**
+ * Things in C memory that lie at most this far apart are copied together, with what is between them. Less than a page,
+ * so that no page that is not mapped lies between.
+ */
+export const GAP_BYTES = 1024;
 
 /**
  * A NUL-terminated UTF-8 string for a `const char *` parameter.
@@ -29,10 +37,10 @@ export function readCString(pointer: Pointer): string {
   return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
 }
 
-/** The text in a buffer that C has written a string to. */
+/** The text in a buffer that C has written a string to: what comes before a NUL. */
 export function textOf(buffer: Uint8Array): string {
   const end = buffer.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? buffer : buffer.subarray(0, end));
+  return decoder.decode(end < 0 ? buffer : buffer.subarray(0, end));
 }
 
 /** The address of a buffer's first byte. The buffer must be kept alive as long as C uses the address. */

@@ -13,15 +13,14 @@
 import { Buffer } from "node:buffer";
 import { MESSAGE } from "./layout.ts";
 import { openLibrary } from "./library.ts";
-import { addressOf, HIGH, libc, type Pointer, readCString } from "./memory.ts";
+import { addressOf, GAP_BYTES, HIGH, libc, type Pointer, readCString } from "./memory.ts";
+import { type NativeHeader, readHeaders } from "./message_headers.ts";
 import { CODES } from "./native_error.ts";
-
-/** A header: an object of one property, as the npm client has it. */
-export type NativeHeader = Record<string, Buffer | null>;
 
 /** A consumed message, as the npm client has it. What is absent is left out, but for a timestamp, which is −1 then. */
 export interface NativeMessage {
   value: Buffer | null;
+  headers?: NativeHeader[];
   size: number;
   key: Buffer | null;
   topic: string;
@@ -29,14 +28,13 @@ export interface NativeMessage {
   partition: number;
   timestamp: number;
   leaderEpoch?: number;
-  headers?: NativeHeader[];
 }
 
 /** A partition's end was reached. */
 export interface EofEvent {
   topic: string;
-  partition: number;
   offset: number;
+  partition: number;
   /** The index of the last message before it in the same batch; −1 before the first. */
   messageIndex: number;
 }
@@ -47,8 +45,8 @@ export interface NativeReport {
   partition: number;
   offset: number;
   key: Buffer | null;
-  timestamp?: number;
   opaque?: unknown;
+  timestamp?: number;
   value?: Buffer | null;
   size: number;
 }
@@ -75,14 +73,6 @@ const signed = new Int32Array(unsigned.buffer);
 const places = new BigUint64Array(BATCH_MESSAGES);
 const STRUCT_BYTES = BigInt(MESSAGE.size);
 const EMPTY = Buffer.alloc(0);
-/**
- * Bytes at most this far apart are copied together, with what lies between them: the rest of a record. librdkafka's
- * consumer points into its fetch responses. Less than a page, so that no page that is not mapped lies between.
- */
-const GAP_BYTES = 1024;
-const outA = new BigUint64Array(1);
-const outB = new BigUint64Array(1);
-const outC = new BigUint64Array(1);
 const outHeaders = new BigUint64Array(1);
 const timestampType = new Int32Array(1);
 
@@ -133,7 +123,10 @@ function copyBatch(count: number, withPayload: boolean): Buffer {
   return slab;
 }
 
-/** Finds a place in the slab for a field's bytes, and writes it into the struct. */
+/**
+ * Finds a place in the slab for a field's bytes, and writes it into the struct. Those of a record lie close together:
+ * librdkafka's consumer points into its fetch responses.
+ */
 function place(runs: Run[], field: number, lengthField: number): void {
   const from = address(field), length = address(lengthField);
   if (from === 0 || length === 0) return;
@@ -174,23 +167,23 @@ export class MessageReader {
     return count;
   }
 
-  /** Appends the messages of an event, which keeps them. */
-  takeEvent(event: Pointer, into: NativeMessage[], ends: EofEvent[], errors: number[]): void {
-    const count = this.#arrayOf(event);
-    if (count > 0) this.#read(count, into, ends, errors);
-  }
-
-  /** Reads the delivery reports of an event, which keeps the messages; calls back for each. */
+  /**
+   * Reads delivery reports of an event, which keeps the messages; calls back for each.
+   *
+   * @returns how many were read, at most `most`; the next call reads those after them
+   */
   takeReports(
     event: Pointer,
+    most: number,
     withPayload: boolean,
-    each: (code: number, report: NativeReport, opaqueId: number) => void,
-  ): void {
-    // A producer may report more messages in an event than fit: read until it has none left.
-    for (let count = this.#arrayOf(event); count > 0; count = this.#arrayOf(event)) {
-      const reports = this.#reports(count, withPayload);
-      for (const [code, report, opaqueId] of reports) each(code, report, opaqueId);
-    }
+    opaqueOf: (id: number) => unknown,
+    each: (code: number, report: NativeReport) => void,
+  ): number {
+    const count = this.#arrayOf(event, most);
+    if (count === 0) return 0;
+    const slab = copyBatch(count, withPayload);
+    for (let i = 0; i < count; i++) each(signed[i * WORDS + ERR]!, this.#report(i, slab, withPayload, opaqueOf));
+    return count;
   }
 
   /** Calls back with just code and opaque number of each delivery report of an event. */
@@ -198,6 +191,7 @@ export class MessageReader {
     event: Pointer,
     each: (code: number, opaqueId: number, partition: number, offset: number) => void,
   ): void {
+    // A producer may report more messages in an event than fit: read until it has none left.
     for (let count = this.#arrayOf(event); count > 0; count = this.#arrayOf(event)) {
       copyStructs(count);
       for (let i = 0; i < count; i++) {
@@ -207,8 +201,8 @@ export class MessageReader {
     }
   }
 
-  #arrayOf(event: Pointer): number {
-    return Number(openLibrary().symbols.rd_kafka_event_message_array(event, pointers, BigInt(BATCH_MESSAGES)));
+  #arrayOf(event: Pointer, most = BATCH_MESSAGES): number {
+    return Number(openLibrary().symbols.rd_kafka_event_message_array(event, pointers, BigInt(most)));
   }
 
   #read(count: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): void {
@@ -226,8 +220,8 @@ export class MessageReader {
       } else if (code === CODES.PARTITION_EOF) {
         ends.push({
           topic: this.#topic(address(at + RKT)),
-          partition: signed[at + PARTITION]!,
           offset: offsetAt(at),
+          partition: signed[at + PARTITION]!,
           messageIndex: into.length - 1,
         });
       } else errors.push(code);
@@ -242,33 +236,43 @@ export class MessageReader {
     const topic = this.#topic(address(at + RKT));
     const offset = offsetAt(at), partition = signed[at + PARTITION]!;
     const timestamp = Number(symbols.rd_kafka_message_timestamp(native, timestampType));
+    const headers = symbols.rd_kafka_message_headers(native, outHeaders) === CODES.NO_ERROR
+      ? readHeaders(outHeaders[0]!)
+      : undefined;
     // All at once where all is there, as it nearly always is: a property added later is an allocation more.
-    const message: NativeMessage = epoch >= 0
-      ? { value, size, key, topic, offset, partition, timestamp, leaderEpoch: epoch }
-      : { value, size, key, topic, offset, partition, timestamp };
-    if (symbols.rd_kafka_message_headers(native, outHeaders) === CODES.NO_ERROR) {
-      message.headers = readHeaders(outHeaders[0]!);
+    if (epoch < 0) {
+      return headers === undefined
+        ? { value, size, key, topic, offset, partition, timestamp }
+        : { value, headers, size, key, topic, offset, partition, timestamp };
     }
-    return message;
+    return headers === undefined
+      ? { value, size, key, topic, offset, partition, timestamp, leaderEpoch: epoch }
+      : { value, headers, size, key, topic, offset, partition, timestamp, leaderEpoch: epoch };
   }
 
-  #reports(count: number, withPayload: boolean): [number, NativeReport, number][] {
-    const { symbols } = openLibrary();
-    const slab = copyBatch(count, withPayload);
-    return Array.from({ length: count }, (_, i) => {
-      const at = i * WORDS;
-      const report: NativeReport = {
-        topic: this.#topic(address(at + RKT)),
-        partition: signed[at + PARTITION]!,
-        offset: offsetAt(at),
-        key: bytesAt(slab, at + KEY, at + KEY_LEN),
-        size: unsigned[at + LEN]!,
-      };
-      const timestamp = Number(symbols.rd_kafka_message_timestamp(pointers[i]!, timestampType));
-      if (timestamp > -1 && timestampType[0] !== 0) report.timestamp = timestamp;
-      if (withPayload) report.value = bytesAt(slab, at + PAYLOAD, at + LEN);
-      return [signed[at + ERR]!, report, address(at + PRIVATE)];
-    });
+  /** A report, its properties in the addon's order. */
+  #report(index: number, slab: Buffer, withPayload: boolean, opaqueOf: (id: number) => unknown): NativeReport {
+    const at = index * WORDS, id = address(at + PRIVATE);
+    const topic = this.#topic(address(at + RKT)), partition = signed[at + PARTITION]!, offset = offsetAt(at);
+    const key = bytesAt(slab, at + KEY, at + KEY_LEN), size = unsigned[at + LEN]!;
+    const timestamp = Number(openLibrary().symbols.rd_kafka_message_timestamp(pointers[index]!, timestampType));
+    const timed = timestamp > -1 && timestampType[0] !== 0;
+    // All at once what is usual: a property added later is an allocation more.
+    if (timed && !withPayload) {
+      return id === 0
+        ? { topic, partition, offset, key, timestamp, size }
+        : { topic, partition, offset, key, opaque: opaqueOf(id), timestamp, size };
+    }
+    return {
+      topic,
+      partition,
+      offset,
+      key,
+      ...id !== 0 && { opaque: opaqueOf(id) },
+      ...timed && { timestamp },
+      ...withPayload && { value: bytesAt(slab, at + PAYLOAD, at + LEN) },
+      size,
+    };
   }
 
   #topic(rkt: number): string {
@@ -301,19 +305,4 @@ function epochOfRun(from: number, end: number): number | undefined {
 
 function leaderEpoch(index: number): number {
   return openLibrary().symbols.rd_kafka_message_leader_epoch?.(pointers[index]!) ?? -1;
-}
-
-function readHeaders(headers: bigint): NativeHeader[] {
-  const { symbols } = openLibrary();
-  const read: NativeHeader[] = [];
-  for (let index = 0; symbols.rd_kafka_header_get_all(headers, BigInt(index), outA, outB, outC) === 0; index++) {
-    const name = readCString(Deno.UnsafePointer.create(outA[0]!));
-    const value = Deno.UnsafePointer.create(outB[0]!);
-    const length = Number(outC[0]!);
-    // Copied out, since the header dies with its message.
-    read.push({
-      [name]: value === null ? null : Buffer.from(Deno.UnsafePointerView.getArrayBuffer(value, length).slice(0)),
-    });
-  }
-  return read;
 }

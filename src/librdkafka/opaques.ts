@@ -13,42 +13,43 @@ export const messageNumber: unique symbol = Symbol("slipstream.messageNumber") a
 /** Numbers of messages are below this: so few that what goes to C stays a small integer for 500 million messages. */
 export const NUMBERS = 2 ** 12;
 
-interface Entry {
-  readonly value: unknown;
-  messages: number;
-}
-
 /** Values by number. Consecutive messages with the same value share one, so that a batch costs one entry. */
 export class Opaques {
-  readonly #entries = new Map<number, Entry>();
-  #lastId = 0;
-  #last: Entry | undefined;
+  // Two arrays with places that are used again: a Map with an object for each is memory of the collector's with each
+  // message. Place 0 stays empty, as 0 stands for no value.
+  readonly #values: unknown[] = [undefined];
+  readonly #messages: number[] = [0];
+  readonly #free: number[] = [];
+  #last = 0;
 
   /** The number for a value, which one message more carries. */
   put(value: unknown): number {
     const number = (value as { [messageNumber]?: number } | null)?.[messageNumber] ?? 0;
-    if (this.#last !== undefined && this.#last.value === value) this.#last.messages++;
-    else {
-      this.#last = { value, messages: 1 };
-      this.#entries.set(++this.#lastId, this.#last);
+    if (this.#last === 0 || this.#values[this.#last] !== value) {
+      this.#last = this.#free.pop() ?? this.#values.length;
+      this.#values[this.#last] = value;
+      this.#messages[this.#last] = 0;
     }
-    return this.#lastId * NUMBERS + number;
+    this.#messages[this.#last]!++;
+    return this.#last * NUMBERS + number;
   }
 
   /** The value for a number that one message less carries. */
   take(id: number): unknown {
-    const entryId = Math.floor(id / NUMBERS);
-    const entry = this.#entries.get(entryId);
-    if (entry === undefined) return undefined;
-    if (--entry.messages === 0) {
-      this.#entries.delete(entryId);
-      if (entry === this.#last) this.#last = undefined;
+    const place = Math.floor(id / NUMBERS), messages = this.#messages[place] ?? 0;
+    if (messages === 0) return undefined;
+    const value = this.#values[place];
+    this.#messages[place] = messages - 1;
+    if (messages === 1) {
+      this.#values[place] = undefined;
+      this.#free.push(place);
+      if (place === this.#last) this.#last = 0;
     }
-    return entry.value;
+    return value;
   }
 
   clear(): void {
-    this.#entries.clear();
-    this.#last = undefined;
+    this.#values.length = this.#messages.length = 1;
+    this.#free.length = this.#last = 0;
   }
 }

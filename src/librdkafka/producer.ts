@@ -13,9 +13,10 @@ import { MessageReader, type NativeReport } from "./message_reader.ts";
 import { CODES, err2str, nativeError } from "./native_error.ts";
 import { NUMBERS, Opaques } from "./opaques.ts";
 import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
-import { COPY, type Headers, NOT_NULL, produceva, type ReadyHeader, readyHeaders } from "./produceva.ts";
+import { bytesOf, COPY, type Headers, NOT_NULL, produceva, readyHeaders } from "./produceva.ts";
 import { Topic } from "./topic.ts";
 import { TransactionalClient } from "./transactional_client.ts";
+import { CALLS_AT_ONCE, Turns } from "./turns.ts";
 
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
@@ -40,10 +41,14 @@ export class Producer extends TransactionalClient {
   readonly #opaques = new Opaques();
   readonly #topics = new Map<string, Pointer>();
   #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
+  #keyView = this.#keyScratch;
   #queue: Pointer = null;
   #partitioner: Partitioner | undefined;
   #background = false;
   #flushing = 0;
+  /** The event whose reports are being taken. */
+  #event: Pointer = null;
+  readonly #turns = new Turns(() => this.#takeSome(), () => this.#isServing);
 
   constructor(globalConf: unknown, topicConf?: unknown) {
     if (arguments.length < 2) throw new Error("You must supply global and topic configuration");
@@ -62,56 +67,57 @@ export class Producer extends TransactionalClient {
     listen(this.#queue);
   }
 
-  protected override closeQueues(rk: Pointer): Promise<void> {
+  protected override async closeQueues(rk: Pointer): Promise<void> {
     const { symbols } = openLibrary();
-    // What is still queued gets a report that says so; nothing vanishes silently.
-    symbols.rd_kafka_purge(rk, PURGE_QUEUE_AND_INFLIGHT);
-    this.#drain();
+    // What is still queued gets a report that says so; nothing vanishes silently. It waits for the threads of all
+    // brokers, which may be looking up a host name.
+    await blocking(() => symbols.rd_kafka_purge_async(rk, PURGE_QUEUE_AND_INFLIGHT));
+    await this.#turns.drain();
     for (const rkt of this.#topics.values()) symbols.rd_kafka_topic_destroy(rkt);
     this.#topics.clear();
     symbols.rd_kafka_queue_destroy(this.#queue);
     this.#queue = null;
     this.#opaques.clear();
     this.#partitioner?.forget();
-    return Promise.resolve();
   }
 
   protected override serve(): void {
-    // While flushing, librdkafka waits for the reports to be taken.
-    if (this.#background || this.#flushing > 0 || this.connecting) this.#drain();
+    if (this.#isServing) this.#turns.now();
   }
 
-  #drain(): void {
+  /** While flushing, librdkafka waits for the reports to be taken. */
+  get #isServing(): boolean {
+    return this.#background || this.#flushing > 0 || this.connecting;
+  }
+
+  /** Takes a hundred reports or another event, to be told; says whether there was anything. */
+  #takeSome(): boolean {
     const { symbols } = openLibrary();
-    for (let event; this.#queue !== null && (event = this.nextEvent(this.#queue)) !== null;) {
-      try {
-        const type = symbols.rd_kafka_event_type(event);
-        if (type === EVENT.DR) this.#report(event);
-        else this.emitEvent(type, event);
-      } finally {
-        symbols.rd_kafka_event_destroy(event);
-      }
-    }
+    const event = this.#event ?? (this.#queue === null ? null : this.nextEvent(this.#queue, this.#turns.push));
+    if (event === null) return false;
+    const type = symbols.rd_kafka_event_type(event);
+    if (type !== EVENT.DR) this.emitEvent(type, event, this.#turns.push);
+    this.#event = type === EVENT.DR && this.#report(event) ? event : null;
+    if (this.#event === null) symbols.rd_kafka_event_destroy(event);
+    return true;
   }
 
-  #report(event: Pointer): void {
+  /** Takes a hundred reports of an event, all where no report is made; says whether there may be more. */
+  #report(event: Pointer): boolean {
     const callback = this.callbacks.delivery_cb as DeliveryCallback | undefined;
     if (callback?.outcomesOnly !== undefined) {
       const { outcomesOnly } = callback;
       this.#reader.takeOutcomes(event, (code, id, partition, offset) => {
         outcomesOnly(code, this.#opaques.take(id), partition, offset, id % NUMBERS);
       });
-      return;
+      return false;
     }
-    this.#reader.takeReports(event, callback?.dr_msg_cb === true, (code, report, id) => {
-      if (id !== 0) report.opaque = this.#opaques.take(id);
-      try {
-        callback?.(code === CODES.NO_ERROR ? null : code, report);
-      } catch (error) {
-        // As on Node: the program's error surfaces, and the other reports come all the same.
-        reportError(error);
-      }
+    const opaqueOf = (id: number) => this.#opaques.take(id), withPayload = callback?.dr_msg_cb === true;
+    const count = this.#reader.takeReports(event, CALLS_AT_ONCE, withPayload, opaqueOf, (code, report) => {
+      if (callback === undefined) return;
+      this.#turns.push(() => callback(code === CODES.NO_ERROR ? null : code, report));
     });
+    return count === CALLS_AT_ONCE;
   }
 
   produce(
@@ -151,7 +157,15 @@ export class Producer extends TransactionalClient {
     const id = opaque === undefined || this.callbacks.delivery_cb === undefined ? 0 : this.#opaques.put(opaque);
     const code = !timestamp && ready === undefined
       ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
-      : this.#produceFull(name, to, valueBytes, keyBytes, timestamp ?? 0, id, ready ?? []);
+      : produceva(this.rk, {
+        topic: Number(Deno.UnsafePointer.value(rkt)),
+        partition: to,
+        value: valueBytes,
+        key: keyBytes,
+        timestamp: timestamp ?? 0,
+        opaque: id,
+        headers: ready ?? [],
+      });
     // There will never be a report.
     if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
     return code;
@@ -162,8 +176,13 @@ export class Producer extends TransactionalClient {
     if (given === null || given === undefined) return null;
     const key = typeof given === "string" ? given : bytesOf(given) ?? `${given}`;
     if (typeof key !== "string") return key;
-    if (key.length * 3 > this.#keyScratch.length) this.#keyScratch = Buffer.allocUnsafeSlow(key.length * 3);
-    return this.#keyScratch.subarray(0, this.#keyScratch.write(key, "utf8")) as Bytes;
+    if (key.length * 3 > this.#keyScratch.length) {
+      this.#keyView = this.#keyScratch = Buffer.allocUnsafeSlow(key.length * 3);
+    }
+    const length = this.#keyScratch.write(key, "utf8");
+    // Keys are often of one length: a view for each would be the collector's to take away.
+    if (length !== this.#keyView.length) this.#keyView = this.#keyScratch.subarray(0, length);
+    return this.#keyView as Bytes;
   }
 
   /** The handle of a topic. As in librdkafka, the first use of a name decides its configuration. */
@@ -171,11 +190,9 @@ export class Producer extends TransactionalClient {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const { symbols } = openLibrary();
-    const text = cString(name), conf = topic?.newConf() ?? null;
-    const rkt = symbols.rd_kafka_topic_new(this.rk, text, conf);
+    // The configuration is librdkafka's from here on, also when it makes no topic of it.
+    const rkt = symbols.rd_kafka_topic_new(this.rk, cString(name), topic?.newConf() ?? null);
     if (rkt !== null) this.#topics.set(name, rkt);
-    // A configuration that was not taken stays ours.
-    else if (conf !== null) symbols.rd_kafka_topic_conf_destroy(conf);
     return rkt;
   }
 
@@ -194,26 +211,12 @@ export class Producer extends TransactionalClient {
     return result === 0 ? CODES.NO_ERROR : symbols.rd_kafka_last_error();
   }
 
-  #produceFull(
-    topic: string,
-    partition: number,
-    value: Bytes | null,
-    key: Bytes | null,
-    timestamp: number,
-    opaque: number,
-    headers: readonly ReadyHeader[],
-  ): number {
-    try {
-      return produceva(this.rk, { topic, partition, value, key, timestamp, opaque, headers });
-    } catch (error) {
-      if (opaque !== 0) this.#opaques.take(opaque);
-      throw error;
-    }
-  }
-
   poll(): true {
     if (!this.connected) throw new Error("Producer is disconnected");
-    if (!this.#background) this.#drain();
+    if (this.#background) return true;
+    // There is room at once; the program hears of it when it has polled.
+    while (this.#takeSome());
+    this.#turns.later();
     return true;
   }
 
@@ -221,7 +224,7 @@ export class Producer extends TransactionalClient {
     if (typeof set !== "boolean") throw new Error("Need to specify a boolean for setting or unsetting");
     if (!this.connected) throw new Error("Client is disconnected");
     this.#background = set;
-    if (set) this.#drain();
+    if (set) this.#turns.later();
     return nativeError(CODES.NO_ERROR);
   }
 
@@ -246,13 +249,16 @@ export class Producer extends TransactionalClient {
     return this.call(callback, (rk) =>
       this.flushing(async () => {
         const { symbols } = openLibrary();
-        const deadline = performance.now() + timeoutMs;
+        const waitMs = timeoutMs | 0;
+        const deadline = waitMs < 0 ? Infinity : performance.now() + waitMs;
         for (;;) {
           const left = Math.max(0, Math.ceil(deadline - performance.now()));
           const code = await blocking(() => symbols.rd_kafka_flush_async(rk, Math.min(left, FLUSH_SLICE_MS)));
-          this.#drain();
+          await this.#turns.drain();
           if (code === CODES.NO_ERROR) return { result: undefined };
-          if (code !== CODES.TIMED_OUT || left === 0 || this.closing) return nativeError(code);
+          if (code !== CODES.TIMED_OUT || left === 0 || this.closing) {
+            return Object.assign(new Error(err2str(code)), { code });
+          }
         }
       }));
   }
@@ -267,8 +273,8 @@ export class Producer extends TransactionalClient {
     }
   }
 
-  protected override takeReports(): void {
-    this.#drain();
+  protected override takeReports(): Promise<void> {
+    return this.#turns.drain();
   }
 }
 
@@ -277,13 +283,6 @@ const SIZES = Array.from({ length: 4096 }, (_, size) => BigInt(size));
 
 function sizeOf({ length }: Bytes): bigint {
   return SIZES[length] ?? BigInt(length);
-}
-
-/** A view's bytes; `undefined` for what is none. */
-function bytesOf(view: unknown): Bytes | undefined {
-  return ArrayBuffer.isView(view)
-    ? new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
-    : undefined;
 }
 
 /** An object that is no Topic is refused in librdkafka's words, as an argument that can't be used. */

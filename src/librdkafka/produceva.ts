@@ -1,22 +1,29 @@
 /**
  * Messages with a time or headers of their own: `rd_kafka_produceva` and what it takes.
  *
+ * Its arguments hold addresses, and asking Deno for the address of a buffer costs more than copying a few hundred
+ * bytes: key, value and headers are laid into one reused buffer, and only what is large stays where it is.
+ *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 import { VU } from "./layout.ts";
 import { openLibrary } from "./library.ts";
-import { addressOf, cString, type Pointer } from "./memory.ts";
+import { addressOf, HIGH, type Pointer } from "./memory.ts";
 import { CODES, takeError } from "./native_error.ts";
+import { int64Of } from "./given_values.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Headers as the npm client gives them: each an object of which the first property counts. */
 export type Headers = readonly Readonly<Record<string, Uint8Array | string>>[];
 
-/** Stands for Kafka's null as a header's value. The addon refuses JavaScript's null there, and so does the binding. */
-export const NULL_HEADER: Buffer = Buffer.alloc(1);
+/**
+ * Stands for Kafka's null as a header's value, produced or consumed. The addon refuses JavaScript's null and hands out an
+ * empty buffer, which this is.
+ */
+export const NULL_HEADER: Buffer = Buffer.alloc(0);
 
 /** `RD_KAFKA_MSG_F_COPY` */
 export const COPY = 2;
@@ -24,18 +31,19 @@ export const COPY = 2;
 export const NOT_NULL: Bytes = new Uint8Array(1);
 
 // rd_kafka_vtype_t
-const V_TOPIC = 1,
+const V_TOPIC_HANDLE = 2,
   V_PARTITION = 3,
   V_VALUE = 4,
   V_KEY = 5,
   V_OPAQUE = 6,
   V_MSGFLAGS = 7,
   V_TIMESTAMP = 8,
-  V_HEADERS = 10;
+  V_HEADER = 9;
 
 /** A message for {@linkcode produceva}. */
 export interface FullMessage {
-  readonly topic: string;
+  /** The address of the topic's handle. */
+  readonly topic: number;
   readonly partition: number;
   readonly value: Bytes | null;
   readonly key: Bytes | null;
@@ -44,99 +52,149 @@ export interface FullMessage {
   readonly headers: readonly ReadyHeader[];
 }
 
-/** Queues a message with all that it can have; answers librdkafka's code. */
-export function produceva(rk: Pointer, message: FullMessage): number {
-  const { symbols } = openLibrary();
-  const name = cString(message.topic);
-  const list = message.headers.length > 0 ? newHeaders(message.headers) : null;
-  const args = new Arguments(list === null ? 7 : 8);
-  args.text(V_TOPIC, name);
-  args.int(V_PARTITION, message.partition);
-  args.int(V_MSGFLAGS, COPY);
-  args.memory(V_VALUE, message.value);
-  args.memory(V_KEY, message.key);
-  // As the addon has it: whole milliseconds, and 0 (which is: now) for what is no number.
-  args.number(V_TIMESTAMP, Number.isFinite(message.timestamp) ? Math.trunc(message.timestamp) : 0);
-  args.number(V_OPAQUE, message.opaque);
-  if (list !== null) args.number(V_HEADERS, Deno.UnsafePointer.value(list));
-  const error = takeError(symbols.rd_kafka_produceva(rk, args.bytes, BigInt(args.count)));
-  args.release();
-  if (error === undefined) return CODES.NO_ERROR;
-  if (list !== null) symbols.rd_kafka_headers_destroy(list);
-  return error.code;
-}
-
-/** The arguments of `rd_kafka_produceva`. What they point to must live as long as they do. */
-class Arguments {
-  readonly bytes: Bytes;
-  readonly #view: DataView;
-  readonly #kept: unknown[] = [];
-  count = 0;
-
-  constructor(most: number) {
-    this.bytes = new Uint8Array(most * VU.size);
-    this.#view = new DataView(this.bytes.buffer);
-  }
-
-  #next(type: number): number {
-    const at = this.count++ * VU.size;
-    this.#view.setInt32(at + VU.fields.vtype, type, true);
-    return at + VU.fields.u;
-  }
-
-  int(type: number, value: number): void {
-    this.#view.setInt32(this.#next(type), value, true);
-  }
-
-  number(type: number, value: number | bigint): void {
-    this.#view.setBigInt64(this.#next(type), BigInt(value), true);
-  }
-
-  text(type: number, value: Bytes): void {
-    this.#kept.push(value);
-    this.number(type, addressOf(value));
-  }
-
-  /** To be called after the call: what is used there can't be collected before. */
-  release(): void {
-    this.#kept.length = 0;
-  }
-
-  memory(type: number, value: Bytes | null): void {
-    const at = this.#next(type);
-    if (value === null) return;
-    this.#kept.push(value);
-    this.#view.setBigUint64(at, addressOf(value.length === 0 ? NOT_NULL : value), true);
-    this.#view.setBigUint64(at + 8, BigInt(value.length), true);
-  }
-}
-
-/** A header's name as a C string, and its bytes; `null` is Kafka's null. */
-export type ReadyHeader = readonly [name: Bytes, value: Bytes | null];
+/** A header's name, and its bytes or text; `null` is Kafka's null. */
+export type ReadyHeader = readonly [name: string, value: Bytes | string | null];
 
 /**
  * Reads headers, before anything is queued. (The addon throws for a bad one too, and may queue the message all the
  * same.)
  *
- * @throws {Error} If a header has no name, or its value is neither text nor bytes.
+ * @throws {Error} If a header's value is neither text nor bytes.
+ * @throws {TypeError} If a name holds a NUL.
  */
 export function readyHeaders(headers: Headers): ReadyHeader[] {
   return headers.map((header) => {
-    const [first] = Object.entries(header ?? {});
-    if (first === undefined) throw new Error("Header key must be a string");
-    const [name, value] = first;
-    const bytes = typeof value === "string" ? Buffer.from(value) : value;
-    if (!(bytes instanceof Uint8Array)) throw new Error("Header value must be a string or buffer");
-    return [cString(name), bytes === NULL_HEADER ? null : bytes as Bytes];
+    const [[name, value] = ["", undefined]] = Object.entries(header ?? {});
+    const given = typeof value === "string" || value instanceof Uint8Array ? value as string | Bytes : bytesOf(value);
+    if (given === undefined) throw new Error("Header value must be a string or buffer");
+    if (name.includes("\0")) throw new TypeError(`A header's name can't hold a NUL: ${JSON.stringify(name)}`);
+    return [name, value === NULL_HEADER ? null : given];
   });
 }
 
-function newHeaders(headers: readonly ReadyHeader[]): Pointer {
-  const { symbols } = openLibrary();
-  const list = symbols.rd_kafka_headers_new(BigInt(headers.length));
-  for (const [name, bytes] of headers) {
-    const given = bytes === null ? null : bytes.length === 0 ? NOT_NULL : bytes;
-    symbols.rd_kafka_header_add(list, name, -1n, given, BigInt(bytes?.length ?? 0));
+/** A view's bytes; `undefined` for what is none. */
+export function bytesOf(view: unknown): Bytes | undefined {
+  return ArrayBuffer.isView(view)
+    ? new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
+    : undefined;
+}
+
+/** Queues a message with all that it can have; answers librdkafka's code. */
+export function produceva(rk: Pointer, message: FullMessage): number {
+  const { topic, partition, value, key, timestamp, opaque, headers } = message;
+  const args = new Arguments(7 + headers.length, roomFor(value) + roomFor(key) + roomForHeaders(headers));
+  args.number(V_TOPIC_HANDLE, topic);
+  args.number(V_PARTITION, partition);
+  args.number(V_MSGFLAGS, COPY);
+  args.memory(V_VALUE, value);
+  args.memory(V_KEY, key);
+  // In whole milliseconds; 0 is now.
+  args.number(V_TIMESTAMP, int64Of(timestamp));
+  args.number(V_OPAQUE, opaque);
+  for (const [name, bytes] of headers) args.header(name, bytes);
+  return args.produce(rk);
+}
+
+/** What is longer than this is not copied. */
+const COPIED_BYTES = 4096;
+/** How many arguments have room from the start. */
+const USUAL_ARGUMENTS = 16;
+/** A 64-bit word that is not known to be small. */
+const wide = new DataView(new ArrayBuffer(8));
+
+let words = new Uint32Array(USUAL_ARGUMENTS * VU.size / 4);
+let room = Buffer.allocUnsafeSlow(4 * COPIED_BYTES);
+let roomAt = 0;
+
+/** The room in the reused buffer that bytes need at most. */
+function roomFor(value: Bytes | string | null): number {
+  if (value === null) return 0;
+  return typeof value === "string" ? value.length * 3 : value.length <= COPIED_BYTES ? value.length : 0;
+}
+
+/** The same for headers, the end of each name included. */
+function roomForHeaders(headers: readonly ReadyHeader[]): number {
+  return headers.reduce((sum, [name, value]) => sum + roomFor(name) + 1 + roomFor(value), 0);
+}
+
+/** The arguments of one `rd_kafka_produceva`, in the reused buffers: one at a time. */
+class Arguments {
+  /** What is used where it lies can't be collected before the call is over. */
+  readonly #kept: Bytes[] = [];
+  #count = 0;
+  #used = 0;
+
+  constructor(count: number, bytes: number) {
+    const size = count * VU.size / 4;
+    if (words.length < size) words = new Uint32Array(2 * size);
+    if (room.length < bytes) {
+      room = Buffer.allocUnsafeSlow(2 * bytes);
+      roomAt = 0;
+    }
+    if (roomAt === 0) roomAt = Number(addressOf(room as unknown as Bytes));
   }
-  return list;
+
+  #next(type: number): number {
+    const at = this.#count++ * VU.size / 4;
+    words[at] = type;
+    return at + VU.fields.u / 4;
+  }
+
+  /** @param value an address, or a whole number */
+  number(type: number, value: number | bigint): void {
+    set(this.#next(type), value);
+  }
+
+  memory(type: number, value: Bytes | null): void {
+    const at = this.#next(type);
+    set(at, value === null ? 0 : this.#place(value));
+    set(at + 2, value === null ? 0 : value.length);
+  }
+
+  header(name: string, value: Bytes | string | null): void {
+    const at = this.#next(V_HEADER);
+    set(at, roomAt + this.#used);
+    this.#used += room.write(name, this.#used);
+    room[this.#used++] = 0;
+    if (typeof value === "string") {
+      const length = room.write(value, this.#used);
+      // Where nothing is written there still is a place: an empty value is not null.
+      set(at + 2, roomAt + this.#used);
+      set(at + 4, length);
+      this.#used += length;
+    } else {
+      set(at + 2, value === null ? 0 : this.#place(value));
+      set(at + 4, value === null ? 0 : value.length);
+    }
+  }
+
+  /** Where C finds bytes: in the reused buffer, but for what is large. */
+  #place(value: Bytes): number {
+    if (value.length > COPIED_BYTES) {
+      this.#kept.push(value);
+      return Number(addressOf(value));
+    }
+    const at = this.#used;
+    room.set(value, at);
+    this.#used += value.length;
+    return roomAt + at;
+  }
+
+  produce(rk: Pointer): number {
+    const error = openLibrary().symbols.rd_kafka_produceva(rk, words, BigInt(this.#count));
+    this.#kept.length = 0;
+    return error === null ? CODES.NO_ERROR : takeError(error)!.code;
+  }
+}
+
+/** Writes a 64-bit word. */
+function set(at: number, value: number | bigint): void {
+  if (typeof value === "number" && value >= 0) {
+    words[at] = value;
+    words[at + 1] = value / HIGH;
+    return;
+  }
+  wide.setBigInt64(0, BigInt(value), true);
+  words[at] = wide.getUint32(0, true);
+  words[at + 1] = wide.getUint32(4, true);
 }

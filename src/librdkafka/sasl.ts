@@ -8,6 +8,7 @@ import { confValue } from "./client_conf.ts";
 import { openLibrary } from "./library.ts";
 import { addressOf, cString, type Pointer, readCString, textOf } from "./memory.ts";
 import { CODES, type NativeError, nativeError, takeError } from "./native_error.ts";
+import { int64Of } from "./given_values.ts";
 
 /** `RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH` */
 export const TOKEN_REFRESH = 0x100;
@@ -61,7 +62,7 @@ export function setToken(
   const code = openLibrary().symbols.rd_kafka_oauthbearer_set_token(
     rk,
     cString(token),
-    BigInt(Math.trunc(lifetimeMs) || 0),
+    int64Of(lifetimeMs),
     cString(principal),
     addresses,
     BigInt(strings.length),

@@ -200,11 +200,6 @@ export const SYMBOLS = {
   /** int32_t rd_kafka_topic_partition_get_leader_epoch(const rd_kafka_topic_partition_t *rktpar) */
   rd_kafka_topic_partition_get_leader_epoch: { parameters: ["pointer"], result: "i32", optional: true },
 
-  /** void rd_kafka_topic_partition_destroy(rd_kafka_topic_partition_t *rktpar) */
-  rd_kafka_topic_partition_destroy: { parameters: ["pointer"], result: "void" },
-  /** rd_kafka_topic_partition_t *rd_kafka_event_topic_partition(rd_kafka_event_t *rkev) */
-  rd_kafka_event_topic_partition: { parameters: ["pointer"], result: "pointer" },
-
   // Consumer
   /** rd_kafka_resp_err_t rd_kafka_poll_set_consumer(rd_kafka_t *rk) */
   rd_kafka_poll_set_consumer: { parameters: ["pointer"], result: "i32" },
@@ -249,11 +244,11 @@ export const SYMBOLS = {
   },
   /** rd_kafka_resp_err_t rd_kafka_position(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions) */
   rd_kafka_position: { parameters: ["pointer", "pointer"], result: "i32" },
-  /** rd_kafka_error_t *rd_kafka_seek_partitions(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions, int timeout_ms) */
-  rd_kafka_seek_partitions_async: {
-    name: "rd_kafka_seek_partitions",
-    parameters: ["pointer", "pointer", "i32"],
-    result: "pointer",
+  /** rd_kafka_resp_err_t rd_kafka_seek(rd_kafka_topic_t *rkt, int32_t partition, int64_t offset, int timeout_ms) */
+  rd_kafka_seek_async: {
+    name: "rd_kafka_seek",
+    parameters: ["pointer", "i32", "i64", "i32"],
+    result: "i32",
     nonblocking: true,
   },
   /** rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions) */
@@ -339,7 +334,12 @@ export const SYMBOLS = {
     nonblocking: true,
   },
   /** rd_kafka_resp_err_t rd_kafka_purge(rd_kafka_t *rk, int purge_flags) */
-  rd_kafka_purge: { parameters: ["pointer", "i32"], result: "i32" },
+  rd_kafka_purge_async: {
+    name: "rd_kafka_purge",
+    parameters: ["pointer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
 
   // Admin
   /** rd_kafka_NewTopic_t *rd_kafka_NewTopic_new(const char *topic, int num_partitions, int replication_factor, char *errstr, size_t errstr_size) */

@@ -48,16 +48,13 @@ export function releaseThrottles(): void {
   shared = undefined;
 }
 
-/** Takes an event from a queue, and hands on what brokers said of throttling before it. */
-export function pollHearingThrottles(queue: Pointer, tell: (throttle: Throttle) => void): Pointer {
+/** Takes an event from a queue, and hands on what brokers said of throttling before it, now or later. */
+export function pollHearingThrottles(
+  queue: Pointer,
+  tell: (throttle: Throttle) => void,
+  run: (call: () => unknown) => void,
+): Pointer {
   const event = openLibrary().symbols.rd_kafka_queue_poll(queue, 0);
-  for (const throttle of heard.splice(0)) {
-    try {
-      tell(throttle);
-    } catch (error) {
-      // The program's own, which must surface and not lose the event.
-      reportError(error);
-    }
-  }
+  if (heard.length > 0) { for (const throttle of heard.splice(0)) run(() => tell(throttle)); }
   return event;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isObject } from "./given_values.ts";
 import { type ConfObject, newTopicConf } from "./client_conf.ts";
 import { openLibrary } from "./library.ts";
 import type { Pointer } from "./memory.ts";
@@ -17,7 +18,7 @@ export class Topic {
   constructor(name: string, conf?: ConfObject | null) {
     if (arguments.length < 1) throw new Error("topic name is required");
     if (typeof name !== "string") throw new Error("Topic name must be a string");
-    if (conf !== undefined && conf !== null && typeof conf !== "object") {
+    if (conf !== undefined && conf !== null && !isObject(conf)) {
       throw new Error("Configuration data must be specified");
     }
     this.#name = name;

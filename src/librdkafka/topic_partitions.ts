@@ -4,9 +4,10 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { TOPIC_PARTITION, TOPIC_PARTITION_LIST } from "./layout.ts";
 import { openLibrary } from "./library.ts";
-import { addressOf, cString, libc, type OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
+import { cString, type OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
 import { err2str } from "./native_error.ts";
 
 /** A partition of a topic, with what is known of it. What is absent is left out. */
@@ -23,6 +24,20 @@ export interface TopicPartition {
   metadata?: string;
 }
 
+/** A partition on its way to C. */
+export interface PartitionToC {
+  /** The topic's name. */
+  readonly topic: string;
+  /** The partition's number; −1 unless given. */
+  readonly partition?: number;
+  /** An offset, or a time in its place. */
+  readonly offset?: bigint;
+  /** The leader epoch that the offset belongs to. */
+  readonly leaderEpoch?: number;
+  /** What is committed with the offset. */
+  readonly metadata?: string;
+}
+
 /** A partition as it lies in C, its error beside it. */
 export interface PartitionResult extends TopicPartition {
   /** librdkafka's code for this partition; 0 when all is well. */
@@ -34,12 +49,8 @@ export const OFFSET_INVALID = -1001;
 
 const P = TOPIC_PARTITION.fields;
 
-/**
- * Calls something with a list that lives as long as the call (or its promise).
- *
- * @throws {TypeError} If a topic is missing.
- */
-export function withList<T>(partitions: readonly Readonly<Partial<TopicPartition>>[], call: (list: Pointer) => T): T {
+/** Calls something with a list that lives as long as the call (or its promise). */
+export function withList<T>(partitions: readonly PartitionToC[], call: (list: Pointer) => T): T {
   const { symbols } = openLibrary();
   const list = symbols.rd_kafka_topic_partition_list_new(Math.max(1, partitions.length));
   const free = () => symbols.rd_kafka_topic_partition_list_destroy(list);
@@ -56,28 +67,29 @@ export function withList<T>(partitions: readonly Readonly<Partial<TopicPartition
   return result;
 }
 
-function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: Partial<TopicPartition>): void {
-  if (typeof topic !== "string" || topic === "") throw new TypeError("A topic partition must have a topic");
+function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: PartitionToC): void {
   const { symbols } = openLibrary();
   const name = cString(topic);
   const element = symbols.rd_kafka_topic_partition_list_add(list, name, partition);
+  const fields = fieldsOf(element!);
   // Straight into the element: librdkafka's own function would find the first of several for the same partition.
-  if (typeof offset === "number") {
-    const field = new BigInt64Array([Number.isFinite(offset) ? BigInt(Math.trunc(offset)) : 0n]);
-    libc().memcpy(Deno.UnsafePointer.value(element) + BigInt(P.offset), addressOf(field), 8n);
+  if (offset !== undefined) fields.setBigInt64(P.offset, offset, true);
+  // The list frees it. The addon commits a NUL with it, and takes the last byte off whatever it reads.
+  if (metadata !== undefined) {
+    const bytes = new TextEncoder().encode(`${metadata}\0`);
+    const copy = symbols.rd_kafka_mem_malloc(null, BigInt(bytes.length))!;
+    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(copy, bytes.length)).set(bytes);
+    fields.setBigUint64(P.metadata, Deno.UnsafePointer.value(copy), true);
+    fields.setBigUint64(P.metadata_size, BigInt(bytes.length), true);
   }
-  // The list frees it. (The addon adds a NUL, and takes the last byte off whatever it reads; other clients do not.)
-  if (typeof metadata === "string" && metadata !== "") {
-    const bytes = new TextEncoder().encode(metadata);
-    const copy = symbols.rd_kafka_mem_malloc(null, BigInt(bytes.length));
-    libc().memcpy(Deno.UnsafePointer.value(copy), addressOf(bytes), BigInt(bytes.length));
-    const at = Deno.UnsafePointer.value(element);
-    const field = new BigUint64Array([BigInt(Deno.UnsafePointer.value(copy)), BigInt(bytes.length)]);
-    libc().memcpy(at + BigInt(P.metadata), addressOf(field), 16n);
-  }
-  if (leaderEpoch !== undefined && leaderEpoch !== null && leaderEpoch >= 0) {
+  if (leaderEpoch !== undefined && leaderEpoch >= 0) {
     symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
   }
+}
+
+/** C's own memory of an `rd_kafka_topic_partition_t`, to be written to while its list lives. */
+export function fieldsOf(element: NonNullable<Pointer>): DataView<ArrayBuffer> {
+  return new DataView(Deno.UnsafePointerView.getArrayBuffer(element, TOPIC_PARTITION.size));
 }
 
 /** Reads a list; it stays whose it was. */
@@ -105,8 +117,8 @@ export function readElement(element: NonNullable<Pointer>): PartitionResult {
   const metadata = view.getPointer(P.metadata);
   const metadataBytes = Number(view.getBigUint64(P.metadata_size));
   if (metadata !== null && metadataBytes > 0) {
-    result.metadata = new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes))
-      .replace(/\0$/, "");
+    const bytes = Buffer.from(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes));
+    result.metadata = bytes.toString().replace(/\0$/, "");
   }
   const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch?.(element) ?? -1;
   if (epoch >= 0) result.leaderEpoch = epoch;
@@ -121,9 +133,22 @@ export function takeList(out: OutPointer): PartitionResult[] {
   return partitions;
 }
 
-/** As the addon answers: a partition's own error replaces its element. */
-export function orErrors(partitions: readonly PartitionResult[]): (TopicPartition | Error)[] {
-  return partitions.map(({ code, ...partition }) => code === 0 ? partition : new Error(err2str(code)));
+/** As the addon answers: a partition's own error replaces its element, and metadata that was given stays if none came. */
+export function orErrors(
+  partitions: readonly PartitionResult[],
+  given?: readonly PartitionToC[],
+): (TopicPartition | Error)[] {
+  return partitions.map(({ code, topic, partition, offset, leaderEpoch, ...own }, index) => {
+    if (code !== 0) return new Error(err2str(code));
+    const metadata = own.metadata ?? given?.[index]?.metadata;
+    return {
+      ...(offset !== undefined && { offset }),
+      ...(metadata !== undefined && { metadata }),
+      partition,
+      topic,
+      ...(leaderEpoch !== undefined && { leaderEpoch }),
+    };
+  });
 }
 
 /** As the addon's rebalance and commit callbacks have it: topic, partition, and an offset when there is one. */

@@ -6,22 +6,23 @@
 
 import { blocking } from "./blocking.ts";
 import { type Callback, Client } from "./client.ts";
+import { partitionsOf } from "./given_partitions.ts";
 import { KafkaConsumer } from "./kafka_consumer.ts";
 import { openLibrary } from "./library.ts";
 import type { Pointer } from "./memory.ts";
-import { CODES, nativeError, takeError, takeTransactionError, type TransactionError } from "./native_error.ts";
+import { CODES, err2str, nativeError, takeError, takeTransactionError, type TransactionError } from "./native_error.ts";
 import { type TopicPartition, withList } from "./topic_partitions.ts";
 
 /** A client that can have transactions. */
 export abstract class TransactionalClient extends Client {
   /** Runs what waits for reports to be taken, and takes them meanwhile. */
   protected abstract flushing<T>(work: () => Promise<T>): Promise<T>;
-  /** Takes the reports that are there. */
-  protected abstract takeReports(): void;
+  /** Takes and tells the reports that are there. */
+  protected abstract takeReports(): Promise<void>;
 
   initTransactions(timeoutMs: number, callback: Callback): null {
     checkWait(timeoutMs, callback);
-    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_init_transactions_async(rk, timeoutMs));
+    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_init_transactions_async(rk, timeoutMs | 0));
   }
 
   beginTransaction(callback: Callback): null {
@@ -35,12 +36,12 @@ export abstract class TransactionalClient extends Client {
 
   commitTransaction(timeoutMs: number, callback: Callback): null {
     checkWait(timeoutMs, callback);
-    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_commit_transaction_async(rk, timeoutMs));
+    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_commit_transaction_async(rk, timeoutMs | 0));
   }
 
   abortTransaction(timeoutMs: number, callback: Callback): null {
     checkWait(timeoutMs, callback);
-    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_abort_transaction_async(rk, timeoutMs));
+    return this.#transact(callback, (rk) => openLibrary().symbols.rd_kafka_abort_transaction_async(rk, timeoutMs | 0));
   }
 
   sendOffsetsToTransaction(
@@ -55,21 +56,19 @@ export abstract class TransactionalClient extends Client {
     if (!Array.isArray(offsets)) {
       throw new Error("First argument to 'send offsets to transaction' has to be a consumer object");
     }
-    if (!offsets.every((offset) => typeof offset?.topic === "string" && offset.topic !== "")) {
-      throw new TypeError("A topic partition must have a topic");
-    }
     if (!(consumer instanceof KafkaConsumer)) throw new Error("Kafka consumer must be provided");
     if (typeof timeoutMs !== "number") throw new Error("Timeout must be provided");
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
+    const partitions = this.connected ? partitionsOf(offsets) : [];
     return this.#transact(callback, (rk) =>
       this.borrow(consumer, async (group) => {
         const { symbols } = openLibrary();
         const metadata = group === null ? null : await symbols.rd_kafka_consumer_group_metadata_async(group);
-        if (metadata === null) return notConnected();
+        if (metadata === null) return notConnected(err2str(CODES.STATE));
         try {
           return await withList(
-            offsets,
-            (list) => symbols.rd_kafka_send_offsets_to_transaction_async(rk, list, metadata, timeoutMs),
+            partitions,
+            (list) => symbols.rd_kafka_send_offsets_to_transaction_async(rk, list, metadata, timeoutMs | 0),
           );
         } finally {
           symbols.rd_kafka_consumer_group_metadata_destroy(metadata);
@@ -80,7 +79,7 @@ export abstract class TransactionalClient extends Client {
   /** A call is made whole, not in slices: another call between two slices would take its place. */
   #transact(callback: Callback, call: (rk: Pointer) => Promise<Pointer | TransactionError>): null {
     if (!this.connected) {
-      setImmediate(() => callback(notConnected()));
+      setImmediate(() => callback(notConnected("")));
       return null;
     }
     // A commit flushes, and librdkafka then waits for the reports to be taken.
@@ -88,7 +87,7 @@ export abstract class TransactionalClient extends Client {
       this.flushing(async () => {
         const error = await blocking(() => call(rk));
         const taken = error !== null && "code" in error ? error : takeTransactionError(error);
-        this.takeReports();
+        await this.takeReports();
         return taken ?? { result: undefined };
       }));
   }
@@ -100,7 +99,7 @@ function checkWait(timeoutMs: number, callback: Callback): void {
   }
 }
 
-/** As the addon answers transactional calls of a producer that is not connected. */
-function notConnected(): TransactionError {
-  return { ...nativeError(CODES.STATE), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
+/** As the addon answers transactional calls of a producer that is not connected: without a word. */
+function notConnected(message: string): TransactionError {
+  return { ...nativeError(CODES.STATE, message), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
 }

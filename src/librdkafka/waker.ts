@@ -81,8 +81,9 @@ class Waker {
   }
 
   #wakeNamed(count: number): void {
-    const ids = new Set(new Uint32Array(this.#read.buffer, 0, count));
-    for (const id of ids) this.#wake(id);
+    const ids = new Uint32Array(this.#read.buffer, 0, count);
+    if (count === 1) this.#wake(ids[0]!);
+    else for (const id of new Set(ids)) this.#wake(id);
   }
 
   #wake(id: number): void {

@@ -5,7 +5,7 @@
  */
 
 import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import { KafkaError } from "./kafka_error.ts";
+import { KafkaError, wholeText } from "./kafka_error.ts";
 import type { Notices } from "./notices.ts";
 
 /** The npm package's clients, as far as they are alike. */
@@ -20,6 +20,7 @@ const PATIENCE_MS = 3000;
 const SEVERITY_ERROR = 3;
 const FOREVER_MS = 2_147_483_647;
 
+const STATE = -172;
 const TRANSPORT = -195;
 const SSL = -181;
 const AUTHENTICATION = -169;
@@ -72,7 +73,7 @@ export async function connected(client: AnyClient, where: string, servers: unkno
     if (disconnects.has(client)) {
       throw new KafkaError(`${where}: closed before a broker at ${servers} had answered`, { cause: error });
     }
-    throw KafkaError.from(`${where}: can't connect to ${servers}`, error);
+    throw KafkaError.from(`${where}: can't connect to ${servers}`, coded(error));
   } finally {
     over = true;
     clearTimeout(patience);
@@ -86,6 +87,12 @@ function refusalOf(code: number | undefined, logged: string): number | undefined
   if (!/certificate|unknown ca/i.test(logged)) return undefined;
   // A broker refuses our certificate after the handshake: an alert instead of its first answer.
   return code === SSL || (code === TRANSPORT && /SSL.*alert/i.test(logged)) ? SSL : undefined;
+}
+
+/** A consumer that can't be made says so without a code. */
+function coded(error: unknown): unknown {
+  if (!(error instanceof Error) || KafkaError.codeOf(error) !== -1) return error;
+  return Object.assign(new Error(wholeText(error), { cause: error }), { code: STATE });
 }
 
 /** librdkafka's log names the thread before all else. */

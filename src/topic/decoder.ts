@@ -6,6 +6,7 @@
 
 import type { Codec } from "../codecs/codec.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
+import { NULL_HEADER } from "../librdkafka/produceva.ts";
 import type { Unreadable } from "../stream/protocol.ts";
 import { placeText } from "./by_partition.ts";
 import type { Message, MessageHeader } from "./message.ts";
@@ -82,7 +83,11 @@ export class Decoder<K, V> {
 
 /** A message's headers, in order. */
 export function headersOf({ headers }: NativeMessage): readonly MessageHeader[] {
-  return headers === undefined ? NO_HEADERS : headers.flatMap((header) => Object.entries(header));
+  if (headers === undefined) return NO_HEADERS;
+  return headers.map((header) => {
+    const [name, value] = Object.entries(header)[0]!;
+    return [name, value === NULL_HEADER ? null : value];
+  });
 }
 
 function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null): Message<K, V> {

@@ -73,11 +73,17 @@ export class KafkaError extends Error {
   static from(doing: string, error: unknown, records?: readonly unknown[]): KafkaError {
     if (error instanceof KafkaError) return error;
     const code = KafkaError.codeOf(error);
-    const text = error instanceof Error ? error.message : String((error as { message?: unknown })?.message ?? error);
+    const text = error instanceof Error ? wholeText(error) : String((error as { message?: unknown })?.message ?? error);
     return new KafkaError(`${doing}: ${text}`, {
       cause: error,
       ...(code === undefined ? {} : { code }),
       ...(records === undefined ? {} : { records }),
     });
   }
+}
+
+/** What an error says. The npm client cuts an Error that its native half hands it, and keeps the whole in the stack. */
+export function wholeText({ message, stack }: Error): string {
+  const whole = /^Error: (.*)/.exec(stack ?? "")?.[1];
+  return whole?.toLowerCase().includes(message) ? whole : message;
 }

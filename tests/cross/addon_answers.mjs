@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { show } from "./addon_show.mjs";
 
 const CALLBACK = Symbol("callback");
 const place = { topic: "t", partition: 0 };
@@ -91,17 +92,6 @@ const CALLS = {
     listConsumerGroupOffsets: ["", "a o", "s o f", "a o f", "ones o f"],
   },
 };
-
-/** An answer as text, the same for the same answer. */
-function show(value) {
-  if (typeof value === "symbol" || typeof value === "function") return "function";
-  if (value instanceof Error) return `Error(${value.message}, ${value.code})`;
-  if (Array.isArray(value)) return `[${value.map(show)}]`;
-  if (typeof value !== "object" || value === null) {
-    return typeof value === "string" ? JSON.stringify(value) : `${value}`;
-  }
-  return `{${Object.keys(value).sort().map((name) => `${name}: ${show(value[name])}`)}}`;
-}
 
 /** Makes one call, and waits for its callback if it has one. */
 async function answerOf(client, method, names) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { withSlow } from "../librdkafka/slow.ts";
 import { REAL_SERVERS, TestBroker } from "./brokers.ts";
 
 // deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
@@ -64,9 +65,14 @@ class Member implements AsyncDisposable {
     while (!this.#stop) await call((done) => this.client.consume(100, done)).catch(() => {});
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Consumes no more. */
+  async stop(): Promise<void> {
     this.#stop = true;
     await this.#reading;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
     await call((done) => this.client.disconnect(done));
   }
 }
@@ -103,6 +109,48 @@ const numbered = (count: number): Message[] => Array.from({ length: count }, (_,
 
 for (const [name, group] of Object.entries(GROUPS)) {
   const protocol = group["partition.assignment.strategy"] === "range" ? "EAGER" : "COOPERATIVE";
+
+  Deno.test({
+    name: `members that come and go on a slow machine commit only what they were handed (${name})`,
+    ignore,
+    fn: async () => {
+      const partitions = 4, topic = await topicOf("slow", partitions);
+      await produce(topic, numbered(12_000), partitions);
+      const handed = new Set<string>(), began = performance.now();
+      const member = async () => {
+        // Longer only where the group has hardly come about.
+        while (performance.now() - began < (handed.size < 100 ? 60_000 : 6000)) {
+          const leaves = performance.now() + 500 + Math.random() * 2500;
+          const client = new KafkaConsumer({ ...servers, "group.id": topic, ...group }, {
+            "auto.offset.reset": "earliest",
+          });
+          client.setDefaultConsumeTimeout(50);
+          await call((done) => client.connect({}, done));
+          client.subscribe([topic]);
+          while (performance.now() < leaves) {
+            const messages = await call<Any[]>((done) => client.consume(5, done)).catch(() => []);
+            for (const { partition, offset } of messages) handed.add(`${partition} ${offset}`);
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          }
+          await call((done) => client.disconnect(done));
+        }
+      };
+      const assigns = ["rd_kafka_assign", "rd_kafka_incremental_assign"];
+      await withSlow(assigns, () => Math.random() * 200, async () => {
+        await Promise.all([member(), member(), member()]);
+      });
+      const client = new KafkaConsumer({ ...servers, "group.id": topic }, {});
+      await call((done) => client.connect({}, done));
+      const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+      const committed = await call<Any[]>((done) => client.committed(places, 10_000, done));
+      await call((done) => client.disconnect(done));
+      const consumed = committed.flatMap(({ partition, offset = 0 }) =>
+        Array.from({ length: offset }, (_, n) => `${partition} ${n}`)
+      );
+      assert.ok(consumed.length > 0);
+      assert.deepEqual(consumed.filter((one) => !handed.has(one)).slice(0, 9), []);
+    },
+  });
 
   Deno.test({
     name: `two members share a topic, and one takes all when the other leaves, with ${name}`,
@@ -167,6 +215,9 @@ for (const [name, group] of Object.entries(GROUPS)) {
         await using leaves = await member("leaves");
         await until(() => stays.assigned === 1 && leaves.assigned === 1);
         before = leaves.client.assignments().map(({ partition }: Any) => partition);
+        // As KafkaJS leaves: librdkafka revokes before it knows that the consumer closes.
+        await leaves.stop();
+        leaves.client.unsubscribe();
       }
       const rebalances = stays.rebalances.length;
       await using again = await member("leaves");
@@ -175,6 +226,35 @@ for (const [name, group] of Object.entries(GROUPS)) {
       await produce(topic, numbered(10), 2);
       await until(() => stays.messages.length + again.messages.length === 10);
       assert.equal(stays.rebalances.length, rebalances, `${stays.rebalances}`);
+    },
+  });
+
+  Deno.test({
+    name: `a member that took part of its assignment, and gives all of it back, leaves at once, with ${name}`,
+    ignore,
+    fn: async () => {
+      const topic = await topicOf("part", 2);
+      const assign = group["partition.assignment.strategy"] === "range" ? "assign" : "incrementalAssign";
+      const told: [number, number][] = [];
+      const rebalance_cb = function (this: Any, error: Any, partitions: Any[]) {
+        told.push([error.code, partitions.length]);
+        // The answer comes later, as that of an async callback.
+        queueMicrotask(() => {
+          if (error.code === -175) this[assign](partitions.slice(0, 1));
+          else if (assign === "assign") this.unassign();
+          else this.incrementalUnassign(partitions);
+        });
+      };
+      {
+        await using member = await new Member(topic, { ...group, rebalance_cb }).start(topic);
+        await until(() => member.assigned === 1);
+        await member.stop();
+        member.client.unsubscribe();
+        const began = performance.now();
+        await call((done) => member.client.disconnect(done));
+        assert.ok(performance.now() - began < 5000);
+      }
+      assert.deepEqual(told, [[-175, 2], [-174, 2]]);
     },
   });
 

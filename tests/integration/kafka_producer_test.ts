@@ -114,7 +114,12 @@ Deno.test({
     try {
       await ask(producer, "initTransactions", SOON);
       const offsets = [{ topic, partition: 0, offset: 7, metadata: "seven, é" }];
-      assert.throws(() => native.sendOffsetsToTransaction!([{}], consumer, 1, () => {}), TypeError);
+      for (const other of [null, {}, consumer]) {
+        assert.throws(
+          () => native.sendOffsetsToTransaction!(offsets, other, 1, () => {}),
+          /^Error: Kafka consumer must be provided$/,
+        );
+      }
       await ask(producer, "beginTransaction");
       await ask(producer, "sendOffsetsToTransaction", offsets, consumer, SOON);
       await ask(producer, "abortTransaction", SOON);

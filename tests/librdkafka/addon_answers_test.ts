@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { type Conf, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { binding } from "../../src/librdkafka/binding.ts";
 import { sliced } from "../../src/librdkafka/blocking.ts";
@@ -21,13 +22,12 @@ Deno.test("produce() checks its arguments although nothing is connected", () => 
   const client = producer({});
   const produce = (...args: unknown[]) => () => client.produce(...args);
   const value = Buffer.from("value");
-  for (const header of [{ a: 1 }, { a: null }, { a: undefined }]) {
+  for (const header of [{ a: 1 }, { a: null }, { a: undefined }, {}]) {
     assert.throws(
       produce("t", null, value, null, null, {}, [header]),
       /^Error: Header value must be a string or buffer$/,
     );
   }
-  assert.throws(produce("t", null, value, null, null, null, [{}]), /^Error: Header key must be a string$/);
   for (const topic of [1, null, undefined, true]) {
     assert.throws(produce(topic, null, value, "key"), /^Error: Topic must be a string or Topic object$/);
   }
@@ -55,6 +55,15 @@ Deno.test("a consumer without a group is refused when it connects, and can go on
     assert.equal(client.subscribe(["t"]), -172);
     await disconnect(client);
   }
+  // What librdkafka refuses is an Error of a consumer's, and an object of a producer's.
+  const refused = { "session.timeout.ms": 9000, "max.poll.interval.ms": 8000 };
+  const text = "`max.poll.interval.ms`must be >= `session.timeout.ms`";
+  const [error] = await answer((callback) => consumer(refused).connect(callback));
+  assert.ok(error instanceof Error && error.message === text && !("code" in error));
+  const sasl = { "security.protocol": "sasl_plaintext", "sasl.mechanisms": "PLAIN" };
+  assert.deepEqual(await answer((callback) => producer(sasl).connect(callback)), [
+    { message: "sasl.username and sasl.password must be set", code: -172 },
+  ]);
 });
 
 Deno.test("a time-out below a millisecond is 0, and stays it: librdkafka then answers from what it knows", async () => {
@@ -177,4 +186,23 @@ Deno.test("several callbacks under one name are all called, in order, until they
   client.configureCallbacks(false, { event: { delivery_cb: first } });
   assert.deepEqual(await delivered(), ["second v"]);
   await disconnect(client);
+});
+
+Deno.test("a client that can't be made says so as the addon does, and a topic says why in full at both ends", async () => {
+  const { KafkaConsumer, Producer } = binding;
+  const conf = { "bootstrap.servers": "127.0.0.1:1", "security.protocol": "ssl", "ssl.ca.location": "/no/such/file" };
+  const refusal = (client: unknown) =>
+    new Promise<Error & { code?: number }>((resolve) =>
+      (client as { connect(callback: (error: never) => void): void }).connect(resolve)
+    );
+  const ofProducer = await refusal(new Producer(conf, {}));
+  assert.match(ofProducer.message, /^ssl\.ca\.location failed: ./);
+  assert.deepEqual([ofProducer instanceof Error, ofProducer.code], [false, -172]);
+  const ofConsumer = await refusal(new KafkaConsumer({ ...conf, "group.id": "g" }, {}));
+  assert.match(ofConsumer.message, /^ssl\.ca\.location failed: ./);
+  assert.deepEqual([ofConsumer instanceof Error, ofConsumer.code], [true, undefined]);
+  await using topic = new Topic("t", conf as Conf, { until: "end" });
+  const whole = { code: -172, message: /: can't connect to 127\.0\.0\.1:1: ssl\.ca\.location failed: .*::/ };
+  await assert.rejects(topic.send("key", "value"), whole);
+  await assert.rejects(Array.fromAsync(topic), whole);
 });

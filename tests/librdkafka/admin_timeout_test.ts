@@ -53,6 +53,11 @@ Deno.test("listOffsets([]) answers an empty list, and deleteRecords() refuses a 
   const outcome = (call: (callback: Answer) => void) =>
     new Promise((resolve) => call((error, result) => resolve(error === null ? result : [error.code, error.message])));
   assert.deepEqual(await outcome((callback) => native.listOffsets([], {}, callback)), []);
+  // What can't be asked is refused, and does not wait for the time to be out.
+  const twice = Array.from({ length: 2 }, () => ({ topic: "t", partition: 0, offset: { timestamp: -1 } }));
+  for (const timeout of [0, NaN, 5000]) {
+    assert.equal((await outcome((callback) => native.listOffsets(twice, { timeout }, callback)) as unknown[])[0], -186);
+  }
   const records = [{ topic: "t", partition: 0, offset: 1 }];
   assert.deepEqual(
     await outcome((callback) => native.deleteRecords(records, { operation_timeout: -5 }, callback)),

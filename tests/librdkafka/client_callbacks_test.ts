@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
+import { Surfaced } from "./surfaced.ts";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 
 interface EventClient {
@@ -139,3 +140,27 @@ for (const kind of KINDS) {
     assert.equal(events, 0);
   });
 }
+
+Deno.test("what a listener throws surfaces, and keeps neither flush() nor disconnect() from its answer", async () => {
+  using surfaced = new Surfaced();
+  const client = await make("Producer", {
+    "bootstrap.servers": "127.0.0.1:1",
+    "statistics.interval.ms": 20,
+    "log_level": 7,
+    "debug": "all",
+  });
+  for (const event of ["event.stats", "event.log"] as const) {
+    client.on(event as "event.log", () => {
+      throw new Error(`of ${event}`);
+    });
+  }
+  const native = client._client as unknown as Record<string, (...args: unknown[]) => unknown>;
+  native.configureCallbacks!(true, (client as unknown as { _cb_configs: object })._cb_configs);
+  await new Promise((resolve) => native.connect!(resolve));
+  assert.equal(native.produce!("t", 0, new Uint8Array(1)), 0);
+  const error = await new Promise<{ code: number }>((resolve) => native.flush!(300, resolve));
+  assert.equal(error.code, -185);
+  assert.ok(surfaced.texts.some((text) => /of event\.stats/.test(text)), surfaced.texts.join());
+  await disconnect(client);
+  assert.ok(surfaced.texts.some((text) => /of event\.log/.test(text)), surfaced.texts.join());
+});

@@ -127,3 +127,24 @@ Deno.test("AdminClient.create() asks for a token, and takes tokens and credentia
   assert.equal(native(admin).setSaslCredentials("user", "password"), null);
   admin.disconnect();
 });
+
+Deno.test("an AdminClient made from a connected client hands credentials and tokens on to it", async () => {
+  const { AdminClient, Producer } = await loadKafkaJavascript();
+  const producer = new Producer(
+    { ...OAUTH, "sasl.mechanisms": "PLAIN", "sasl.username": "u", "sasl.password": "p" },
+    {},
+  );
+  await new Promise<void>((resolve, reject) => native(producer).connect((error) => error ? reject(error) : resolve()));
+  // As after the answer of a broker.
+  (producer as unknown as { _isConnected: boolean })._isConnected = true;
+  const admin = native(AdminClient.createFrom(producer));
+  assert.equal(admin.setSaslCredentials("other", "secret"), null);
+  const { tokenValue, lifetime, principal } = token();
+  assert.throws(() => admin.setOAuthBearerToken(tokenValue, lifetime, principal), {
+    code: -172,
+    message: "SASL/OAUTHBEARER is not the configured authentication mechanism",
+  });
+  assert.throws(() => admin.setOAuthBearerTokenFailure("why"), { code: -172 });
+  await disconnected(producer);
+  assert.throws(() => admin.setSaslCredentials("other", "secret"), { code: -172 });
+});

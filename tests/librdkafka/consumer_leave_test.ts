@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { type Any, call, until } from "./native_consumer.ts";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 
 /**
  * librdkafka answers nothing that is asked of a group that has ended: who asks is held for ever, and with it the
@@ -17,8 +20,12 @@ Deno.test("disconnect() ends at whatever moment of a join it comes, with every k
       undefined,
       true,
       function (error) {
-        if (error.code === -175) this.assign([{ topic: "t", partition: 0 }]);
-        else setTimeout(() => this.unassign(), 2);
+        if (error.code !== -175) return void setTimeout(() => this.unassign(), 2);
+        try {
+          this.assign([{ topic: "t", partition: 0 }]);
+        } catch {
+          // Too late.
+        }
       },
     ];
     let left = 0;
@@ -57,4 +64,35 @@ Deno.test("disconnect() ends at whatever moment of a join it comes, with every k
   clearTimeout(timer);
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   assert.deepEqual([signal, out], [null, "120 left\n"], err);
+});
+
+Deno.test("disconnect() ends though a cooperative member was given no partition and never answered that", async () => {
+  await using broker = await LocalBroker.start();
+  broker.createTopic("t", { partitions: 1 });
+  const { KafkaConsumer } = await loadKafkaJavascript();
+  const conf = {
+    "bootstrap.servers": broker.bootstrapServers,
+    "group.id": "g",
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 1500,
+    "heartbeat.interval.ms": 100,
+  };
+  const owner: Any = new KafkaConsumer({ ...conf, rebalance_cb: true } as never, {});
+  const idle: Any = new KafkaConsumer(conf as never, {});
+  let given: unknown[] | undefined;
+  idle._client.configureCallbacks(true, {
+    global: { rebalance_cb: (_code: number, partitions: unknown[]) => void (given = partitions) },
+  });
+  await call((done) => owner.connect({}, done));
+  await call((done) => idle.connect({}, done));
+  const poll = (consumer: Any) => consumer._client.consume(20, 1, true, () => {});
+  owner.subscribe(["t"]);
+  await until(() => (poll(owner), owner.assignments().length === 1));
+  idle.subscribe(["t"]);
+  await until(() => (poll(owner), poll(idle), given !== undefined));
+  assert.deepEqual(given, []);
+  let ended = false;
+  idle._client.disconnect(() => ended = true);
+  await until(() => ended);
+  await call((done) => owner.disconnect(done));
 });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 import { type Any, call, until, withConsumer } from "./native_consumer.ts";
 
 Deno.test("consume() loops when it is called before anything is assigned, and says where a partition ends", async () => {
@@ -15,6 +17,30 @@ Deno.test("consume() loops when it is called before anything is assigned, and sa
   });
 });
 
+Deno.test("messages, ends and partitions have their properties in the addon's order", async () => {
+  const { Producer } = await loadKafkaJavascript();
+  await withConsumer({ "enable.partition.eof": true }, 0, async (consumer, topic, native) => {
+    const producer: Any = new Producer({ "bootstrap.servers": consumer.globalConfig["bootstrap.servers"] }, {});
+    await call((done) => producer.connect({}, done));
+    producer.produce(topic, 0, Buffer.from("v"), "k", 1234, undefined, [{ h: "1" }]);
+    await call((done) => producer.flush(5000, done));
+    await call((done) => producer.disconnect(done));
+    const ends: Any[] = [];
+    consumer.on("partition.eof", (end: Any) => void ends.push(end));
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    const [message] = await call<Any[]>((done) => native.consume(10_000, 1, true, done));
+    const of = (value: Any) => Object.keys(value).filter((name) => name !== "leaderEpoch").join(" ");
+    assert.equal(of(message), "value headers size key topic offset partition timestamp");
+    consumer.commitSync({ topic, partition: 0, offset: 1, metadata: "m" });
+    const [committed] = await call<Any[]>((done) => consumer.committed(null, 5000, done));
+    assert.equal(of(committed), "offset metadata partition topic");
+    assert.equal(of(consumer.assignments()[0]), "offset partition topic");
+    consumer.setDefaultConsumeTimeout(100);
+    while (ends.length === 0) await call((done) => consumer.consume(1, done));
+    assert.equal(of(ends[0]), "topic offset partition");
+  });
+});
+
 Deno.test("consume() loops again after a reconnect", async () => {
   await withConsumer({}, 3, async (consumer, topic) => {
     for (let round = 0; round < 2; round++) {
@@ -25,6 +51,24 @@ Deno.test("consume() loops again after a reconnect", async () => {
       await call((done) => consumer.disconnect(done));
       await call((done) => consumer.connect({}, done));
     }
+  });
+});
+
+Deno.test("what a loop has taken is told before disconnect() answers, and is what was committed", async () => {
+  await withConsumer({}, 150, async (consumer, topic) => {
+    let told = 0;
+    const answered = Promise.withResolvers<number>();
+    consumer.assign([{ topic, partition: 0, offset: 0 }]);
+    consumer.on("data", () => {
+      if (++told === 3) consumer.disconnect(() => answered.resolve(told));
+    });
+    consumer.consume();
+    const count = await answered.promise;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(told, count);
+    await call((done) => consumer.connect({}, done));
+    const [committed] = await call<Any[]>((done) => consumer.committed([{ topic, partition: 0 }], 5000, done));
+    assert.equal(committed.offset, count);
   });
 });
 

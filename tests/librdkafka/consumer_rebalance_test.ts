@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { type Any, call } from "./native_consumer.ts";
+import { type Any, call, until, withConsumer } from "./native_consumer.ts";
 
 for (const strategy of ["range", "cooperative-sticky"]) {
   const step = strategy === "range" ? ["assign", "unassign"] : ["incrementalAssign", "incrementalUnassign"];
@@ -49,3 +49,23 @@ for (const strategy of ["range", "cooperative-sticky"]) {
     }
   });
 }
+
+Deno.test("a consumer that polled too late hears of that first, and then that its partitions are gone", async () => {
+  const told: unknown[] = [];
+  const conf = { "max.poll.interval.ms": 1000, "session.timeout.ms": 1000, "heartbeat.interval.ms": 300 };
+  await withConsumer({ ...conf, rebalance_cb: true }, 0, async (consumer, topic) => {
+    consumer.on("rebalance", ({ code }: Any) => void told.push(code));
+    consumer.setDefaultConsumeTimeout(50);
+    consumer.subscribe([topic]);
+    const consume = () => call((done) => consumer.consume(1, done)).catch(({ code }: Any) => void told.push(code));
+    await until(() => (void consume(), told.length > 0));
+    await consume();
+    // Nobody polls, until librdkafka has noticed: it looks once a second.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await consume();
+    assert.deepEqual(told, [-175, -147]);
+    await consume();
+    await until(() => told.length > 2);
+    assert.deepEqual(told.slice(0, 3), [-175, -147, -174]);
+  });
+});

@@ -77,7 +77,7 @@ Deno.test("produce() takes a timestamp in whole milliseconds, and none for now",
   await using made = await connected(broker.bootstrapServers);
   const { producer, native } = made;
   const before = Date.now();
-  for (const timestamp of [1234.7, null, undefined, 0, NaN, Infinity]) {
+  for (const timestamp of [1234.7, null, undefined, 0, NaN, 0.5]) {
     assert.equal(native.produce!("t", 0, null, null, timestamp), 0);
   }
   for (const timestamp of ["1", 5n, false, new Date()]) {
@@ -96,10 +96,9 @@ Deno.test("produce() refuses what it can't send before it queues anything, and k
   await using made = await connected(broker.bootstrapServers, { "message.max.bytes": 1000 });
   const { producer, native, reports } = made;
   for (const header of [{ a: 5 }, { a: undefined }, { a: null }, { a: true }, {}, null, 5]) {
-    const named = typeof header === "object" && header !== null && "a" in header;
     assert.throws(
       () => native.produce!("t", 0, null, null, null, header, [{ good: "1" }, header]),
-      named ? /^Error: Header value must be a string or buffer$/ : /^Error: Header key must be a string$/,
+      /^Error: Header value must be a string or buffer$/,
     );
   }
   assert.throws(() => native.produce!("t", 0), /^Error: Need to specify a topic, partition, and message$/);
@@ -118,10 +117,20 @@ Deno.test("produce() refuses what it can't send before it queues anything, and k
 Deno.test("headers come back in order, doubled names, empty values and those for null too", async () => {
   await using broker = await oneTopic();
   await using made = await connected(broker.bootstrapServers);
-  const headers = [{ a: "1" }, { a: Buffer.from("2") }, { empty: "" }, { none: NULL_HEADER }, {
-    "5": "five",
-    second: "no",
-  }];
+  const headers = [
+    { a: "1" },
+    { a: Buffer.from("2") },
+    { empty: "" },
+    { none: NULL_HEADER },
+    {
+      "5": "five",
+      second: "no",
+    },
+    { view: new DataView(new ArrayBuffer(0)) },
+    {
+      numbers: new Uint16Array([0x4142]),
+    },
+  ];
   made.native.produce!("t", 0, Buffer.from("with"), null, null, undefined, headers);
   made.native.produce!("t", 0, Buffer.from("null"), null, null, undefined, null);
   made.native.produce!("t", 0, Buffer.from("none"), null, null, undefined, []);
@@ -133,11 +142,46 @@ Deno.test("headers come back in order, doubled names, empty values and those for
       ["a", "1"],
       ["a", "2"],
       ["empty", ""],
-      ["none", null],
+      ["none", ""],
       ["5", "five"],
+      ["view", ""],
+      ["numbers", "BA"],
     ],
   );
+  // Who asks can tell Kafka's null from nothing, and send it on.
+  assert.ok(given!.headers![3]!.none === NULL_HEADER && given!.headers![2]!.empty !== NULL_HEADER);
   assert.deepEqual(others.map(({ headers }) => headers), [undefined, undefined]);
+});
+
+Deno.test("messages with headers keep every byte, however many and large their parts", async () => {
+  await using broker = await oneTopic();
+  await using made = await connected(broker.bootstrapServers);
+  const bytes = (length: number, seed: number) => Buffer.alloc(length).map((_, at) => at * seed & 255);
+  const messages = [0, 1, 100, 4096, 4097, 70_000].flatMap((length, index) =>
+    [0, 1, 15, 40].map((count) => ({
+      value: bytes(length, 3 + index),
+      key: bytes(length === 70_000 ? 5000 : length, 5 + index),
+      headers: Array.from({ length: count }, (_, at) => ({
+        [`näme-${at}`]: at % 2 === 0 ? bytes(Math.min(length, 5000), at + 1) : `wörd ${"🏆".repeat(at)} ${length}`,
+      })),
+      timestamp: 1_700_000_000_000 + index,
+    }))
+  );
+  for (const { value, key, headers, timestamp } of messages) {
+    assert.equal(made.native.produce!("t", 0, value, key, timestamp, undefined, headers), 0);
+  }
+  await ask(made.producer, "flush", 5000);
+  const read = await readBack(broker.bootstrapServers, "t", messages.length);
+  const hex = (value: unknown) => Buffer.from(value as Uint8Array | string).toString("hex");
+  for (const [at, { value, key, headers, timestamp }] of messages.entries()) {
+    const { headers: back = [], ...one } = read[at]!;
+    assert.equal(hex(one.value!), hex(value));
+    assert.equal(hex(one.key!), hex(key));
+    assert.equal(one.timestamp, timestamp);
+    const named = (given: readonly object[]) =>
+      given.map((header) => Object.entries(header).map(([name, it]) => [name, hex(it)]));
+    assert.deepEqual(named(back), named(headers));
+  }
 });
 
 Deno.test("a report gives back the very opaque value, of any type", async () => {

@@ -177,3 +177,15 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
   for (const name of Object.keys(INSTEAD)) assert.equal(dotted(name, (name) => PROPERTIES.has(name)), name);
   for (const [spelling, name] of Object.entries(SNAKE_CASE)) assert.ok(PROPERTIES.has(name), `${spelling}: ${name}`);
 });
+
+Deno.test("what librdkafka refuses a reader's configuration for is told whole", async () => {
+  const topic = new Topic("t", {
+    ...SERVERS,
+    "group.id": "g",
+    "group.protocol": "consumer",
+    "partition.assignment.strategy": "range",
+  });
+  const reading = topic[Symbol.asyncIterator]().next();
+  await assert.rejects(reading, /can't connect to .*: `partition.+ Use `group.remote.assignor` instead/);
+  await topic.close();
+});
