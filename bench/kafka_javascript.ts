@@ -44,10 +44,13 @@ const STEADY_SECONDS = 6;
 const LOADS = [
   { name: "latency, eachMessage", steady: true },
   { name: "latency, callbacks", steady: true },
-  // What it writes is what the next two read.
+  { name: "produce, send", steady: false },
+  // What the one writes is what those after it read.
   { name: "produce, callbacks", steady: false },
   { name: "consume, callbacks", steady: false },
   { name: "consume, eachMessage", steady: false },
+  { name: "produce, headers", steady: false },
+  { name: "consume, headers", steady: false },
 ];
 
 const folder = await addonFolder().catch((error: Error) => {
@@ -64,9 +67,9 @@ const HERE = new URL(".", import.meta.url).pathname;
 
 async function measure(runtime: "node" | "deno", args: readonly string[]): Promise<Measured> {
   const [command, first] = runtime === "node"
-    ? ["node", [`${HERE}kafka_javascript_node.mjs`, folder.path]]
+    ? ["node", [`${HERE}kafka_javascript_node.mjs`, folder]]
     : [Deno.execPath(), ["run", "-A", "--quiet", `${HERE}kafka_javascript_deno.ts`]];
-  return JSON.parse(await run(command, [...first, ...args], { env: folder.env })) as Measured;
+  return JSON.parse(await run(command, [...first, ...args])) as Measured;
 }
 
 const prefix = `kafka-javascript-bench-${crypto.randomUUID().slice(0, 8)}`;

@@ -85,6 +85,53 @@ const disconnect = (client) => new Promise((resolve) => client.disconnect(resolv
 
 /** The one message that shows that a consumer reads. */
 const FIRST = 0xffffffff;
+/** Headers as tracing and schemas have them. */
+const HEADERS = [{ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }, { type: "order" }, {
+  schema: Buffer.alloc(16, 7),
+}];
+const SEND_MESSAGES = 100, SENDS_IN_FLIGHT = 100;
+
+async function produceCallbacks({ RdKafka }, servers, topic, count, headers) {
+  const producer = await callbackProducer(RdKafka, servers, { "linger.ms": 5, dr_cb: true });
+  producer.setPollInBackground(true);
+  let delivered = 0;
+  producer.on("delivery-report", (error) => {
+    if (error) throw error;
+    delivered++;
+  });
+  const value = numbered(0), begun = performance.now();
+  for (let sent = 0; sent < count;) {
+    try {
+      producer.produce(topic, null, value, null, null, undefined, headers);
+      sent++;
+      if (sent % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    } catch (error) {
+      if (error.code !== RdKafka.CODES.ERRORS.ERR__QUEUE_FULL) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+  await until(() => delivered === count);
+  const seconds = (performance.now() - begun) / 1000;
+  await disconnect(producer);
+  return { rate: count / seconds };
+}
+
+async function consumeCallbacks({ RdKafka }, servers, topic, count) {
+  const consumer = await callbackConsumer(RdKafka, servers, `${topic}-${Math.random()}`);
+  consumer.setDefaultConsumeTimeout(100);
+  consumer.subscribe([topic]);
+  let read = 0, begun = 0;
+  while (read < count) {
+    const messages = await new Promise((resolve, reject) =>
+      consumer.consume(1000, (error, messages) => error ? reject(error) : resolve(messages))
+    );
+    if (begun === 0 && messages.length > 0) begun = performance.now();
+    read += messages.length;
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  await disconnect(consumer);
+  return { rate: count / seconds };
+}
 
 const LOADS = {
   async "latency, eachMessage"({ KafkaJS }, servers, topic, count, rate) {
@@ -138,45 +185,25 @@ const LOADS = {
     return result;
   },
 
-  async "produce, callbacks"({ RdKafka }, servers, topic, count) {
-    const producer = await callbackProducer(RdKafka, servers, { "linger.ms": 5, dr_cb: true });
-    producer.setPollInBackground(true);
-    let delivered = 0;
-    producer.on("delivery-report", (error) => {
-      if (error) throw error;
-      delivered++;
-    });
-    const value = numbered(0), begun = performance.now();
-    for (let sent = 0; sent < count;) {
-      try {
-        producer.produce(topic, null, value);
-        sent++;
-        if (sent % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
-      } catch (error) {
-        if (error.code !== RdKafka.CODES.ERRORS.ERR__QUEUE_FULL) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-    }
-    await until(() => delivered === count);
-    const seconds = (performance.now() - begun) / 1000;
-    await disconnect(producer);
-    return { rate: count / seconds };
-  },
+  "produce, callbacks": (kafka, servers, topic, count) => produceCallbacks(kafka, servers, topic, count),
+  "produce, headers": (kafka, servers, topic, count) => produceCallbacks(kafka, servers, topic, count, HEADERS),
+  "consume, callbacks": consumeCallbacks,
+  "consume, headers": consumeCallbacks,
 
-  async "consume, callbacks"({ RdKafka }, servers, topic, count) {
-    const consumer = await callbackConsumer(RdKafka, servers, `${topic}-${Math.random()}`);
-    consumer.setDefaultConsumeTimeout(100);
-    consumer.subscribe([topic]);
-    let read = 0, begun = 0;
-    while (read < count) {
-      const messages = await new Promise((resolve, reject) =>
-        consumer.consume(1000, (error, messages) => error ? reject(error) : resolve(messages))
-      );
-      if (begun === 0 && messages.length > 0) begun = performance.now();
-      read += messages.length;
+  async "produce, send"({ KafkaJS }, servers, topic, count) {
+    const kafka = new KafkaJS.Kafka({ kafkaJS: { brokers: [servers], logLevel: KafkaJS.logLevel.NOTHING } });
+    const producer = kafka.producer({ "linger.ms": 5 });
+    await producer.connect();
+    const value = numbered(0), flying = new Set(), begun = performance.now();
+    for (let sent = 0; sent < count; sent += SEND_MESSAGES) {
+      const messages = Array.from({ length: SEND_MESSAGES }, () => ({ key: "key", value }));
+      const sending = producer.send({ topic, messages }).then(() => flying.delete(sending));
+      flying.add(sending);
+      if (flying.size >= SENDS_IN_FLIGHT) await Promise.race(flying);
     }
+    await Promise.all(flying);
     const seconds = (performance.now() - begun) / 1000;
-    await disconnect(consumer);
+    await producer.disconnect();
     return { rate: count / seconds };
   },
 

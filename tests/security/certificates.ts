@@ -6,6 +6,9 @@
 
 import { join } from "node:path";
 
+/** What the client's key in `client.locked.key` is under. */
+export const PASSPHRASE = "hush";
+
 /** Where the PEM files are. */
 export class Certificates implements AsyncDisposable {
   private constructor(readonly dir: string) {}
@@ -31,7 +34,24 @@ export class Certificates implements AsyncDisposable {
       await make(name, ...authority, ...own, "-addext", `subjectAltName=${alternative}`);
     }
     await make("stranger");
+    const locked = ["-aes256", "-passout", `pass:${PASSPHRASE}`, "-out", made.path("client.locked.key")];
+    await openssl("rsa", "-in", made.path("client.key"), ...locked);
+    await made.#makeExpired(authority, Object.values(names)[0]!);
     return made;
+  }
+
+  /** One that was good until yesterday, for the broker and for a client. */
+  async #makeExpired(authority: readonly string[], alternative: string): Promise<void> {
+    const [key, crt, request] = ["expired.key", "expired.crt", "expired.csr"].map((file) => this.path(file)) as [
+      string,
+      string,
+      string,
+    ];
+    const subject = ["-subj", "/CN=slipstream expired", "-addext", `subjectAltName=${alternative}`];
+    await openssl("req", "-new", "-nodes", "-newkey", "rsa:2048", "-keyout", key, "-out", request, ...subject);
+    const copied = ["-days", "-1", "-copy_extensions", "copy"];
+    await openssl("x509", "-req", "-in", request, ...authority, ...copied, "-out", crt);
+    await Deno.writeTextFile(this.path("expired.pem"), await this.text("expired.key") + await this.text("expired.crt"));
   }
 
   path(file: string): string {

@@ -30,6 +30,7 @@ export class SecureKafka implements AsyncDisposable {
           TLS: { protocol: "SSL", properties: tls(certificates, "broker") },
           MUTUAL: { protocol: "SSL", properties: { ...tls(certificates, "broker"), "ssl.client.auth": "required" } },
           ELSEWHERE: { protocol: "SSL", properties: tls(certificates, "elsewhere") },
+          EXPIRED: { protocol: "SSL", properties: tls(certificates, "expired") },
           BOTH: {
             protocol: "SASL_SSL",
             properties: {

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Conf, KafkaError, Topic } from "@slipstream/slipstream";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { PASSPHRASE } from "./certificates.ts";
 import { SecureKafka, USER } from "./secure_kafka.ts";
 
 const ignore = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS") === undefined;
@@ -63,6 +64,15 @@ const RIGHT: Readonly<Record<string, Way>> = {
       "ssl.key.location": secure.certificates.path("client.key"),
     }),
   },
+  "TLS with a client's key under a passphrase": {
+    listener: "MUTUAL",
+    conf: () => ({
+      ...tls(),
+      "ssl.certificate.location": secure.certificates.path("client.crt"),
+      "ssl.key.location": secure.certificates.path("client.locked.key"),
+      "ssl.key.password": PASSPHRASE,
+    }),
+  },
   "TLS with certificates in memory": { listener: "MUTUAL", conf: () => inMemory("client") },
   "TLS to another host's certificate, unchecked": { listener: "ELSEWHERE", conf: () => ({ ...tls(), ...anyHost }) },
   "SCRAM-SHA-512 over TLS": {
@@ -101,6 +111,19 @@ const WRONG: Readonly<Record<string, Way & { readonly code: number; readonly say
     conf: () => tls(),
     code: -181,
     says: /certificate verify failed.*ssl\.endpoint\.identification\.algorithm/,
+  },
+  "a certificate of the broker's that has expired": {
+    listener: "EXPIRED",
+    // Nothing else is wrong with it.
+    conf: () => ({ ...tls(), ...anyHost }),
+    code: -181,
+    says: /certificate verify failed/,
+  },
+  "a client certificate that has expired": {
+    listener: "MUTUAL",
+    conf: () => inMemory("expired"),
+    code: -181,
+    says: /alert.*certificate.*ssl\.certificate\.location/,
   },
   "no client certificate where one is required": {
     listener: "MUTUAL",
@@ -269,18 +292,9 @@ Deno.test({
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();
-    const conf = {
-      "bootstrap.servers": secure.kafka.listeners.TOKENS!,
-      "security.protocol": "sasl_plaintext",
-      "sasl.mechanisms": "OAUTHBEARER",
-    };
-    const part = (value: object) => btoa(JSON.stringify(value)).replaceAll("=", "");
-    const token = (expires: number) => ({
-      tokenValue: `${part({ alg: "none" })}.${part({ sub: USER.name, iat: 1, exp: expires })}.`,
-      lifetime: Date.now() + 600_000,
-      principal: USER.name,
-    });
-    const good = token(Math.ceil(Date.now() / 1000) + 600), bad = token(2);
+    const conf = tokenConf();
+    const lifetime = Date.now() + 600_000;
+    const good = token(lifetime), bad = { ...token(2000), lifetime };
     for (const given of [good, bad]) {
       const client = new Producer(
         { ...conf, oauthbearer_token_refresh_cb: () => Promise.resolve(given) } as never,
@@ -296,11 +310,98 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "OAUTHBEARER tokens are renewed before they expire, and one set by hand serves as well",
+  ignore,
+  async fn() {
+    const { Producer } = await loadKafkaJavascript();
+    const conf = tokenConf();
+    const renewed = Promise.withResolvers<void>();
+    let given = 0;
+    const oauthbearer_token_refresh_cb = () => {
+      if (++given === 2) renewed.resolve();
+      return Promise.resolve(token(Date.now() + 3000));
+    };
+    const client = new Producer({ ...conf, oauthbearer_token_refresh_cb } as never, {});
+    await connect(client);
+    await soon(renewed.promise);
+    await new Promise<void>((resolve) => (client as unknown as Client)._client.disconnect(resolve));
+
+    const byHand = new Producer(conf as never, {}) as unknown as Client;
+    const connected = new Promise<unknown>((resolve) => byHand.connect({ timeout: 20_000 }, resolve));
+    const { tokenValue, lifetime, principal } = token(Date.now() + 600_000);
+    for (;;) {
+      try {
+        byHand._client.setOAuthBearerToken(tokenValue, lifetime, principal, null);
+        break;
+      } catch {
+        // Not before there is a handle.
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+    assert.equal(await soon(connected), null);
+    await new Promise<void>((resolve) => byHand._client.disconnect(resolve));
+  },
+});
+
+Deno.test({
+  name: "setSaslCredentials() mends a wrong password while the client connects, and no secret is logged",
+  ignore,
+  async fn() {
+    const { Producer } = await loadKafkaJavascript();
+    const conf = { ...await confOf(WRONG["SASL PLAIN with a wrong password"]!), "reconnect.backoff.max.ms": 200 };
+    const client = new Producer({ ...conf, "debug": "all" } as never, {}) as unknown as Client;
+    let logged = "";
+    client.on("event.log", (log) => logged += JSON.stringify(log));
+    const refused = new Promise<void>((resolve) => client.on("event.error", ({ code }) => code === -169 && resolve()));
+    const connected = new Promise<unknown>((resolve) => client.connect({ timeout: 60_000 }, resolve));
+    await soon(refused);
+    client._client.setSaslCredentials(USER.name, USER.password);
+    assert.equal(await soon(connected), null);
+    await new Promise<void>((resolve) => client._client.disconnect(resolve));
+    assert.match(logged, /SASL/);
+    assert.ok(!logged.includes(USER.password) && !logged.includes("wrong"), "a password is in the log");
+
+    const mutual = new Producer({
+      ...await confOf({ listener: "MUTUAL", conf: () => inMemory("client") }),
+      "debug": "all",
+    } as never, {}) as unknown as Client;
+    logged = "";
+    mutual.on("event.log", (log) => logged += JSON.stringify(log));
+    assert.equal(await soon(new Promise((resolve) => mutual.connect({ timeout: 20_000 }, resolve))), null);
+    await new Promise<void>((resolve) => mutual._client.disconnect(resolve));
+    const key = (await secure.certificates.text("client.key")).split("\n")[2]!;
+    assert.match(logged, /SSL/);
+    assert.ok(!logged.includes(key) && !logged.includes("PRIVATE KEY"), "a key is in the log");
+  },
+});
+
+/** How a client shows a token to the broker. */
+function tokenConf() {
+  return {
+    "bootstrap.servers": secure.kafka.listeners.TOKENS!,
+    "security.protocol": "sasl_plaintext",
+    "sasl.mechanisms": "OAUTHBEARER",
+  };
+}
+
+/** A token that nobody has signed, good until a time in milliseconds since 1970, rounded up to seconds. */
+function token(until: number) {
+  const part = (value: object) => btoa(JSON.stringify(value)).replaceAll("=", "");
+  const exp = Math.ceil(until / 1000);
+  const tokenValue = `${part({ alg: "none" })}.${part({ sub: USER.name, iat: 1, exp })}.`;
+  return { tokenValue, lifetime: exp * 1000, principal: USER.name };
+}
+
 interface Client {
   on(event: string, listener: (error: { code: number }) => void): void;
   connect(options: object, callback: (error: unknown) => void): void;
   disconnect(callback: (error: unknown) => void): void;
-  _client: { disconnect(callback: () => void): void };
+  _client: {
+    disconnect(callback: () => void): void;
+    setSaslCredentials(username: string, password: string): null;
+    setOAuthBearerToken(token: string, lifetimeMs: number, principal: string, extensions: null): null;
+  };
 }
 
 function connect(client: unknown): Promise<void> {
