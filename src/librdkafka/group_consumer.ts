@@ -221,15 +221,23 @@ export abstract class GroupConsumer extends Client {
   assign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
     if (!this.connected) throw new Error(err2str(CODES.STATE));
-    this.beforeAssignment(partitions);
-    const code = withList(partitions, (list) => openLibrary().symbols.rd_kafka_assign(this.rk, list));
-    if (code !== CODES.NO_ERROR) {
-      this.onAssignment(this.#assigned, partitions);
-      throw new Error(err2str(code));
-    }
-    this.#owed = undefined;
+    this.#take(partitions, (list) => {
+      const code = openLibrary().symbols.rd_kafka_assign(this.rk, list);
+      return code === CODES.NO_ERROR ? undefined : new Error(err2str(code));
+    });
     this.#setAssignment(partitions);
     return true;
+  }
+
+  /** Answers with partitions; what was made ready for those that librdkafka refuses is undone. */
+  #take(partitions: readonly PartitionToC[], assign: (list: Pointer) => unknown): void {
+    this.beforeAssignment(partitions);
+    const error = withList(partitions, assign);
+    if (error !== undefined) {
+      this.onAssignment(this.#assigned, partitions);
+      throw error;
+    }
+    this.#owed = undefined;
   }
 
   unassign(): true {
@@ -268,16 +276,7 @@ export abstract class GroupConsumer extends Client {
   incrementalAssign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
     if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
-    this.beforeAssignment(partitions);
-    const error = withList(
-      partitions,
-      (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)),
-    );
-    if (error !== undefined) {
-      this.onAssignment(this.#assigned, partitions);
-      throw error;
-    }
-    this.#owed = undefined;
+    this.#take(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)));
     this.#setAssignment([...this.#assigned, ...partitions]);
     return true;
   }

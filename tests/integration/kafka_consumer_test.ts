@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { type Any, call, until } from "../librdkafka/native_consumer.ts";
 import { withSlow } from "../librdkafka/slow.ts";
 import { REAL_SERVERS, TestBroker } from "./brokers.ts";
-
-// deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
-type Any = any;
 
 const ignore = REAL_SERVERS === undefined;
 const { KafkaConsumer, Producer } = ignore ? {} as Any : await loadKafkaJavascript();
@@ -16,10 +14,6 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "the cooperative assignor": { "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000 },
   "the consumer protocol": { "group.protocol": "consumer" },
 };
-
-function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
-}
 
 /** A consumer of a group, what it was told and what it has read; consumes all the time. */
 class Member implements AsyncDisposable {
@@ -74,13 +68,6 @@ class Member implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await call((done) => this.client.disconnect(done));
-  }
-}
-
-async function until(what: () => boolean): Promise<void> {
-  for (const began = performance.now(); !what();) {
-    assert.ok(performance.now() - began < 40_000, `never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

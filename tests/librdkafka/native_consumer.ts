@@ -15,7 +15,7 @@ export type Any = any;
 /** Waits until something is so. */
 export async function until(what: () => boolean): Promise<void> {
   for (const began = performance.now(); !what();) {
-    assert.ok(performance.now() - began < 30_000, `never came: ${what}`);
+    assert.ok(performance.now() - began < 40_000, `never came: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
