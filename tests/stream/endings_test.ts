@@ -58,13 +58,18 @@ Deno.test("stream() lets other sources settle what is in flight when one fails",
 
 Deno.test("stream() closes sinks only when no handler runs any more, also when settling failed", async () => {
   const log: string[] = [];
+  const handling = Promise.withResolvers<void>(), failed = Promise.withResolvers<void>();
   const settle = async () => {
-    await turn();
+    await handling.promise;
+    turn().then(failed.resolve);
     throw new Error("disk full");
   };
   const app = new Slipstream();
   app.handle(scripted([[1], [2, 3]]), { name: "count", sink: slow(log, settle) }, async (n) => {
-    if (n > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    if (n === 2) {
+      handling.resolve();
+      await failed.promise;
+    }
     log.push(`handled ${n}`);
     return n;
   });

@@ -57,11 +57,11 @@ Deno.test("a generator that listens is told, and so is a source with pause and r
     if (n === 1) {
       app.pause(source);
       app.pause(methods);
-      setTimeout(() => {
+      turn().then(() => {
         assert.deepEqual(seen.filter((n) => n !== 10), [0, 1]);
         app.resume(source);
         app.resume(methods);
-      }, 10);
+      });
     }
   });
   app.handle(methods, (n) => void seen.push(n));

@@ -36,5 +36,10 @@ export function manual(log: string[] = []) {
   return sink;
 }
 
-/** Long enough for what can go on to have gone on. */
-export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+/**
+ * Long enough for what can go on to have gone on: several turns of the event loop, as on a busy machine any time may pass
+ * in one.
+ */
+export async function turn(): Promise<void> {
+  for (let n = 0; n < 10; n++) await new Promise((resolve) => setTimeout(resolve));
+}
