@@ -179,10 +179,11 @@ async function partitions(consumer, t, say) {
   const place = { topic: t, partition: 0 };
   const at = (offset) => ({ ...place, offset });
   for (const ms of [1000, null, -1, NaN]) {
-    say(
-      `seek ${ms}`,
-      await called((callback) => consumer.seek(at(1), ms, callback)),
-    );
+    const seek = () => called((callback) => consumer.seek(at(1), ms, callback));
+    let answer = await seek();
+    // What is odd waits 10 ms, which a busy machine may need for itself.
+    for (let more = 20; more > 0 && answer.includes("code: -185"); more--) answer = await seek();
+    say(`seek ${ms}`, answer);
   }
   const targets = [
     ...[99_999, -1, -5, -1001, -1000, undefined, "3", 1.5, NaN, Infinity].map(at),
