@@ -63,20 +63,12 @@ export async function buildAddon(path: string, { library, headers }: AddonParts,
       }
     }
     const include = [headers, nan, folder, `${work}/src`, `${work}/src-cpp`].map((place) => `-I${place}`);
-    const objects = sources.map((source) => `${work}/${basename(source)}.o`);
+    const objectOf = (source: string) => `${work}/${basename(source)}.o`;
+    const objects = sources.map(objectOf);
     const compile = async () => {
       for (let source; (source = sources.pop()) !== undefined;) {
-        await run("c++", [
-          "-std=c++20",
-          optimization,
-          "-fPIC",
-          "-w",
-          ...include,
-          "-c",
-          source,
-          "-o",
-          `${work}/${basename(source)}.o`,
-        ]);
+        const output = ["-c", source, "-o", objectOf(source)];
+        await run("c++", ["-std=c++20", optimization, "-fPIC", "-w", ...include, ...output]);
       }
     };
     await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, compile));

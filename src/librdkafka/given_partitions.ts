@@ -8,7 +8,13 @@
 import { int64Of, intOf, isObject } from "./given_values.ts";
 import { OFFSET_INVALID, type PartitionToC } from "./topic_partitions.ts";
 
-type Given = Readonly<Record<string, unknown>>;
+interface Given {
+  readonly topic?: unknown;
+  readonly partition?: unknown;
+  readonly offset?: unknown;
+  readonly leaderEpoch?: unknown;
+  readonly metadata?: unknown;
+}
 /** A partition with an offset. */
 type Place = PartitionToC & Required<Pick<PartitionToC, "partition" | "offset">>;
 

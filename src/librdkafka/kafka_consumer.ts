@@ -325,7 +325,7 @@ export class KafkaConsumer extends GroupConsumer {
     };
     if (partitions === null || partitions === undefined) return commit(null);
     if (typeof partitions !== "object") throw new Error("First parameter must be an object or an array");
-    return withList(Array.isArray(partitions) ? partitionsOf(partitions) : [partitionOf(partitions as never)], commit);
+    return withList(Array.isArray(partitions) ? partitionsOf(partitions) : [partitionOf(partitions)], commit);
   }
 
   /** A synchronous commit whose result `offset_commit_cb` hears of, too, when something consumes. */
@@ -391,7 +391,7 @@ export class KafkaConsumer extends GroupConsumer {
     if (typeof partition !== "object" || partition === null) throw new Error("Topic partition must be an object");
     if (timeoutMs !== null && typeof timeoutMs !== "number") throw new Error("Timeout must be a number.");
     if (typeof callback !== "function") throw new Error("Callback must be a function");
-    const target = partitionOf(partition as never);
+    const target = partitionOf(partition);
     // A time-out of 0 would make it asynchronous.
     const waitMs = Math.max(10, timeoutMs! | 0);
     return this.call(callback, async (rk) => {

@@ -146,9 +146,7 @@ class Arguments {
   }
 
   memory(type: number, value: Bytes | null): void {
-    const at = this.#next(type);
-    set(at, value === null ? 0 : this.#place(value));
-    set(at + 2, value === null ? 0 : value.length);
+    this.#point(this.#next(type), value);
   }
 
   header(name: string, value: Bytes | string | null): void {
@@ -162,10 +160,13 @@ class Arguments {
       set(at + 2, roomAt + this.#used);
       set(at + 4, length);
       this.#used += length;
-    } else {
-      set(at + 2, value === null ? 0 : this.#place(value));
-      set(at + 4, value === null ? 0 : value.length);
-    }
+    } else this.#point(at + 2, value);
+  }
+
+  /** Writes where bytes are, and how many. */
+  #point(at: number, value: Bytes | null): void {
+    set(at, value === null ? 0 : this.#place(value));
+    set(at + 2, value === null ? 0 : value.length);
   }
 
   /** Where C finds bytes: in the reused buffer, but for what is large. */

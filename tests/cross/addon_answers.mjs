@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { show } from "./addon_show.mjs";
+import { called, connect, returned } from "./addon_show.mjs";
 
 const CALLBACK = Symbol("callback");
 const place = { topic: "t", partition: 0 };
@@ -94,22 +94,10 @@ const CALLS = {
 };
 
 /** Makes one call, and waits for its callback if it has one. */
-async function answerOf(client, method, names) {
-  let answered;
-  const answer = new Promise((resolve) => answered = resolve);
-  const args = names.map((name) => values[name] === CALLBACK ? (...given) => answered(given) : values[name]);
-  try {
-    const returned = show(client[method](...args));
-    return names.includes("f") ? `${returned}, then ${show(await answer)}` : returned;
-  } catch (error) {
-    return `throws ${show(error)}`;
-  }
-}
-
-async function connected(client, kind) {
-  if (kind === "AdminClient") return client.connect();
-  await new Promise((resolve, reject) => client.connect((error) => error ? reject(error) : resolve()));
-  await new Promise((resolve) => client.getMetadata({ topic: "t", allTopics: false, timeout: 10000 }, resolve));
+function answerOf(client, method, names) {
+  const call = (callback) =>
+    client[method](...names.map((name) => values[name] === CALLBACK ? callback : values[name]));
+  return names.includes("f") ? called(call) : returned(call);
 }
 
 /**
@@ -127,7 +115,7 @@ export async function answersOf(binding, servers) {
         // Of its own: a member that has just left would get in the way.
         const group = kind === "KafkaConsumer" ? { "group.id": `${method}-${Math.random()}` } : {};
         const client = new binding[kind]({ "bootstrap.servers": servers, "log_level": 0, ...group }, {});
-        if (state === "connected") await connected(client, kind);
+        if (state === "connected") await (kind === "AdminClient" ? client.connect() : connect(client));
         for (const call of calls) {
           const names = call === "" ? [] : call.split(" ");
           answers[`${state} ${kind}.${method}(${names})`] = await answerOf(client, method, names);

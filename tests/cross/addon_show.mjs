@@ -46,7 +46,12 @@ export async function connected(binding, kind, conf, callbacks) {
     ...kind === "KafkaConsumer" && { "auto.offset.reset": "earliest" },
   });
   if (callbacks !== undefined) client.configureCallbacks(true, callbacks);
+  await connect(client);
+  return client;
+}
+
+/** Connects a client, which then has heard of its cluster. */
+export async function connect(client) {
   await done((callback) => client.connect(callback));
   await done((callback) => client.getMetadata({ topic: "t", allTopics: false, timeout: 10_000 }, callback));
-  return client;
 }

@@ -120,7 +120,7 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
       await writer.close();
     }
     // Without these it was no bad day.
-    await until(() => tally.moved > 500 && tally.failures > 0, "messages moved, and failures", 60_000);
+    await until(() => tally.moved > 500 && tally.failures > 0, `messages moved, and failures (seed ${seed})`, 60_000);
     trouble.abort();
     await Promise.all(going);
 

@@ -7,16 +7,10 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { binding } from "../../src/librdkafka/binding.ts";
 import { sliced } from "../../src/librdkafka/blocking.ts";
 import { until } from "../integration/brokers.ts";
-
-// deno-lint-ignore no-explicit-any -- called with what the addon's types forbid
-type Native = any;
+import { answer, connect, disconnect, type Native } from "./native_client.ts";
 
 const producer = (conf: object): Native => new binding.Producer({ "log_level": 0, ...conf }, {});
 const consumer = (conf: object): Native => new binding.KafkaConsumer({ "group.id": "g", "log_level": 0, ...conf }, {});
-const answer = (ask: (callback: (...args: unknown[]) => void) => void) =>
-  new Promise<unknown[]>((resolve) => ask((...args) => resolve(args)));
-const connect = async (client: Native) => assert.equal((await answer((callback) => client.connect(callback)))[0], null);
-const disconnect = (client: Native) => answer((callback) => client.disconnect(callback));
 
 Deno.test("produce() checks its arguments although nothing is connected", () => {
   const client = producer({});

@@ -5,20 +5,15 @@ import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { binding } from "../../src/librdkafka/binding.ts";
 import { until } from "../integration/brokers.ts";
+import { answer, connect, disconnect, type Native } from "./native_client.ts";
 
-// deno-lint-ignore no-explicit-any -- called with what the addon's types forbid
-type Native = any;
-
-const answer = (ask: (callback: (...args: unknown[]) => void) => void) =>
-  new Promise<unknown[]>((resolve) => ask((...args) => resolve(args)));
 const connected = async (kind: "Producer" | "KafkaConsumer", conf: object, callbacks?: object): Promise<Native> => {
   const client: Native = new binding[kind]({ "log_level": 0, ...conf }, {});
   if (callbacks !== undefined) client.configureCallbacks(true, callbacks);
-  assert.equal((await answer((callback) => client.connect(callback)))[0], null);
+  await connect(client);
   assert.equal((await answer((callback) => client.getMetadata({ timeout: 10_000 }, callback)))[0], null);
   return client;
 };
-const disconnect = (client: Native) => answer((callback) => client.disconnect(callback));
 /** Keys count with their order. What old libraries don't know is last, and left out. */
 const text = (value: unknown) => JSON.stringify(value).replaceAll(',"leaderEpoch":0', "");
 
