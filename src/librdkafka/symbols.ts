@@ -193,6 +193,8 @@ export const SYMBOLS = {
   rd_kafka_topic_partition_list_destroy: { parameters: ["pointer"], result: "void" },
   /** rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_add(rd_kafka_topic_partition_list_t *rktparlist, const char *topic, int32_t partition) */
   rd_kafka_topic_partition_list_add: { parameters: ["pointer", "buffer", "i32"], result: "pointer" },
+  /** int rd_kafka_topic_partition_list_del_by_idx(rd_kafka_topic_partition_list_t *rktparlist, int idx) */
+  rd_kafka_topic_partition_list_del_by_idx: { parameters: ["pointer", "i32"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_topic_partition_list_set_offset(rd_kafka_topic_partition_list_t *rktparlist, const char *topic, int32_t partition, int64_t offset) */
   rd_kafka_topic_partition_list_set_offset: { parameters: ["pointer", "buffer", "i32", "i64"], result: "i32" },
   /** void rd_kafka_topic_partition_set_leader_epoch(rd_kafka_topic_partition_t *rktpar, int32_t leader_epoch) */

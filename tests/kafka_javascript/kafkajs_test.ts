@@ -120,9 +120,11 @@ for (const protocol of PROTOCOLS) {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("side-by-side", 3);
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
+    /** One tenth, three tenths and six: not the same, so that no partition is taken for another. */
+    const partitionOf = (index: number) => index % 10 === 0 ? 0 : index % 10 < 4 ? 1 : 2;
     await producer.send({
       topic,
-      messages: numbers(300).map((value, index) => ({ value, partition: index % 3 })),
+      messages: numbers(300).map((value, index) => ({ value, partition: partitionOf(index) })),
     });
     const seen: string[][] = [[], [], []];
     let running = 0, most = 0;
@@ -142,7 +144,7 @@ for (const protocol of PROTOCOLS) {
     });
     await until(() => seen.flat().length === 300, "all messages");
     for (const partition of [0, 1, 2]) {
-      assert.deepEqual(seen[partition], numbers(300).filter((_, index) => index % 3 === partition));
+      assert.deepEqual(seen[partition], numbers(300).filter((_, index) => partitionOf(index) === partition));
     }
     assert.ok(most > 1 && most <= 3, `${most} at a time`);
   });
@@ -195,6 +197,44 @@ for (const protocol of PROTOCOLS) {
     await until(() => seen.length === 3, "what was not committed");
     assert.deepEqual(seen, ["7", "8", "9"]);
   });
+
+  for (const how of ["eachMessage", "eachBatch", "eachBatch and resolveOffset"] as const) {
+    Deno.test(`what is handled is committed in its own partition: ${how} (${protocol})`, async () => {
+      await using kafka = await Kafka.start();
+      const topic = await kafka.broker.createTopic("own-partition", 3);
+      const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
+      const counts = [40, 4, 11];
+      await producer.send({
+        topic,
+        messages: counts.flatMap((count, partition) => numbers(count).map((value) => ({ value, partition }))),
+      });
+      let handled = 0;
+      const tells = how === "eachBatch and resolveOffset";
+      await consumer.subscribe({ topic });
+      await consumer.run(
+        how === "eachMessage" ? { eachMessage: async () => void handled++ } : {
+          eachBatchAutoResolve: !tells,
+          eachBatch: async ({ batch, resolveOffset }) => {
+            for (const { offset } of batch.messages) {
+              if (tells) resolveOffset(offset);
+              handled++;
+            }
+          },
+        },
+      );
+      await until(() => handled === 55, "all messages");
+      // The last ones are stored when their handler has returned.
+      const asked = counts.map((_, partition) => ({ topic, partition }));
+      await until(
+        async () => {
+          await consumer.commitOffsets();
+          return (await consumer.committed(asked)).every(({ offset }, partition) => offset === `${counts[partition]}`);
+        },
+        "each partition's count",
+        5000,
+      );
+    });
+  }
 
   Deno.test(`members of a group share partitions, and rebalance_cb tells both (${protocol})`, async () => {
     await using kafka = await Kafka.start();

@@ -3,8 +3,13 @@ import { type Any, call, until, withConsumer } from "./native_consumer.ts";
 
 /** What is committed for partition 0. */
 async function committed(consumer: Any, topic: string): Promise<number | undefined> {
-  const [partition] = await call<Any[]>((done) => consumer.committed([{ topic, partition: 0 }], 5000, done));
-  return partition.offset;
+  return (await committedIn(consumer, topic, 1))[0];
+}
+
+/** What is committed for each of so many partitions. */
+async function committedIn(consumer: Any, topic: string, partitions: number): Promise<(number | undefined)[]> {
+  const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+  return (await call<Any[]>((done) => consumer.committed(asked, 5000, done))).map(({ offset }) => offset);
 }
 
 /** The code that something throws. */
@@ -93,6 +98,48 @@ Deno.test("offsetsStoreSingle() and offsetsStore() store what commit() then comm
     consumer.offsetsStore([{ topic, partition: 0, offset: 6 }]);
     consumer.commitSync();
     assert.equal(await committed(consumer, topic), 6);
+  });
+});
+
+Deno.test("offsetsStoreSingle() stores for the partition that it names, whichever came before", async () => {
+  const conf = { "enable.auto.commit": false, "enable.auto.offset.store": false };
+  const counts = [3, 5, 2, 7];
+  await withConsumer(conf, counts, async (consumer, topic, native) => {
+    consumer.subscribe([topic]);
+    let seen: Any[] = [];
+    while (seen.length < 17) seen = [...seen, ...await call<Any[]>((done) => consumer.consume(17, done))];
+    // Nothing is stored for what is not assigned, and nothing of it stays.
+    assert.equal(native.offsetsStoreSingle(topic, 4, 1, -1), -172);
+    assert.equal(native.offsetsStoreSingle("another", 0, 1, -1), -190);
+    // The partitions in turn, as messages of several come.
+    seen.sort((a, b) => a.offset - b.offset);
+    for (const { partition, offset } of seen) {
+      // Some with an epoch, some without.
+      assert.equal(native.offsetsStoreSingle(topic, partition, offset + 1, partition === 1 ? 0 : -1), 0);
+    }
+    consumer.commitSync();
+    assert.deepEqual(await committedIn(consumer, topic, 4), counts);
+  });
+});
+
+Deno.test("offsetsStoreSingle() goes by what is assigned now, and keeps no partition from being given back", async () => {
+  const conf = { "enable.auto.commit": false, "enable.auto.offset.store": false };
+  await withConsumer(conf, [4, 6], async (consumer, topic, native) => {
+    consumer.subscribe([topic]);
+    await until(() => {
+      consumer.consume(1, () => {});
+      return consumer.assignments().length === 2;
+    });
+    for (const partition of [1, 0, 1]) assert.equal(native.offsetsStoreSingle(topic, partition, 2, -1), 0);
+    consumer.assign([{ topic, partition: 1 }]);
+    await until(() => native.offsetsStoreSingle(topic, 0, 3, -1) === -172);
+    assert.equal(native.offsetsStoreSingle(topic, 1, 5, -1), 0);
+    consumer.commitSync();
+    consumer.assign([{ topic, partition: 0 }]);
+    await until(() => native.offsetsStoreSingle(topic, 1, 1, -1) === -172);
+    assert.equal(native.offsetsStoreSingle(topic, 0, 4, -1), 0);
+    consumer.commitSync();
+    assert.deepEqual(await committedIn(consumer, topic, 2), [4, 5]);
   });
 });
 

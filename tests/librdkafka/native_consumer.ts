@@ -25,20 +25,27 @@ export function call<T>(ask: (callback: (error: unknown, result: T) => void) => 
   return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
 }
 
-/** Runs a test with a consumer that is connected to a broker of its own, and a topic with some messages. */
+/**
+ * Runs a test with a consumer that is connected to a broker of its own, and a topic with some messages.
+ *
+ * @param messages how many there are in the only partition, or in each of several: as many as there are numbers
+ */
 export async function withConsumer(
   conf: Record<string, unknown>,
-  messages: number,
+  messages: number | readonly number[],
   test: (consumer: Any, topic: string, native: Any) => Promise<void>,
 ): Promise<void> {
   await using broker = await LocalBroker.start();
   const topic = `t-${crypto.randomUUID()}`;
-  broker.createTopic(topic, { partitions: 1 });
+  const counts = typeof messages === "number" ? [messages] : messages;
+  broker.createTopic(topic, { partitions: counts.length });
   const { KafkaConsumer, Producer } = await loadKafkaJavascript();
   const servers = { "bootstrap.servers": broker.bootstrapServers };
   const producer: Any = new Producer(servers, {});
   await call((done) => producer.connect({}, done));
-  for (let n = 0; n < messages; n++) producer.produce(topic, 0, Buffer.from(`${n}`));
+  for (const [partition, count] of counts.entries()) {
+    for (let n = 0; n < count; n++) producer.produce(topic, partition, Buffer.from(`${n}`));
+  }
   await call((done) => producer.flush(5000, done));
   await call((done) => producer.disconnect(done));
   const consumer: Any = new KafkaConsumer({ ...servers, "group.id": topic, ...conf } as never, {
