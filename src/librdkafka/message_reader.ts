@@ -90,6 +90,24 @@ function copyStructs(count: number): void {
   for (let i = 0; i < count; i++) memcpy(places[i]!, pointers[i]!, STRUCT_BYTES);
 }
 
+/** Code, opaque number, partition and offset of a message. */
+const OUTCOME = 4;
+/**
+ * Who hears of an outcome may poll another producer, whose structs then lie where these did: outcomes are told from a
+ * copy, which is used again.
+ */
+const spare: Float64Array[] = [];
+
+function copyOutcomes(count: number, into: Float64Array): void {
+  copyStructs(count);
+  for (let i = 0, to = 0, at = 0; i < count; i++, at += WORDS) {
+    into[to++] = signed[at + ERR]!;
+    into[to++] = address(at + PRIVATE);
+    into[to++] = signed[at + PARTITION]!;
+    into[to++] = offsetAt(at);
+  }
+}
+
 /** A message's offset, which may be negative. */
 function offsetAt(struct: number): number {
   return unsigned[struct + OFFSET]! + signed[struct + OFFSET + 1]! * HIGH;
@@ -191,13 +209,17 @@ export class MessageReader {
     event: Pointer,
     each: (code: number, opaqueId: number, partition: number, offset: number) => void,
   ): void {
-    // A producer may report more messages in an event than fit: read until it has none left.
-    for (let count = this.#arrayOf(event); count > 0; count = this.#arrayOf(event)) {
-      copyStructs(count);
-      for (let i = 0; i < count; i++) {
-        const at = i * WORDS;
-        each(signed[at + ERR]!, address(at + PRIVATE), signed[at + PARTITION]!, offsetAt(at));
+    const outcomes = spare.pop() ?? new Float64Array(BATCH_MESSAGES * OUTCOME);
+    try {
+      // A producer may report more messages in an event than fit: read until it has none left.
+      for (let count = this.#arrayOf(event); count > 0; count = this.#arrayOf(event)) {
+        copyOutcomes(count, outcomes);
+        for (let i = 0, at = 0; i < count; i++, at += OUTCOME) {
+          each(outcomes[at]!, outcomes[at + 1]!, outcomes[at + 2]!, outcomes[at + 3]!);
+        }
       }
+    } finally {
+      spare.push(outcomes);
     }
   }
 
