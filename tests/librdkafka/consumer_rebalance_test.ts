@@ -14,7 +14,7 @@ for (const strategy of ["range", "cooperative-sticky"]) {
     const servers = { "bootstrap.servers": broker.bootstrapServers };
     const producer: Any = new Producer(servers, {});
     await call((done) => producer.connect({}, done));
-    for (let n = 0; n < 10; n++) producer.produce(topic, n % 2, Buffer.from(`${n}`));
+    for (let n = 0; n < 10; n++) producer.produce(topic, n < 7 ? 0 : 1, Buffer.from(`${n}`));
     await call((done) => producer.flush(5000, done));
     await call((done) => producer.disconnect(done));
     const codes: number[] = [];
