@@ -265,6 +265,7 @@ export class KafkaConsumer extends GroupConsumer {
     for (const partition of partitions) this.#forward(partition, this.#messages);
     // The topics of lost partitions may be freed, and their addresses be those of others then.
     this.#reader = new MessageReader();
+    this.#offsets.forget();
   }
 
   /**

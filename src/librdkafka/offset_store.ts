@@ -1,10 +1,9 @@
 /**
  * Storing offsets one message at a time, as the promise API does after each message.
  *
- * The list is kept, and the C string of the topic that was stored for last: making both for each message took a
- * quarter of the time of reading with `eachMessage`. The element lives for one call. librdkafka puts the handle of the
- * element's partition into its private field, and goes by that from then on, whatever partition the element names
- * later; and a handle that is kept holds its topic up, of which librdkafka makes another when it comes back.
+ * The list is kept, and its element for as long as the same partition is stored for: making them for each message took
+ * a quarter of the time of reading with `eachMessage`. Another partition gets another element. librdkafka puts the
+ * handle of the element's partition into its private field, and goes by that from then on, whatever the element names.
  *
  * @module
  */
@@ -12,11 +11,13 @@
 import { TOPIC_PARTITION } from "./layout.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer } from "./memory.ts";
+import { CODES } from "./native_error.ts";
 import { fieldsOf } from "./topic_partitions.ts";
 
 interface Place {
   readonly list: Pointer;
-  /** C's own memory of the list's only place for an element. */
+  readonly element: Pointer;
+  /** C's own memory of the element. */
   readonly fields: DataView<ArrayBuffer>;
 }
 
@@ -24,9 +25,12 @@ const { offset: OFFSET } = TOPIC_PARTITION.fields;
 
 /** The list of a consumer; to be freed with it. */
 export class OffsetStore {
+  /** The list's only place for an element, which stays where it is as long as there are no more. */
   #place: Place | undefined;
   #topic = "";
   #name = cString("");
+  /** The partition of the element that is there; `undefined` when there is none. */
+  #partition: number | undefined;
 
   /**
    * Stores the offset to read next in a partition.
@@ -36,31 +40,43 @@ export class OffsetStore {
    */
   store(rk: Pointer, topic: string, partition: number, offset: bigint, leaderEpoch: number): number {
     const { symbols } = openLibrary();
-    if (topic !== this.#topic) {
-      this.#name = cString(topic);
-      this.#topic = topic;
-    }
-    const { list, fields } = this.#place ??= newPlace();
-    const element = symbols.rd_kafka_topic_partition_list_add(list, this.#name, partition);
+    const { list, element, fields } = partition === this.#partition && topic === this.#topic
+      ? this.#place!
+      : this.#add(topic, partition);
     fields.setBigInt64(OFFSET, offset, true);
-    if (leaderEpoch >= 0) symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
+    symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
     const code = symbols.rd_kafka_offsets_store(rk, list);
-    symbols.rd_kafka_topic_partition_list_del_by_idx(list, 0);
+    // It is not assigned, or no more.
+    if (code !== CODES.NO_ERROR) this.forget();
     return code;
+  }
+
+  /**
+   * Lets go of the partition that was stored for last; to be called when what is assigned changes. A handle that is kept
+   * holds its topic up, and librdkafka may make another of a partition that goes while nothing wants it, and comes back.
+   */
+  forget(): void {
+    if (this.#partition === undefined) return;
+    this.#partition = undefined;
+    openLibrary().symbols.rd_kafka_topic_partition_list_del_by_idx(this.#place!.list, 0);
   }
 
   /** Frees the list. */
   free(): void {
     if (this.#place !== undefined) openLibrary().symbols.rd_kafka_topic_partition_list_destroy(this.#place.list);
-    this.#place = undefined;
+    this.#place = this.#partition = undefined;
   }
-}
 
-/** An empty list. It never grows, so that its place for an element stays where it is. */
-function newPlace(): Place {
-  const { symbols } = openLibrary();
-  const list = symbols.rd_kafka_topic_partition_list_new(1);
-  const fields = fieldsOf(symbols.rd_kafka_topic_partition_list_add(list, cString(""), 0)!);
-  symbols.rd_kafka_topic_partition_list_del_by_idx(list, 0);
-  return { list, fields };
+  #add(topic: string, partition: number): Place {
+    const { symbols } = openLibrary();
+    this.forget();
+    if (topic !== this.#topic) {
+      this.#name = cString(topic);
+      this.#topic = topic;
+    }
+    const list = this.#place?.list ?? symbols.rd_kafka_topic_partition_list_new(1);
+    const element = symbols.rd_kafka_topic_partition_list_add(list, this.#name, partition)!;
+    this.#partition = partition;
+    return this.#place ??= { list, element, fields: fieldsOf(element) };
+  }
 }
