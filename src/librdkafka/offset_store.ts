@@ -36,7 +36,7 @@ export class OffsetStore {
     const { list, element, fields } = this.#kept.get(topic) ?? this.#keep(topic);
     fields.setInt32(PARTITION, partition, true);
     fields.setBigInt64(OFFSET, offset, true);
-    symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
+    symbols.rd_kafka_topic_partition_set_leader_epoch(element, leaderEpoch);
     return symbols.rd_kafka_offsets_store(rk, list);
   }
 
