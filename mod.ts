@@ -38,7 +38,7 @@ export type { CacheKey, KeyPart } from "./src/cache/key.ts";
 export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
 export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
 export { type ResumableSource, sse, type SseOptions, type SseSource } from "./src/endpoint/sse.ts";
-export { LibraryError } from "./src/librdkafka/library_error.ts";
+export { LibraryError, type OldLibrary } from "./src/librdkafka/library_error.ts";
 export type { Binding, ErrorPolicy, HandleOptions, SinkFor } from "./src/stream/binding.ts";
 export type { EmittedBy, Handler, Yields } from "./src/stream/handler.ts";
 export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";

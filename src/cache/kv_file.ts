@@ -87,7 +87,7 @@ export async function openKvFile(
       release: () => {
         if (!leave()) return;
         kv.close();
-        lock?.close(); // and the lock with it
+        if (lock !== undefined) unlock(lock);
       },
     };
   } catch (error) {
@@ -108,6 +108,15 @@ async function openStore(path: string | undefined, file: string, shared: boolean
   }
 }
 
+/**
+ * Gives a lock back. Closing the file is not enough: a process that another thread starts at this moment has the file
+ * open too until it runs its own program, and would keep the lock for as long.
+ */
+function unlock(lock: Deno.FsFile): void {
+  lock.unlockSync();
+  lock.close();
+}
+
 async function openFile(path: string, file: string, shared: boolean) {
   await Deno.mkdir(dirname(file), { recursive: true });
   const lock = await Deno.open(`${file}.lock`, { read: true, write: true, create: true });
@@ -124,7 +133,7 @@ async function openFile(path: string, file: string, shared: boolean) {
     }
     return { kv: new PatientKv(await Deno.openKv(file), shared), lock };
   } catch (error) {
-    lock.close();
+    unlock(lock);
     throw error;
   }
 }

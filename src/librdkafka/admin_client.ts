@@ -195,14 +195,13 @@ export class AdminClient extends Client {
     this.#request(callback, {
       kind: "DESCRIBE_TOPICS",
       timeoutMs,
-      needs: ["rd_kafka_DescribeTopics"],
       configure: (native) =>
         (flagOption(own, "includeAuthorizedOperations") ? setAuthorizedOperations(native) : undefined) ??
           setRequestTimeout(native, timeoutMs),
       send: (rk, options, queue) => {
-        const collection = symbols.rd_kafka_TopicCollection_of_topic_names!(names, BigInt(topics.length));
-        symbols.rd_kafka_DescribeTopics!(rk, collection, options, queue);
-        symbols.rd_kafka_TopicCollection_destroy!(collection);
+        const collection = symbols.rd_kafka_TopicCollection_of_topic_names(names, BigInt(topics.length));
+        symbols.rd_kafka_DescribeTopics(rk, collection, options, queue);
+        symbols.rd_kafka_TopicCollection_destroy(collection);
       },
       read: (event) => ({ result: readDescribedTopics(event) }),
     });
@@ -220,11 +219,10 @@ export class AdminClient extends Client {
     this.#request(callback, {
       kind: "LIST_OFFSETS",
       timeoutMs,
-      needs: ["rd_kafka_ListOffsets"],
       configure: (native) =>
         setRequestTimeout(native, timeoutMs) ??
-          takeError(symbols.rd_kafka_AdminOptions_set_isolation_level!(native, intOption(own, "isolationLevel", 0))),
-      send: (rk, options, queue) => symbols.rd_kafka_ListOffsets!(rk, list, options, queue),
+          takeError(symbols.rd_kafka_AdminOptions_set_isolation_level(native, intOption(own, "isolationLevel", 0))),
+      send: (rk, options, queue) => symbols.rd_kafka_ListOffsets(rk, list, options, queue),
       read: (event) => ({ result: readListedOffsets(event) }),
     }, () => symbols.rd_kafka_topic_partition_list_destroy(list));
   }
@@ -240,14 +238,13 @@ export class AdminClient extends Client {
     this.#request(callback, {
       kind: "LIST_CONSUMER_GROUPS",
       timeoutMs,
-      ...(types && { needs: ["rd_kafka_AdminOptions_set_match_consumer_group_types"] as const }),
       configure: (native) =>
         setRequestTimeout(native, timeoutMs) ??
           (states && takeError(
             symbols.rd_kafka_AdminOptions_set_match_consumer_group_states(native, states.buffer, states.count),
           )) ??
           (types && takeError(
-            symbols.rd_kafka_AdminOptions_set_match_consumer_group_types!(native, types.buffer, types.count),
+            symbols.rd_kafka_AdminOptions_set_match_consumer_group_types(native, types.buffer, types.count),
           )),
       send: (rk, options, queue) => symbols.rd_kafka_ListConsumerGroups(rk, options, queue),
       read: (event) => ({ result: readListedGroups(event) }),
@@ -264,7 +261,6 @@ export class AdminClient extends Client {
     this.#request(callback, {
       kind: "DESCRIBE_CONSUMER_GROUPS",
       timeoutMs,
-      ...(operations && { needs: ["rd_kafka_AdminOptions_set_include_authorized_operations"] as const }),
       configure: (native) =>
         setRequestTimeout(native, timeoutMs) ?? (operations ? setAuthorizedOperations(native) : undefined),
       send: (rk, options, queue) =>

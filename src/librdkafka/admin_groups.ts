@@ -58,9 +58,6 @@ export interface GroupReport {
   error?: NativeError;
 }
 
-/** What an old librdkafka, which knows no types of groups, would say: `UNKNOWN`. */
-const TYPE_UNKNOWN = 0;
-
 /** Reads the event of ListConsumerGroups. */
 export function readListedGroups(event: Pointer): { errors: NativeError[]; groups: GroupListing[] } {
   const { symbols } = openLibrary();
@@ -75,7 +72,7 @@ export function readListedGroups(event: Pointer): { errors: NativeError[]; group
         isSimpleConsumerGroup: simple,
         protocolType: simple ? "simple" : "consumer",
         state: symbols.rd_kafka_ConsumerGroupListing_state(group),
-        type: symbols.rd_kafka_ConsumerGroupListing_type?.(group) ?? TYPE_UNKNOWN,
+        type: symbols.rd_kafka_ConsumerGroupListing_type(group),
       };
     }),
   };
@@ -98,7 +95,7 @@ function readGroup(group: Pointer): GroupDescription {
   const assignor = readCString(symbols.rd_kafka_ConsumerGroupDescription_partition_assignor(group));
   const coordinator = symbols.rd_kafka_ConsumerGroupDescription_coordinator(group);
   const operations = operationsOf((count) =>
-    symbols.rd_kafka_ConsumerGroupDescription_authorized_operations?.(group, count) ?? null
+    symbols.rd_kafka_ConsumerGroupDescription_authorized_operations(group, count)
   );
   return {
     groupId: readCString(symbols.rd_kafka_ConsumerGroupDescription_group_id(group)),
@@ -112,7 +109,7 @@ function readGroup(group: Pointer): GroupDescription {
     protocol: assignor,
     partitionAssignor: assignor,
     state: symbols.rd_kafka_ConsumerGroupDescription_state(group),
-    type: symbols.rd_kafka_ConsumerGroupDescription_type?.(group) ?? TYPE_UNKNOWN,
+    type: symbols.rd_kafka_ConsumerGroupDescription_type(group),
     ...(coordinator !== null && { coordinator: readNode(coordinator) }),
     ...(operations && { authorizedOperations: operations }),
   };
@@ -121,7 +118,7 @@ function readGroup(group: Pointer): GroupDescription {
 function readMember(member: Pointer): GroupMember {
   const { symbols } = openLibrary();
   const instance = symbols.rd_kafka_MemberDescription_group_instance_id(member);
-  const target = symbols.rd_kafka_MemberDescription_target_assignment?.(member) ?? null;
+  const target = symbols.rd_kafka_MemberDescription_target_assignment(member);
   return {
     clientHost: readCString(symbols.rd_kafka_MemberDescription_host(member)),
     clientId: readCString(symbols.rd_kafka_MemberDescription_client_id(member)),

@@ -117,16 +117,16 @@ export function readDeletedRecords(event: Pointer): DeletedRecords[] {
 /** Reads the event of ListOffsets. */
 export function readListedOffsets(event: Pointer): ListedOffset[] {
   const { symbols } = openLibrary();
-  const result = symbols.rd_kafka_event_ListOffsets_result!(event);
-  return pointersOf((count) => symbols.rd_kafka_ListOffsets_result_infos!(result, count)).map((info) => {
-    const partition = readElement(symbols.rd_kafka_ListOffsetsResultInfo_topic_partition!(info)!);
+  const result = symbols.rd_kafka_event_ListOffsets_result(event);
+  return pointersOf((count) => symbols.rd_kafka_ListOffsets_result_infos(result, count)).map((info) => {
+    const partition = readElement(symbols.rd_kafka_ListOffsetsResultInfo_topic_partition(info)!);
     return {
       topic: partition.topic,
       partition: partition.partition,
       offset: partition.offset ?? OFFSET_INVALID,
       ...errorOf(partition),
       ...epochOf(partition),
-      timestamp: Number(symbols.rd_kafka_ListOffsetsResultInfo_timestamp!(info)),
+      timestamp: Number(symbols.rd_kafka_ListOffsetsResultInfo_timestamp(info)),
     };
   });
 }

@@ -48,8 +48,6 @@ export interface AdminRequest<T> {
   readonly kind: keyof typeof ADMIN_OP;
   /** How long to wait for the answer, in milliseconds; negative: as long as librdkafka does. */
   readonly timeoutMs: number;
-  /** Functions that an old librdkafka lacks and this request needs. */
-  readonly needs?: readonly (keyof Symbols)[];
   /** Sets the request's options; says why they are refused. */
   readonly configure?: (options: Pointer) => NativeError | undefined;
   /** Hands the request to librdkafka, which copies it. */
@@ -60,12 +58,7 @@ export interface AdminRequest<T> {
 
 /** Sends a request; `closing` says whether its client is on its way out. Throws only before anything is sent. */
 export function answerOf<T>(rk: Pointer, request: AdminRequest<T>, closing: () => boolean): Promise<Answer<T>> {
-  const { symbols, version } = openLibrary();
-  const missing = request.needs?.find((name) => (symbols[name] as unknown) === null);
-  if (missing !== undefined) {
-    const text = `librdkafka ${version} has no ${missing}(): install a newer one, or run "deno task setup"`;
-    return Promise.resolve(nativeError(CODES.NOT_IMPLEMENTED, text));
-  }
+  const { symbols } = openLibrary();
   const options = symbols.rd_kafka_AdminOptions_new(rk, ADMIN_OP[request.kind]);
   try {
     const error = request.configure?.(options);

@@ -76,36 +76,36 @@ export function firstTopicError(
 /** Reads the event of DescribeTopics. */
 export function readDescribedTopics(event: Pointer): TopicDescription[] {
   const { symbols } = openLibrary();
-  const result = symbols.rd_kafka_event_DescribeTopics_result!(event);
-  return pointersOf((count) => symbols.rd_kafka_DescribeTopics_result_topics!(result, count)).map(readTopic);
+  const result = symbols.rd_kafka_event_DescribeTopics_result(event);
+  return pointersOf((count) => symbols.rd_kafka_DescribeTopics_result_topics(result, count)).map(readTopic);
 }
 
 function readTopic(topic: Pointer): TopicDescription {
   const { symbols } = openLibrary();
-  const id = symbols.rd_kafka_TopicDescription_topic_id!(topic);
-  const error = readError(symbols.rd_kafka_TopicDescription_error!(topic));
-  const operations = operationsOf((count) => symbols.rd_kafka_TopicDescription_authorized_operations!(topic, count));
+  const id = symbols.rd_kafka_TopicDescription_topic_id(topic);
+  const error = readError(symbols.rd_kafka_TopicDescription_error(topic));
+  const operations = operationsOf((count) => symbols.rd_kafka_TopicDescription_authorized_operations(topic, count));
   return {
-    name: readCString(symbols.rd_kafka_TopicDescription_name!(topic)),
+    name: readCString(symbols.rd_kafka_TopicDescription_name(topic)),
     topicId: {
-      mostSignificantBits: symbols.rd_kafka_Uuid_most_significant_bits!(id),
-      leastSignificantBits: symbols.rd_kafka_Uuid_least_significant_bits!(id),
-      base64: readCString(symbols.rd_kafka_Uuid_base64str!(id)),
+      mostSignificantBits: symbols.rd_kafka_Uuid_most_significant_bits(id),
+      leastSignificantBits: symbols.rd_kafka_Uuid_least_significant_bits(id),
+      base64: readCString(symbols.rd_kafka_Uuid_base64str(id)),
     },
-    isInternal: symbols.rd_kafka_TopicDescription_is_internal!(topic) !== 0,
+    isInternal: symbols.rd_kafka_TopicDescription_is_internal(topic) !== 0,
     ...(error && { error }),
     ...(operations && { authorizedOperations: operations }),
-    partitions: pointersOf((count) => symbols.rd_kafka_TopicDescription_partitions!(topic, count)).map(readPartition),
+    partitions: pointersOf((count) => symbols.rd_kafka_TopicDescription_partitions(topic, count)).map(readPartition),
   };
 }
 
 function readPartition(partition: Pointer): PartitionDescription {
   const { symbols } = openLibrary();
-  const leader = symbols.rd_kafka_TopicPartitionInfo_leader!(partition);
+  const leader = symbols.rd_kafka_TopicPartitionInfo_leader(partition);
   return {
-    partition: symbols.rd_kafka_TopicPartitionInfo_partition!(partition),
+    partition: symbols.rd_kafka_TopicPartitionInfo_partition(partition),
     leader: leader === null ? null : readNode(leader),
-    isr: pointersOf((count) => symbols.rd_kafka_TopicPartitionInfo_isr!(partition, count)).map(readNode),
-    replicas: pointersOf((count) => symbols.rd_kafka_TopicPartitionInfo_replicas!(partition, count)).map(readNode),
+    isr: pointersOf((count) => symbols.rd_kafka_TopicPartitionInfo_isr(partition, count)).map(readNode),
+    replicas: pointersOf((count) => symbols.rd_kafka_TopicPartitionInfo_replicas(partition, count)).map(readNode),
   };
 }

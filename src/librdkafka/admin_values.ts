@@ -80,7 +80,7 @@ function setTimeoutOption(
 
 /** Asks for the operations that this client may do. */
 export function setAuthorizedOperations(options: Pointer): NativeError | undefined {
-  return takeError(openLibrary().symbols.rd_kafka_AdminOptions_set_include_authorized_operations!(options, 1));
+  return takeError(openLibrary().symbols.rd_kafka_AdminOptions_set_include_authorized_operations(options, 1));
 }
 
 /** A C array of pointers. */
@@ -139,7 +139,7 @@ export function readNode(node: Pointer): Node {
     host: readCString(symbols.rd_kafka_Node_host(node)),
     port: symbols.rd_kafka_Node_port(node),
   };
-  const rack = symbols.rd_kafka_Node_rack?.(node) ?? null;
+  const rack = symbols.rd_kafka_Node_rack(node);
   if (rack !== null) read.rack = readCString(rack);
   return read;
 }

@@ -81,14 +81,3 @@ export function confValue(conf: Pointer, name: string): string {
   const text = new Uint8Array(ERROR_TEXT_BYTES), size = new BigUint64Array([BigInt(ERROR_TEXT_BYTES)]);
   return openLibrary().symbols.rd_kafka_conf_get(conf, cString(name), text, size) === 0 ? textOf(text) : "";
 }
-
-/** Whether the library that is open has a property of this name. */
-export function knowsProperty(name: string): boolean {
-  const { symbols } = openLibrary();
-  const conf = symbols.rd_kafka_conf_new();
-  const size = new BigUint64Array([BigInt(ERROR_TEXT_BYTES)]);
-  // `RD_KAFKA_CONF_UNKNOWN` is the only answer below −1.
-  const known = symbols.rd_kafka_conf_get(conf, cString(name), new Uint8Array(ERROR_TEXT_BYTES), size) > -2;
-  symbols.rd_kafka_conf_destroy(conf);
-  return known;
-}

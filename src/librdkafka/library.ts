@@ -4,15 +4,11 @@
  * @module
  */
 
-import { LibraryError, whyUnusable } from "./library_error.ts";
+import { LibraryError, type OldLibrary, whyUnusable } from "./library_error.ts";
 import { cString, libc } from "./memory.ts";
 import { whyNotOpened } from "./shared_object.ts";
 import { SYMBOLS } from "./symbols.ts";
-
-/** The oldest librdkafka that is supported, and tested with: that of Debian 12's package librdkafka1. */
-export const FLOOR_VERSION = "2.0.2";
-/** The librdkafka that `setup` builds: the one whose sources the npm package carries. */
-export const BUILD_VERSION = "2.15.1";
+import { BUILD_VERSION, FLOOR_VERSION } from "./versions.ts";
 
 /** An open librdkafka. */
 export interface Library {
@@ -96,21 +92,23 @@ function findLibrary(): Library {
   const named = environment("LIBRDKAFKA_PATH");
   const cached = cachedLibraryPath();
   const places = named !== undefined ? [named] : [...(cached === undefined ? [] : [cached]), ...systemNames()];
-  const findings: string[] = [];
+  const findings: string[] = [], tooOld: OldLibrary[] = [];
   for (const place of places) {
     const found = tryOpen(place);
-    if (typeof found !== "string") return found;
-    findings.push(`${place}${place === named ? " (LIBRDKAFKA_PATH)" : ""}: ${found}`);
+    if (typeof found !== "string" && "symbols" in found) return found;
+    if (typeof found !== "string") tooOld.push(found);
+    const why = typeof found === "string" ? found : `version ${found.version} is older than ${FLOOR_VERSION}`;
+    findings.push(`${place}${place === named ? " (LIBRDKAFKA_PATH)" : ""}: ${why}`);
   }
   if (!mayRead("LIBRDKAFKA_PATH")) findings.push("LIBRDKAFKA_PATH: not read, since --allow-env is missing");
   if (cached === undefined && named === undefined) {
     findings.push("the user's cache folder: unknown, since HOME is not set or --allow-env is missing");
   }
-  throw new LibraryError(`No librdkafka ${FLOOR_VERSION} or newer can be used.`, findings);
+  throw new LibraryError(`No librdkafka ${FLOOR_VERSION} or newer can be used.`, findings, { tooOld });
 }
 
-/** Opens a file if it is a librdkafka that can be used; else says why not. */
-function tryOpen(path: string): Library | string {
+/** Opens a file if it is a librdkafka that can be used; else says why not, or that it is too old. */
+function tryOpen(path: string): Library | OldLibrary | string {
   const refused = whyNotOpened(path);
   if (refused !== undefined) return refused;
   try {
@@ -122,7 +120,7 @@ function tryOpen(path: string): Library | string {
       probe.symbols.OPENSSL_init_crypto?.(NO_ATEXIT, null);
     }
     probe.close();
-    if (!usable) return `version ${version} is older than ${FLOOR_VERSION}`;
+    if (!usable) return { path, version };
     const { symbols } = Deno.dlopen(path, SYMBOLS);
     return { symbols: symbols as Library["symbols"], version, path };
   } catch (error) {

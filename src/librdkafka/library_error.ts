@@ -4,20 +4,39 @@
  * @module
  */
 
+import { FLOOR_VERSION } from "./versions.ts";
+
+/** A librdkafka that was found, and is older than the oldest that is used. */
+export interface OldLibrary {
+  /** The path or name it was found by. */
+  readonly path: string;
+  /** Its version. */
+  readonly version: string;
+}
+
 /** Thrown when there is no librdkafka that can be used. The message says where was looked and what to do. */
 export class LibraryError extends Error {
   /** The class's name. */
   override readonly name = "LibraryError";
+  /** What was found and is too old. */
+  readonly tooOld: readonly OldLibrary[];
 
   /**
    * Words the message, with the remedy for this system.
    *
    * @param summary what can't be done
    * @param findings what was wrong where
+   * @param options a cause, and what was found and is too old
    */
-  constructor(summary: string, findings: readonly string[], options?: ErrorOptions) {
+  constructor(
+    summary: string,
+    findings: readonly string[],
+    options: ErrorOptions & { readonly tooOld?: readonly OldLibrary[] } = {},
+  ) {
+    const { tooOld = [], ...errorOptions } = options;
     const looked = findings.length === 0 ? "" : `\nLooked at:\n${findings.map((line) => `  - ${line}`).join("\n")}`;
-    super(`${summary}${looked}${findings.length === 0 ? "" : `\n${remedy()}`}`, options);
+    super(`${summary}${looked}${findings.length === 0 ? "" : `\n${remedy()}`}`, errorOptions);
+    this.tooOld = tooOld;
   }
 }
 
@@ -26,7 +45,7 @@ function remedy(): string {
     ? "brew install librdkafka"
     : "apt-get install librdkafka1 (Debian, Ubuntu) or apk add librdkafka (Alpine)";
   return "Build it with: deno run -A jsr:@slipstream/slipstream/setup (in a checkout: deno task setup)\n" +
-    `or install the system's: ${package_}\n` +
+    `or install the system's, if it is ${FLOOR_VERSION} or newer: ${package_}\n` +
     "or set LIBRDKAFKA_PATH to the file, and allow it to be read: --allow-env=LIBRDKAFKA_PATH";
 }
 

@@ -326,5 +326,5 @@ function epochOfRun(from: number, end: number): number | undefined {
 }
 
 function leaderEpoch(index: number): number {
-  return openLibrary().symbols.rd_kafka_message_leader_epoch?.(pointers[index]!) ?? -1;
+  return openLibrary().symbols.rd_kafka_message_leader_epoch(pointers[index]!);
 }

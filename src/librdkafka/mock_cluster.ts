@@ -29,7 +29,7 @@ export class MockCluster {
     this.#cluster = symbols.rd_kafka_mock_cluster_new(this.#rk, brokers);
     if (this.#cluster === null) throw new Error("Can't start a mock cluster: librdkafka gives no reason");
     // Three seconds by default, for members that come late.
-    symbols.rd_kafka_mock_group_initial_rebalance_delay_ms?.(this.#cluster, 0);
+    symbols.rd_kafka_mock_group_initial_rebalance_delay_ms(this.#cluster, 0);
     this.partitions = partitions;
   }
 

@@ -44,7 +44,7 @@ export class OffsetStore {
       ? this.#place!
       : this.#add(topic, partition);
     fields.setBigInt64(OFFSET, offset, true);
-    symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
+    symbols.rd_kafka_topic_partition_set_leader_epoch(element, leaderEpoch);
     const code = symbols.rd_kafka_offsets_store(rk, list);
     // It is not assigned, or no more.
     if (code !== CODES.NO_ERROR) this.forget();

@@ -1,7 +1,7 @@
 /**
  * The functions of librdkafka that this module calls: one entry each, its C declaration above it.
  *
- * `deno task ok` compares the table with rdkafka.h. What the oldest supported library (2.0.2) lacks is `optional`.
+ * `deno task ok` compares the table with rdkafka.h, and with what the oldest library that is used exports.
  * A key is the C name; an entry with a `name` is another way of calling the same function. `…_async` entries run on
  * one of Deno's blocking threads, since they may wait. Addresses that are only passed on are `u64` and stay plain
  * numbers (an address fits a double), because one pointer object a message makes the collector the bottleneck.
@@ -182,9 +182,9 @@ export const SYMBOLS = {
   /** const rd_kafka_ListConsumerGroupOffsets_result_t *rd_kafka_event_ListConsumerGroupOffsets_result(rd_kafka_event_t *rkev) */
   rd_kafka_event_ListConsumerGroupOffsets_result: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_DescribeTopics_result_t *rd_kafka_event_DescribeTopics_result(rd_kafka_event_t *rkev) */
-  rd_kafka_event_DescribeTopics_result: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_event_DescribeTopics_result: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_ListOffsets_result_t *rd_kafka_event_ListOffsets_result(rd_kafka_event_t *rkev) */
-  rd_kafka_event_ListOffsets_result: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_event_ListOffsets_result: { parameters: ["pointer"], result: "pointer" },
 
   // Topic-partition lists
   /** rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_new(int size) */
@@ -198,9 +198,9 @@ export const SYMBOLS = {
   /** rd_kafka_resp_err_t rd_kafka_topic_partition_list_set_offset(rd_kafka_topic_partition_list_t *rktparlist, const char *topic, int32_t partition, int64_t offset) */
   rd_kafka_topic_partition_list_set_offset: { parameters: ["pointer", "buffer", "i32", "i64"], result: "i32" },
   /** void rd_kafka_topic_partition_set_leader_epoch(rd_kafka_topic_partition_t *rktpar, int32_t leader_epoch) */
-  rd_kafka_topic_partition_set_leader_epoch: { parameters: ["pointer", "i32"], result: "void", optional: true },
+  rd_kafka_topic_partition_set_leader_epoch: { parameters: ["pointer", "i32"], result: "void" },
   /** int32_t rd_kafka_topic_partition_get_leader_epoch(const rd_kafka_topic_partition_t *rktpar) */
-  rd_kafka_topic_partition_get_leader_epoch: { parameters: ["pointer"], result: "i32", optional: true },
+  rd_kafka_topic_partition_get_leader_epoch: { parameters: ["pointer"], result: "i32" },
 
   // Consumer
   /** rd_kafka_resp_err_t rd_kafka_poll_set_consumer(rd_kafka_t *rk) */
@@ -266,7 +266,7 @@ export const SYMBOLS = {
   /** rd_kafka_resp_err_t rd_kafka_message_headers(const rd_kafka_message_t *rkmessage, rd_kafka_headers_t **hdrsp) */
   rd_kafka_message_headers: { parameters: ["u64", "buffer"], result: "i32" },
   /** int32_t rd_kafka_message_leader_epoch(const rd_kafka_message_t *rkmessage) */
-  rd_kafka_message_leader_epoch: { parameters: ["u64"], result: "i32", optional: true },
+  rd_kafka_message_leader_epoch: { parameters: ["u64"], result: "i32" },
   /** rd_kafka_resp_err_t rd_kafka_header_get_all(const rd_kafka_headers_t *hdrs, size_t idx, const char **namep, const void **valuep, size_t *sizep) */
   rd_kafka_header_get_all: { parameters: ["u64", "usize", "buffer", "buffer", "buffer"], result: "i32" },
   /** rd_kafka_headers_t *rd_kafka_headers_new(size_t initial_count) */
@@ -383,18 +383,16 @@ export const SYMBOLS = {
   rd_kafka_AdminOptions_set_match_consumer_group_types: {
     parameters: ["pointer", "buffer", "usize"],
     result: "pointer",
-    optional: true,
   },
   /** rd_kafka_error_t *rd_kafka_AdminOptions_set_include_authorized_operations(rd_kafka_AdminOptions_t *options, int true_or_false) */
   rd_kafka_AdminOptions_set_include_authorized_operations: {
     parameters: ["pointer", "i32"],
     result: "pointer",
-    optional: true,
   },
   /** rd_kafka_error_t *rd_kafka_AdminOptions_set_require_stable_offsets(rd_kafka_AdminOptions_t *options, int true_or_false) */
   rd_kafka_AdminOptions_set_require_stable_offsets: { parameters: ["pointer", "i32"], result: "pointer" },
   /** rd_kafka_error_t *rd_kafka_AdminOptions_set_isolation_level(rd_kafka_AdminOptions_t *options, rd_kafka_IsolationLevel_t value) */
-  rd_kafka_AdminOptions_set_isolation_level: { parameters: ["pointer", "i32"], result: "pointer", optional: true },
+  rd_kafka_AdminOptions_set_isolation_level: { parameters: ["pointer", "i32"], result: "pointer" },
   /** void rd_kafka_ListConsumerGroups(rd_kafka_t *rk, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
   rd_kafka_ListConsumerGroups: { parameters: ["pointer", "pointer", "pointer"], result: "void" },
   /** void rd_kafka_DescribeConsumerGroups(rd_kafka_t *rk, const char **groups, size_t groups_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
@@ -409,9 +407,9 @@ export const SYMBOLS = {
   /** void rd_kafka_DeleteRecords(rd_kafka_t *rk, rd_kafka_DeleteRecords_t **del_records, size_t del_record_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
   rd_kafka_DeleteRecords: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
   /** void rd_kafka_DescribeTopics(rd_kafka_t *rk, const rd_kafka_TopicCollection_t *topics, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
-  rd_kafka_DescribeTopics: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "void", optional: true },
+  rd_kafka_DescribeTopics: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "void" },
   /** void rd_kafka_ListOffsets(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *topic_partitions, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
-  rd_kafka_ListOffsets: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "void", optional: true },
+  rd_kafka_ListOffsets: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "void" },
   /** void rd_kafka_CreatePartitions(rd_kafka_t *rk, rd_kafka_NewPartitions_t **new_parts, size_t new_parts_cnt, const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu) */
   rd_kafka_CreatePartitions: { parameters: ["pointer", "buffer", "usize", "pointer", "pointer"], result: "void" },
   /** rd_kafka_NewPartitions_t *rd_kafka_NewPartitions_new(const char *topic, size_t new_total_cnt, char *errstr, size_t errstr_size) */
@@ -445,35 +443,34 @@ export const SYMBOLS = {
   /** const rd_kafka_topic_partition_list_t *rd_kafka_DeleteRecords_result_offsets(const rd_kafka_DeleteRecords_result_t *result) */
   rd_kafka_DeleteRecords_result_offsets: { parameters: ["pointer"], result: "pointer" },
   /** rd_kafka_TopicCollection_t *rd_kafka_TopicCollection_of_topic_names(const char **topics, size_t topics_cnt) */
-  rd_kafka_TopicCollection_of_topic_names: { parameters: ["buffer", "usize"], result: "pointer", optional: true },
+  rd_kafka_TopicCollection_of_topic_names: { parameters: ["buffer", "usize"], result: "pointer" },
   /** void rd_kafka_TopicCollection_destroy(rd_kafka_TopicCollection_t *topics) */
-  rd_kafka_TopicCollection_destroy: { parameters: ["pointer"], result: "void", optional: true },
+  rd_kafka_TopicCollection_destroy: { parameters: ["pointer"], result: "void" },
   /** const rd_kafka_TopicDescription_t **rd_kafka_DescribeTopics_result_topics(const rd_kafka_DescribeTopics_result_t *result, size_t *cntp) */
-  rd_kafka_DescribeTopics_result_topics: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  rd_kafka_DescribeTopics_result_topics: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** const char *rd_kafka_TopicDescription_name(const rd_kafka_TopicDescription_t *topicdesc) */
-  rd_kafka_TopicDescription_name: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_TopicDescription_name: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_Uuid_t *rd_kafka_TopicDescription_topic_id(const rd_kafka_TopicDescription_t *topicdesc) */
-  rd_kafka_TopicDescription_topic_id: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_TopicDescription_topic_id: { parameters: ["pointer"], result: "pointer" },
   /** int rd_kafka_TopicDescription_is_internal(const rd_kafka_TopicDescription_t *topicdesc) */
-  rd_kafka_TopicDescription_is_internal: { parameters: ["pointer"], result: "i32", optional: true },
+  rd_kafka_TopicDescription_is_internal: { parameters: ["pointer"], result: "i32" },
   /** const rd_kafka_error_t *rd_kafka_TopicDescription_error(const rd_kafka_TopicDescription_t *topicdesc) */
-  rd_kafka_TopicDescription_error: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_TopicDescription_error: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_AclOperation_t *rd_kafka_TopicDescription_authorized_operations(const rd_kafka_TopicDescription_t *topicdesc, size_t *cntp) */
   rd_kafka_TopicDescription_authorized_operations: {
     parameters: ["pointer", "buffer"],
     result: "pointer",
-    optional: true,
   },
   /** const rd_kafka_TopicPartitionInfo_t **rd_kafka_TopicDescription_partitions(const rd_kafka_TopicDescription_t *topicdesc, size_t *cntp) */
-  rd_kafka_TopicDescription_partitions: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  rd_kafka_TopicDescription_partitions: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** const int rd_kafka_TopicPartitionInfo_partition(const rd_kafka_TopicPartitionInfo_t *partition) */
-  rd_kafka_TopicPartitionInfo_partition: { parameters: ["pointer"], result: "i32", optional: true },
+  rd_kafka_TopicPartitionInfo_partition: { parameters: ["pointer"], result: "i32" },
   /** const rd_kafka_Node_t *rd_kafka_TopicPartitionInfo_leader(const rd_kafka_TopicPartitionInfo_t *partition) */
-  rd_kafka_TopicPartitionInfo_leader: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_TopicPartitionInfo_leader: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_Node_t **rd_kafka_TopicPartitionInfo_isr(const rd_kafka_TopicPartitionInfo_t *partition, size_t *cntp) */
-  rd_kafka_TopicPartitionInfo_isr: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  rd_kafka_TopicPartitionInfo_isr: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** const rd_kafka_Node_t **rd_kafka_TopicPartitionInfo_replicas(const rd_kafka_TopicPartitionInfo_t *partition, size_t *cntp) */
-  rd_kafka_TopicPartitionInfo_replicas: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  rd_kafka_TopicPartitionInfo_replicas: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** int rd_kafka_Node_id(const rd_kafka_Node_t *node) */
   rd_kafka_Node_id: { parameters: ["pointer"], result: "i32" },
   /** const char *rd_kafka_Node_host(const rd_kafka_Node_t *node) */
@@ -481,19 +478,19 @@ export const SYMBOLS = {
   /** uint16_t rd_kafka_Node_port(const rd_kafka_Node_t *node) */
   rd_kafka_Node_port: { parameters: ["pointer"], result: "u16" },
   /** const char *rd_kafka_Node_rack(const rd_kafka_Node_t *node) */
-  rd_kafka_Node_rack: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_Node_rack: { parameters: ["pointer"], result: "pointer" },
   /** const char *rd_kafka_Uuid_base64str(const rd_kafka_Uuid_t *uuid) */
-  rd_kafka_Uuid_base64str: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_Uuid_base64str: { parameters: ["pointer"], result: "pointer" },
   /** int64_t rd_kafka_Uuid_most_significant_bits(const rd_kafka_Uuid_t *uuid) */
-  rd_kafka_Uuid_most_significant_bits: { parameters: ["pointer"], result: "i64", optional: true },
+  rd_kafka_Uuid_most_significant_bits: { parameters: ["pointer"], result: "i64" },
   /** int64_t rd_kafka_Uuid_least_significant_bits(const rd_kafka_Uuid_t *uuid) */
-  rd_kafka_Uuid_least_significant_bits: { parameters: ["pointer"], result: "i64", optional: true },
+  rd_kafka_Uuid_least_significant_bits: { parameters: ["pointer"], result: "i64" },
   /** const rd_kafka_ListOffsetsResultInfo_t **rd_kafka_ListOffsets_result_infos(const rd_kafka_ListOffsets_result_t *result, size_t *cntp) */
-  rd_kafka_ListOffsets_result_infos: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  rd_kafka_ListOffsets_result_infos: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** const rd_kafka_topic_partition_t *rd_kafka_ListOffsetsResultInfo_topic_partition(const rd_kafka_ListOffsetsResultInfo_t *result_info) */
-  rd_kafka_ListOffsetsResultInfo_topic_partition: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_ListOffsetsResultInfo_topic_partition: { parameters: ["pointer"], result: "pointer" },
   /** int64_t rd_kafka_ListOffsetsResultInfo_timestamp(const rd_kafka_ListOffsetsResultInfo_t *result_info) */
-  rd_kafka_ListOffsetsResultInfo_timestamp: { parameters: ["pointer"], result: "i64", optional: true },
+  rd_kafka_ListOffsetsResultInfo_timestamp: { parameters: ["pointer"], result: "i64" },
   /** const rd_kafka_error_t **rd_kafka_ListConsumerGroups_result_errors(const rd_kafka_ListConsumerGroups_result_t *result, size_t *cntp) */
   rd_kafka_ListConsumerGroups_result_errors: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** const rd_kafka_ConsumerGroupListing_t **rd_kafka_ListConsumerGroups_result_valid(const rd_kafka_ListConsumerGroups_result_t *result, size_t *cntp) */
@@ -505,7 +502,7 @@ export const SYMBOLS = {
   /** rd_kafka_consumer_group_state_t rd_kafka_ConsumerGroupListing_state(const rd_kafka_ConsumerGroupListing_t *grplist) */
   rd_kafka_ConsumerGroupListing_state: { parameters: ["pointer"], result: "i32" },
   /** rd_kafka_consumer_group_type_t rd_kafka_ConsumerGroupListing_type(const rd_kafka_ConsumerGroupListing_t *grplist) */
-  rd_kafka_ConsumerGroupListing_type: { parameters: ["pointer"], result: "i32", optional: true },
+  rd_kafka_ConsumerGroupListing_type: { parameters: ["pointer"], result: "i32" },
   /** const rd_kafka_ConsumerGroupDescription_t **rd_kafka_DescribeConsumerGroups_result_groups(const rd_kafka_DescribeConsumerGroups_result_t *result, size_t *cntp) */
   rd_kafka_DescribeConsumerGroups_result_groups: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** const char *rd_kafka_ConsumerGroupDescription_group_id(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
@@ -523,14 +520,13 @@ export const SYMBOLS = {
   /** rd_kafka_consumer_group_state_t rd_kafka_ConsumerGroupDescription_state(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
   rd_kafka_ConsumerGroupDescription_state: { parameters: ["pointer"], result: "i32" },
   /** rd_kafka_consumer_group_type_t rd_kafka_ConsumerGroupDescription_type(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
-  rd_kafka_ConsumerGroupDescription_type: { parameters: ["pointer"], result: "i32", optional: true },
+  rd_kafka_ConsumerGroupDescription_type: { parameters: ["pointer"], result: "i32" },
   /** const rd_kafka_Node_t *rd_kafka_ConsumerGroupDescription_coordinator(const rd_kafka_ConsumerGroupDescription_t *grpdesc) */
   rd_kafka_ConsumerGroupDescription_coordinator: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_AclOperation_t *rd_kafka_ConsumerGroupDescription_authorized_operations(const rd_kafka_ConsumerGroupDescription_t *grpdesc, size_t *cntp) */
   rd_kafka_ConsumerGroupDescription_authorized_operations: {
     parameters: ["pointer", "buffer"],
     result: "pointer",
-    optional: true,
   },
   /** const char *rd_kafka_MemberDescription_host(const rd_kafka_MemberDescription_t *member) */
   rd_kafka_MemberDescription_host: { parameters: ["pointer"], result: "pointer" },
@@ -543,7 +539,7 @@ export const SYMBOLS = {
   /** const rd_kafka_MemberAssignment_t *rd_kafka_MemberDescription_assignment(const rd_kafka_MemberDescription_t *member) */
   rd_kafka_MemberDescription_assignment: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_MemberAssignment_t *rd_kafka_MemberDescription_target_assignment(const rd_kafka_MemberDescription_t *member) */
-  rd_kafka_MemberDescription_target_assignment: { parameters: ["pointer"], result: "pointer", optional: true },
+  rd_kafka_MemberDescription_target_assignment: { parameters: ["pointer"], result: "pointer" },
   /** const rd_kafka_topic_partition_list_t *rd_kafka_MemberAssignment_partitions(const rd_kafka_MemberAssignment_t *assignment) */
   rd_kafka_MemberAssignment_partitions: { parameters: ["pointer"], result: "pointer" },
 
@@ -555,7 +551,7 @@ export const SYMBOLS = {
   /** const char *rd_kafka_mock_cluster_bootstraps(const rd_kafka_mock_cluster_t *mcluster) */
   rd_kafka_mock_cluster_bootstraps: { parameters: ["pointer"], result: "pointer" },
   /** void rd_kafka_mock_group_initial_rebalance_delay_ms(rd_kafka_mock_cluster_t *mcluster, int32_t delay_ms) */
-  rd_kafka_mock_group_initial_rebalance_delay_ms: { parameters: ["pointer", "i32"], result: "void", optional: true },
+  rd_kafka_mock_group_initial_rebalance_delay_ms: { parameters: ["pointer", "i32"], result: "void" },
   /** rd_kafka_resp_err_t rd_kafka_mock_topic_create(rd_kafka_mock_cluster_t *mcluster, const char *topic, int partition_cnt, int replication_factor) */
   rd_kafka_mock_topic_create: { parameters: ["pointer", "buffer", "i32", "i32"], result: "i32" },
   /** void rd_kafka_mock_push_request_errors_array(rd_kafka_mock_cluster_t *mcluster, int16_t ApiKey, size_t cnt, const rd_kafka_resp_err_t *errors) */

@@ -83,7 +83,7 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metada
     fields.setBigUint64(P.metadata_size, BigInt(bytes.length), true);
   }
   if (leaderEpoch !== undefined && leaderEpoch >= 0) {
-    symbols.rd_kafka_topic_partition_set_leader_epoch?.(element, leaderEpoch);
+    symbols.rd_kafka_topic_partition_set_leader_epoch(element, leaderEpoch);
   }
 }
 
@@ -120,7 +120,7 @@ export function readElement(element: NonNullable<Pointer>): PartitionResult {
     const bytes = Buffer.from(Deno.UnsafePointerView.getArrayBuffer(metadata, metadataBytes));
     result.metadata = bytes.toString().replace(/\0$/, "");
   }
-  const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch?.(element) ?? -1;
+  const epoch = symbols.rd_kafka_topic_partition_get_leader_epoch(element);
   if (epoch >= 0) result.leaderEpoch = epoch;
   return result;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BUILD_VERSION, cachedLibraryPath } from "../librdkafka/library.ts";
+import { cachedLibraryPath } from "../librdkafka/library.ts";
+import { BUILD_VERSION } from "../librdkafka/versions.ts";
 import { has, run, say } from "./commands.ts";
 import { packageFolder } from "./package_folder.ts";
 import { verify } from "./verify.ts";

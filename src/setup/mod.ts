@@ -1,9 +1,10 @@
 /**
  * Installs librdkafka: `deno run -A jsr:@slipstream/slipstream/setup`.
  *
- * Takes the one that is there; else builds it from the sources in the npm package, where there is a C compiler; else
- * installs the system's package, where it may (root with apt-get or apk; brew). With `--print-path` the only thing
- * on standard output is the path it is opened by. Importing the module does nothing.
+ * Takes the one that is there, unless it is older than 2.13.2; else builds it from the sources in the npm package,
+ * where there is a C compiler; else installs the system's package, where it may (root with apt-get or apk; brew), and
+ * fails if that is too old. With `--print-path` the only thing on standard output is the path it is opened by.
+ * Importing the module does nothing.
  *
  * @module
  */

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { BUILD_VERSION, cachedLibraryPath, FLOOR_VERSION, type Library, openLibrary } from "../librdkafka/library.ts";
+import { cachedLibraryPath, type Library, openLibrary } from "../librdkafka/library.ts";
 import { LibraryError } from "../librdkafka/library_error.ts";
+import { BUILD_VERSION, FLOOR_VERSION } from "../librdkafka/versions.ts";
 import { build, canBuild } from "./build.ts";
 import { say } from "./commands.ts";
 import { install, type Installer, installer } from "./install.ts";
@@ -44,10 +45,11 @@ export interface SetupSteps {
 }
 
 /**
- * Makes sure that there is a librdkafka: takes the one that is there; else builds it, where there is a C compiler;
- * else installs the system's package, where it may. Says on stderr what it does.
+ * Makes sure that there is a librdkafka that can be used: takes the one that is there, unless it is too old; else
+ * builds it, where there is a C compiler; else installs the system's package, where it may. Says on stderr what it
+ * does.
  *
- * @throws {Error} If none of these can be done, or one fails: says what to do.
+ * @throws {Error} If none of these can be done, or one fails, or the system's package is too old: says what to do.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   return await setupWith({ open: openLibrary, canBuild, build, installer, install }, options);
@@ -56,6 +58,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
 /** {@linkcode setup}, with given steps. */
 export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): Promise<SetupResult> {
   const named = Deno.env.get("LIBRDKAFKA_PATH") || undefined;
+  let tooOld = "";
   if (options.build !== true) {
     const found = usable(steps);
     if (!(found instanceof LibraryError)) {
@@ -66,6 +69,8 @@ export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): 
     }
     // A path that someone has set is theirs to mend.
     if (named !== undefined) throw found;
+    tooOld = oldOnes(found);
+    if (tooOld !== "") say(`${tooOld} is older than ${FLOOR_VERSION}, so it is not used`);
   }
   if (steps.canBuild()) {
     const path = await steps.build();
@@ -78,16 +83,32 @@ export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): 
   const manager = steps.installer();
   if (manager === undefined) {
     throw new Error(
-      "There is no librdkafka, no C compiler to build it with (cc, make and bash), and no package manager that may " +
-        "install it (apt-get or apk as root, brew).\nInstall a compiler (Debian: apt-get install gcc libc6-dev make) " +
-        "or librdkafka (Debian: apt-get install librdkafka1), or set LIBRDKAFKA_PATH to a librdkafka " +
-        `${FLOOR_VERSION} or newer.`,
+      `There is no librdkafka ${FLOOR_VERSION} or newer${tooOld === "" ? "" : ` (${tooOld} is too old)`}, no C ` +
+        "compiler to build it with (cc, make and bash), and no package manager that may install it (apt-get or apk " +
+        `as root, brew).\n${REMEDY}`,
     );
   }
   say(`there is no C compiler here (cc, make and bash): installing the system's librdkafka with ${manager.command}`);
   await steps.install(manager);
-  const { path, version } = steps.open();
-  return { path, version, how: "installed" };
+  const installed = usable(steps);
+  if (!(installed instanceof LibraryError)) {
+    return { path: installed.path, version: installed.version, how: "installed" };
+  }
+  const packaged = oldOnes(installed);
+  if (packaged === "") throw installed;
+  throw new Error(`${packaged}, as ${manager.command} has installed it, is older than ${FLOOR_VERSION}.\n${REMEDY}`, {
+    cause: installed,
+  });
+}
+
+/** What to do where setup can do nothing. */
+const REMEDY =
+  "Install a compiler and run setup again (Debian: apt-get install gcc libc6-dev make), or install a librdkafka " +
+  `${FLOOR_VERSION} or newer (brew install librdkafka; Debian 13's librdkafka1 is too old), or set LIBRDKAFKA_PATH to one.`;
+
+/** Names what was found and is too old; empty if nothing was. */
+function oldOnes({ tooOld }: LibraryError): string {
+  return tooOld.map(({ path, version }) => `librdkafka ${version} (${path})`).join(", ");
 }
 
 function usable(steps: SetupSteps): Pick<Library, "path" | "version"> | LibraryError {

@@ -5,7 +5,6 @@
  */
 
 import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import { knowsProperty } from "../librdkafka/client_conf.ts";
 import type { NativeMessage } from "../librdkafka/message_reader.ts";
 import { ByPartition, isSamePlace, partitionSet, type Place, placeText } from "./by_partition.ts";
 import { confFor } from "./conf.ts";
@@ -45,8 +44,6 @@ export interface TopicReaderOptions {
 
 /** Without fetch.queue.backoff.ms, a client that has filled its queue idles for a second: 105,000 messages/s at most. */
 const DEFAULTS = { "fetch.queue.backoff.ms": 5, "auto.commit.interval.ms": 1000 } as const;
-/** What of the defaults a library older than the one `setup` builds may not know. */
-const NEWER = ["fetch.queue.backoff.ms"] as const;
 /** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
 const NO_GROUP = "slipstream-without-group";
 const CONSUME_MS = 500;
@@ -300,11 +297,9 @@ export class TopicReader {
 
   async #connect(): Promise<Consumer> {
     const { KafkaConsumer } = await loadKafkaJavascript();
-    const conf = { ...this.#conf };
-    for (const name of NEWER) if (!knowsProperty(name)) delete conf[name];
     const consumer = new KafkaConsumer(
       {
-        ...conf,
+        ...this.#conf,
         rebalance_cb: (error: unknown, partitions: Partition[]) => this.#onRebalance(error, partitions),
         offset_commit_cb: (error: unknown, offsets: PartitionOffset[]) => this.#onCommitted(error, offsets),
       } as never,

@@ -29,6 +29,24 @@ Deno.test("a second process learns at once that a file is owned, and may have it
   assert.equal(await cache.get("held"), 1);
 });
 
+Deno.test("a file that is closed can be opened at once, though other threads start processes", async () => {
+  const spawning = new Blob(['for (;;) { await new Deno.Command("true").output(); postMessage(""); }'], {
+    type: "application/javascript",
+  });
+  const worker = new Worker(URL.createObjectURL(spawning), { type: "module" });
+  await new Promise((resolve) => worker.onmessage = resolve);
+  try {
+    const path = `${await Deno.makeTempDir()}/cache`;
+    for (let n = 0; n < 300; n++) {
+      await using cache = new Cache<number>(path);
+      assert.equal(await cache.get("n"), n || undefined);
+      await cache.set("n", n + 1);
+    }
+  } finally {
+    worker.terminate();
+  }
+});
+
 Deno.test("two processes that share a file lose no increment of one key", async () => {
   const path = `${await Deno.makeTempDir()}/cache`;
   const both = [child("increment", path, "10000"), child("increment", path, "10000")];

@@ -8,7 +8,6 @@
 import { type Conf, Topic, type TopicOptions } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { openLibrary } from "../../src/librdkafka/library.ts";
 
 /** A broker, and topics of a test's own on it. */
 export class TestBroker implements AsyncDisposable {
@@ -61,15 +60,12 @@ export class TestBroker implements AsyncDisposable {
 /** The real broker's address, when there is one. */
 export const REAL_SERVERS: string | undefined = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
 
-/** Whether a group's first member waits for others: 3 s on an old local broker, which has no setting for it. */
-const waits = () => openLibrary().symbols.rd_kafka_mock_group_initial_rebalance_delay_ms === null;
-
 /**
  * A member's session. The local broker takes one in only after a session, once another has left; a real one's shortest
  * is 6 s.
  */
 export const SESSION = {
-  "session.timeout.ms": REAL_SERVERS === undefined && !waits() ? 2000 : 6000,
+  "session.timeout.ms": REAL_SERVERS === undefined ? 2000 : 6000,
   "heartbeat.interval.ms": 200,
 } as const satisfies Conf;
 

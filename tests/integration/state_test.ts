@@ -46,7 +46,9 @@ Deno.test("a process that is killed has no offset in Kafka ahead of its state in
   }
   const path = `${await Deno.makeTempDir()}/cache`;
   let between = 0;
-  for (let trial = 0; trial < 6; trial++) {
+  // A busy machine may come to the kill before the first commit, or after the last.
+  for (let trial = 0; trial < 6 || between < 3; trial++) {
+    assert.ok(trial < 30, `${between} of ${trial} were killed on the way`);
     // A group of its own: the broker holds the place of a member that was killed for a while.
     const group = `g${trial}-${name}`.slice(0, 60);
     await killed([broker.bootstrapServers, name, group, path]);
@@ -60,5 +62,4 @@ Deno.test("a process that is killed has no offset in Kafka ahead of its state in
     // One commit has both of what a message led to, or the later one's is the older.
     assert.ok((await cache.get("count") ?? 0) >= offset);
   }
-  assert.ok(between >= 3, `${between} of 6 were killed on the way`);
 });

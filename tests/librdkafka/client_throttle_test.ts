@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { openLibrary } from "../../src/librdkafka/library.ts";
 import { until } from "../integration/brokers.ts";
 import { throttling } from "./throttling_proxy.ts";
-
-/** The mock cluster of the oldest librdkafka describes itself in words that know no throttling. */
-const ignore = openLibrary().version.startsWith("2.0.");
 
 interface Throttle {
   message: string;
@@ -26,7 +22,6 @@ interface Throttled {
 for (const kind of ["Producer", "KafkaConsumer"] as const) {
   Deno.test(
     `event.throttle tells a ${kind} that a broker slows it down, and when that is over`,
-    { ignore },
     async () => {
       await using broker = await LocalBroker.start({ brokers: 1 });
       using proxy = throttling(broker.bootstrapServers, 1234);
@@ -59,7 +54,7 @@ for (const kind of ["Producer", "KafkaConsumer"] as const) {
   );
 }
 
-Deno.test("a producer that nobody polls hears of throttling no sooner, and flush() tells it", { ignore }, async () => {
+Deno.test("a producer that nobody polls hears of throttling no sooner, and flush() tells it", async () => {
   await using broker = await LocalBroker.start({ brokers: 1 });
   using proxy = throttling(broker.bootstrapServers, 1234);
   const { Producer } = await loadKafkaJavascript();

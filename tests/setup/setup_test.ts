@@ -101,17 +101,120 @@ Deno.test("setup() builds when there is a compiler, though there is a package ma
   assert.deepEqual(calls, []);
 });
 
-Deno.test("setup() does not call a library installed that is still too old", { ignore }, async () => {
+/** A machine whose only librdkafka is Debian 12's. */
+function debian12(calls: string[]): SetupSteps {
+  return {
+    ...nothing(calls),
+    open() {
+      const tooOld = [{ path: "librdkafka.so.1", version: "2.0.2" }];
+      throw new LibraryError("No librdkafka can be used.", [], { tooOld });
+    },
+  };
+}
+
+/** What is said on stderr meanwhile. */
+async function saying(work: () => Promise<unknown>): Promise<string> {
+  const lines: string[] = [], original = console.error;
+  console.error = (...line) => void lines.push(line.join(" "));
+  try {
+    await work();
+  } finally {
+    console.error = original;
+  }
+  return lines.join("\n");
+}
+
+Deno.test("setup() builds where the system's library is too old, and says why", { ignore }, async () => {
+  const calls: string[] = [];
+  const steps = { ...debian12(calls), canBuild: () => true, build: () => Promise.resolve("/b") };
+  const said = await saying(async () => {
+    assert.deepEqual(await setupWith(steps), { path: "/b", version: "2.15.1", how: "built" });
+  });
+  assert.match(said, /librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is older than 2\.13\.2, so it is not used/);
+  assert.deepEqual(calls, []);
+});
+
+Deno.test(
+  "setup() says which library is too old, and what to install, where there is no compiler",
+  { ignore },
+  async () => {
+    await saying(() =>
+      assert.rejects(
+        setupWith(debian12([])),
+        /no librdkafka 2\.13\.2 or newer \(librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is too old\), no C compiler.*\n.*apt-get install gcc.*librdkafka 2\.13\.2 or newer/,
+      )
+    );
+  },
+);
+
+Deno.test("setup() does not call a library installed that is too old", { ignore }, async () => {
   const calls: string[] = [];
   const manager = { command: "apt-get", root: true, calls: [] };
-  await assert.rejects(setupWith({ ...nothing(calls), installer: () => manager }), LibraryError);
+  await saying(() =>
+    assert.rejects(
+      setupWith({ ...debian12(calls), installer: () => manager }),
+      /librdkafka 2\.0\.2 \(librdkafka\.so\.1\), as apt-get has installed it, is older than 2\.13\.2\.\n.*apt-get install gcc/,
+    )
+  );
   assert.deepEqual(calls, ["apt-get"]);
 });
 
+Deno.test("setup() says what is wrong with a library that was installed and can't be used", { ignore }, async () => {
+  const manager = { command: "apt-get", root: true, calls: [] };
+  await saying(() => assert.rejects(setupWith({ ...nothing([]), installer: () => manager }), LibraryError));
+});
+
 Deno.test("setup() takes the system's library as it is", { ignore }, async () => {
-  const found = { path: "librdkafka.so.1", version: "2.0.2" };
+  const found = { path: "librdkafka.so.1", version: "2.13.2" };
   const steps = { ...nothing([]), open: () => found, canBuild: () => true };
   assert.deepEqual(await setupWith(steps), { ...found, how: "found" });
+});
+
+/**
+ * A place of its own for a setup: a home without a build, and commands and system libraries that are just these. The
+ * library is a stub of this version, in `system` once it is copied there.
+ */
+async function bareMachine(version: number) {
+  const folder = await Deno.makeTempDir();
+  for (const name of ["home", "bin", "system"]) await Deno.mkdir(`${folder}/${name}`);
+  await Deno.writeTextFile(`${folder}/stub.c`, `int rd_kafka_version(void) { return ${version}; }`);
+  await run("cc", ["-shared", "-fPIC", "-o", `${folder}/librdkafka.so.1`, `${folder}/stub.c`]);
+  const env = {
+    HOME: `${folder}/home`,
+    XDG_CACHE_HOME: `${folder}/home/cache`,
+    LIBRDKAFKA_PATH: "",
+    LD_LIBRARY_PATH: `${folder}/system`,
+    PATH: `${folder}/bin`,
+  };
+  return { folder, env, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+}
+
+const cc = await new Deno.Command("cc", { args: ["--version"], stdout: "null" }).output().then(() => true, () => false);
+/** LD_LIBRARY_PATH is Linux's. */
+const bare = { ignore: Deno.build.os !== "linux" || !cc };
+
+Deno.test("setup without a compiler names a system's library that is too old", bare, async () => {
+  await using machine = await bareMachine(0x020002ff);
+  await Deno.rename(`${machine.folder}/librdkafka.so.1`, `${machine.folder}/system/librdkafka.so.1`);
+  const { code, err } = await setup([], machine.env);
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /setup: There is no librdkafka 2\.13\.2 or newer \(librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is too old\)/,
+  );
+});
+
+Deno.test("setup fails when the package that it has installed is too old", {
+  ignore: bare.ignore || Deno.uid() !== 0, // apt-get is root's
+}, async () => {
+  await using machine = await bareMachine(0x020002ff);
+  const { folder, env } = machine;
+  const installing = `#!/bin/sh\n[ "$1" = update ] || /bin/cp ${folder}/librdkafka.so.1 ${folder}/system/\n`;
+  await Deno.writeTextFile(`${folder}/bin/apt-get`, installing, { mode: 0o755 });
+  const { code, err } = await setup([], env);
+  assert.equal(code, 1);
+  assert.match(err, /running apt-get install .*librdkafka1\n/);
+  assert.match(err, /librdkafka 2\.0\.2 \(librdkafka\.so\.1\), as apt-get has installed it, is older than 2\.13\.2\./);
 });
 
 Deno.test("features() says what a build has and lacks, and which packages add it", () => {

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { counts, testFiles } from "../../tools/test.ts";
+
+const TOOL = fileURLToPath(new URL("../../tools/test.ts", import.meta.url));
+
+async function folderWith(files: Record<string, string>): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${folder}/${name}`, text);
+  }
+  return folder;
+}
+
+Deno.test("testFiles() finds what deno test finds, but for what is tested apart", async () => {
+  const folder = await folderWith({
+    "b/one_test.ts": "",
+    "a_test.ts": "",
+    "b/c/test.ts": "",
+    "help.ts": "",
+    "d/x_test.ts": "",
+  });
+  assert.deepEqual(
+    testFiles(`${folder}/`, [`${folder}/d`]).map((path) => path.slice(folder.length)),
+    ["/a_test.ts", "/b/c/test.ts", "/b/one_test.ts"],
+  );
+});
+
+Deno.test("counts() reads the last line of deno test, and nothing where there is none", () => {
+  const output =
+    "ok | 9 passed | 0 failed (1s)\nFAILED | 12 passed | 3 failed | 45 ignored (2s)\n\nerror: Test failed\n";
+  assert.deepEqual(counts(output), { passed: 12, failed: 3, ignored: 45 });
+  assert.deepEqual(counts("Segmentation fault"), { passed: 0, failed: 0, ignored: 0 });
+});
+
+Deno.test("deno task test fails when one file does, or its process dies, and names it", async () => {
+  const folder = await folderWith({
+    "good_test.ts": `Deno.test("good", () => {});`,
+    "bad_test.ts": `Deno.test("bad", () => { throw new Error("bad"); });`,
+    "dead_test.ts": `Deno.test("dead", () => Deno.kill(Deno.pid, "SIGKILL"));`,
+  });
+  const run = async (...paths: string[]) => {
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", TOOL, ...paths] }).output();
+    return { code, out: new TextDecoder().decode(stdout) };
+  };
+  const { code, out } = await run(folder);
+  assert.equal(code, 1);
+  assert.match(out, /failed: .*bad_test\.ts\n/);
+  assert.match(out, /failed: .*dead_test\.ts\n/);
+  assert.match(out, /\nFAILED \| 3 files \| 1 passed \| 1 failed \| 0 ignored/);
+  assert.equal((await run(`${folder}/good_test.ts`)).code, 0);
+});
