@@ -41,7 +41,11 @@ function timed<T>(sink: BatchSink<T>, clock: Clock): BatchSink<T> {
   return {
     [openSink]() {
       const writer = sink[openSink]();
-      return { ...writer, settle: () => writer.settle()?.then(() => clock.end()) };
+      return {
+        accept: (value, delivery, message) => writer.accept(value, delivery, message),
+        settle: (delivery) => writer.settle(delivery)?.then(() => clock.end()),
+        close: (reason) => writer.close(reason),
+      };
     },
   };
 }

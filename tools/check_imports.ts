@@ -10,20 +10,22 @@
  */
 
 const PROTOCOL = "src/stream/protocol.ts";
+const SETTLEMENT = "src/stream/settlement.ts";
 
 /** For each room, the other rooms, files and packages (`npm:NAME`) that it may import. */
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
   "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
   stream: ["npm:deno-std"],
-  topic: [PROTOCOL, "codecs", "librdkafka"],
-  cache: [PROTOCOL],
+  topic: [PROTOCOL, SETTLEMENT, "codecs", "kafka"],
+  kafka: ["librdkafka"],
+  cache: [PROTOCOL, SETTLEMENT],
   codecs: [],
   time: [PROTOCOL],
   kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
   endpoint: [],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
-  testing: [PROTOCOL, "src/stream/watch.ts", "librdkafka"],
+  testing: [PROTOCOL, "src/stream/watch.ts", "kafka", "librdkafka"],
   // The only room that the package with the clouds' SDKs is fetched for.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.

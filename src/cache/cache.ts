@@ -8,11 +8,13 @@ import {
   type Batch,
   type BatchSink,
   type BatchSource,
+  type Delivery,
   openSink,
   openSource,
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
+import { type Settlement, Settlements } from "../stream/settlement.ts";
 import { closed } from "./cache_error.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
 import type { Write } from "./write.ts";
@@ -32,6 +34,7 @@ import {
 } from "./transaction.ts";
 import type { Published, UpdateReader } from "./updates.ts";
 import { decode, encode, type Stored } from "./value.ts";
+import { writableOf } from "./writable.ts";
 
 /** What a Cache takes as a sink. A null value removes the key. */
 export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
@@ -56,7 +59,14 @@ const TIMEOUT_MS = 30_000;
  * A map on Deno KV, opened when it is first used.
  *
  * - The promise of a write settles when it is on disk; reads see it at once.
- * - Writes that come together share a commit. A commit that fails fails its own writes and no others.
+ * - After a crash the disk shows a prefix of the writes, in the order in which the Cache has accepted them: `set()`,
+ *   `delete()` and `emit()` when they are called, what handlers emit when it is emitted, a transaction whole when its
+ *   function has ended (in a shared store: when it is committed). Caches of one path and prefix have one order.
+ * - Writes that come together share a commit. A commit that fails fails its own writes and no others: those accepted
+ *   after them go on, and the disk shows what was accepted without those that failed. KV may have made a commit that
+ *   it calls failed, such as when a remote store's answer was lost; its writes are then on disk.
+ * - Some 32 MB (or 50,000 writes) may wait for the disk; then handlers, `deleteRange()` and pipes wait for room.
+ *   `set()` and the like take their value whatever waits: await them.
  * - A file belongs to one process, unless it is `shared`.
  * - Values are what structured clone takes, of any size; each read gives a copy of its own.
  *
@@ -84,6 +94,8 @@ export class Cache<V = unknown>
   #release: (() => Promise<void>) | undefined;
   #closing: Promise<void> | undefined;
   #writable: WritableStream<CacheInput<V>> | undefined;
+  /** How many writes wait for the store to be opened: later ones go behind them, and so do reads. */
+  #behind = 0;
 
   /**
    * Opens nothing yet.
@@ -99,7 +111,8 @@ export class Cache<V = unknown>
   /** Reads a value; undefined when there is none. */
   async get(key: CacheKey): Promise<V | undefined> {
     const checked = checkKey(key);
-    const engine = this.#engine ?? await this.#open();
+    const opened = this.#opened();
+    const engine = opened instanceof Promise ? await opened : opened;
     const known = engine.peek(checked.id) ?? await engine.read(checked);
     return known === ABSENT ? undefined : decode(known) as V;
   }
@@ -107,7 +120,8 @@ export class Cache<V = unknown>
   /** Reads several values, in the order of the keys. */
   async getMany(keys: Iterable<CacheKey>): Promise<(V | undefined)[]> {
     const checked = Array.from(keys, checkKey);
-    const engine = this.#engine ?? await this.#open();
+    const opened = this.#opened();
+    const engine = opened instanceof Promise ? await opened : opened;
     const known = await Promise.all(checked.map((key) => engine.peek(key.id) ?? engine.read(key)));
     return known.map((some) => some === ABSENT ? undefined : decode(some) as V);
   }
@@ -115,7 +129,8 @@ export class Cache<V = unknown>
   /** Whether there is a value. */
   async has(key: CacheKey): Promise<boolean> {
     const checked = checkKey(key);
-    const engine = this.#engine ?? await this.#open();
+    const opened = this.#opened();
+    const engine = opened instanceof Promise ? await opened : opened;
     return (engine.peek(checked.id) ?? await engine.read(checked)) !== ABSENT;
   }
 
@@ -126,19 +141,19 @@ export class Cache<V = unknown>
    */
   async set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): Promise<void> {
     const write = writing(checkKey(key), encode(value, key, expiry(expireInMs)));
-    await (this.#engine ?? await this.#open()).write([write], []).promise;
+    await this.#write([write], []);
   }
 
   /** Removes a key. Resolves when that is on disk. */
   async delete(key: CacheKey): Promise<void> {
     const write = writing(checkKey(key), undefined);
-    await (this.#engine ?? await this.#open()).write([write], []).promise;
+    await this.#write([write], []);
   }
 
   /** Sets a value and publishes it: what a sink does. Resolves when it is on disk, and in the log if there is one. */
   async emit(key: CacheKey, value: V): Promise<void> {
     const writes = [writing(checkKey(key), encode(value, key))];
-    await (this.#engine ?? await this.#open()).write(writes, writes).promise;
+    await this.#write(writes, writes);
   }
 
   /**
@@ -202,17 +217,20 @@ export class Cache<V = unknown>
 
   /** Removes the entries of a range, in as many commits as it takes. */
   async deleteRange(range: CacheRange): Promise<void> {
-    const engine = this.#engine ?? await this.#open();
+    const opened = this.#opened();
+    const engine = opened instanceof Promise ? await opened : opened;
     const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, whole: false }];
     const keys = engine.snapshot(checked)?.keys ?? keysOf(engine.scan(checked, all));
     let groups = new Set<Group>();
     for await (const key of keys) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
+      const room = engine.groups.room();
+      if (room !== undefined) await room;
       if (groups.size < 10) continue;
-      await Promise.all(Array.from(groups, ({ promise }) => promise));
+      await settled(groups);
       groups = new Set();
     }
-    await Promise.all(Array.from(groups, ({ promise }) => promise));
+    await settled(groups);
   }
 
   /** Removes all entries. */
@@ -275,13 +293,23 @@ export class Cache<V = unknown>
     return this.updates()[Symbol.asyncIterator]() as AsyncIterableIterator<CacheUpdate<V>>;
   }
 
-  /** Takes keys and values, as a sink does; when it has closed, they are on disk. */
+  /**
+   * Takes keys and values, and publishes them, as a sink does.
+   *
+   * - A write resolves when its value is on disk. It rejects when the value can't be, and the stream has failed then: a
+   *   pipe ends with that error, and nothing counts as written that is not on disk.
+   * - So each value has a commit of its own: some 3,000 a second. `handle()` with the Cache as its sink is the fast way.
+   * - While a stream is in use everyone gets the same one; after it has closed or failed, a new one.
+   */
   get writable(): WritableStream<CacheInput<V>> {
-    if (this.#writable === undefined) {
-      const writer = this[openSink]();
-      this.#writable = new WritableStream({ write: (input) => writer.accept(input), close: () => writer.settle() });
-    }
-    return this.#writable;
+    if (this.#writable !== undefined) return this.#writable;
+    const writable = writableOf<CacheInput<V>>(async (input) => {
+      const writes = [writeOf(input)];
+      await this.#write(writes, writes);
+    }, () => {
+      if (this.#writable === writable) this.#writable = undefined;
+    });
+    return this.#writable = writable;
   }
 
   /** Reads updates in `handle()`. */
@@ -299,25 +327,23 @@ export class Cache<V = unknown>
     return { batches, stop, close: () => reader.cancel() };
   }
 
-  /** Takes what handlers emit: at once, so that they can read it again; settled when it is on disk. */
+  /**
+   * Takes what handlers emit, at once, so that they can read it again. A delivery has settled when its values are on
+   * disk, and never when one of them can't be.
+   */
   [openSink](): SinkWriter<CacheInput<V>> {
-    let groups = new Set<Group>();
-    const accept = (engine: Engine, write: Write) => {
-      groups.add(engine.write([write], [write]));
-      return engine.groups.room();
-    };
+    const settlements = new Settlements();
+    // A writer that has one user needs no delivery: all of its values are one.
+    const own: Delivery = { undelivered() {} };
     return {
-      accept: (input) => {
-        const write = writeOf(input);
-        return this.#engine === undefined
-          ? this.#open().then((engine) => accept(engine, write))
-          : accept(this.#engine, write);
+      accept: (input, delivery = own) => {
+        const writes = [writeOf(input)];
+        const accepted = this.#accept(writes, writes, settlements.of(delivery));
+        return accepted instanceof Promise
+          ? accepted.then(() => this.#engine?.groups.room())
+          : this.#engine!.groups.room();
       },
-      settle: async () => {
-        const settling = groups;
-        groups = new Set();
-        for (const { promise } of settling) await promise;
-      },
+      settle: (delivery = own) => settlements.settle(delivery),
       close() {},
     };
   }
@@ -359,7 +385,8 @@ export class Cache<V = unknown>
     { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
   ): Promise<R> {
     const checked = keys.map(checkKey);
-    const engine = this.#engine ?? await this.#open();
+    const opened = this.#opened();
+    const engine = opened instanceof Promise ? await opened : opened;
     if (this.#closing !== undefined && !isInTransaction(engine)) throw closed(this.#path ?? "on the default store");
     this.#transactions++;
     try {
@@ -369,9 +396,34 @@ export class Cache<V = unknown>
     }
   }
 
-  /** The engine, at once if it is open. */
+  /** Has writes accepted; resolves when they are on disk. */
+  #write(writes: readonly Write[], updates: readonly Write[]): Promise<void> {
+    if (this.#engine !== undefined && this.#behind === 0) return this.#engine.write(writes, updates).promise;
+    const accepted = this.#accept(writes, updates);
+    return accepted instanceof Promise ? accepted.then(({ promise }) => promise) : accepted.promise;
+  }
+
+  /**
+   * Has writes accepted in the order of the calls: at once, or as soon as the store is open.
+   *
+   * @param account ends together with the group that they are in
+   */
+  #accept(writes: readonly Write[], updates: readonly Write[], account?: Settlement): Group | Promise<Group> {
+    if (this.#engine !== undefined && this.#behind === 0) return write(this.#engine, writes, updates, account);
+    this.#behind++;
+    // In one go: who comes between the two would overtake.
+    return this.#open().then((engine) => {
+      this.#behind--;
+      return write(engine, writes, updates, account);
+    }, (error) => {
+      this.#behind--;
+      throw error;
+    });
+  }
+
+  /** The engine, at once if it is open and no write is on its way to it. */
   #opened(): Engine | Promise<Engine> {
-    return this.#engine ?? this.#open();
+    return this.#engine !== undefined && this.#behind === 0 ? this.#engine : this.#open();
   }
 
   #open(): Promise<Engine> {
@@ -388,6 +440,12 @@ export class Cache<V = unknown>
   }
 }
 
+function write(engine: Engine, writes: readonly Write[], updates: readonly Write[], account?: Settlement): Group {
+  const group = engine.write(writes, updates);
+  if (account !== undefined) group.owe(account);
+  return group;
+}
+
 function writeOf(input: unknown): Write {
   const some = input as { readonly key: CacheKey; readonly value: unknown };
   const pair = Array.isArray(input) && input.length === 2 ? input as [CacheKey, unknown] : undefined;
@@ -397,6 +455,11 @@ function writeOf(input: unknown): Write {
   }
   const [key, value] = pair ?? [some.key, some.value];
   return writing(checkKey(key), value === null ? undefined : encode(value, key));
+}
+
+/** Waits until groups are on disk. */
+async function settled(groups: Iterable<Group>): Promise<void> {
+  await Promise.all(Array.from(groups, ({ promise }) => promise));
 }
 
 async function* keysOf(found: AsyncIterable<Found>): AsyncGenerator<Found["key"]> {

@@ -96,14 +96,19 @@ export async function openEngine(
         // Before it counts as left: who opens it meanwhile joins, and finds the writes.
         await engine.groups.flush();
         if (--joined.users > 0) return;
-        engines.delete(name);
+        if (engines.get(name) === joined) engines.delete(name);
         await engine.close();
       },
     };
   } catch (error) {
-    if (--joined.users === 0) engines.delete(name);
+    if (--joined.users === 0 && engines.get(name) === joined) engines.delete(name);
     throw error;
   }
+}
+
+/** Forgets the engines of a store that nobody will close, such as those of a program that a simulation has let crash. */
+export function forgetEngines(store: string): void {
+  for (const name of engines.keys()) if (JSON.parse(name)[0] === store) engines.delete(name);
 }
 
 /** Reads from memory, writes by groups, and keeps both in step. */
@@ -194,20 +199,15 @@ export class Engine {
   }
 
   /**
-   * Accepts writes that belong together: reads see them at once.
+   * Accepts writes that belong together: reads see them at once, and they get on disk together, after everything that
+   * was accepted before them.
    *
-   * @param rests the group that they rest on, and that {@linkcode Engine.joins}: they must not come before it
    * @throws {RangeError} If they are more than an atomic can hold.
    * @throws {CacheError} If the store is closed.
    */
-  write(writes: readonly Write[], updates: readonly Write[], rests?: Group): Group {
+  write(writes: readonly Write[], updates: readonly Write[]): Group {
     this.checkOpen();
-    const published = this.#published(updates);
-    const [only] = writes;
-    const before = published.length === 0 && writes.length === 1 ? this.#pending.get(only!.id)?.group : undefined;
-    const group = before !== undefined && before === (rests ?? before) && this.groups.replace(before, only!)
-      ? before
-      : this.groups.add(writes, published);
+    const group = this.groups.add(writes, this.#published(updates));
     for (const write of writes) {
       const { id } = write;
       this.#pending.set(id, { id, key: write.key, keyBytes: write.keyBytes, stored: write.stored, group });

@@ -2,18 +2,30 @@
  * Group commit: writes that come while another commit is under way share the next one.
  *
  * Deno KV makes some 3,000 commits a second, each with a sync of the disk, whatever is in it. So what is written goes
- * into an open group, of which each key has the latest value; groups are committed one after the other.
+ * into the newest group, which keeps the latest value of each key. Groups are committed one after the other, in the
+ * order in which they began, and each is one atomic: the disk shows a prefix of what was accepted. Only the newest
+ * group takes a newer value of a key that it has: in an older one that value would overtake the writes of other keys
+ * that were accepted before it.
+ *
+ * A group that can't be committed fails its own writes; those behind it go on. The disk then shows what was accepted
+ * without that group.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
+import type { Settlement } from "../stream/settlement.ts";
 import type { Write } from "./write.ts";
 
 /** What an atomic may hold: 1,000 mutations, 819,200 bytes, of which 81,920 are keys; with some room. */
 const LIMITS = { mutations: 990, bytes: 780_000, keyBytes: 78_000 };
-/** A group of many takes no more than so many: while it is written, those that the one before woke up fill the next. */
+/**
+ * The next group to be committed takes no more new keys than so many: while it is written, the writers that the one
+ * before woke up fill another. Groups further back take what an atomic holds, since more values of a key meet there.
+ */
 const ENOUGH = 500;
+/** A group takes no more when its values hold so much memory; most of that lies in chunks, outside of the atomic. */
+const GROUP_BYTES = 8 * 1024 * 1024;
 /** Each entry of KV carries this much beside its key and value, about. */
 const ENTRY_BYTES = 32;
 /** A key of the log, behind the prefix. */
@@ -30,9 +42,11 @@ export interface Group {
   readonly writes: Map<string, Write>;
   /** Every write that is published, in order. */
   readonly updates: Write[];
-  /** Settles when it is on disk, or can't be. */
+  /** Settles when the group is on disk, or can't be. */
   readonly promise: Promise<void>;
-  state: "waiting" | "committing" | "committed" | "failed";
+  readonly state: "waiting" | "committing" | "committed" | "failed";
+  /** Ends an account together with the group. The account begins once, however often it is given. */
+  owe(account: Settlement): void;
 }
 
 interface Cost {
@@ -41,11 +55,39 @@ interface Cost {
   keyBytes: number;
 }
 
-interface Open extends Group, Cost {
-  /** How much of the backlog it is. */
-  count: number;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
+class Open implements Group, Cost {
+  readonly writes = new Map<string, Write>();
+  readonly updates: Write[] = [];
+  state: Group["state"] = "waiting";
+  mutations = 0;
+  bytes = 0;
+  keyBytes = 0;
+  /** How many writes it was given; someone may wait for each. */
+  count = 0;
+  /** About how much memory they hold, with what lies in chunks. */
+  held = 0;
+  readonly #owed = new Set<Settlement>();
+  readonly #settling = Promise.withResolvers<void>();
+  readonly promise = this.#settling.promise;
+
+  constructor() {
+    this.promise.catch(() => {}); // each who waits for it gets the error
+  }
+
+  owe(account: Settlement): void {
+    if (this.#owed.has(account)) return;
+    this.#owed.add(account);
+    account.begin();
+  }
+
+  /** It is on disk; with a failure, it can't be. */
+  end(failure?: { readonly error: unknown }): void {
+    this.state = failure === undefined ? "committed" : "failed";
+    if (failure === undefined) this.#settling.resolve();
+    else this.#settling.reject(failure.error);
+    for (const account of this.#owed) account.end(failure);
+    this.#owed.clear();
+  }
 }
 
 /** How groups are made. */
@@ -64,7 +106,6 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #groups: Open[] = [];
-  #running = false;
   #bytes = 0;
   #count = 0;
 
@@ -73,83 +114,76 @@ export class GroupCommit {
     this.#options = options;
   }
 
+  /** About how many bytes of memory the groups hold that are not committed yet. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /**
-   * Takes writes that belong together, into one group.
+   * Takes writes that belong together, into one group: the newest, or a new one.
    *
    * @param updates those of the writes that are published
    * @throws {RangeError} If they are more than an atomic can hold.
    */
   add(writes: readonly Write[], updates: readonly Write[]): Group {
-    const cost = this.#costOf(writes, updates);
-    let group = this.#groups.at(-1);
-    // The first is being committed when it runs; it takes no more.
-    if (
-      group === undefined || (this.#running && this.#groups.length === 1) || !this.#fits(group, cost, writes.length)
-    ) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      promise.catch(() => {}); // those who wait for it are told
-      group = {
-        writes: new Map(),
-        updates: [],
-        promise,
-        resolve,
-        reject,
-        state: "waiting",
-        mutations: 0,
-        bytes: 0,
-        keyBytes: 0,
-        count: 0,
-      };
-      if (!this.#fits(group, cost, writes.length)) {
+    const newest = this.#groups.at(-1);
+    if (updates.length === 0 && newest !== undefined && this.#replace(newest, writes)) return newest;
+    let group = newest?.state === "waiting" && this.#fits(newest, writes, updates) ? newest : undefined;
+    if (group === undefined) {
+      group = new Open();
+      if (!this.#fits(group, writes, updates)) {
+        const { bytes, keyBytes } = this.#costOf(writes, updates);
         throw new RangeError(
           `A transaction must fit into one atomic of Deno KV (1,000 changes, 800 KB, 80 KB of keys; ` +
-            `${this.#options.maxKeys} keys here): it has ${writes.length} writes of ${cost.bytes} bytes, ${cost.keyBytes} of keys`,
+            `${this.#options.maxKeys} keys here): it has ${writes.length} writes of ${bytes} bytes, ${keyBytes} of keys`,
         );
       }
       this.#groups.push(group);
       if (this.#groups.length === 1) setImmediate(() => this.#run());
     }
-    const before = group.bytes;
+    const { held } = group;
     for (const write of writes) {
       const replaced = group.writes.get(write.id);
-      if (replaced !== undefined) this.#weigh(group, [replaced], -1);
+      if (replaced !== undefined) {
+        this.#weigh(group, replaced, -1);
+        // A value that is to be published is still held.
+        if (group.updates.length === 0) group.held -= heldBytes(replaced);
+      }
+      this.#weigh(group, write, 1);
+      group.held += heldBytes(write);
       group.writes.set(write.id, write);
     }
-    for (const update of updates) group.updates.push(update);
-    group.mutations += cost.mutations;
-    group.bytes += cost.bytes;
-    group.keyBytes += cost.keyBytes;
-    const count = Math.max(writes.length, updates.length);
-    group.count += count;
-    this.#bytes += group.bytes - before;
-    this.#count += count;
+    for (const update of updates) {
+      group.updates.push(update);
+      if (this.#options.logged) this.#weighLogged(group, update);
+    }
+    group.count += writes.length;
+    this.#bytes += group.held - held;
+    this.#count += writes.length;
     return group;
+  }
+
+  /** What a busy key does most: a newer value takes the place of the one in the newest group, and nothing else changes. */
+  #replace(newest: Open, writes: readonly Write[]): boolean {
+    if (writes.length !== 1 || newest.state !== "waiting" || newest.updates.length > 0) return false;
+    const write = writes[0]!;
+    const replaced = newest.writes.get(write.id);
+    if (replaced === undefined) return false;
+    const more = inEntry(write.stored) - inEntry(replaced.stored);
+    if (newest.bytes + more > LIMITS.bytes || newest.held >= GROUP_BYTES) return false;
+    const held = heldBytes(write) - heldBytes(replaced);
+    newest.writes.set(write.id, write);
+    newest.bytes += more;
+    newest.held += held;
+    newest.count++;
+    this.#bytes += held;
+    this.#count++;
+    return true;
   }
 
   /** Whether {@linkcode GroupCommit.add} would put writes into a certain group, which has not begun to be committed. */
   joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
-    return group.state === "waiting" && group === this.#groups.at(-1) &&
-      this.#fits(group as Open, this.#costOf(writes, updates), writes.length);
-  }
-
-  /**
-   * Puts a newer value into a group that waits and has the key already, so that a busy key is written once a commit.
-   * It may overtake writes of other keys, so not for what is published.
-   *
-   * @returns whether there was room
-   */
-  replace(given: Group, write: Write): boolean {
-    const group = given as Open;
-    const replaced = group.writes.get(write.id);
-    if (group.state !== "waiting" || replaced === undefined) return false;
-    const more = (write.stored?.bytes ?? 0) - (replaced.stored?.bytes ?? 0);
-    if (more > 0 && group.bytes + more > LIMITS.bytes) return false;
-    const before = group.bytes;
-    this.#weigh(group, [replaced], -1);
-    this.#weigh(group, [write], 1);
-    this.#bytes += group.bytes - before;
-    group.writes.set(write.id, write);
-    return true;
+    return group.state === "waiting" && group === this.#groups.at(-1) && this.#fits(group as Open, writes, updates);
   }
 
   /** What to wait for before writing more; undefined while there is room. */
@@ -165,56 +199,67 @@ export class GroupCommit {
 
   #costOf(writes: readonly Write[], updates: readonly Write[]): Cost {
     const cost = { mutations: 0, bytes: 0, keyBytes: 0 };
-    this.#weigh(cost, writes, 1);
-    if (!this.#options.logged) return cost;
-    for (const { keyBytes, stored } of updates) {
-      // An entry of its own that holds the key, and makes room by removing an old one.
-      cost.mutations += 2;
-      cost.keyBytes += 2 * (this.#options.prefixBytes + LOG_KEY_BYTES);
-      cost.bytes += 2 * (this.#options.prefixBytes + LOG_KEY_BYTES) + keyBytes + ENTRY_BYTES + inEntry(stored);
-    }
+    for (const write of writes) this.#weigh(cost, write, 1);
+    if (this.#options.logged) { for (const update of updates) this.#weighLogged(cost, update); }
     return cost;
   }
 
-  #weigh(cost: Cost, writes: readonly Write[], sign: 1 | -1): void {
-    for (const { keyBytes, stored } of writes) {
-      const bytes = this.#options.prefixBytes + keyBytes;
-      cost.mutations += sign;
-      cost.keyBytes += sign * bytes;
-      cost.bytes += sign * (bytes + ENTRY_BYTES + inEntry(stored));
-    }
+  #weigh(cost: Cost, { keyBytes, stored }: Write, sign: 1 | -1): void {
+    const bytes = this.#options.prefixBytes + keyBytes;
+    cost.mutations += sign;
+    cost.keyBytes += sign * bytes;
+    cost.bytes += sign * (bytes + ENTRY_BYTES + inEntry(stored));
   }
 
-  #fits(group: Open, cost: Cost, keys: number): boolean {
-    return group.mutations < ENOUGH &&
+  #weighLogged(cost: Cost, { keyBytes, stored }: Write): void {
+    // An entry of its own that holds the key, and makes room by removing an old one.
+    cost.mutations += 2;
+    cost.keyBytes += 2 * (this.#options.prefixBytes + LOG_KEY_BYTES);
+    cost.bytes += 2 * (this.#options.prefixBytes + LOG_KEY_BYTES) + keyBytes + ENTRY_BYTES + inEntry(stored);
+  }
+
+  #fits(group: Open, writes: readonly Write[], updates: readonly Write[]): boolean {
+    const cost = this.#costOf(writes, updates);
+    let keys = writes.length;
+    for (const { id } of group.writes.size === 0 ? [] : writes) {
+      const replaced = group.writes.get(id);
+      if (replaced === undefined) continue;
+      this.#weigh(cost, replaced, -1);
+      keys--;
+    }
+    const enough = this.#groups.length > 2 ? LIMITS.mutations : ENOUGH;
+    return (cost.mutations <= 0 || group.mutations < enough) &&
       group.mutations + cost.mutations <= LIMITS.mutations &&
       group.bytes + cost.bytes <= LIMITS.bytes &&
       group.keyBytes + cost.keyBytes <= LIMITS.keyBytes &&
       group.writes.size + keys <= this.#options.maxKeys &&
+      group.held < GROUP_BYTES &&
       group.updates.length < UPDATES;
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
     for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
       group.state = "committing";
+      let failure: { readonly error: unknown } | undefined;
       try {
         await this.#options.commit(group);
-        group.state = "committed";
-        group.resolve();
       } catch (error) {
-        group.state = "failed";
-        group.reject(error);
+        failure = { error };
       }
+      group.end(failure);
       this.#groups.shift();
-      this.#bytes -= group.bytes;
+      this.#bytes -= group.held;
       this.#count -= group.count;
     }
-    this.#running = false;
   }
 }
 
 /** How many bytes of a value are in its entry; chunks are not. */
 function inEntry(stored: Write["stored"]): number {
   return stored === undefined || stored.chunks ? 0 : stored.bytes;
+}
+
+/** About how much memory a write holds. */
+function heldBytes({ keyBytes, stored }: Write): number {
+  return keyBytes + ENTRY_BYTES + (stored?.bytes ?? 0);
 }

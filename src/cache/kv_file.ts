@@ -23,6 +23,14 @@ interface Open {
 
 const open = new Map<string, Open>();
 
+/** Stores that are neither files nor remote, by path; `registered_store.ts` says what for. */
+export const registered: Map<string, () => Deno.Kv | Promise<Deno.Kv>> = new Map();
+
+/** Forgets who has a store open, such as a program that a simulation has let crash: the next one opens it anew. */
+export function forgetKvFile(name: string): void {
+  open.delete(name);
+}
+
 /**
  * What a store goes by, by whatever path it is named; undefined for a store in memory, of which each is its own.
  *
@@ -31,6 +39,7 @@ const open = new Map<string, Open>();
 export async function storeName(path: string | undefined, followSymlinks: boolean): Promise<string | undefined> {
   if (path === ":memory:") return undefined;
   if (path === undefined || isUrl(path)) return path ?? "";
+  if (registered.has(path)) return path;
   if (!followSymlinks) await refuseSymlinks(path);
   return await realPath(resolve(path));
 }
@@ -51,7 +60,7 @@ export async function openKvFile(
   name: string | undefined,
   shared: boolean,
 ): Promise<KvFile> {
-  if (typeof Deno.openKv !== "function") {
+  if (typeof Deno.openKv !== "function" && !registered.has(path ?? "")) {
     throw new CacheError(
       "unstable",
       'A Cache needs Deno KV: run with --unstable-kv, or put "unstable": ["kv"] into deno.json',
@@ -77,7 +86,7 @@ export async function openKvFile(
   joined.users++;
   const leave = () => {
     if (--joined.users > 0) return false;
-    open.delete(name);
+    if (open.get(name) === joined) open.delete(name);
     return true;
   };
   try {
@@ -97,6 +106,8 @@ export async function openKvFile(
 }
 
 async function openStore(path: string | undefined, file: string, shared: boolean) {
+  const openRegistered = path === undefined ? undefined : registered.get(path);
+  if (openRegistered !== undefined) return { kv: new PatientKv(await openRegistered(), shared) };
   if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), shared) };
   try {
     return await openFile(path, file, shared);

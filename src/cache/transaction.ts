@@ -202,6 +202,8 @@ class Transaction<V> implements CacheTransaction<V> {
     const engine = this.#engine;
     if (engine.shared) {
       if (writes.length === 0) return { onDisk: undefined };
+      // It has a commit of its own, which must not overtake what this process has accepted before.
+      await engine.groups.flush();
       if (await engine.committer.commit(writes, this.#updates, [...this.#checks?.values() ?? []]) === undefined) {
         await engine.committer.discard(writes);
         return undefined;
@@ -209,15 +211,14 @@ class Transaction<V> implements CacheTransaction<V> {
       if (this.#updates.length > 0) engine.updates.publish(this.#updates);
       return { onDisk: undefined };
     }
-    // What it has read must be on disk before what it makes of it, or with it.
-    let joined: Group | undefined;
+    // What it has read must be on disk before what it makes of it, or with it: the group that it was in may fail.
     for (const group of this.#rests) {
-      if (writes.length > 0 && this.#rests.length === 1 && engine.joins(group, writes, this.#updates)) joined = group;
-      else if (!await settles(group)) return undefined;
+      const joins = writes.length > 0 && this.#rests.length === 1 && engine.joins(group, writes, this.#updates);
+      if (!joins && !await settles(group)) return undefined;
     }
     if (this.changed) return undefined;
     this.end();
-    return { onDisk: writes.length === 0 ? undefined : engine.write(writes, this.#updates, joined).promise };
+    return { onDisk: writes.length === 0 ? undefined : engine.write(writes, this.#updates).promise };
   }
 
   /** Makes it unusable. */
@@ -231,7 +232,7 @@ class Transaction<V> implements CacheTransaction<V> {
     const checked = checkKey(key);
     if (this.#ended) {
       throw new CacheError(
-        "closed",
+        "over",
         `The transaction on ${namesOf(this.#keys)} is over: await what it does inside its function`,
       );
     }

@@ -42,6 +42,18 @@ export type LoopCallback = (
   warning?: number | null,
 ) => void;
 
+/**
+ * What became of a commit: its code, and its partitions with theirs. A commit that is answered as a whole may have been
+ * refused for some of them.
+ */
+export type CommitAnswer = (code: number, partitions: readonly PartitionResult[]) => void;
+
+/** Hears of commits. With `results` that is called instead: the addon leaves the errors of partitions out. */
+export interface CommitCallback {
+  (code: number | undefined, partitions: TopicPartition[]): void;
+  results?: CommitAnswer;
+}
+
 interface Request {
   readonly max: number;
   readonly timeoutMs: number;
@@ -72,6 +84,9 @@ export class KafkaConsumer extends GroupConsumer {
   readonly #offsets = new OffsetStore();
   readonly #requests: Request[] = [];
   #errors: number[] = [];
+  /** Who waits for the answers of commits, by the number that travels with each. */
+  readonly #commits = new Map<number, CommitAnswer>();
+  #lastCommit = 0;
   #messages: Pointer = null;
   #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
   readonly #turns = new Turns(() => this.#takeForLoop());
@@ -99,6 +114,8 @@ export class KafkaConsumer extends GroupConsumer {
     await this.#turns.drain();
     for (const request of this.#requests.splice(0)) this.#answer(request);
     await super.closeQueues(rk);
+    for (const answer of this.#commits.values()) guarded(() => answer(CODES.DESTROY, []));
+    this.#commits.clear();
     this.#offsets.free();
     openLibrary().symbols.rd_kafka_queue_destroy(this.#messages);
     this.#messages = null;
@@ -246,7 +263,7 @@ export class KafkaConsumer extends GroupConsumer {
 
   protected override serveEvent(type: number, code: number, event: Pointer): void {
     if (type === EVENT.OFFSET_COMMIT) {
-      this.#tellCommit(code, readList(openLibrary().symbols.rd_kafka_event_topic_partition_list(event)));
+      this.#onCommit(code, event);
     } else if (type === EVENT.ERROR && !CLIENT_ERRORS.has(code)) this.#errors.push(code);
     else this.emitEvent(type, event);
   }
@@ -345,9 +362,38 @@ export class KafkaConsumer extends GroupConsumer {
     }
   }
 
+  /**
+   * Commits, and answers this commit's own answer, also with the errors of single partitions: `offset_commit_cb` hears
+   * of no partition's error, and not of these commits. The answer comes when something consumes. The addon has no such
+   * method.
+   *
+   * @internal
+   */
+  commitFor(partitions: readonly TopicPartition[], answer: CommitAnswer): void {
+    const id = ++this.#lastCommit;
+    const code = !this.connected ? CODES.STATE : withList(partitionsOf(partitions), (list) => {
+      const opaque = Deno.UnsafePointer.create(BigInt(id));
+      return openLibrary().symbols.rd_kafka_commit_queue(this.rk, list, this.eventQueue, null, opaque);
+    });
+    if (code === CODES.NO_ERROR) this.#commits.set(id, answer);
+    else answer(code, []);
+  }
+
+  #onCommit(code: number, event: Pointer): void {
+    const { symbols } = openLibrary();
+    const partitions = readList(symbols.rd_kafka_event_topic_partition_list(event));
+    const opaque = symbols.rd_kafka_event_opaque(event);
+    if (opaque === null) return this.#tellCommit(code, partitions);
+    const id = Number(Deno.UnsafePointer.value(opaque)), answer = this.#commits.get(id);
+    this.#commits.delete(id);
+    if (answer !== undefined) guarded(() => answer(code, partitions));
+  }
+
   #tellCommit(code: number, partitions: PartitionResult[]): void {
+    const callback = this.callbacks.offset_commit_cb as CommitCallback | undefined;
+    if (callback?.results !== undefined) return guarded(() => callback.results!(code, partitions));
     const error = code === CODES.NO_ERROR ? undefined : code;
-    guarded(() => this.callbacks.offset_commit_cb?.(error, forCallback(partitions)));
+    guarded(() => callback?.(error, forCallback(partitions)));
   }
 
   commitCb(partitions: TopicPartition[] | null, callback: Callback): null {

@@ -18,6 +18,8 @@ export interface OldLibrary {
 export class LibraryError extends Error {
   /** The class's name. */
   override readonly name = "LibraryError";
+  /** No client can be made: it ends a run under every error policy. */
+  readonly fatal = true;
   /** What was found and is too old. */
   readonly tooOld: readonly OldLibrary[];
 

@@ -10,7 +10,7 @@
 import { Buffer } from "node:buffer";
 import { openLibrary } from "./library.ts";
 import { addressOf, GAP_BYTES, HIGH, libc, readCString } from "./memory.ts";
-import { NULL_HEADER } from "./produceva.ts";
+import { NULL_HEADER } from "./null_header.ts";
 
 /** A header: an object of one property, as the npm client has it. */
 export type NativeHeader = Record<string, Buffer>;

@@ -4,13 +4,7 @@
  * @module
  */
 
-/**
- * What an opaque value may have that many messages share: the number of the message that is produced next, from 0 to
- * {@linkcode NUMBERS}, which comes back with its report.
- */
-export const messageNumber: unique symbol = Symbol("slipstream.messageNumber") as never;
-
-/** Numbers of messages are below this: so few that what goes to C stays a small integer for 500 million messages. */
+/** Numbers of messages that share an opaque value are below this: so few that what goes to C stays a small integer for 500 million messages. */
 export const NUMBERS = 2 ** 12;
 
 /** Values by number. Consecutive messages with the same value share one, so that a batch costs one entry. */
@@ -22,16 +16,19 @@ export class Opaques {
   readonly #free: number[] = [];
   #last = 0;
 
-  /** The number for a value, which one message more carries. */
-  put(value: unknown): number {
-    const number = (value as { [messageNumber]?: number } | null)?.[messageNumber] ?? 0;
+  /**
+   * The number for a value, which one message more carries.
+   *
+   * @param messageNumber tells the messages of one value apart; from 0, below {@linkcode NUMBERS}
+   */
+  put(value: unknown, messageNumber: number = 0): number {
     if (this.#last === 0 || this.#values[this.#last] !== value) {
       this.#last = this.#free.pop() ?? this.#values.length;
       this.#values[this.#last] = value;
       this.#messages[this.#last] = 0;
     }
     this.#messages[this.#last]!++;
-    return this.#last * NUMBERS + number;
+    return this.#last * NUMBERS + messageNumber;
   }
 
   /** The value for a number that one message less carries. */

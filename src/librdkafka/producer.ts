@@ -20,8 +20,9 @@ import { CALLS_AT_ONCE, Turns } from "./turns.ts";
 
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
- * it is called with code, opaque, partition, offset and the opaque's number for the message: no report is made, which is
- * most of a report's cost.
+ * that is called with code, opaque, partition, offset and message number instead: no report is made, which is most of a
+ * report's cost. The message number is what the opaque's `messageNumber` was when the message was produced, from 0, below
+ * {@linkcode NUMBERS}.
  */
 export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
@@ -154,7 +155,13 @@ export class Producer extends TransactionalClient {
       if (to < 0) return to;
     }
     // Kept only for those who will hear of it.
-    const id = opaque === undefined || this.callbacks.delivery_cb === undefined ? 0 : this.#opaques.put(opaque);
+    const hears = this.callbacks.delivery_cb as DeliveryCallback | undefined;
+    // Only of our own opaques is a number read: a program's may have a property of that name.
+    const id = opaque === undefined || hears === undefined
+      ? 0
+      : hears.outcomesOnly === undefined
+      ? this.#opaques.put(opaque)
+      : this.#opaques.put(opaque, (opaque as { messageNumber?: number }).messageNumber);
     const code = !timestamp && ready === undefined
       ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
       : produceva(this.rk, {

@@ -13,17 +13,12 @@ import { openLibrary } from "./library.ts";
 import { addressOf, HIGH, type Pointer } from "./memory.ts";
 import { CODES, takeError } from "./native_error.ts";
 import { int64Of } from "./given_values.ts";
+import { NULL_HEADER } from "./null_header.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Headers as the npm client gives them: each an object of which the first property counts. */
 export type Headers = readonly Readonly<Record<string, Uint8Array | string>>[];
-
-/**
- * Stands for Kafka's null as a header's value, produced or consumed. The addon refuses JavaScript's null and hands out an
- * empty buffer, which this is.
- */
-export const NULL_HEADER: Buffer = Buffer.alloc(0);
 
 /** `RD_KAFKA_MSG_F_COPY` */
 export const COPY = 2;

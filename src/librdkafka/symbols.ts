@@ -155,6 +155,8 @@ export const SYMBOLS = {
   rd_kafka_event_type: { parameters: ["pointer"], result: "i32" },
   /** void rd_kafka_event_destroy(rd_kafka_event_t *rkev) */
   rd_kafka_event_destroy: { parameters: ["pointer"], result: "void" },
+  /** void *rd_kafka_event_opaque(rd_kafka_event_t *rkev) */
+  rd_kafka_event_opaque: { parameters: ["pointer"], result: "pointer" },
   /** rd_kafka_resp_err_t rd_kafka_event_error(rd_kafka_event_t *rkev) */
   rd_kafka_event_error: { parameters: ["pointer"], result: "i32" },
   /** const char *rd_kafka_event_stats(rd_kafka_event_t *rkev) */

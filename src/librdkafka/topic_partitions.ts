@@ -133,13 +133,24 @@ export function takeList(out: OutPointer): PartitionResult[] {
   return partitions;
 }
 
+const codes = new WeakMap<Error, number>();
+
+/** librdkafka's code of an error that stands for a partition; the addon's error has none. */
+export function codeOfPartition(error: Error): number | undefined {
+  return codes.get(error);
+}
+
 /** As the addon answers: a partition's own error replaces its element, and metadata that was given stays if none came. */
 export function orErrors(
   partitions: readonly PartitionResult[],
   given?: readonly PartitionToC[],
 ): (TopicPartition | Error)[] {
   return partitions.map(({ code, topic, partition, offset, leaderEpoch, ...own }, index) => {
-    if (code !== 0) return new Error(err2str(code));
+    if (code !== 0) {
+      const error = new Error(err2str(code));
+      codes.set(error, code);
+      return error;
+    }
     const metadata = own.metadata ?? given?.[index]?.metadata;
     return {
       ...(offset !== undefined && { offset }),

@@ -39,9 +39,9 @@ export interface HandleOptions<T, M = never> {
   /** The key by which `concurrency` keeps order. @default {message.key} */
   readonly by?: (message: M) => unknown;
   /**
-   * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What the handler emits then goes on
-   * when it has ended: no attempt emits twice. A TransformStream in the pipe can't be tried again; a function that
-   * makes one can.
+   * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What they emit then goes on when they
+   * have succeeded: no attempt emits twice. A TransformStream in the pipe can't be tried again; a function that makes one
+   * can. A stop does not wait for the next attempt: the message is not done, and read again next time.
    */
   readonly retry?: RetryOptions;
   /**
@@ -55,7 +55,9 @@ export interface HandleOptions<T, M = never> {
    *
    * Other handlers of the source go on. A Topic that could not deliver what it had accepted comes here too, once a
    * message, without `retry`: it has tried for `message.timeout.ms`. Any other sink that fails after it has accepted,
-   * such as a WritableStream, fails the run whatever the policy: it takes nothing more.
+   * such as a Cache whose disk is full or a WritableStream, fails the run whatever the policy, and so does a sink that
+   * can't take anything any more, such as a closed Cache or a Topic whose credentials are refused: no message is to
+   * blame for that.
    * @default {"fail"}
    */
   readonly onError?: ErrorPolicy;

@@ -52,3 +52,8 @@ export class HandlerError extends Error {
     this.offset = isPlace ? offset : undefined;
   }
 }
+
+/** Whether an error says that a sink can't take anything any more: no message is to blame, and no policy helps. */
+export function isFatal(error: unknown): boolean {
+  return typeof error === "object" && error !== null && (error as { fatal?: unknown }).fatal === true;
+}

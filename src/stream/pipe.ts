@@ -59,88 +59,119 @@ export class BrokenPipeError extends Error {
   override readonly name = "BrokenPipeError";
 }
 
+/** Receives what a pipe does by itself: between messages, or at its end. Neither function throws or rejects. */
+export interface PipeEvents {
+  /** A value was emitted; the pipe goes on when the promise resolves. */
+  handle(value: unknown): void | Promise<void>;
+  /** A stage failed. */
+  fail(error: unknown): void | Promise<void>;
+}
+
+/** Answers the first stage, which has asked for a message. */
+type Ask = (result: IteratorResult<unknown, undefined>) => void;
+/** Handles a value that a pipe made of a message. */
+type Handle = (value: unknown) => void | Promise<void>;
+
 /**
  * Messages are pushed in and what comes out is handled.
  *
  * Stages are pulled: a push is over when the first stage asks for the next message, and by then everything that they
- * made of this one has been handled. What a stage holds back, to emit it with a later message, is the exception.
+ * made of this one has been handled. What a stage emits later than that, it emits by itself.
  */
 export class Pipe {
   readonly #stages: readonly AnyStage[];
-  #handle: (value: unknown) => void | Promise<void> = () => {};
-  #ask: ((result: IteratorResult<unknown, undefined>) => void) | undefined;
-  #state: "new" | "going" | "over" = "new";
+  readonly #events: PipeEvents;
+  /** Of the message that is being pushed. */
+  #handle: Handle | undefined;
+  #ask: Ask | undefined;
+  #state: "new" | "going" | "ended" | "failed" = "new";
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
+  #releasing: Promise<void> | undefined;
+  /** A value of the message that is being pushed is handled, or has failed: the push is not over. */
+  #busy = false;
   #ending = false;
 
   /** Whether it can go on with new stages after an error. */
-  readonly renewable: boolean;
+  readonly isRenewable: boolean;
   #broken: unknown;
 
   /** @throws {TypeError} If a stream is in use. */
-  constructor(stages: readonly AnyStage[]) {
+  constructor(stages: readonly AnyStage[], events: PipeEvents) {
     for (const stage of stages) if (typeof stage !== "function") checkFree(stage);
     this.#stages = stages;
-    this.renewable = stages.every((stage) => typeof stage === "function");
+    this.#events = events;
+    this.isRenewable = stages.every((stage) => typeof stage === "function");
+  }
+
+  /** Whether the stages have ended, though there may be more messages: they take none. */
+  get hasEnded(): boolean {
+    return this.#state === "ended";
   }
 
   /**
-   * Resolves when the message is through. After an error the next push begins with new stages.
+   * Resolves when the message is through: with `false` if the stages have ended before they got it. After an error the
+   * next push begins with new stages.
    *
+   * @param release called when the stages are through with the message, and before what they emit by themselves is handled;
+   * never rejects
    * @throws {BrokenPipeError} If there was an error, and a stage can't be made anew.
+   * @throws what a stage or `handle` throws
    */
-  push(message: unknown, handle: (value: unknown) => void | Promise<void>): Promise<void> {
-    const pushed = this.#turn.then(() => this.#push(message, handle));
+  push(message: unknown, handle: Handle, release?: () => Promise<void>): Promise<boolean> {
+    const pushed = this.#turn.then(() => this.#push(message, handle, release));
     this.#turn = pushed.catch(() => {});
     return pushed;
   }
 
-  async #push(message: unknown, handle: (value: unknown) => void | Promise<void>): Promise<void> {
-    if (this.#broken !== undefined) {
-      throw new BrokenPipeError(
-        "the pipe can't go on, since its TransformStream ended with the error before: give a function that makes one",
-        { cause: this.#broken },
-      );
+  async #push(message: unknown, handle: Handle, release?: () => Promise<void>): Promise<boolean> {
+    let ask: Ask | undefined;
+    while ((ask = this.#ask) === undefined) {
+      if (this.#state === "ended") return false;
+      if (this.#broken !== undefined) {
+        throw new BrokenPipeError(
+          "the pipe can't go on, since its TransformStream ended with the error before: give a function that makes one",
+          { cause: this.#broken },
+        );
+      }
+      if (this.#state !== "going") this.#start();
+      await this.#asked();
     }
-    this.#handle = handle;
-    if (this.#state === "new") this.#start();
-    await this.#asked();
-    const ask = this.#ask;
-    // Stages that have ended take no more.
-    if (ask === undefined) return;
     this.#ask = undefined;
+    this.#handle = handle;
     ask({ done: false, value: message });
     await this.#asked();
+    this.#handle = undefined;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+    if (release !== undefined) {
+      await (this.#releasing = release());
+      this.#releasing = undefined;
+    }
+    return true;
   }
 
-  /** Lets the stages end, and handles what they still emit. */
-  async end(handle: (value: unknown) => void | Promise<void>): Promise<void> {
+  /** Lets the stages end. Resolves when what they still emit is handled. */
+  async end(): Promise<void> {
     await this.#turn;
-    if (this.#state !== "going") return;
-    this.#handle = handle;
     this.#ending = true;
     this.#ask?.({ done: true, value: undefined });
     this.#ask = undefined;
     await this.#asked();
   }
 
-  /** Resolves when the first stage asks, or all have ended. */
+  /** Resolves when the first stage asks, and what came out is handled; or the stages are over. */
   async #asked(): Promise<void> {
-    while (this.#ask === undefined && this.#state === "going") {
+    while ((this.#ask === undefined || this.#busy) && this.#state === "going") {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
-    const failure = this.#failure;
-    if (failure === undefined) return;
-    this.#failure = undefined;
-    this.#state = "new";
-    if (!this.renewable) this.#broken = failure.error ?? new Error("It failed without a reason");
-    throw failure.error;
   }
 
   #start(): void {
     this.#state = "going";
+    this.#busy = false;
     const input: AsyncIterableIterator<unknown, undefined> = {
       [Symbol.asyncIterator]: () => input,
       next: () =>
@@ -151,11 +182,18 @@ export class Pipe {
         }),
       return: () => Promise.resolve({ done: true, value: undefined }),
     };
-    this.#run(input).catch((error) => this.#failure = { error }).finally(() => {
-      this.#state = "over";
-      this.#ask = undefined;
-      this.#wake?.();
+    this.#run(input).then(() => this.#over("ended"), async (error) => {
+      if (!this.isRenewable) this.#broken = error ?? new Error("It failed without a reason");
+      if (this.#handle === undefined) await this.#events.fail(error);
+      else this.#failure = { error };
+      this.#over("failed");
     });
+  }
+
+  #over(state: "ended" | "failed"): void {
+    this.#state = state;
+    this.#ask = undefined;
+    this.#wake?.();
   }
 
   async #run(input: AsyncIterable<unknown>): Promise<void> {
@@ -164,8 +202,19 @@ export class Pipe {
       return isStream(made) ? through(messages, made) : made;
     }, input);
     for await (const value of output) {
-      const later = value === undefined ? undefined : this.#handle(value);
+      if (value === undefined) continue;
+      if (this.#releasing !== undefined) await this.#releasing;
+      const handle = this.#handle;
+      if (handle === undefined) {
+        await this.#events.handle(value);
+        continue;
+      }
+      // A stage may ask for the next message while this one is handled.
+      this.#busy = true;
+      const later = handle(value);
       if (later !== undefined) await later;
+      this.#busy = false;
+      this.#wake?.();
     }
   }
 }

@@ -1,37 +1,81 @@
 /**
  * The contract between what runs a stream and what it reads from and writes to.
  *
- * A source may hand over its messages in *batches*, each of which is told when it is done with. A sink has two
- * moments: it *accepts* a value, in order and at once, and it *settles*, when everything it accepted is delivered.
- * A source's batch is done only when the sinks have settled what came of it: at-least-once delivery is then a
- * property of the shape, whatever the source and the sinks are.
+ * A source offers *batches*: messages and their positions. A sink *accepts* the values that a handler makes of a batch
+ * on behalf of a *delivery*, and *settles* that delivery: says whether everything it accepted for it is delivered.
+ * A batch is done when all of its deliveries have settled. At-least-once delivery is then a property of the shape,
+ * whatever the sources and the sinks are.
+ *
+ * The invariants, which `tests/simulation` tries to break:
+ *
+ * 1. **Settlement belongs to a delivery.** {@linkcode SinkWriter.settle} gives the same answer to everyone who asks, at
+ *    any time and any number of times. The answer depends on the values of that delivery alone, whoever else shares
+ *    the sink.
+ * 2. **A failure belongs to its message.** A value that a sink accepted and could not deliver is reported to its own
+ *    delivery, or makes that delivery's settlement reject. Its batch is not done then, unless the error policy
+ *    disposed of the message.
+ * 3. **A batch is done only after everything that came of its messages is delivered** or disposed of by the policy,
+ *    through pipes, several handlers and sinks, retries, dead letters, and at any concurrency.
+ * 4. **Batches of a source are done in order.** After a batch that is not done, no later one is.
+ * 5. **A message that no handler has finished is never done**, whatever ends the run: a stop, a failure, an aborted
+ *    retry, a pipe that ends. A stop is looked at before each message, and cuts every wait short.
+ * 6. **Every failure has an owner.** It reaches `onError`, or `stream()` rejects with it. The first failure is the one
+ *    that `stream()` rejects with; later ones never keep a run from ending.
+ * 7. **Who ends takes nothing from others.** Closing a {@linkcode SinkWriter} leaves alone what other writers of the same
+ *    sink have accepted.
+ * 8. **Order.** For each message, the handlers of its source run in the order of binding, and every sink has accepted
+ *    their values before the next message is handled (of the same key, with `concurrency`). A sink delivers the
+ *    values of one writer in the order it accepted them.
+ * 9. **Memory is bounded in bytes.** A source is read on only while the batches that are not done stay below a number
+ *    and a size, and a sink makes its users wait when it has no room.
  *
  * Plain iterables, functions and Web Streams need none of this: they are adapted.
  *
  * @module
  */
 
-/** Some messages of a source, taken together and finished together. */
+/** How far a partition is handled: the offset to read next. */
+export interface Position {
+  /** The topic. */
+  readonly topic: string;
+  /** The partition, from 0. */
+  readonly partition: number;
+  /** The offset to read next. */
+  readonly offset: number;
+  /** The leader epoch that the offset belongs to; absent when unknown. */
+  readonly leaderEpoch?: number;
+}
+
+/** Some messages of a source, read together and finished together. */
 export interface Batch<T> {
   /** The messages, in order. Iterated once. */
   readonly messages: Iterable<T>;
+  /** About how many bytes the messages take; the run bounds the sum of batches that are not done. @default {0} */
+  readonly bytes?: number;
   /**
-   * Called once, when everything that came of the messages has settled; batches are done in the order they came.
-   * A batch that failed is never done. A Topic stores its offsets here, and nowhere else.
+   * The positions behind the first messages, one for each partition that this reader still owns. They are data: a
+   * strategy may store them elsewhere than the source does. Absent where a source has no positions.
    *
-   * @param handled when the run was stopped before all of them were begun: only so many messages, from the first on
+   * @param handled how many messages, from the first on; all of them when left out
+   */
+  positions?(handled?: number): readonly Position[];
+  /**
+   * Stores how far the source is handled. The run calls it at most once, in the order of the batches, when everything
+   * that came of the messages is settled. A batch that failed is never done.
+   *
+   * @param handled only so many messages, from the first on, are handled; all of them when left out
    */
   done(handled?: number): void | Promise<void>;
   /** Where a message comes from, for error messages: `"emoji[0]@42"`. */
   describe?(message: T): string;
   /**
-   * The messages that could not be read, by their place in {@linkcode Batch.messages}; what stands there instead is for
-   * errors to show. Absent when there are none.
+   * The messages that could not be read, by their index in {@linkcode Batch.messages}. The entry at that index is a
+   * placeholder, used only in error messages. Absent when every message could be read.
    */
   readonly unreadable?: ReadonlyMap<number, Unreadable<T>>;
   /**
-   * Whether a message is not to be handled any more, though it was handed over: its partition is another's now, or read
-   * elsewhere since a seek. Asked just before it is handled.
+   * Whether a message must not be handled any more, because its partition moved to another reader, or this reader
+   * seeked, after it was read. The run asks just before it handles the message.
    */
   stale?(message: T): boolean;
   /** The bytes that a message was made of, for dead letters. */
@@ -58,17 +102,18 @@ export interface RawMessage {
 
 /** A source that is being read. */
 export interface SourceReader<T> {
-  /** The batches; it closes when the source has ended or {@linkcode SourceReader.stop} was called. */
+  /** The batches. The stream closes when the source has ended or {@linkcode SourceReader.stop} was called. */
   readonly batches: ReadableStream<Batch<T>>;
-  /** Told when the source is paused: nothing is handed on until it is resumed, and little is asked for. */
+  /** Pauses the source: the run handles nothing of it until it is resumed, and asks for little. */
   pause?(): void;
-  /** Told when the source is resumed. */
+  /** Resumes the source. */
   resume?(): void;
-  /** Ends {@linkcode SourceReader.batches} at once. Batches handed over already may still be done. */
+  /** Closes {@linkcode SourceReader.batches} at once. Batches that were read before may still be done. */
   stop(): void;
   /**
-   * Releases what the source holds, after the last batch is done or given up; with a reason when the run failed, for
-   * a source that has to tell whoever waits for its batches. Idempotent.
+   * Releases what the source holds. The run calls it after the last batch is done or given up. Idempotent.
+   *
+   * @param reason why the run failed; absent when it did not
    */
   close(reason?: unknown): Promise<void>;
 }
@@ -82,13 +127,19 @@ export interface BatchSource<T> {
   [openSource](): SourceReader<T>;
 }
 
-/** Who gives values to a sink; one for many messages, since it is asked for with each. */
-export interface Sender {
+/**
+ * What values are accepted on behalf of: what one handler makes of one batch. A sink keeps its own account for each
+ * delivery, by the identity of this object ({@linkcode Settlements} does).
+ */
+export interface Delivery {
   /**
-   * Told that a value can't be delivered that the sink had accepted. It has settled when this has returned, or its
-   * promise has resolved; settling fails with what this throws.
+   * Receives an error that concerns one value, from a sink that tells its values apart. The value has settled when this
+   * returns or its promise resolves: the policy has disposed of the message. When it throws or rejects, the
+   * delivery's settlement rejects with that.
    *
-   * @param message what came with the value: the message that it was made of
+   * @param error why the sink could not deliver a value that it had accepted; one whose `fatal` is `true` says that the
+   * sink can't deliver anything any more, and ends the run under every policy
+   * @param message what was given to {@linkcode SinkWriter.accept} together with the value
    */
   undelivered(error: unknown, message: unknown): void | Promise<void>;
 }
@@ -96,29 +147,36 @@ export interface Sender {
 /** A sink that is being written to. */
 export interface SinkWriter<T> {
   /**
-   * Takes a value, in order. Returns a promise only when there is no room; the next value is then offered when it
-   * has resolved.
+   * Takes a value, in order. Returns a promise only when there is no room; the next value is then offered after it has
+   * resolved.
    *
-   * @param sender to be told, by a sink that knows it, that just this value can't be delivered
-   * @param message what the sender is then told with it
-   * @throws {TypeError} If the sink cannot take such a value. Nothing of it was written then.
+   * @param delivery on whose behalf the value is accepted
+   * @param message the message that the value was made of; {@linkcode Delivery.undelivered} gets it back
+   * @throws {TypeError} If the sink cannot take such a value. It keeps nothing of it then.
+   * @throws An error whose `fatal` is `true`, if the sink can't take anything any more: the run ends under every policy.
    */
-  accept(value: T, sender?: Sender, message?: unknown): void | Promise<void>;
+  accept(value: T, delivery: Delivery, message?: unknown): void | Promise<void>;
   /**
-   * Resolves when everything accepted so far is delivered (or on disk), rejects when some of it can't be, unless its
-   * sender was told and has dealt with it.
+   * Resolves when every value that was accepted for the delivery is delivered (a Cache: on disk), or disposed of by
+   * {@linkcode Delivery.undelivered}. Rejects when some value can't be. Everyone who asks gets the same answer, at
+   * any time; a delivery that this writer knows nothing of has settled.
    */
-  settle(): void | Promise<void>;
-  /** Releases the sink, after the last {@linkcode SinkWriter.settle}; with a reason when the run failed. Idempotent. */
+  settle(delivery: Delivery): void | Promise<void>;
+  /**
+   * Releases the sink for this user; what other writers of it have accepted is not touched. The run calls it after the
+   * deliveries have settled or are given up. Idempotent.
+   *
+   * @param reason why the run failed; absent when it did not
+   */
   close(reason?: unknown): void | Promise<void>;
 }
 
-/** The method by which a sink is written to with its two moments apart. */
+/** The method by which a sink is written to. */
 export const openSink: unique symbol = Symbol.for("slipstream.openSink") as never;
 
-/** A sink that can accept now and settle later, such as a Topic. */
+/** A sink that accepts now and settles later, such as a Topic. */
 export interface BatchSink<T> {
-  /** Starts writing. Opened once a run, however many handlers share the sink. */
+  /** Starts writing. A run calls it once, however many of its handlers share the sink; other runs get writers of their own. */
   [openSink](): SinkWriter<T>;
 }
 
@@ -130,7 +188,7 @@ export const feeds: unique symbol = Symbol.for("slipstream.feeds") as never;
 
 /** A sink of messages that could not be handled, byte for byte, such as a Topic. */
 export interface DeadLetterSink {
-  /** Starts writing. A message is done with when its letter has settled. */
+  /** Starts writing. A message is disposed of when its letter has settled. */
   [openDeadLetters](): SinkWriter<RawMessage>;
   /** Whether a source would read the letters: what can't be handled would come back for ever. */
   [feeds]?(source: unknown): boolean;

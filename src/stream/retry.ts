@@ -5,6 +5,9 @@
  */
 
 import * as std from "@std/async/retry";
+import { isFatal } from "./handler_error.ts";
+import { isLeft, LEFT } from "./left.ts";
+import type { Once } from "./once.ts";
 
 /** How a handler is tried again: the options of `retry()` of `@std/async`. */
 export interface RetryOptions {
@@ -38,7 +41,10 @@ export interface RetryOptions {
    * @default {() => true}
    */
   readonly isRetriable?: (error: unknown) => boolean;
-  /** Ends the waiting, and the attempts, when it aborts. */
+  /**
+   * Ends the waiting, and the attempts, when it aborts. The message is not done then, and the run ends with the error of
+   * the last attempt, whatever `onError` says.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -77,31 +83,77 @@ export function checkRetry(options: RetryOptions): void {
   }
 }
 
+/** `retry.signal` aborted: nobody has decided what is to become of the message. */
+export class RetryAbortedError extends Error {
+  /** The class's name. */
+  override readonly name = "RetryAbortedError";
+}
+
 /**
  * Tries, and tries again as the options say. Costs a promise only when the first attempt does, or fails.
  *
+ * @param stop cuts the wait before another attempt short
+ * @param atStop what is thrown then: {@linkcode LEFT}, or the error of the last attempt
+ * @throws {@linkcode LEFT} If it was stopped before an attempt succeeded.
+ * @throws {RetryAbortedError} If `signal` aborted before; its cause is the error of the last attempt.
  * @throws the error of the last attempt
  */
-export function retried(attempt: () => void | Promise<void>, options: RetryOptions): void | Promise<void> {
+export function retried(
+  attempt: () => void | Promise<void>,
+  options: RetryOptions,
+  stop: Once,
+  atStop: "leave" | "fail" = "leave",
+): void | Promise<void> {
+  const failed = (error: unknown) => again(attempt, options, stop, error, atStop);
   try {
-    return attempt()?.then(undefined, (error) => again(attempt, options, error));
+    return attempt()?.then(undefined, failed);
   } catch (error) {
-    return again(attempt, options, error);
+    return failed(error);
   }
 }
 
 /** The attempts after the first, which counts as one. */
-async function again(attempt: () => void | Promise<void>, options: RetryOptions, error: unknown): Promise<void> {
-  let first = true;
+async function again(
+  attempt: () => void | Promise<void>,
+  { signal, ...options }: RetryOptions,
+  stop: Once,
+  error: unknown,
+  atStop: "leave" | "fail",
+): Promise<void> {
+  const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
+  // What no attempt would help is no matter of a stop.
+  if (!isRetriable(error)) throw error;
+  let last = error, isFirst = true;
+  const cut = new AbortController();
+  const abort = () => cut.abort();
+  const forget = stop.listen(abort);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
   try {
     await retry(async () => {
-      if (first) {
-        first = false;
+      if (isFirst) {
+        isFirst = false;
         throw error;
       }
-      await attempt();
-    }, options);
+      try {
+        await attempt();
+      } catch (error) {
+        last = error;
+        throw error;
+      }
+    }, {
+      ...options,
+      isRetriable,
+      signal: cut.signal,
+    });
   } catch (failure) {
+    if (failure === cut.signal.reason && cut.signal.aborted) {
+      if (stop.happened) throw atStop === "leave" ? LEFT : last;
+      throw new RetryAbortedError("retry.signal aborted", { cause: last });
+    }
     throw failure instanceof RetryError ? failure.cause : failure;
+  } finally {
+    forget();
+    signal?.removeEventListener("abort", abort);
   }
 }

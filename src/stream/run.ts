@@ -5,258 +5,310 @@
  */
 
 import type { Bound } from "./binding.ts";
-import { breath } from "./breath.ts";
-import { Lane } from "./lane.ts";
-import {
-  type Batch,
-  openDeadLetters,
-  openSink,
-  type RawMessage,
-  type SinkWriter,
-  type SourceReader,
-} from "./protocol.ts";
-import { inTurn, openAnySink, type Sink } from "./sinks.ts";
+import { BoundHandler } from "./bound_handler.ts";
+import { AT_LEAST_ONCE } from "./delivery.ts";
+import { findFeeders, type Link } from "./feeders.ts";
+import { Once } from "./once.ts";
+import { openDeadLetters, openSink, type RawMessage, type SinkWriter, type SourceReader } from "./protocol.ts";
+import { inTurn, openAnySink, type OpenSink, type Sink } from "./sinks.ts";
+import { SourceLoop } from "./source_loop.ts";
 import { openAnySource, type Source } from "./sources.ts";
-import { Step } from "./step.ts";
 
-/** How many batches of a source may be accepted by the sinks and not settled yet. */
-export const UNSETTLED_BATCHES = 32;
+/** How long sinks and sources may take to be released after the time for the end is over, in milliseconds. */
+const RELEASE_MS = 1000;
+/** How long a source may take to be released after a failure, in milliseconds. */
+const FAILED_CLOSE_MS = 5000;
+/** How long a stream that a handler may have fed has to end by itself at a stop, in milliseconds. */
+const FED_END_MS = 1000;
+/** What a timer takes: longer ones fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-interface Accepted {
-  readonly batch: Batch<unknown>;
-  readonly settled: void | Promise<unknown>;
-  /** How many of the messages, when not all. */
-  readonly handled: number | undefined;
+/** How a {@linkcode Run} works. */
+export interface RunOptions {
+  /** Reaches every handler as its second parameter. */
+  readonly args: unknown;
+  /** Sources that begin paused. */
+  readonly paused: ReadonlySet<unknown>;
+  /** How long the end may take after a stop or a failure, in milliseconds. */
+  readonly endTimeoutMs: number;
+}
+
+/** A sink or a Topic for dead letters, and how many of the sources that feed it have not ended. */
+interface Fed {
+  readonly writer: SinkWriter<never>;
+  sources: number;
 }
 
 /** Runs bindings until their sources have ended. */
 export class Run {
-  readonly #args: unknown;
-  readonly #paused: ReadonlySet<unknown>;
   readonly #bindings: readonly Bound[];
-  readonly #writers = new Map<Sink<unknown>, SinkWriter<unknown>>();
+  readonly #options: RunOptions;
+  readonly #sinks = new Map<Sink<unknown>, OpenSink>();
   readonly #letters = new Map<unknown, SinkWriter<RawMessage>>();
-  readonly #lanes = new Map<Source<unknown>, Lane>();
-  readonly #steps: Step[] = [];
-  /** Steps whose pipe goes on, and how many sources still feed it. */
-  readonly #fed = new Map<Step, number>();
+  readonly #fed = new Map<unknown, Fed>();
+  readonly #loops = new Map<Source<unknown>, SourceLoop>();
+  /** The loops whose handlers write into what a loop reads; absent where there are none. */
+  #feeders: ReadonlyMap<SourceLoop, ReadonlyMap<SourceLoop, Link>> = new Map();
+  readonly #handlers: BoundHandler[] = [];
+  /** How many sources of a handler have not ended. */
+  readonly #feeding = new Map<BoundHandler, number>();
   readonly #readers = new Map<Source<unknown>, SourceReader<unknown>>();
   /** Sources that have not ended, or are not released. */
   readonly #open = new Set<Source<unknown>>();
   #failure: { readonly error: unknown } | undefined;
   #stopped = false;
+  /** The time for the end is over. */
+  readonly #late = new Once();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
-  /** @param paused sources that begin paused */
-  constructor(bindings: readonly Bound[], args: unknown, paused: ReadonlySet<unknown> = new Set()) {
+  constructor(bindings: readonly Bound[], options: RunOptions) {
     this.#bindings = bindings;
-    this.#args = args;
-    this.#paused = paused;
+    this.#options = options;
   }
 
   /** What is still going on, in words. */
   describe(): string {
     const going = this.#bindings.filter(({ sources }) => sources.some((source) => this.#open.has(source)));
-    if (going.length === 0) return `closing of ${this.#writers.size} sinks`;
+    if (going.length === 0) return `closing of ${this.#sinks.size} sinks`;
     return going.map((bound) => bound.describe()).join("; ");
   }
 
-  /** Lets all sources end; what is in flight goes on to its end. */
+  /** Lets all sources end; what was begun goes on to its end, for as long as the end may take. */
   stop(): void {
-    this.#stopped = true;
-    for (const lane of this.#lanes.values()) lane.stop();
-    for (const reader of this.#readers.values()) {
-      try {
-        reader.stop();
-      } catch (error) {
-        this.#failure ??= { error };
-      }
+    if (!this.#stopped) {
+      this.#stopped = true;
+      const { endTimeoutMs } = this.#options;
+      if (endTimeoutMs <= LONGEST_TIMER_MS) this.#after(endTimeoutMs, () => this.#late.happen());
     }
+    this.#stopLoops();
   }
 
   /** Takes a handler out; a source that nobody else handles ends. */
   remove(bound: Bound): void {
-    for (const step of this.#steps) if (step.bound === bound) step.removed = true;
-    for (const [source, lane] of this.#lanes) {
-      if (!lane.steps.every(({ removed }) => removed)) continue;
-      lane.stop();
-      this.#readers.get(source)?.stop();
-    }
+    for (const handler of this.#handlers) if (handler.bound === bound) handler.removed = true;
+    for (const loop of this.#loops.values()) if (loop.handlers.every(({ removed }) => removed)) loop.stop();
   }
 
   /** Hands on nothing more of a source. */
   pause(source: Source<unknown>): void {
-    this.#lanes.get(source)?.pause();
-    this.#readers.get(source)?.pause?.();
+    this.#loops.get(source)?.pause();
   }
 
   /** Goes on with a source. */
   resume(source: Source<unknown>): void {
-    this.#readers.get(source)?.resume?.();
-    this.#lanes.get(source)?.resume();
+    this.#loops.get(source)?.resume();
   }
 
   /**
    * Resolves when all sources have ended and everything is settled, done and released.
    *
    * @throws the first error, after the rest has ended in order
+   * @throws {Error} If the end took longer than it may.
    */
   async toEnd(): Promise<void> {
     try {
-      const bySource = this.#openSinks();
-      for (const source of bySource.keys()) {
-        this.#readers.set(source, openAnySource(source));
-        this.#open.add(source);
-      }
-      for (const [source, steps] of bySource) {
-        this.#lanes.set(source, new Lane(steps, (lane, error) => this.#failLane(lane, error)));
-        if (this.#paused.has(source)) this.pause(source);
-      }
-      if (this.#stopped) this.stop();
-      await Promise.all([...this.#lanes].map(([source, lane]) => this.#readToEnd(source, lane)));
+      this.#openAll();
+      if (this.#stopped) this.#stopLoops();
+      const ended = Promise.all([...this.#loops].map(([source, loop]) => this.#runLoop(source, loop)));
+      await this.#late.race(ended, undefined);
     } catch (error) {
       // Something can't be opened: what was opened before it is released.
       this.#fail(error);
-      await Promise.all([...this.#open].map((source) => this.#closeReader(source)));
     }
-    // Sinks are closed only when no handler runs any more.
-    await Promise.all(this.#steps.map(({ pool }) => pool?.idle()));
-    // An error that is `undefined` is no orderly end.
-    const reason = this.#failure && (this.#failure.error ?? new Error("The run failed without a reason"));
-    const closings = [...this.#writers.values(), ...this.#letters.values()].map(async (writer) =>
-      await writer.close(reason)
-    );
-    for (const outcome of await Promise.allSettled(closings)) {
-      if (outcome.status === "rejected") this.#failure ??= { error: outcome.reason };
-    }
+    if (this.#late.happened) this.#abandon();
+    await this.#releaseAll();
+    for (const timer of this.#timers) clearTimeout(timer);
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Opens each sink once, however many handlers share it. */
-  #openSinks(): Map<Source<unknown>, Step[]> {
-    const bySource = new Map<Source<unknown>, Step[]>();
-    for (const bound of this.#bindings) {
-      const writers = bound.sinks.map((sink) => {
-        const writer = this.#writers.get(sink) ?? this.#openSink(sink);
-        this.#writers.set(sink, writer);
-        return writer;
+  #openAll(): void {
+    const bySource = this.#openSinks();
+    for (const source of bySource.keys()) {
+      this.#readers.set(source, openAnySource(source));
+      this.#open.add(source);
+    }
+    for (const [source, handlers] of bySource) {
+      const loop = new SourceLoop({
+        reader: this.#readers.get(source)!,
+        handlers,
+        strategy: AT_LEAST_ONCE,
+        onFailure: (error) => this.#fail(error),
       });
-      const step = new Step(bound, writers, this.#openLetters(bound), this.#args);
-      this.#steps.push(step);
+      this.#loops.set(source, loop);
+      if (this.#options.paused.has(source)) loop.pause();
+    }
+    this.#feeders = findFeeders(this.#loops);
+  }
+
+  /** Opens each sink once, however many handlers share it. */
+  #openSinks(): Map<Source<unknown>, BoundHandler[]> {
+    const bySource = new Map<Source<unknown>, BoundHandler[]>();
+    for (const bound of this.#bindings) {
       const sources = new Set(bound.sources);
-      this.#fed.set(step, sources.size);
+      const handler = new BoundHandler(bound, {
+        sinks: bound.sinks.map((sink) => this.#openSink(sink, sources.size)),
+        letters: this.#openLetters(bound, sources.size),
+        args: this.#options.args,
+        sources: sources.size,
+        onEnd: () => this.remove(bound),
+      });
+      this.#handlers.push(handler);
+      this.#feeding.set(handler, sources.size);
       for (const source of sources) {
-        const steps = bySource.get(source) ?? [];
-        steps.push(step);
-        bySource.set(source, steps);
+        const handlers = bySource.get(source) ?? [];
+        handlers.push(handler);
+        bySource.set(source, handlers);
       }
     }
     return bySource;
   }
 
   /** Functions answer each value by itself; whatever else is written to by several at once is written to in turn. */
-  #openSink(sink: Sink<unknown>): SinkWriter<unknown> {
-    const writer = openAnySink(sink);
-    if (typeof sink === "function" && !(openSink in sink)) return writer;
-    const writing = this.#bindings.filter(({ sinks }) => sinks.includes(sink));
-    const alone = writing.length === 1 && writing[0]!.sources.length === 1 && writing[0]!.concurrency === 1;
-    return alone ? writer : inTurn(writer);
+  #openSink(sink: Sink<unknown>, sources: number): OpenSink {
+    const known = this.#sinks.get(sink);
+    if (known !== undefined) {
+      this.#fed.get(sink)!.sources += sources;
+      return known;
+    }
+    let open = openAnySink(sink);
+    if (typeof sink !== "function" || openSink in sink) {
+      const writing = this.#bindings.filter(({ sinks }) => sinks.includes(sink));
+      const isAlone = writing.length === 1 && writing[0]!.sources.length === 1 && writing[0]!.concurrency === 1 &&
+        writing[0]!.pipe.length === 0;
+      if (!isAlone) open = { ...open, writer: inTurn(open.writer) };
+    }
+    this.#sinks.set(sink, open);
+    this.#fed.set(sink, { writer: open.writer, sources });
+    return open;
   }
 
-  #openLetters({ onError }: Bound): SinkWriter<RawMessage> | undefined {
+  #openLetters({ onError }: Bound, sources: number): SinkWriter<RawMessage> | undefined {
     if (typeof onError !== "object") return undefined;
-    const writer = this.#letters.get(onError) ?? inTurn(onError[openDeadLetters]());
-    this.#letters.set(onError, writer);
-    return writer;
+    let letters = this.#letters.get(onError);
+    if (letters === undefined) {
+      this.#letters.set(onError, letters = inTurn(onError[openDeadLetters]()));
+      this.#fed.set(letters, { writer: letters, sources: 0 });
+    }
+    this.#fed.get(letters)!.sources += sources;
+    return letters;
   }
 
   /** Never rejects: what fails is the run's failure. */
-  async #readToEnd(source: Source<unknown>, lane: Lane): Promise<void> {
-    const accept = new TransformStream<Batch<unknown>, Accepted>(
-      {
-        transform: async (batch, controller) => {
-          // Something has failed: what has not been begun is not begun any more, and not done.
-          if (this.#failure !== undefined || lane.left) return;
-          // A batch of one message is over before its lane looks at the clock.
-          const turn = breath();
-          if (turn !== undefined) await turn;
-          const context = lane.context(batch);
-          try {
-            const handled = await lane.accept(context);
-            if (lane.failed) return;
-            // Nothing of it: stopped while the source was paused.
-            if (handled !== 0) controller.enqueue({ batch, settled: lane.settle(context), handled });
-          } catch (error) {
-            this.#failLane(lane, error);
-            // What the batch did emit gets its chance; the first error is the one that is told.
-            await Promise.resolve(lane.settle(context)).catch(() => {});
-            // Not an error of the stream, which would drop the batches before it that are on their way to be done.
-            controller.terminate();
-          }
-        },
-      },
-      { highWaterMark: 1 },
-      // One more is in the hands of what settles. A batch may be one message: then it takes as many as run side by side.
-      { highWaterMark: Math.max(UNSETTLED_BATCHES, ...lane.steps.map(({ bound }) => bound.concurrency)) - 1 },
-    );
-    const settle = new WritableStream<Accepted>({
-      write: async ({ batch, settled, handled }) => {
-        try {
-          await settled;
-          await batch.done(handled);
-        } catch (error) {
-          this.#failLane(lane, error);
-          throw error;
-        }
-      },
-    }, { highWaterMark: 1 });
-    // Of the two pipes each is awaited to its end: no handler runs when the sinks are closed.
-    const reading = this.#readers.get(source)!.batches.pipeTo(accept.writable, { preventAbort: true });
-    await Promise.all([
-      reading.catch(async (error) => {
-        if (lane.failed) return;
-        // The source's own error. What was read before it is settled and done.
-        this.#fail(error);
-        await accept.writable.close();
-      }).catch((error) => this.#fail(error)),
-      accept.readable.pipeTo(settle).catch((error) => this.#failLane(lane, error)),
-    ]);
-    await this.#endPipes(lane);
+  async #runLoop(source: Source<unknown>, loop: SourceLoop): Promise<void> {
+    await loop.run();
+    await this.#endPipes(loop);
+    await Promise.all(loop.handlers.map(({ pool }) => pool?.idle()));
     await this.#closeReader(source);
+    await this.#releaseFed(loop);
+    if (this.#stopped) this.#stopLoops();
   }
 
   /** Lets pipes that no source feeds any more emit what they hold back, and settles it. */
-  async #endPipes(lane: Lane): Promise<void> {
-    for (const step of lane.steps) {
-      const left = this.#fed.get(step)! - 1;
-      this.#fed.set(step, left);
-      if (left > 0 || step.bound.pipe.length === 0) continue;
-      const context = lane.context(undefined);
-      try {
-        await step.end(context);
-        await lane.settle(context);
-      } catch (error) {
-        this.#failLane(lane, error);
-      }
+  async #endPipes(loop: SourceLoop): Promise<void> {
+    for (const handler of loop.handlers) {
+      const left = this.#feeding.get(handler)! - 1;
+      this.#feeding.set(handler, left);
+      if (left > 0 || !handler.hasPipe) continue;
+      await handler.endPipe(loop);
+      await loop.idle();
     }
   }
 
+  /** After a failure the end is not held up by a source that takes long to let go, such as a group without a broker. */
   async #closeReader(source: Source<unknown>): Promise<void> {
+    if (!this.#open.has(source)) return;
     try {
-      await this.#readers.get(source)!.close(this.#failure?.error);
+      const closing = this.#readers.get(source)!.close(this.#failure?.error);
+      if (this.#failure === undefined) await closing;
+      else {
+        const over = new Once();
+        this.#after(FAILED_CLOSE_MS, () => over.happen());
+        await over.race(closing, undefined);
+      }
     } catch (error) {
       this.#fail(error);
     }
     this.#open.delete(source);
   }
 
-  #failLane(lane: Lane, error: unknown): void {
-    lane.failed = true;
-    this.#fail(error);
+  /** Closes the sinks that no source feeds any more: one of them may be what another source of the run reads. */
+  async #releaseFed(loop: SourceLoop): Promise<void> {
+    const closing: Promise<void>[] = [];
+    for (const { bound, letters } of loop.handlers) {
+      for (const sink of letters === undefined ? bound.sinks : [...bound.sinks, letters]) {
+        const fed = this.#fed.get(sink)!;
+        if (--fed.sources === 0) closing.push(this.#close(sink));
+      }
+    }
+    await Promise.all(closing);
+  }
+
+  async #close(sink: unknown): Promise<void> {
+    const fed = this.#fed.get(sink);
+    if (fed === undefined) return;
+    this.#fed.delete(sink);
+    try {
+      // An error that is `undefined` is no orderly end.
+      await fed.writer.close(this.#failure && (this.#failure.error ?? new Error("The run failed without a reason")));
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  /** Stops the sources; those that sinks of this run feed, after what feeds them has ended. */
+  #stopLoops(): void {
+    for (const [source, loop] of this.#loops) {
+      if (loop.stopped || !this.#open.has(source)) continue;
+      const feeders = this.#feeders.get(loop);
+      if (feeders === undefined) {
+        loop.stop();
+        continue;
+      }
+      if ([...feeders.keys()].some((feeder) => this.#isOpen(feeder))) continue;
+      // Its stream was closed, and it ends by itself when the last value is handled; if the stream is another one, not.
+      if (![...feeders.values()].includes("certain")) this.#after(FED_END_MS, () => loop.stop());
+    }
+  }
+
+  #isOpen(loop: SourceLoop): boolean {
+    return [...this.#loops].some(([source, one]) => one === loop && this.#open.has(source));
+  }
+
+  #after(ms: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, ms);
+    this.#timers.add(timer);
   }
 
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
     this.stop();
+  }
+
+  /** The time for the end is over: nothing is done any more. */
+  #abandon(): void {
+    const { endTimeoutMs } = this.#options;
+    this.#failure ??= {
+      error: new Error(
+        `stream() did not end within ${endTimeoutMs} ms after its stop (shutdownTimeoutMs): ${this.describe()}; ` +
+          "what was not done is read again by sources that can begin again",
+      ),
+    };
+    for (const loop of this.#loops.values()) loop.abandon();
+  }
+
+  /** Closes what is open still. */
+  async #releaseAll(): Promise<void> {
+    for (const handler of this.#handlers) handler.close();
+    const releasing = Promise.all([
+      ...[...this.#open].map((source) => this.#closeReader(source)),
+      ...[...this.#fed.keys()].map((sink) => this.#close(sink)),
+    ]);
+    const over = new Once();
+    this.#late.listen(() => this.#after(RELEASE_MS, () => over.happen()));
+    if (await over.race(releasing, undefined) === undefined) this.#abandon();
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type BatchSink, openSink, type SinkWriter } from "./protocol.ts";
+import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
 import { describe } from "./sources.ts";
 
 /** What `handle()` writes to. */
@@ -31,11 +31,18 @@ export function checkSink(sink: unknown): void {
   );
 }
 
+/** A sink that is written to in a run. */
+export interface OpenSink {
+  readonly writer: SinkWriter<unknown>;
+  /** Whether `accept` waits for room, which a stop may cut short; a function does the program's own work instead. */
+  readonly waitsForRoom: boolean;
+}
+
 /** Starts writing to a sink. */
-export function openAnySink<T>(sink: Sink<T>): SinkWriter<T> {
-  if (openSink in sink) return sink[openSink]();
-  if (typeof sink === "function") return fromFunction(sink);
-  return fromStream(sink instanceof WritableStream ? sink : sink.writable);
+export function openAnySink(sink: Sink<unknown>): OpenSink {
+  if (openSink in sink) return { writer: sink[openSink](), waitsForRoom: true };
+  if (typeof sink === "function") return { writer: fromFunction(sink), waitsForRoom: false };
+  return { writer: fromStream(sink instanceof WritableStream ? sink : sink.writable), waitsForRoom: true };
 }
 
 /** A function has settled a value when it (or its promise) has returned. */
@@ -52,15 +59,17 @@ function fromFunction<T>(sink: (value: T) => unknown): SinkWriter<T> {
 
 function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
   const writer = stream.getWriter();
-  let last: Promise<void> = Promise.resolve();
+  writer.closed.catch(() => {}); // each write tells
+  // Writes end in order: when the last one of a delivery has ended, all of it have.
+  const last = new WeakMap<Delivery, Promise<void>>();
   return {
-    accept(value) {
-      last = writer.write(value);
-      last.catch(() => {}); // settle() tells
+    accept(value, delivery) {
+      const written = writer.write(value);
+      written.catch(() => {}); // settle() tells
+      last.set(delivery, written);
       if ((writer.desiredSize ?? 0) <= 0) return writer.ready;
     },
-    // Writes end in order: after the last one, all have.
-    settle: () => last,
+    settle: (delivery) => last.get(delivery),
     close: async (reason) => {
       try {
         if (reason === undefined) await writer.close();
@@ -78,6 +87,12 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
  */
 export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
   let last: Promise<void> | undefined;
+  let isClosed = false;
+  const offer = (value: T, delivery: Delivery, message: unknown): void | Promise<void> => {
+    // A stop has left it, and the run is over by now.
+    if (isClosed) throw new Error("the sink was closed while a value waited for its turn");
+    return writer.accept(value, delivery, message);
+  };
   const waiting = (accepted: Promise<void>): Promise<void> => {
     const over = accepted.catch(() => {}).then(() => {
       if (last === over) last = undefined;
@@ -86,13 +101,16 @@ export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
     return accepted;
   };
   return {
-    accept(value, sender, message) {
-      if (last !== undefined) return waiting(last.then(() => writer.accept(value, sender, message)));
-      const accepted = writer.accept(value, sender, message);
+    accept(value, delivery, message) {
+      if (last !== undefined) return waiting(last.then(() => offer(value, delivery, message)));
+      const accepted = writer.accept(value, delivery, message);
       if (accepted !== undefined) return waiting(accepted);
     },
-    settle: () => writer.settle(),
-    close: (reason) => writer.close(reason),
+    settle: (delivery) => writer.settle(delivery),
+    close: (reason) => {
+      isClosed = true;
+      return writer.close(reason);
+    },
   };
 }
 

@@ -16,7 +16,9 @@ export interface StreamOptions {
   /** Ends all sources in order when it aborts; `stream()` then resolves. */
   readonly signal?: AbortSignal;
   /**
-   * How long an end by SIGINT or SIGTERM may take, in milliseconds, before the process exits all the same.
+   * How long the end may take, in milliseconds, after a stop or a failure: handlers finish the message in hand, and sinks
+   * settle. Then `stream()` rejects, with the failure if there was one; after SIGINT or SIGTERM the process exits.
+   * What is not done by then is read again by sources that can begin again.
    * @default {30_000}
    */
   readonly shutdownTimeoutMs?: number;
@@ -51,8 +53,8 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * - **Errors**: `retry`, then what `onError` says: fail (the default), skip, a Topic for dead letters, or a function.
  * - **Side by side**: `concurrency` handles so many messages at a time, those of one key in order; other handlers of the
  *   source then go on meanwhile.
- * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 32 batches of a source are
- *   accepted and not settled.
+ * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 32 batches of a source, and
+ *   some 64 MB of a Topic's messages, are accepted and not done.
  *
  * Needs no permission by itself.
  *
@@ -98,8 +100,9 @@ export class Slipstream {
    * Binds a handler to a source, or to several (as an array of sources).
    *
    * Emitted values go to the sinks: functions (awaited when they return a promise), WritableStreams and what has
-   * `.writable` (closed at the end of a run, aborted when it fails, as `pipeTo` does; wrap one in a function to keep it
-   * open), Topics.
+   * `.writable` (closed when all that writes to it has ended, aborted when the run fails, as `pipeTo` does; wrap one in a
+   * function to keep it open), Topics, Caches. A TransformStream can be the sink of one handler and the source of another;
+   * a message is done then when the stream has taken it, so a `pipe` is safer.
    *
    * @param source an iterable, an async iterable, a ReadableStream, something with `.readable`, a Topic; or several: an
    * array of which every element can be read (arrays and bytes in it are messages)
@@ -118,8 +121,9 @@ export class Slipstream {
   ): Binding;
   /**
    * Binds with a pipe before the handler: async generator functions and TransformStreams, in order. Messages go through
-   * one by one, and a batch is done when all that came of it has settled; what a stage holds back, to emit it with a
-   * later message, is not covered by that.
+   * one by one, and a batch is done when all that came of it has settled. What a stage holds back, to emit it with a
+   * later message or by itself, is handled, settles and fails like anything else, but its message may be done before.
+   * A stage that ends takes the handler out of the app, as {@linkcode Binding.stop} does.
    */
   handle<S extends AnySource | readonly AnySource[], P, R, A = unknown>(
     source: S,
@@ -157,7 +161,7 @@ export class Slipstream {
    * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order: batches that
    * came before it, and those of other sources that were begun, are settled and done. An error of a source itself is
    * thrown as it is, in the same way.
-   * @throws {Error} If nothing is bound, or the app runs already.
+   * @throws {Error} If nothing is bound, the app runs already, or the end takes longer than `shutdownTimeoutMs`.
    * @throws {RangeError} If a time is negative.
    */
   async stream(args?: unknown, options: StreamOptions = {}): Promise<void> {
@@ -171,7 +175,11 @@ export class Slipstream {
     this.#running = true;
     let forget = () => {};
     try {
-      const run = this.#run = new Run([...this.#bindings], args, this.#paused);
+      const run = this.#run = new Run([...this.#bindings], {
+        args,
+        paused: this.#paused,
+        endTimeoutMs: shutdownTimeoutMs,
+      });
       const stop = () => run.stop();
       if (handleSignals) forget = onShutdown({ timeoutMs: shutdownTimeoutMs, stop, describe: () => run.describe() });
       if (signal?.aborted) stop();

@@ -33,8 +33,8 @@ let installed: FakeClock | undefined;
  * - **Crons** that are registered while it is there run on their schedules as the clock passes them, in UTC as
  *   `Deno.cron` has it (days of the week from 1, Sunday), and need no `--unstable-cron`; runs of one cron do not
  *   overlap, and a failed one is not tried again.
- * - **Kafka is not fooled**: what librdkafka and a broker wait for passes in real time. Test time with a
- *   {@linkcode scripted} source, and topics without a fake clock.
+ * - **librdkafka is not fooled**: what it and a broker wait for passes in real time. Test time with a
+ *   {@linkcode scripted} source or {@linkcode MemoryKafka}, which goes by this clock, and other topics without one.
  *
  * One at a time; put back what was there with `using`, or {@linkcode FakeClock.uninstall}.
  *

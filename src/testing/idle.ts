@@ -39,6 +39,8 @@ export interface RunUntilIdleOptions {
 
 const DEFAULTS = { quietMs: 50, timeoutMs: 10_000 } as const satisfies RunUntilIdleOptions;
 const LOOK_MS = 5;
+/** How long an app that was not idle in time may take to end. */
+const END_MS = 2000;
 
 /**
  * Runs an app until it is idle, and ends it in order: all it was given is handled and settled, and its sources have
@@ -105,8 +107,22 @@ export async function runUntilIdle(
   }
   const busy = activity.describe();
   ending.abort();
-  await running;
-  if (late) throw new Error(`runUntilIdle(): the app was not idle within ${timeoutMs} ms: ${busy}`);
+  if (!late) return await running;
+  // What kept it from being idle may keep it from ending, too: under a fake clock even the time for the end stands still.
+  const ended = await withinRealTime(END_MS, running);
+  const also = ended ? "" : `, nor had it ended ${END_MS} ms after it was stopped`;
+  throw new Error(`runUntilIdle(): the app was not idle within ${timeoutMs} ms${also}: ${busy}`);
+}
+
+/** Whether something ends in time. A rejection is passed on; one that comes later goes unheard. */
+async function withinRealTime(ms: number, ending: Promise<void>): Promise<boolean> {
+  let timeout: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timeout = setTimeout(() => resolve(false), ms));
+  try {
+    return await Promise.race([ending.then(() => true), late]);
+  } finally {
+    clearTimeout(timeout);
+  }
 }
 
 const realPerformance = performance, realNow = performance.now;
@@ -182,6 +198,8 @@ class Activity {
     this.#unsettled++;
     return {
       messages: batch.messages,
+      ...(batch.bytes === undefined ? {} : { bytes: batch.bytes }),
+      ...(batch.positions === undefined ? {} : { positions: (handled?: number) => batch.positions!(handled) }),
       ...(batch.describe === undefined ? {} : { describe: (message: T) => batch.describe!(message) }),
       ...(batch.unreadable === undefined ? {} : { unreadable: batch.unreadable }),
       ...(batch.stale === undefined ? {} : { stale: (message: T) => batch.stale!(message) }),

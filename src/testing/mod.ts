@@ -8,4 +8,16 @@
 export { FakeClock, type FakeClockOptions } from "./fake_clock.ts";
 export { runUntilIdle, type RunUntilIdleOptions, type StreamFunction } from "./idle.ts";
 export { LocalBroker, type LocalBrokerOptions } from "./local_broker.ts";
+export type { TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
+export {
+  type MemoryClientHandle,
+  type MemoryFaults,
+  MemoryKafka,
+  type MemoryKafkaOptions,
+  type MemoryRecord,
+  type NewRecord,
+  type RecordFate,
+  type RequestKind,
+  type SentRecord,
+} from "./memory_kafka.ts";
 export { fail, pause, scripted, type ScriptedOptions, type ScriptedSource, ScriptStep, together } from "./scripted.ts";

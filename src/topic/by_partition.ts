@@ -4,14 +4,10 @@
  * @module
  */
 
-/** A partition. Messages have these too. */
-export interface Place {
-  readonly topic: string;
-  readonly partition: number;
-}
+import type { TopicPartition } from "../kafka/client.ts";
 
 /** Whether two are of one partition. */
-export function isSamePlace(one: Place, other: Place): boolean {
+export function isSamePartition(one: TopicPartition, other: TopicPartition): boolean {
   return one.partition === other.partition && one.topic === other.topic;
 }
 
@@ -19,27 +15,23 @@ export function isSamePlace(one: Place, other: Place): boolean {
 export class ByPartition<T> {
   readonly #topics = new Map<string, Map<number, T>>();
 
-  get({ topic, partition }: Place): T | undefined {
+  get({ topic, partition }: TopicPartition): T | undefined {
     return this.#topics.get(topic)?.get(partition);
   }
 
-  has(place: Place): boolean {
+  has(place: TopicPartition): boolean {
     return this.get(place) !== undefined;
   }
 
-  set({ topic, partition }: Place, value: T): void {
+  set({ topic, partition }: TopicPartition, value: T): void {
     let partitions = this.#topics.get(topic);
     if (partitions === undefined) this.#topics.set(topic, partitions = new Map());
     partitions.set(partition, value);
   }
 
   /** Whether it was there. */
-  delete({ topic, partition }: Place): boolean {
+  delete({ topic, partition }: TopicPartition): boolean {
     return this.#topics.get(topic)?.delete(partition) ?? false;
-  }
-
-  clear(): void {
-    this.#topics.clear();
   }
 
   *values(): Generator<T, void, undefined> {
@@ -48,13 +40,13 @@ export class ByPartition<T> {
 }
 
 /** A set of partitions. */
-export function partitionSet(places: Iterable<Place>): ByPartition<true> {
+export function partitionSet(places: Iterable<TopicPartition>): ByPartition<true> {
   const set = new ByPartition<true>();
   for (const place of places) set.set(place, true);
   return set;
 }
 
 /** A partition as errors and logs have it: `emoji[0]`. */
-export function placeText({ topic, partition }: Place): string {
+export function partitionText({ topic, partition }: TopicPartition): string {
   return `${topic}[${partition}]`;
 }

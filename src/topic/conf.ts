@@ -10,7 +10,7 @@ import type {
   ConsumerTopicConfig,
   ProducerGlobalConfig,
   ProducerTopicConfig,
-} from "../librdkafka/kafka_javascript.ts";
+} from "../kafka/conf_types.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
 import { dotted, INSTEAD, type SNAKE_CASE } from "./snake_case.ts";
 

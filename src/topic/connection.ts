@@ -1,87 +1,126 @@
 /**
- * A client of the npm package, connected; however long that takes.
+ * The connection of a client, however long it takes to be made.
  *
  * @module
  */
 
-import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import { KafkaError, wholeText } from "./kafka_error.ts";
+import type { Client, ClientEvents } from "../kafka/client.ts";
+import { KafkaError } from "./kafka_error.ts";
 import type { Notices } from "./notices.ts";
 
-/** The npm package's clients, as far as they are alike. */
-export type AnyClient =
-  | InstanceType<KafkaJavascript["KafkaConsumer"]>
-  | InstanceType<KafkaJavascript["Producer"]>
-  | InstanceType<KafkaJavascript["AdminClient"]>;
-
-/** After so long without an answer, in milliseconds, one hears of it. */
+/** After so long without an answer, in milliseconds, one line on stderr says so. */
 const PATIENCE_MS = 3000;
 /** librdkafka's severity of errors, from syslog: lower is worse. */
 const SEVERITY_ERROR = 3;
-const FOREVER_MS = 2_147_483_647;
 
-const STATE = -172;
 const TRANSPORT = -195;
 const SSL = -181;
 const AUTHENTICATION = -169;
 
 /**
- * Connects, and keeps trying until a broker answers or the client is disconnected. A broker that refuses the
- * credentials, or whose certificate or ours is refused, will do so the next time too: then it disconnects.
+ * Makes one client and connects it, and hears its errors and its log meanwhile: they say why no broker answers.
  *
- * @throws {KafkaError} If librdkafka can't make the client, a broker can't be trusted or does not trust us, or the
- * client was disconnected meanwhile.
+ * @example
+ * ```ts ignore
+ * const connection = new Connection(where, servers, notices);
+ * const producer = await connection.make(clients.producer(conf, connection));
+ * await connection.open(producer);
+ * ```
  */
-export async function connected(client: AnyClient, where: string, servers: unknown, notices: Notices): Promise<void> {
-  const emitter = client as unknown as {
-    on(event: "event.log", listener: (log: { severity: number; message: string }) => void): void;
-    on(event: "event.error", listener: (error: Error) => void): void;
-    connect(options: object, callback: (error: Error | null) => void): void;
-  };
-  let reason = "", failure = "";
-  let refused: KafkaError | undefined, over = false;
-  emitter.on("event.log", ({ severity, message }) => {
-    if (severity <= SEVERITY_ERROR) reason = failure = message;
-  });
-  // An emitter without a listener throws; troubles of the connection are told here, in one place.
-  emitter.on("event.error", (error) => {
-    const code = KafkaError.codeOf(error);
-    // librdkafka logs why, and then makes the event.
-    const refusal = over ? undefined : refusalOf(code, failure);
+export class Connection implements ClientEvents {
+  readonly #where: string;
+  readonly #servers: unknown;
+  readonly #notices: Notices;
+  /** Why no broker has answered yet; the first reason counts. */
+  #reason = "";
+  /** The last failure that was logged: librdkafka logs why, and then makes the event. */
+  #failure = "";
+  #refused: KafkaError | undefined;
+  #client: Client | undefined;
+
+  /**
+   * @param where the topic, as errors have it
+   * @param servers what `bootstrap.servers` is
+   */
+  constructor(where: string, servers: unknown, notices: Notices) {
+    this.#where = where;
+    this.#servers = servers;
+    this.#notices = notices;
+  }
+
+  onLog(severity: number, message: string): void {
+    if (severity <= SEVERITY_ERROR) this.#reason = this.#failure = message;
+  }
+
+  onError(code: number, message: string): void {
+    const client = this.#client;
+    const refusal = client === undefined ? undefined : refusalOf(code, this.#failure);
     if (refusal !== undefined) {
-      over = true;
-      refused = new KafkaError(`${where}: can't connect to ${servers}: ${withoutThread(failure)}`, {
-        code: refusal,
-        cause: error,
-      });
-      void disconnected(client);
+      this.#client = undefined;
+      this.#refused = new KafkaError(
+        `${this.#where}: can't connect to ${this.#servers}: ${withoutThread(this.#failure)}`,
+        { code: refusal, fatal: true, cause: Object.assign(new Error(message), { code }) },
+      );
+      void client!.disconnect();
     }
-    if (code === undefined || reason !== "") return;
-    reason = error.message;
-  });
-  const patience = setTimeout(() => {
-    const why = reason === "" ? "" : ` (${reason})`;
-    notices.once("broker", `${where}: no broker answers at ${servers} yet${why}; still trying`);
-  }, PATIENCE_MS);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      emitter.connect({ allTopics: false, timeout: FOREVER_MS }, (error) => error ? reject(error) : resolve());
-    });
-    notices.over("broker", `${where}: a broker at ${servers} answers`);
-  } catch (error) {
-    if (refused !== undefined) throw refused;
-    if (disconnects.has(client)) {
-      throw new KafkaError(`${where}: closed before a broker at ${servers} had answered`, { cause: error });
+    if (this.#reason === "") this.#reason = message;
+  }
+
+  /**
+   * A client, as it is made.
+   *
+   * @throws {LibraryError} If there is no librdkafka that can be used.
+   * @throws {KafkaError} If the configuration is refused; it is fatal.
+   */
+  async make<C extends Client>(client: Promise<C>): Promise<C> {
+    try {
+      return await client;
+    } catch (error) {
+      if ((error as { fatal?: unknown } | null)?.fatal === true) throw error;
+      throw this.#cantConnect(error);
     }
-    throw KafkaError.from(`${where}: can't connect to ${servers}`, coded(error));
-  } finally {
-    over = true;
-    clearTimeout(patience);
+  }
+
+  /**
+   * Connects, and keeps trying until a broker answers or the client is disconnected. A broker that refuses the
+   * credentials, or whose certificate or ours is refused, will do so the next time too: then it disconnects.
+   *
+   * @throws {KafkaError} If the client can't be made, a broker can't be trusted or does not trust us: a fatal one. If the
+   * client was disconnected meanwhile: one that is not.
+   */
+  async open(client: Client): Promise<void> {
+    this.#client = client;
+    const patience = setTimeout(() => {
+      const why = this.#reason === "" ? "" : ` (${this.#reason})`;
+      this.#notices.once(
+        "broker",
+        `${this.#where}: no broker answers at ${this.#servers} yet${why}; still trying`,
+      );
+    }, PATIENCE_MS);
+    try {
+      await client.connect();
+      this.#notices.over("broker", `${this.#where}: a broker at ${this.#servers} answers`);
+    } catch (error) {
+      if (this.#refused !== undefined) throw this.#refused;
+      if (client.isDisconnecting) {
+        throw new KafkaError(`${this.#where}: closed before a broker at ${this.#servers} had answered`, {
+          cause: error,
+        });
+      }
+      throw this.#cantConnect(error);
+    } finally {
+      this.#client = undefined;
+      clearTimeout(patience);
+    }
+  }
+
+  #cantConnect(error: unknown): KafkaError {
+    return KafkaError.from(`${this.#where}: can't connect to ${this.#servers}`, error, { fatal: true });
   }
 }
 
 /** The code of an error that trying again won't mend. */
-function refusalOf(code: number | undefined, logged: string): number | undefined {
+function refusalOf(code: number, logged: string): number | undefined {
   // Without a log it is a token that was not to be had; librdkafka asks for one again.
   if (code === AUTHENTICATION && /SASL/.test(logged)) return code;
   if (!/certificate|unknown ca/i.test(logged)) return undefined;
@@ -89,29 +128,7 @@ function refusalOf(code: number | undefined, logged: string): number | undefined
   return code === SSL || (code === TRANSPORT && /SSL.*alert/i.test(logged)) ? SSL : undefined;
 }
 
-/** A consumer that can't be made says so without a code. */
-function coded(error: unknown): unknown {
-  if (!(error instanceof Error) || KafkaError.codeOf(error) !== -1) return error;
-  return Object.assign(new Error(wholeText(error), { cause: error }), { code: STATE });
-}
-
 /** librdkafka's log names the thread before all else. */
 function withoutThread(message: string): string {
   return message.replace(/^\[thrd:[^\]]*\]: /, "");
-}
-
-const disconnects = new WeakMap<AnyClient, Promise<void>>();
-
-/** Disconnects; nothing of the client is left afterwards. Idempotent, since the package would not answer twice. */
-export function disconnected(client: AnyClient): Promise<void> {
-  const known = disconnects.get(client);
-  if (known !== undefined) return known;
-  // The binding's own disconnect, since a producer's of the package flushes first: callers do that themselves.
-  const disconnect = new Promise<void>((resolve) => {
-    const { _disconnect } = client as unknown as { _disconnect?: (callback: () => void) => void };
-    if (_disconnect !== undefined) _disconnect.call(client, () => resolve());
-    else (client as unknown as { disconnect(callback: () => void): void }).disconnect(() => resolve());
-  });
-  disconnects.set(client, disconnect);
-  return disconnect;
 }

@@ -5,10 +5,10 @@
  */
 
 import type { Codec } from "../codecs/codec.ts";
-import type { NativeMessage } from "../librdkafka/message_reader.ts";
-import { NULL_HEADER } from "../librdkafka/produceva.ts";
+import type { FetchedMessage } from "../kafka/client.ts";
+import { NULL_HEADER } from "../kafka/null_header.ts";
 import type { Unreadable } from "../stream/protocol.ts";
-import { placeText } from "./by_partition.ts";
+import { partitionText } from "./by_partition.ts";
 import type { Message, MessageHeader } from "./message.ts";
 
 const NO_HEADERS: readonly MessageHeader[] = Object.freeze([]);
@@ -30,7 +30,7 @@ export class Decoder<K, V> {
   }
 
   /** Messages in order. One that can't be decoded does not keep the others from being handled. */
-  all(native: readonly NativeMessage[]): Decoded<K, V> | Promise<Decoded<K, V>> {
+  all(native: readonly FetchedMessage[]): Decoded<K, V> | Promise<Decoded<K, V>> {
     let unreadable: Map<number, Unreadable<Message<K, V>>> | undefined;
     const failed = (index: number, error: unknown) => {
       const one = native[index]!;
@@ -55,7 +55,7 @@ export class Decoder<K, V> {
   }
 
   /** A message with its key and value decoded; a promise when a codec needs one. */
-  one(native: NativeMessage): Message<K, V> | Promise<Message<K, V>> {
+  one(native: FetchedMessage): Message<K, V> | Promise<Message<K, V>> {
     const key = native.key === null ? null : this.#part(this.#key, native.key, "key", native);
     const value = native.value === null ? null : this.#part(this.#value, native.value, "value", native);
     if (key instanceof Promise || value instanceof Promise) {
@@ -64,7 +64,7 @@ export class Decoder<K, V> {
     return newMessage(native, key, value);
   }
 
-  #part<T>(codec: Codec<T>, bytes: Uint8Array, part: string, at: NativeMessage): T | Promise<T> {
+  #part<T>(codec: Codec<T>, bytes: Uint8Array, part: string, at: FetchedMessage): T | Promise<T> {
     try {
       const decoded = codec.decode(bytes);
       if (!(decoded instanceof Promise)) return decoded;
@@ -74,15 +74,15 @@ export class Decoder<K, V> {
     }
   }
 
-  #error(codec: Codec<unknown>, part: string, message: NativeMessage, cause: unknown): TypeError {
+  #error(codec: Codec<unknown>, part: string, message: FetchedMessage, cause: unknown): TypeError {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const place = `${placeText(message)}@${message.offset}`;
+    const place = `${partitionText(message)}@${message.offset}`;
     return new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
   }
 }
 
 /** A message's headers, in order. */
-export function headersOf({ headers }: NativeMessage): readonly MessageHeader[] {
+export function headersOf({ headers }: FetchedMessage): readonly MessageHeader[] {
   if (headers === undefined) return NO_HEADERS;
   return headers.map((header) => {
     const [name, value] = Object.entries(header)[0]!;
@@ -90,7 +90,7 @@ export function headersOf({ headers }: NativeMessage): readonly MessageHeader[] 
   });
 }
 
-function newMessage<K, V>(native: NativeMessage, key: K | null, value: V | null): Message<K, V> {
+function newMessage<K, V>(native: FetchedMessage, key: K | null, value: V | null): Message<K, V> {
   const { topic, partition, offset, timestamp, leaderEpoch } = native;
   const headers = headersOf(native);
   // All at once where all is there: spreads, or properties added later, cost more than the rest of a message.

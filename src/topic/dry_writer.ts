@@ -5,6 +5,7 @@
  */
 
 import type { Codec } from "../codecs/codec.ts";
+import type { SinkWriter } from "../stream/protocol.ts";
 import type { DeliveryReport, TopicInput } from "./message.ts";
 import { normalized } from "./records.ts";
 
@@ -20,8 +21,12 @@ export class DryWriter<K, V> {
     this.#value = codecs.value;
   }
 
-  /** Says a record. */
-  accept(input: TopicInput<K, V>): void | Promise<void> {
+  /** A user; all say the same. */
+  open(): SinkWriter<TopicInput<K, V>> {
+    return { accept: (input) => this.#say(input), settle() {}, close() {} };
+  }
+
+  #say(input: TopicInput<K, V>): void | Promise<void> {
     const { key, value, ...rest } = normalized(input);
     const encoded = [
       key === null || key === undefined ? undefined : this.#key.encode(key),
@@ -32,13 +37,17 @@ export class DryWriter<K, V> {
     return Promise.all(encoded).then(say);
   }
 
-  /** Nothing is on its way. */
-  settle(): void {}
+  /** Says a record; it is reported at partition −1 and offset −1, which are nowhere. */
+  async send(input: TopicInput<K, V>): Promise<DeliveryReport> {
+    await this.#say(input);
+    return { topic: this.#topic, partition: -1, offset: -1 };
+  }
 
-  /** Says records; they are reported at partition −1 and offset −1, which are nowhere. */
-  async send(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
-    for (const input of inputs) await this.accept(input);
-    return inputs.map(() => ({ topic: this.#topic, partition: -1, offset: -1 }));
+  /** Says records, as {@linkcode DryWriter.send} does. */
+  async sendBatch(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
+    const reports: DeliveryReport[] = [];
+    for (const input of inputs) reports.push(await this.send(input));
+    return reports;
   }
 
   /** There is nothing to close. */

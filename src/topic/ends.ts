@@ -4,60 +4,63 @@
  * @module
  */
 
-import { ByPartition, type Place } from "./by_partition.ts";
+import type { TopicPartition } from "../kafka/client.ts";
+import { ByPartition } from "./by_partition.ts";
 import { Latch } from "./latch.ts";
 
 /** The end of each assigned partition as it was first seen, and which are reached. */
 export class Ends {
   readonly #ends = new ByPartition<number>();
   readonly #reached = new ByPartition<true>();
-  #assigned: readonly Place[] | undefined;
+  #assigned: readonly TopicPartition[] | undefined;
   /** Fires when the ends of all that is assigned are reached. */
   readonly finished = new Latch();
 
   /** Whether a partition's end is known. */
-  knows(place: Place): boolean {
-    return this.#ends.has(place);
+  knows(partition: TopicPartition): boolean {
+    return this.#ends.has(partition);
   }
 
   /** @param end the offset after the last one to be read */
-  set(place: Place, end: number): void {
-    this.#ends.set(place, end);
-    if (end === 0) this.#reached.set(place, true);
+  set(partition: TopicPartition, end: number): void {
+    this.#ends.set(partition, end);
+    if (end === 0) this.#reached.set(partition, true);
   }
 
   /** The offset after the last one to be read. */
-  of(place: Place): number {
-    return this.#ends.get(place) ?? Infinity;
+  of(partition: TopicPartition): number {
+    return this.#ends.get(partition) ?? Infinity;
   }
 
   /** The next offset of a partition is this one now. */
-  at(place: Place, offset: number): void {
-    const end = this.#ends.get(place);
+  at(partition: TopicPartition, offset: number): void {
+    const end = this.#ends.get(partition);
     if (end === undefined || offset < end) return;
-    this.#reached.set(place, true);
+    this.#reached.set(partition, true);
     this.#look();
   }
 
   /** A partition is read again, from somewhere before its end. */
-  reopen(place: Place): void {
-    if (this.#reached.delete(place)) this.finished.reset();
+  reopen(partition: TopicPartition): void {
+    if (this.#reached.delete(partition)) this.finished.reset();
   }
 
   /** What is assigned from now on; `gone` are on their way to another member, which sees ends of its own. */
-  assign(places: readonly Place[], gone: readonly Place[] = []): void {
-    for (const place of gone) {
-      this.#ends.delete(place);
-      this.#reached.delete(place);
+  assign(partitions: readonly TopicPartition[], gone: readonly TopicPartition[] = []): void {
+    for (const partition of gone) {
+      this.#ends.delete(partition);
+      this.#reached.delete(partition);
     }
-    this.#assigned = places;
+    this.#assigned = partitions;
+    // What was over before may go on with a partition that is not read yet.
+    if (!this.allReached) this.finished.reset();
     // A member that has nothing left may be given something yet.
-    if (gone.length === 0 || places.length > 0) this.#look();
+    if (gone.length === 0 || partitions.length > 0) this.#look();
   }
 
   /** Whether all that is assigned is read to its end; not before something was. */
   get allReached(): boolean {
-    return this.#assigned?.every((place) => this.#reached.has(place)) ?? false;
+    return this.#assigned?.every((partition) => this.#reached.has(partition)) ?? false;
   }
 
   #look(): void {

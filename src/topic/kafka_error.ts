@@ -10,6 +10,10 @@ export interface KafkaErrorOptions extends ErrorOptions {
   readonly code?: number;
   /** What was to be written and was not. */
   readonly records?: readonly unknown[];
+  /**
+   * The client can't go on, whatever the code says. When left out, the code decides: −150 is librdkafka's fatal error.
+   */
+  readonly fatal?: true;
 }
 
 /** Codes after which the same may succeed later. */
@@ -47,43 +51,40 @@ export class KafkaError extends Error {
   readonly code: number | undefined;
   /** Whether the same may succeed later. */
   readonly retriable: boolean;
-  /** Whether the client can't go on and must be made anew. */
+  /**
+   * Whether the client can't go on and must be made anew, or can't be made at all. It concerns no single message: it ends
+   * a run under every error policy.
+   */
   readonly fatal: boolean;
   /** What was to be written and was not. */
   readonly records: readonly unknown[];
 
   /** Adds the remedy that is known for the code to the message. */
-  constructor(message: string, { code, records = [], ...options }: KafkaErrorOptions = {}) {
+  constructor(message: string, { code, records = [], fatal, ...options }: KafkaErrorOptions = {}) {
     const remedy = code === undefined ? undefined : REMEDIES[code];
     // An error made of another one has it already.
     super(remedy === undefined || message.includes(remedy) ? message : `${message} (${remedy})`, options);
     this.code = code;
-    this.retriable = code !== undefined && RETRIABLE.has(code);
-    this.fatal = code === FATAL;
+    this.fatal = fatal ?? code === FATAL;
+    this.retriable = code !== undefined && RETRIABLE.has(code) && !this.fatal;
     this.records = records;
   }
 
-  /** The code of an error of the npm client. */
+  /** The code that an error of a client carries. */
   static codeOf(error: unknown): number | undefined {
     const code = (error as { code?: unknown } | null)?.code;
     return typeof code === "number" ? code : undefined;
   }
 
-  /** An error of the npm client, said in the words of what was being done. */
-  static from(doing: string, error: unknown, records?: readonly unknown[]): KafkaError {
+  /** An error of a client, said in the words of what was being done. */
+  static from(
+    doing: string,
+    error: unknown,
+    more: Pick<KafkaErrorOptions, "records" | "fatal"> = {},
+  ): KafkaError {
     if (error instanceof KafkaError) return error;
     const code = KafkaError.codeOf(error);
-    const text = error instanceof Error ? wholeText(error) : String((error as { message?: unknown })?.message ?? error);
-    return new KafkaError(`${doing}: ${text}`, {
-      cause: error,
-      ...(code === undefined ? {} : { code }),
-      ...(records === undefined ? {} : { records }),
-    });
+    const text = String((error as { message?: unknown } | null)?.message ?? error);
+    return new KafkaError(`${doing}: ${text}`, { ...more, cause: error, ...(code === undefined ? {} : { code }) });
   }
-}
-
-/** What an error says. The npm client cuts an Error that its native half hands it, and keeps the whole in the stack. */
-export function wholeText({ message, stack }: Error): string {
-  const whole = /^Error: (.*)/.exec(stack ?? "")?.[1];
-  return whole?.toLowerCase().includes(message) ? whole : message;
 }

@@ -33,8 +33,27 @@ export class Latch {
 
   /** What the promise gives, or `undefined` if the latch fires first. A rejection after that goes unheard. */
   race<T>(promise: Promise<T>): Promise<T | undefined> {
+    return this.#raced(promise, (resolve) => resolve(undefined));
+  }
+
+  /** What the promise gives; rejects with the error if the latch fires first. */
+  cut<T>(promise: Promise<T>, error: () => Error): Promise<T> {
+    return this.#raced(promise, (_, reject) => reject(error()));
+  }
+
+  /** Resolves after a time, or when the latch fires. */
+  async pause(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await this.race(new Promise<void>((resolve) => timer = setTimeout(resolve, ms)));
+    clearTimeout(timer);
+  }
+
+  #raced<T, R>(
+    promise: Promise<T>,
+    onCut: (resolve: (value: T | R) => void, reject: (error: Error) => void) => void,
+  ): Promise<T | R> {
     return new Promise((resolve, reject) => {
-      const cut = () => resolve(undefined);
+      const cut = () => onCut(resolve, reject);
       if (this.#fired) cut();
       else this.#waiting.add(cut);
       promise.then(resolve, reject).finally(() => this.#waiting.delete(cut));

@@ -8,18 +8,30 @@
 const MOMENT_MS = 100;
 const FIRST = 16;
 const MOST = 1000;
+/** About so many bytes are in a batch at most. */
+export const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
- * The size of batches: as many messages as were handled in a moment lately, from 1 to 1,000. Offsets are stored, and a
- * run ends, between batches: a slow handler gets short ones.
+ * The size of batches: as many messages as were handled in a moment lately, from 1 to 1,000, and no more than fit into
+ * 16 MiB, as large as messages were lately. Offsets are stored, and a run ends, between batches: a slow handler gets
+ * short ones.
  */
 export class Pace {
   #size = FIRST;
+  #meanBytes = 0;
   #handed: { readonly at: number; readonly count: number } | undefined;
 
   /** The most that the next batch should hold. */
   get size(): number {
-    return this.#size;
+    return Math.max(1, Math.min(this.#size, Math.floor(MOST_BYTES / this.#meanBytes)));
+  }
+
+  /** Messages were read: so many, with so many bytes. */
+  read(count: number, bytes: number): void {
+    if (count === 0) return;
+    const mean = bytes / count;
+    // Up at once, down by and by: large messages seldom come alone.
+    this.#meanBytes = Math.max(mean, (this.#meanBytes + mean) / 2);
   }
 
   /** A batch was handed over. */

@@ -4,106 +4,108 @@
  * @module
  */
 
-import { ByPartition, type Place } from "./by_partition.ts";
+import type { FetchedMessage, TopicPartition } from "../kafka/client.ts";
+import type { Position } from "../stream/protocol.ts";
+import { ByPartition } from "./by_partition.ts";
+import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
 
-/** A partition and an offset in it. */
-export interface PartitionOffset extends Place {
-  readonly offset: number;
-  readonly leaderEpoch?: number;
-}
-
-/** Messages that were handed out together. */
-export interface Handed {
-  /** Counts messages as handled, in order: their offsets are stored with the next {@linkcode Progress.flush}. */
-  handled(place: PartitionOffset): void;
-  /** Whether the partition was lost or moved by a seek since: what is left of it here is not to be handed on. */
-  stale(place: Place): boolean;
-  /** All of them are handled, or given up; call it once. */
-  over(): void;
-}
-
-/** Remembers the next offset of each partition, and who still holds messages. */
-export class Progress {
-  readonly #next = new ByPartition<PartitionOffset>();
-  readonly #dirty = new ByPartition<Place>();
-  /** How often partitions were forgotten, and which of those times was a partition's last. */
-  #times = 0;
+/**
+ * Remembers the position of each partition, and which batches are in hands. Positions of a batch count after those of
+ * the batches before, whatever is done first; after a batch that was given up, none counts.
+ */
+export class Progress implements BatchKeeper {
+  readonly #positions = new ByPartition<Position>();
+  readonly #unstored = new ByPartition<Position>();
+  /** Grows whenever partitions are forgotten. */
+  #moment = 0;
+  /** The moment at which a partition was forgotten last. */
   readonly #forgotten = new ByPartition<number>();
-  readonly #store: (offsets: readonly PartitionOffset[]) => void;
-  readonly #stores: boolean;
-  #inHands = 0;
+  #store: ((positions: readonly Position[]) => void) | undefined;
+  /** In the order in which they were handed out, and how many messages of the first are counted. */
+  #inHands: ReadBatch[] = [];
+  #counted = 0;
+  #isBroken = false;
   #waiting: (() => void)[] = [];
 
-  constructor(store: (offsets: readonly PartitionOffset[]) => void, stores: boolean) {
+  /** @param store stores offsets, where offsets are stored */
+  constructor(store?: (positions: readonly Position[]) => void) {
     this.#store = store;
-    this.#stores = stores;
   }
 
   /** Hands messages out. */
-  hand(): Handed {
-    this.#inHands++;
-    // A partition that was lost, or moved by a seek, since then must not be set back by what is handled late.
-    const times = this.#times;
-    const stale = (place: Place) => this.#times !== times && (this.#forgotten.get(place) ?? 0) > times;
-    let over = false;
-    return {
-      stale,
-      handled: (place) => {
-        if (stale(place)) return;
-        const { topic, partition, offset, leaderEpoch } = place;
-        this.#next.set(place, {
-          topic,
-          partition,
-          offset: offset + 1,
-          ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
-        });
-        this.#dirty.set(place, place);
-      },
-      over: () => {
-        if (over) return;
-        over = true;
-        if (--this.#inHands === 0) { for (const resolve of this.#waiting.splice(0)) resolve(); }
-      },
-    };
+  hand(messages: readonly FetchedMessage[], bytes: number): ReadBatch {
+    const batch = new ReadBatch(messages, bytes, this, this.#moment);
+    this.#inHands.push(batch);
+    return batch;
   }
 
-  /** The next offset of a partition; `undefined` before anything of it is handled. */
-  next(place: Place): number | undefined {
-    return this.#next.get(place)?.offset;
+  isStaleSince(moment: number, partition: TopicPartition): boolean {
+    return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;
   }
 
-  /** Everything that is handled, as offsets to be committed. */
-  all(): PartitionOffset[] {
-    return [...this.#next.values()];
+  done(): void {
+    this.store();
+    if (this.#isBroken) this.#inHands = this.#inHands.filter(({ isDone }) => !isDone);
+    if (this.#inHands.length === 0) { for (const resolve of this.#waiting.splice(0)) resolve(); }
+  }
+
+  /** Counts what is handled by now, in order. */
+  #count(): void {
+    for (let batch; (batch = this.#inHands[0]) !== undefined && !this.#isBroken;) {
+      if (batch.handled > this.#counted) {
+        for (const position of batch.positions(batch.handled, this.#counted)) {
+          this.#positions.set(position, position);
+          this.#unstored.set(position, position);
+        }
+        this.#counted = batch.handled;
+      }
+      if (!batch.isDone) return;
+      this.#isBroken = batch.handled < batch.messages.length;
+      this.#inHands.shift();
+      this.#counted = 0;
+    }
+  }
+
+  /** The position of a partition; `undefined` before anything of it is handled. */
+  position(partition: TopicPartition): Position | undefined {
+    this.#count();
+    return this.#positions.get(partition);
+  }
+
+  /** The positions of all partitions of which something is handled. */
+  positions(): Position[] {
+    this.#count();
+    return [...this.#positions.values()];
   }
 
   /** Stores what was handled since the last time. */
-  flush(): void {
-    if (!this.#stores) return;
-    const offsets = [...this.#dirty.values()].map((place) => this.#next.get(place)!);
-    if (offsets.length === 0) return;
-    this.#dirty.clear();
-    this.#store(offsets);
+  store(): void {
+    this.#count();
+    const positions = [...this.#unstored.values()];
+    if (positions.length === 0) return;
+    for (const position of positions) this.#unstored.delete(position);
+    this.#store?.(positions);
   }
 
-  /** Resolves when nobody holds messages any more, or the time is out. */
-  async settled(timeoutMs: number): Promise<void> {
-    if (this.#inHands === 0) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([
-      new Promise<void>((resolve) => this.#waiting.push(resolve)),
-      new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs)),
-    ]);
-    clearTimeout(timer);
+  /** Stores nothing any more. */
+  giveUp(): void {
+    this.#store = undefined;
   }
 
-  /** Forgets partitions: they are another's now, or will be read elsewhere. */
-  forget(places: Iterable<Place>): void {
-    this.#times++;
-    for (const place of places) {
-      this.#next.delete(place);
-      this.#dirty.delete(place);
-      this.#forgotten.set(place, this.#times);
+  /** Resolves when nobody holds messages any more. */
+  settled(): Promise<void> {
+    if (this.#inHands.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Forgets partitions: they are another's now, or are read elsewhere. */
+  forget(partitions: Iterable<TopicPartition>): void {
+    this.#count();
+    this.#moment++;
+    for (const partition of partitions) {
+      this.#positions.delete(partition);
+      this.#unstored.delete(partition);
+      this.#forgotten.set(partition, this.#moment);
     }
   }
 }

@@ -4,87 +4,86 @@
  * @module
  */
 
-import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import type { Place } from "./by_partition.ts";
-import { placeText } from "./by_partition.ts";
+import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../kafka/client.ts";
+import { partitionText } from "./by_partition.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Latch } from "./latch.ts";
 import type { TopicNames } from "./topic_names.ts";
-
-type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]>;
-type Answer<T> = (error: unknown, answer: T) => void;
 
 /** How long a broker is waited for. */
 export const QUERY_MS = 10_000;
 const RETRY_MS = 300;
 
-/** The lowest offset there is and the next one to be written. */
-export interface Watermarks {
-  readonly lowOffset: number;
-  readonly highOffset: number;
-}
-
-/** Asks, and asks again for a while when a broker says that it can't answer yet, as a new cluster's coordinators do. */
+/**
+ * Asks, and asks again for a while when a broker says that it can't answer yet, as a new cluster's coordinators do. Every
+ * question ends at once, with an error, when the reader is stopped.
+ */
 export class Queries {
   readonly #names: TopicNames;
   readonly #stopped: Latch;
 
-  /** @param stopped ends the asking again */
+  /** @param stopped ends all questions */
   constructor(names: TopicNames, stopped: Latch) {
     this.#names = names;
     this.#stopped = stopped;
   }
 
-  async #ask<T>(doing: string, ask: (answer: Answer<T>) => void): Promise<T> {
+  /** @throws {KafkaError} If the broker refuses, does not answer in time, or the reader is stopped first. */
+  async #ask<T>(what: string, ask: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + QUERY_MS;
     for (;;) {
       try {
-        return await new Promise<T>((resolve, reject) =>
-          ask((error, answer) =>
-            error ? reject(KafkaError.from(`${this.#names.where}: can't ask for ${doing}`, error)) : resolve(answer)
-          )
-        );
+        return await this.#stopped.cut(ask(), () => this.#stop(what));
       } catch (error) {
-        if (!(error as KafkaError).retriable || this.#stopped.fired || performance.now() > deadline) throw error;
+        const failure = KafkaError.from(`${this.#names.where}: can't ask for ${what}`, error);
+        if (!failure.retriable || this.#stopped.fired || performance.now() > deadline) throw failure;
       }
       await this.later();
     }
   }
 
+  #stop(what: string): KafkaError {
+    return new KafkaError(`${this.#names.where}: closed before a broker had answered for ${what}`);
+  }
+
   /** Waits before asking again, or until nobody asks any more. */
   async later(): Promise<void> {
-    await this.#stopped.race(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
+    await this.#stopped.pause(RETRY_MS);
   }
 
-  /** The partitions of the topics that are there. */
-  async places(consumer: Consumer): Promise<Place[]> {
+  /** The partitions of the topics that exist. */
+  async partitions(consumer: KafkaConsumer): Promise<TopicPartition[]> {
     const topics = this.#names.isPattern ? [undefined] : this.#names.subscription;
     const found = await Promise.all(
-      topics.map((topic) =>
-        this.#ask<{ topics: { name: string; partitions: { id: number }[] }[] }>("its partitions", (answer) => {
-          const which = topic === undefined ? { allTopics: true } : { topic, allTopics: false };
-          consumer.getMetadata({ ...which, timeout: QUERY_MS } as never, answer as never);
-        })
-      ),
+      topics.map((topic) => this.#ask("its partitions", () => consumer.partitions(topic, QUERY_MS))),
     );
-    return found.flatMap(({ topics }) => topics).filter(({ name }) => this.#names.include(name)).flatMap(
-      ({ name, partitions }) => partitions.map(({ id }) => ({ topic: name, partition: id })),
+    return found.flat().filter(({ topic }) => this.#names.include(topic));
+  }
+
+  /** The lowest offset of a partition and the next one to be written. */
+  watermarks(consumer: KafkaConsumer, partition: TopicPartition): Promise<Watermarks> {
+    return this.#ask(
+      `the offsets of ${partitionText(partition)}`,
+      () => consumer.watermarks(partition, QUERY_MS),
     );
   }
 
-  /** The ends of a partition. */
-  watermarks(consumer: Consumer, place: Place): Promise<Watermarks> {
-    return this.#ask(
-      `the offsets of ${placeText(place)}`,
-      (answer) => consumer.queryWatermarkOffsets(place.topic, place.partition, QUERY_MS, answer as never),
-    );
+  /** What the group has committed; a negative offset where it has not. */
+  committed(consumer: KafkaConsumer, partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+    return this.#ask("committed offsets", async () => {
+      const offsets = await consumer.committed(partitions, QUERY_MS);
+      const refused = offsets.find(({ error }) => error !== undefined);
+      if (refused === undefined) return offsets;
+      const { code, message } = refused.error!;
+      throw Object.assign(new Error(`${partitionText(refused)}: ${message}`), { code });
+    });
   }
 
-  /** What the group has committed. */
-  committed(consumer: Consumer, places: readonly Place[]): Promise<(Place & { readonly offset?: number })[]> {
-    return this.#ask(
-      "committed offsets",
-      (answer) => consumer.committed(places as never, QUERY_MS, answer as never),
+  /** Reads on at another offset. */
+  seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+    const where = `${this.#names.where}: can't seek ${partitionText(target)} to ${target.offset}`;
+    return this.#stopped.cut(consumer.seek(target, QUERY_MS), () => new KafkaError(`${where}: closed`)).catch((error) =>
+      Promise.reject(KafkaError.from(where, error))
     );
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { NULL_HEADER } from "../librdkafka/produceva.ts";
+import { NULL_HEADER } from "../kafka/null_header.ts";
 import type { HeadersInput, TopicInput, TopicRecord } from "./message.ts";
 
 function asBuffer(bytes: Uint8Array): Buffer {

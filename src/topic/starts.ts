@@ -4,16 +4,16 @@
  * @module
  */
 
-import { ByPartition, type Place, placeText } from "./by_partition.ts";
+import type { TopicPartition, Watermarks } from "../kafka/client.ts";
+import { ByPartition, partitionText } from "./by_partition.ts";
 import { END } from "./offsets.ts";
-import type { Watermarks } from "./queries.ts";
 
 /** What is asked of the brokers. */
 export interface StartQueries {
   /** The ends of a partition. */
-  watermarks(place: Place): Promise<Watermarks>;
+  watermarks(place: TopicPartition): Promise<Watermarks>;
   /** What the group has committed; negative when it has not. */
-  committed(place: Place): Promise<number>;
+  committed(place: TopicPartition): Promise<number>;
 }
 
 /**
@@ -44,7 +44,7 @@ export class Starts {
    *
    * @throws {RangeError} If it was said, and the partition has no such offset.
    */
-  async of(place: Place): Promise<number | undefined> {
+  async of(place: TopicPartition): Promise<number | undefined> {
     const before = this.#starts.get(place), said = before ?? this.#said(place.partition);
     if (said === undefined) return undefined;
     if (this.#begun.has(place) && await this.#queries.committed(place) >= 0) return undefined;
@@ -56,23 +56,23 @@ export class Starts {
   }
 
   /** Reading starts there, the next time, too. */
-  set(place: Place, offset: number): void {
+  set(place: TopicPartition, offset: number): void {
     this.#starts.set(place, offset);
     this.#begun.delete(place);
   }
 
   /** Something of a partition was handled before it left. */
-  begun(place: Place): void {
+  begun(place: TopicPartition): void {
     this.#begun.set(place, true);
   }
 
   /** @throws {RangeError} If the partition has no such offset; `BEGINNING` and `END` it always has. */
-  async check(place: Place, offset: number): Promise<void> {
+  async check(place: TopicPartition, offset: number): Promise<void> {
     if (offset < 0) return;
     const { lowOffset, highOffset } = await this.#queries.watermarks(place);
     if (offset >= lowOffset && offset <= highOffset) return;
     throw new RangeError(
-      `${this.#where}: ${placeText(place)} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
+      `${this.#where}: ${partitionText(place)} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
     );
   }
 }

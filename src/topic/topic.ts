@@ -7,12 +7,12 @@
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
-import type { NativeMessage } from "../librdkafka/message_reader.ts";
 import {
   type Batch,
   type BatchSink,
   type BatchSource,
   type DeadLetterSink,
+  type Delivery,
   feeds,
   openDeadLetters,
   openSink,
@@ -28,7 +28,8 @@ import { KafkaError } from "./kafka_error.ts";
 import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
-import { ByPartition, isSamePlace, placeText } from "./by_partition.ts";
+import { partitionText } from "./by_partition.ts";
+import type { ReadBatch } from "./read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./topic_names.ts";
 import { TopicReader } from "./topic_reader.ts";
 import { TopicWriter } from "./topic_writer.ts";
@@ -105,6 +106,9 @@ const STORE_MS = 100;
  *   configuration says otherwise.
  * - **Backpressure**: who reads slowly holds up the partitions and stays in the group; who writes fast waits while
  *   100,000 messages (`queue.buffering.max.messages`) are on their way.
+ * - **Latency**: a record waits 1 ms for others to go along, unless `linger.ms` says otherwise.
+ * - **Sharing**: runs, `send()` and {@linkcode Topic.writable} may write at once, in the order of the calls; none of them
+ *   ends or fails another. The connection is kept while one of them uses it.
  * - **Outages**: a broker that is not there is waited for, and said once on stderr; {@linkcode Topic.close} still
  *   works at once.
  *
@@ -230,34 +234,32 @@ export class Topic<K = string, V = string>
     const reader = this.#read();
     const batches = new ReadableStream<Batch<Message<K, V>>>({
       pull: async (controller) => {
-        const native = await reader.next();
-        if (native === undefined) return controller.close();
-        controller.enqueue(await this.#batch(reader, native));
+        const batch = await reader.next();
+        if (batch === undefined) return controller.close();
+        controller.enqueue(await this.#batch(batch));
       },
       cancel: () => reader.stop(),
     }, { highWaterMark: 0 });
     return { batches, stop: () => reader.stop(), close: () => this.#release(reader) };
   }
 
-  async #batch(reader: TopicReader, native: NativeMessage[]): Promise<Batch<Message<K, V>>> {
-    const handed = reader.progress.hand();
-    const decoded = this.#decoder.all(native);
+  async #batch(batch: ReadBatch): Promise<Batch<Message<K, V>>> {
+    const decoded = this.#decoder.all(batch.messages);
     const { messages, unreadable } = decoded instanceof Promise ? await decoded : decoded;
     return {
       messages,
+      bytes: batch.bytes,
       ...(unreadable === undefined ? {} : { unreadable }),
-      stale: handed.stale,
-      describe: (message) => `${placeText(message)}@${message.offset}`,
+      positions: (handled) => batch.positions(handled),
+      done: (handled) => batch.done(handled),
+      stale: (message) => batch.isStale(message),
+      describe: (message) => `${partitionText(message)}@${message.offset}`,
       // Looked for, since it is seldom needed: an index would cost every message something.
       raw: ({ topic, partition, offset }) => {
-        const own = native.find((one) => one.offset === offset && one.partition === partition && one.topic === topic);
+        const own = batch.messages.find((one) =>
+          one.offset === offset && one.partition === partition && one.topic === topic
+        );
         return own && { key: own.key, value: own.value, headers: headersOf(own) };
-      },
-      done: (count) => {
-        const handled = count === undefined ? native : native.slice(0, count);
-        for (const message of lastOfPartitions(handled)) handed.handled(message);
-        reader.progress.flush();
-        handed.over();
       },
     };
   }
@@ -271,30 +273,29 @@ export class Topic<K = string, V = string>
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
     const reader = this.#read();
-    let storedAt = performance.now();
     try {
-      for (let native; (native = await reader.next()) !== undefined;) {
-        const handed = reader.progress.hand();
+      for (let batch; (batch = await reader.next()) !== undefined;) {
+        let storedAt = performance.now();
         try {
-          for (const one of native) {
+          for (const [index, one] of batch.messages.entries()) {
             if (reader.paused) await reader.resumed();
             // It was closed instead.
             if (reader.paused) return;
-            if (handed.stale(one)) continue;
+            if (batch.isStale(one)) continue;
             const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
             yield message;
-            handed.handled(one);
+            batch.handled = index + 1;
             if (performance.now() - storedAt >= STORE_MS) {
-              reader.progress.flush();
+              reader.store();
               storedAt = performance.now();
             }
           }
+          batch.handled = batch.messages.length;
         } finally {
-          handed.over();
+          batch.done(batch.handled);
         }
-        reader.progress.flush();
       }
     } finally {
       await this.#release(reader);
@@ -305,7 +306,8 @@ export class Topic<K = string, V = string>
    * The messages as a Web Stream, read when they are pulled. The same stream until it has ended or was cancelled.
    *
    * A message counts as handled when the next one is pulled: a pipe of k stages can hold k messages that count
-   * already. Who minds sets `commit: "manual"` and calls {@linkcode Topic.commit}, or uses `handle()`.
+   * already. When the pipe fails (or the stream is cancelled with a reason), what was pulled within the last 100 ms or so
+   * does not count, and is read again. Who minds sets `commit: "manual"` and calls {@linkcode Topic.commit}, or uses `handle()`.
    */
   get readable(): ReadableStream<Message<K, V>> {
     this.#checkOpen();
@@ -328,8 +330,10 @@ export class Topic<K = string, V = string>
         }
       },
       // The generator may be waiting for messages: stop the reader, so that it ends.
-      cancel: async () => {
+      cancel: async (reason) => {
         ended();
+        // What the pipe has pulled lately may be on its way through it, and lost with it.
+        if (reason !== undefined) this.#reader?.giveUp();
         this.#reader?.stop();
         await messages.return();
       },
@@ -378,7 +382,7 @@ export class Topic<K = string, V = string>
     }
     const reader = this.#reader;
     if (reader === undefined) throw new KafkaError(`${this.#where} is not being read: there is nothing to commit`);
-    if (message === undefined) return await reader.commit(reader.progress.all());
+    if (message === undefined) return await reader.commit(reader.handled);
     const { topic, partition, offset } = message;
     if (!this.#names.include(topic)) throw new TypeError(`${this.#where} can't commit a message of ${topic}`);
     await reader.commit([{ topic, partition, offset: offset + 1 }]);
@@ -429,9 +433,12 @@ export class Topic<K = string, V = string>
    * @throws {TypeError} If a codec can't encode the key or the value; nothing was written.
    * @throws {KafkaError} If it was not delivered; `records` holds it.
    */
-  async send(key: K | null, value: V | null, options: SendOptions = {}): Promise<DeliveryReport> {
-    const [report] = await this.sendBatch([{ key, value, ...options }]);
-    return report!;
+  send(key: K | null, value: V | null, options?: SendOptions): Promise<DeliveryReport> {
+    try {
+      return this.#write().send(options === undefined ? { key, value } : { key, value, ...options });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -441,28 +448,19 @@ export class Topic<K = string, V = string>
    * @throws {KafkaError} If some were not delivered; `records` holds them.
    */
   async sendBatch(records: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
-    return await this.#write().send(records);
+    return await this.#write().sendBatch(records);
   }
 
   /** Starts writing, for `handle()`. */
   [openSink](): SinkWriter<TopicInput<K, V>> {
-    const writer = this.#write();
-    return {
-      accept: (value, sender, message) => writer.accept(value, sender, message),
-      settle: () => writer.settle(),
-      close: (reason) => writer.close(reason === undefined ? undefined : 1000),
-    };
+    return this.#write().open({ keepsLink: true });
   }
 
   /** Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. */
   [openDeadLetters](): SinkWriter<RawMessage> {
     this.#checkOpen();
-    const writer = this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
-    return {
-      accept: (letter, sender, message) => writer.accept(letter, sender, message),
-      settle: () => writer.settle(),
-      close: (reason) => writer.close(reason === undefined ? undefined : 1000),
-    };
+    this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
+    return this.#letters.open({ keepsLink: true });
   }
 
   /** Whether a source is a Topic that reads this one, on the same brokers. */
@@ -477,7 +475,7 @@ export class Topic<K = string, V = string>
 
   /**
    * The topic as the end of a pipe: takes `[key, value]` or records. A write waits when there is no room; closing
-   * resolves when everything is delivered, and rejects when something can't be.
+   * resolves when everything is delivered. The stream errors when something can't be; the next one starts clean.
    */
   get writable(): WritableStream<TopicInput<K, V>> {
     this.#checkOpen();
@@ -485,29 +483,39 @@ export class Topic<K = string, V = string>
   }
 
   #newWritable(): WritableStream<TopicInput<K, V>> {
-    const writer = this.#write();
-    let failed: unknown;
-    let settling = false;
+    // Each stream has a delivery of its own: what fails in one is none of the next one's.
+    const writer = this.#write().open({ keepsLink: false });
     const ended = () => this.#writable = undefined;
+    let delivery: Delivery;
     return new WritableStream<TopicInput<K, V>>({
-      write: (input) => {
-        if (failed !== undefined) throw failed;
-        const accepted = writer.accept(input);
-        if (!settling) {
-          // One look at a time whether deliveries fail, so that the stream errors when they do.
-          settling = true;
-          queueMicrotask(() => {
-            Promise.resolve(writer.settle()).catch((error) => failed ??= error).finally(() => settling = false);
-          });
+      start: (controller) => {
+        delivery = {
+          undelivered(error) {
+            ended();
+            controller.error(error);
+            void writer.close(error);
+            throw error;
+          },
+        };
+      },
+      write: async (input) => {
+        try {
+          await writer.accept(input, delivery);
+        } catch (error) {
+          ended();
+          void writer.close(error);
+          throw error;
         }
-        return accepted;
       },
       close: async () => {
         ended();
-        await writer.settle();
-        if (failed !== undefined) throw failed;
+        await writer.settle(delivery);
+        await writer.close();
       },
-      abort: ended,
+      abort: async (reason) => {
+        ended();
+        await writer.close(reason ?? new KafkaError(`${this.#where}: the stream was aborted`));
+      },
     });
   }
 
@@ -541,26 +549,16 @@ export class Topic<K = string, V = string>
 }
 
 /** What writes, or says that it would. */
-type Writer<K, V> = Pick<TopicWriter<K, V>, "accept" | "settle" | "send" | "close">;
-
-function lastOfPartitions(messages: readonly NativeMessage[]): Iterable<NativeMessage> {
-  const last = new ByPartition<NativeMessage>();
-  // Messages of a partition come in runs: a look into the map for each would cost more than all else here.
-  let before = messages[0];
-  for (const message of messages) {
-    if (!isSamePlace(message, before!)) last.set(before!, before!);
-    before = message;
-  }
-  if (before !== undefined) last.set(before, before);
-  return last.values();
+interface Writer<K, V> extends Pick<TopicWriter<K, V>, "send" | "sendBatch" | "close"> {
+  open(options: { readonly keepsLink: boolean }): SinkWriter<TopicInput<K, V>>;
 }
 
 async function lagOf(reader: TopicReader, single: boolean, justAsking = false): Promise<Lag> {
   const positions = await reader.positions(justAsking);
-  const lags = await Promise.all(positions.map(async (place) => {
-    const { lowOffset, highOffset } = await reader.watermarks(place);
-    const lag = Math.max(0, highOffset - Math.max(place.offset, lowOffset));
-    return [single ? place.partition : placeText(place), lag] as const;
+  const lags = await Promise.all(positions.map(async (position) => {
+    const { lowOffset, highOffset } = await reader.watermarks(position);
+    const lag = Math.max(0, highOffset - Math.max(position.offset, lowOffset));
+    return [single ? position.partition : partitionText(position), lag] as const;
   }));
   return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
 }

@@ -4,33 +4,28 @@
  * @module
  */
 
-import { type KafkaJavascript, loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import type { NativeMessage } from "../librdkafka/message_reader.ts";
-import { ByPartition, isSamePlace, partitionSet, type Place, placeText } from "./by_partition.ts";
-import { confFor } from "./conf.ts";
+import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../kafka/client.ts";
+import { clientsFor } from "../kafka/clients.ts";
+import type { Position } from "../stream/protocol.ts";
+import { Assignment } from "./assignment.ts";
+import { ByPartition, isSamePartition } from "./by_partition.ts";
 import { Commits } from "./commits.ts";
-import { connected, disconnected } from "./connection.ts";
+import { confFor } from "./conf.ts";
+import { Connection } from "./connection.ts";
 import { Ends } from "./ends.ts";
+import { Fetcher } from "./fetcher.ts";
+import { Flow } from "./flow.ts";
 import { IdlePolling } from "./idle_polling.ts";
 import { KafkaError } from "./kafka_error.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
-import { Pace } from "./pace.ts";
-import { type PartitionOffset, Progress } from "./progress.ts";
-import { Queries, QUERY_MS, type Watermarks } from "./queries.ts";
+import { Progress } from "./progress.ts";
+import { Queries } from "./queries.ts";
+import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
-
-/** The npm package's consumer, with what its types leave out. */
-type Consumer = InstanceType<KafkaJavascript["KafkaConsumer"]> & {
-  rebalanceProtocol(): string;
-  assignmentLost(): boolean;
-  incrementalAssign(partitions: unknown[]): void;
-  incrementalUnassign(partitions: unknown[]): void;
-  setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
-};
-type Partition = Place & { readonly offset?: number };
+import { within } from "./within.ts";
 
 /** How a {@linkcode TopicReader} reads. */
 export interface TopicReaderOptions {
@@ -46,61 +41,44 @@ export interface TopicReaderOptions {
 const DEFAULTS = { "fetch.queue.backoff.ms": 5, "auto.commit.interval.ms": 1000 } as const;
 /** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
 const NO_GROUP = "slipstream-without-group";
-const CONSUME_MS = 500;
-/** librdkafka's own default. */
-const REFRESH_MS = 300_000;
+/** How often a commit looks whether it is to poll for its answer itself. */
+const LOOK_MS = 20;
+/** How long a close waits for its group, in milliseconds. */
+const CLOSE_MS = 5000;
 /** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
 const PAUSE_MS = 10_000;
-/** How long a partition that moves to another member waits for messages that are being handled. */
-const REVOKE_MS = 5000;
 
-/** After so long a topic that does not exist is worth a word. */
-const UNKNOWN_MS = 3000;
-
-const ASSIGN_PARTITIONS = -175;
+const FATAL = -150;
 const STATE = -172;
-/** There was nothing to commit. */
-const NO_OFFSET = -168;
 const UNKNOWN_TOPIC = 3;
-const REBALANCE_IN_PROGRESS = 27;
 const MAX_POLL_EXCEEDED = -147;
 
-/** Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. */
+/**
+ * Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. A stop
+ * ends every wait in it at once.
+ */
 export class TopicReader {
   readonly #names: TopicNames;
   readonly #where: string;
   readonly #conf: Readonly<Record<string, unknown>>;
-  readonly #options: TopicReaderOptions;
   readonly #notices: Notices;
   readonly #queries: Queries;
-  readonly #grouped: boolean;
-  readonly #pace = new Pace();
-  readonly #resetTo: number;
-  /** What is handled, and in whose hands the rest is. */
-  readonly progress: Progress;
+  readonly #isGrouped: boolean;
+  readonly #progress: Progress;
   readonly #stopped = new Latch();
   readonly #starts: Starts;
   /** What ends a reader that reads until the end; without it, nothing does. */
   readonly #ends: Ends | undefined;
-  /** Fires when the reader is resumed. */
-  readonly #flowing = new Latch();
-  #userPaused = false;
-  readonly #commits = new Commits();
-  #consumer: Consumer | undefined;
-  #opening: Promise<Consumer> | undefined;
-  #closing: Promise<void> | undefined;
-  #stopping = false;
-  #failure: unknown;
-  #held: NativeMessage[] = [];
-  #assigned: Partition[] = [];
-  /** Partitions that are on their way to another member: nothing more of them is handed out. */
-  #revoking: ByPartition<true> | undefined;
-  #rebalancing: Promise<void> = Promise.resolve();
+  readonly #assignment: Assignment;
+  readonly #commits: Commits;
+  readonly #fetcher: Fetcher;
+  readonly #flow: Flow;
   readonly #idle: IdlePolling;
-  #following: ReturnType<typeof setTimeout> | undefined;
-  #pausedByUs = false;
-  #justAsking = false;
-  #unknownSince: number | undefined;
+  #consumer: KafkaConsumer | undefined;
+  #opening: Promise<KafkaConsumer> | undefined;
+  #closing: Promise<void> | undefined;
+  #failure: unknown;
+  #isJustAsking = false;
 
   constructor(
     names: TopicNames,
@@ -110,17 +88,9 @@ export class TopicReader {
   ) {
     this.#names = names;
     this.#where = names.where;
-    this.#queries = new Queries(names, this.#stopped);
-    this.#starts = new Starts(names.where, options.startAt, {
-      watermarks: (place) => this.watermarks(place),
-      committed: async (place) => (await this.#queries.committed(this.#consumer!, [place]))[0]?.offset ?? -1,
-    });
-    if (options.untilEnd) this.#ends = new Ends();
-    this.#options = options;
     this.#notices = notices;
-    this.#grouped = conf["group.id"] !== undefined;
-    const commits = this.#grouped && options.autoCommit;
-    this.#resetTo = ["earliest", "beginning", "smallest"].includes(String(conf["auto.offset.reset"])) ? BEGINNING : END;
+    this.#isGrouped = conf["group.id"] !== undefined;
+    const commits = this.#isGrouped && options.autoCommit;
     this.#conf = {
       ...DEFAULTS,
       "group.id": NO_GROUP,
@@ -129,411 +99,288 @@ export class TopicReader {
       "enable.auto.offset.store": false,
       ...(options.untilEnd ? { "enable.partition.eof": true } : {}),
     };
-    const pauseMs = Math.min(PAUSE_MS, Number(conf["max.poll.interval.ms"] ?? Infinity) / 4);
-    this.#idle = new IdlePolling(pauseMs, {
-      poll: () => this.#serve(this.#consumer!),
-      pause: () => this.#pauseOurs(),
+    this.#queries = new Queries(names, this.#stopped);
+    this.#commits = new Commits(names.where, this.#stopped, notices);
+    this.#progress = new Progress(commits ? (positions) => this.#store(positions) : undefined);
+    this.#starts = new Starts(names.where, options.startAt, {
+      watermarks: (partition) => this.watermarks(partition),
+      committed: async (partition) => (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset,
     });
-    this.progress = new Progress((offsets) => this.#store(offsets), commits);
+    if (options.untilEnd) this.#ends = new Ends();
+    const resetsToBeginning = ["earliest", "beginning", "smallest"].includes(String(conf["auto.offset.reset"]));
+    this.#fetcher = new Fetcher({
+      ends: this.#ends,
+      progress: this.#progress,
+      stopped: this.#stopped,
+      consumer: () => this.#consumer!,
+      onError: (error) => this.#onConsumeError(error),
+    });
+    this.#flow = new Flow(this.#stopped, () => this.#consumer, () => this.#assignment.partitions);
+    this.#assignment = new Assignment({
+      names,
+      conf,
+      queries: this.#queries,
+      starts: this.#starts,
+      ends: this.#ends,
+      progress: this.#progress,
+      notices,
+      stopped: this.#stopped,
+      // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
+      resetTo: this.#isGrouped ? undefined : resetsToBeginning ? BEGINNING : END,
+      isPaused: () => this.#flow.isStill,
+      onRevoke: (gone) => this.#fetcher.drop((partition) => gone.has(partition)),
+      onFailure: (error) => this.#fail(error),
+    });
+    const pauseMs = Math.min(PAUSE_MS, Number(conf["max.poll.interval.ms"] ?? Infinity) / 4);
+    this.#idle = new IdlePolling(pauseMs, { poll: () => this.#fetcher.serve(), pause: () => this.#flow.holdUp() });
   }
 
   // Pulling
 
   /**
-   * The next messages, at most 1,000 of them; `undefined` when the reader has ended or was stopped.
+   * The next messages, at most 1,000 of them and about 16 MiB; `undefined` when the reader has ended or was stopped.
    *
    * @throws {KafkaError} If Kafka refuses to go on.
    */
-  async next(): Promise<NativeMessage[] | undefined> {
-    this.#pace.asked();
+  async next(): Promise<ReadBatch | undefined> {
+    this.#fetcher.asked();
     try {
-      await this.#idle.interrupt();
-      const messages = await this.#next();
-      if (messages !== undefined) this.#pace.handed(messages.length);
-      return messages;
+      await this.#stopped.race(this.#idle.interrupt());
+      return await this.#next();
     } finally {
       if (this.#consumer !== undefined) this.#idle.resume();
     }
   }
 
-  async #next(): Promise<NativeMessage[] | undefined> {
+  async #next(): Promise<ReadBatch | undefined> {
     const consumer = await this.#stopped.race(this.#open());
-    while (consumer && !this.#stopping) {
+    while (consumer !== undefined && !this.#stopped.fired) {
       if (this.#failure !== undefined) throw this.#failure;
-      this.#resumeOurs();
-      if (this.#userPaused) {
+      this.#flow.letGo();
+      if (this.#flow.isPaused) {
         // What slips in is kept until the reader is resumed; events are served meanwhile.
-        await this.#serve(consumer);
+        await this.#fetcher.serve();
         continue;
       }
-      const messages = this.#held.length > 0 ? this.#held.splice(0) : await this.#awaited(consumer);
-      if (this.#userPaused) {
-        this.#held.push(...messages ?? []);
-        continue;
-      }
-      const wanted = this.#wanted(messages ?? []);
-      if (wanted.length > 0) return wanted;
+      await this.#fetcher.fetch();
+      if (this.#flow.isPaused || this.#stopped.fired) continue;
+      const batch = this.#fetcher.handOut(this.#assignment.revoking);
+      if (batch !== undefined) return batch;
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#ends?.allReached && this.#held.length === 0) return undefined;
+      if (this.#ends?.allReached && this.#fetcher.isEmpty) return undefined;
     }
     return undefined;
   }
 
-  async #awaited(consumer: Consumer): Promise<NativeMessage[] | undefined> {
-    const consumed = this.#consume(consumer, this.#pace.size, CONSUME_MS);
-    return await (this.#ends === undefined ? consumed : this.#ends.finished.race(consumed));
-  }
-
-  /** Messages of partitions that are still ours, and not beyond the end. */
-  #wanted(messages: NativeMessage[]): NativeMessage[] {
-    const ends = this.#ends;
-    if (ends === undefined && this.#revoking === undefined) return messages;
-    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
-    let run: Place | undefined, isLeaving = false, end = Infinity;
-    return messages.filter((message) => {
-      if (run === undefined || !isSamePlace(message, run)) {
-        run = message;
-        isLeaving = this.#revoking?.has(message) ?? false;
-        end = ends?.of(message) ?? Infinity;
-      }
-      if (isLeaving) return false;
-      if (message.offset + 1 >= end) ends!.at(message, message.offset + 1);
-      return message.offset < end;
-    });
-  }
-
-  /** Asks for messages; meanwhile events are served. `undefined` when the reader was stopped first. */
-  async #consume(consumer: Consumer, max: number, timeoutMs: number): Promise<NativeMessage[] | undefined> {
-    consumer.setDefaultConsumeTimeout(timeoutMs);
-    const answer = new Promise<NativeMessage[]>((resolve) => {
-      consumer.consume(max, (error, messages) => {
-        if (error) this.#onConsumeError(error);
-        resolve((messages ?? []) as unknown as NativeMessage[]);
-      });
-    });
-    return await this.#stopped.race(answer);
-  }
-
   #onConsumeError(error: unknown): void {
     const code = KafkaError.codeOf(error);
-    if (this.#stopping || code === STATE) return;
+    if (this.#stopped.fired || code === STATE) return;
     if (code === UNKNOWN_TOPIC) {
-      this.#onUnknown();
+      this.#assignment.onUnknown();
     } else if (code === MAX_POLL_EXCEEDED) {
       this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
     } else {
       const failure = KafkaError.from(`${this.#where}: can't read on`, error);
       if (failure.retriable) this.#notices.once(`code ${code}`, `${failure.message}; still trying`);
-      else this.#failure ??= failure;
+      else this.#fail(failure);
     }
   }
 
-  /** A topic that is made in a moment is not worth a word. */
-  #onUnknown(): void {
-    this.#unknownSince ??= performance.now();
-    if (performance.now() - this.#unknownSince < UNKNOWN_MS) return;
-    this.#notices.once("unknown", `${this.#missing()} does not exist yet; waiting for it`);
-  }
-
-  #missing(): string {
-    return this.#names.single === undefined ? `A topic of ${this.#where}` : this.#where;
-  }
-
-  // Backpressure: nobody pulls, and the group must not take the reader for dead
-
-  /** Serves events; a message that comes along is kept for the next pull. */
-  async #serve(consumer: Consumer): Promise<void> {
-    const messages = await this.#consume(consumer, 1, 20);
-    if (messages !== undefined) this.#held.push(...messages);
-  }
-
-  #pauseOurs(): void {
-    if (this.#pausedByUs) return;
-    this.#consumer!.pause(this.#pausable() as never);
-    this.#pausedByUs = true;
-  }
-
-  #resumeOurs(): void {
-    if (!this.#pausedByUs) return;
-    this.#pausedByUs = false;
-    this.#consumer!.resume(this.#pausable() as never);
-  }
-
-  #pausable(): Partition[] {
-    return this.#userPaused ? [] : this.#assigned;
+  #fail(error: unknown): void {
+    if (!this.#stopped.fired) this.#failure ??= error;
   }
 
   /** Stops the flow of messages, at once, also of partitions that are assigned later; the membership stays. */
   pause(): void {
-    this.#userPaused = true;
-    this.#flowing.reset();
-    this.#consumer?.pause([...this.#assigned] as never);
+    this.#flow.pause();
   }
 
+  /** Lets messages flow again. */
   resume(): void {
-    this.#userPaused = false;
-    this.#pausedByUs = false;
-    this.#consumer?.resume([...this.#assigned] as never);
-    this.#flowing.fire();
+    this.#flow.resume();
   }
 
   /** Whether {@linkcode TopicReader.pause} holds up the flow. */
   get paused(): boolean {
-    return this.#userPaused;
+    return this.#flow.isPaused;
   }
 
   /** Resolves when the reader is resumed or stopped. */
-  async resumed(): Promise<void> {
-    while (this.#userPaused && !this.#stopping) {
-      await this.#stopped.race(this.#flowing.race(new Promise<never>(() => {})));
-    }
+  resumed(): Promise<void> {
+    return this.#flow.resumed();
   }
 
-  // Connection and assignment
+  // Connection
 
-  #open(): Promise<Consumer> {
+  #open(): Promise<KafkaConsumer> {
     return this.#opening ??= this.#connect();
   }
 
-  async #connect(): Promise<Consumer> {
-    const { KafkaConsumer } = await loadKafkaJavascript();
-    const consumer = new KafkaConsumer(
-      {
-        ...this.#conf,
-        rebalance_cb: (error: unknown, partitions: Partition[]) => this.#onRebalance(error, partitions),
-        offset_commit_cb: (error: unknown, offsets: PartitionOffset[]) => this.#onCommitted(error, offsets),
-      } as never,
-      // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
-      null as never,
-    ) as Consumer;
+  /** The consumer, once it is connected; rejects when the reader is stopped first. */
+  #opened(doing: string): Promise<KafkaConsumer> {
+    return this.#stopped.cut(this.#open(), () => new KafkaError(`${this.#where}: closed before it could ${doing}`));
+  }
+
+  async #connect(): Promise<KafkaConsumer> {
+    const clients = clientsFor(this.#conf);
+    const servers = this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
+    const connection = new Connection(this.#where, servers, this.#notices);
+    const consumer = await connection.make(clients.consumer(this.#conf, {
+      onError: (code, message) => {
+        connection.onError(code, message);
+        if (code === FATAL) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code }));
+      },
+      onLog: (severity, message) => connection.onLog(severity, message),
+      onAssign: (partitions) => this.#assignment.onAssign(partitions),
+      onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
+      onCommitted: (code, offsets) => this.#commits.onCommitted(code, offsets, clients.errorText),
+      onEnd: (end) => this.#ends?.at(end, end.offset),
+    }));
     this.#consumer = consumer;
-    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    // It is told before the messages that came with it are handed over.
-    consumer.on("partition.eof", (end) => setTimeout(() => this.#ends?.at(end, end.offset), 0));
-    await connected(
-      consumer,
-      this.#where,
-      this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"],
-      this.#notices,
-    );
-    if (this.#justAsking) return consumer;
+    if (this.#closing !== undefined) {
+      await consumer.disconnect();
+      throw new KafkaError(`${this.#where}: closed before it was connected`);
+    }
+    await connection.open(consumer);
     // Storing offsets wants a subscription; without a group there is nothing to store.
-    if (this.#grouped) consumer.subscribe([...this.#names.subscription]);
-    else this.#rebalancing = this.#assignAll(consumer).catch((error) => this.#fail(error));
+    if (!this.#isJustAsking && !this.#stopped.fired) this.#assignment.start(consumer, this.#isGrouped);
     return consumer;
-  }
-
-  async #assignAll(consumer: Consumer): Promise<void> {
-    for (;;) {
-      const places = await this.#queries.places(consumer);
-      if (this.#stopping) return;
-      // An expression that nothing matches at the time is read to its end.
-      const found = places.length > 0 || (this.#names.isPattern && this.#options.untilEnd);
-      if (found && (this.#names.isPattern || this.#names.subscription.every((name) => includes(places, name)))) {
-        await this.#assign(places, false);
-        return this.#follow(consumer);
-      }
-      this.#onUnknown();
-      await this.#queries.later();
-    }
-  }
-
-  /** Without a group nobody tells of partitions, or topics, that are added: looks for them now and then. */
-  #follow(consumer: Consumer): void {
-    const everyMs = Number(this.#conf["topic.metadata.refresh.interval.ms"] ?? REFRESH_MS);
-    if (this.#options.untilEnd || this.#stopping || everyMs <= 0) return;
-    this.#following = setTimeout(async () => {
-      // A broker that can't answer now will the next time.
-      const places = await this.#queries.places(consumer).catch(() => []);
-      const known = partitionSet(this.#assigned);
-      const added = places.filter((place) => !known.has(place));
-      // Whatever is in them came after this reader did.
-      for (const place of added) this.#starts.set(place, BEGINNING);
-      if (added.length > 0) {
-        this.#rebalancing = this.#rebalancing.then(() => this.#assign(added, true)).catch((error) => this.#fail(error));
-      }
-      this.#follow(consumer);
-    }, everyMs);
-  }
-
-  #fail(error: unknown): void {
-    if (!this.#stopping) this.#failure ??= error;
-  }
-
-  #onRebalance(error: unknown, partitions: Partition[]): void {
-    const code = KafkaError.codeOf(error);
-    const cooperative = this.#consumer!.rebalanceProtocol() === "COOPERATIVE";
-    this.#rebalancing = this.#rebalancing.then(() =>
-      code === ASSIGN_PARTITIONS ? this.#assign(partitions, cooperative) : this.#revoke(partitions, cooperative)
-    ).catch((failure) => this.#fail(failure));
-  }
-
-  async #assign(partitions: readonly Partition[], cooperative: boolean): Promise<void> {
-    const placed = await Promise.all(partitions.map((partition) => this.#placed(partition)));
-    const consumer = this.#consumer!;
-    if (this.#stopping || !consumer.isConnected()) return;
-    if (cooperative) consumer.incrementalAssign(placed as never);
-    else consumer.assign(placed as never);
-    this.#assigned = cooperative ? [...this.#assigned, ...partitions] : [...partitions];
-    this.#ends?.assign(this.#assigned);
-    if (partitions.length > 0) this.#notices.over("unknown", `${this.#missing()} exists now`);
-    if (this.#pausedByUs || this.#userPaused) consumer.pause(partitions as never);
-  }
-
-  /** A partition with the offset to start at. */
-  async #placed({ topic, partition }: Partition): Promise<Partition> {
-    const place = { topic, partition };
-    const offset = await this.#starts.of(place);
-    if (this.#ends?.knows(place) === false) this.#ends.set(place, (await this.watermarks(place)).highOffset);
-    if (offset !== undefined) return { ...place, offset };
-    // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
-    return this.#grouped ? place : { ...place, offset: this.#resetTo };
-  }
-
-  async #revoke(partitions: readonly Partition[], cooperative: boolean): Promise<void> {
-    const consumer = this.#consumer!;
-    const gone = partitionSet(partitions);
-    const lost = consumer.assignmentLost();
-    this.#held = this.#held.filter((message) => !gone.has(message));
-    this.#revoking = gone;
-    // What is being handled gets its time, or the next owner would do it again.
-    if (!lost && !this.#stopping) await this.#stopped.race(this.progress.settled(REVOKE_MS));
-    if (!lost) this.progress.flush();
-    this.#revoking = undefined;
-    for (const place of partitions) if (this.progress.next(place) !== undefined) this.#starts.begun(place);
-    this.progress.forget(partitions);
-    this.#assigned = this.#assigned.filter((place) => !gone.has(place));
-    this.#ends?.assign(this.#assigned, partitions);
-    try {
-      if (cooperative) consumer.incrementalUnassign(partitions as never);
-      else consumer.unassign();
-    } catch (error) {
-      if (!this.#stopping) throw error;
-    }
   }
 
   // Offsets
 
-  #store(offsets: readonly PartitionOffset[]): void {
+  #store(offsets: readonly Position[]): void {
     try {
-      this.#consumer?.offsetsStore(offsets as never);
+      this.#consumer?.storeOffsets(offsets);
     } catch (error) {
       // The partition has moved on; its new owner starts at what was committed.
-      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected()) throw error;
+      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected) throw error;
     }
   }
 
-  /** Commits offsets (the next ones to be read), and resolves when the broker has them. */
-  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
-    const consumer = await this.#open();
-    if (offsets.length === 0) return;
-    consumer.commit(offsets as never);
-    const committed = this.#commits.wait(offsets);
-    let over = false;
-    committed.finally(() => over = true).catch(() => {});
+  /** Stores how far messages are handled. */
+  store(): void {
+    this.#progress.store();
+  }
+
+  /** Stores no offsets any more: what is handled and not stored is read again. */
+  giveUp(): void {
+    this.#progress.giveUp();
+  }
+
+  /** How far the assigned partitions are handled, of which something is. */
+  get handled(): readonly Position[] {
+    return this.#progress.positions();
+  }
+
+  /**
+   * Commits positions, and resolves when the broker has them.
+   *
+   * @throws {KafkaError} If the broker refuses them, or those of some partitions; or the reader is stopped first.
+   */
+  async commit(positions: readonly Position[]): Promise<void> {
+    const consumer = await this.#opened("commit");
+    if (positions.length === 0) return;
+    let isOver = false;
+    const committed = this.#commits.commit(consumer, positions).finally(() => isOver = true);
+    committed.catch(() => {});
     // The answer comes with the events, and nobody may be pulling.
-    while (!over && !this.#stopping) {
-      if (this.#idle.pulled) {
-        await Promise.race([
-          committed.catch(() => {}),
-          new Promise((resolve) => setTimeout(resolve, 20)),
-        ]);
-      } else await this.#idle.poll();
+    while (!isOver && !this.#stopped.fired) {
+      if (this.#idle.pulled) await this.#stopped.race(soonest(committed, LOOK_MS));
+      else await this.#idle.poll();
     }
     await committed;
   }
 
-  #onCommitted(error: unknown, offsets: readonly PartitionOffset[]): void {
-    const code = KafkaError.codeOf(error);
-    if (!error || code === 0 || code === NO_OFFSET) return void this.#commits.settle(offsets);
-    const failure = KafkaError.from(`${this.#where}: offsets were not committed`, error);
-    const told = this.#commits.settle(offsets, failure);
-    // While the group rebalances, the next background commit does it.
-    if (!told && code !== REBALANCE_IN_PROGRESS) {
-      this.#notices.once("commit", `${failure.message}; the messages may be read again`);
-    }
-  }
-
-  /** Reads on at another offset, in every partition that is named and assigned. */
+  /**
+   * Reads on at another offset, in every partition that is named and assigned.
+   *
+   * @throws {RangeError} If a partition has no such offset; then nothing is sought.
+   * @throws {KafkaError} If the broker refuses, or the reader is stopped first.
+   */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
-    const consumer = await this.#open();
-    await this.#rebalancing;
-    const targets = this.#assigned.flatMap(({ topic, partition }) => {
+    const consumer = await this.#opened("seek");
+    await this.#assignment.settled();
+    const targets = this.#assignment.partitions.flatMap(({ topic, partition }) => {
       const offset = offsetOf(partition);
       return offset === undefined ? [] : [{ topic, partition, offset }];
     });
     for (const target of targets) await this.#starts.check(target, target.offset);
-    for (const target of targets) {
-      this.progress.forget([target]);
-      this.#ends?.reopen(target);
-      await new Promise<void>((resolve, reject) =>
-        consumer.seek(
-          target as never,
-          QUERY_MS,
-          (error) =>
-            error
-              ? reject(KafkaError.from(`${this.#where}: can't seek ${placeText(target)} to ${target.offset}`, error))
-              : resolve(),
-        )
-      );
-      // What slipped in before the seek is from the old place.
-      this.#starts.set(target, target.offset);
-      const { topic, partition } = target;
-      this.#held = this.#held.filter((message) => message.partition !== partition || message.topic !== topic);
-    }
+    for (const target of targets) await this.#fetcher.inTurn(() => this.#seek(consumer, target));
+  }
+
+  async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+    await this.#queries.seek(consumer, target);
+    // What was handed out or is held is from the old place. (Not before: a seek that fails leaves it as it is.)
+    this.#progress.forget([target]);
+    this.#ends?.reopen(target);
+    this.#starts.set(target, target.offset);
+    this.#fetcher.drop((partition) => isSamePartition(partition, target));
   }
 
   /** The lowest offset there is and the next one to be written. */
-  watermarks(place: Place): Promise<Watermarks> {
-    return this.#queries.watermarks(this.#consumer!, place);
+  watermarks(partition: TopicPartition): Promise<Watermarks> {
+    return this.#queries.watermarks(this.#consumer!, partition);
   }
 
-  /** The next offset to be handled in each assigned partition; what was committed where nothing was handled yet. */
-  async positions(justAsking = false): Promise<PartitionOffset[]> {
-    this.#justAsking = justAsking;
-    const consumer = await this.#open();
-    await this.#rebalancing;
-    const partitions: readonly Place[] = this.#assigned.length > 0
-      ? this.#assigned
-      : await this.#queries.places(consumer);
-    const unknown = partitions.filter((place) => this.progress.next(place) === undefined);
-    const committed = unknown.length === 0 || !this.#grouped ? [] : await this.#queries.committed(consumer, unknown);
+  /**
+   * The next offset to be handled in each assigned partition; what was committed where nothing was handled yet, −1 where
+   * nothing was.
+   *
+   * @param isJustAsking joins no group, and reads nothing
+   */
+  async positions(isJustAsking = false): Promise<TopicPartitionOffset[]> {
+    this.#isJustAsking = isJustAsking;
+    const consumer = await this.#opened("ask for positions");
+    await this.#assignment.settled();
+    const { partitions: assigned } = this.#assignment;
+    const partitions = assigned.length > 0 ? assigned : await this.#queries.partitions(consumer);
+    const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
+    const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
     const offsets = new ByPartition<number>();
-    for (const one of committed) if (one.offset !== undefined) offsets.set(one, one.offset);
+    for (const one of committed) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
-      const place = { topic, partition };
-      return { ...place, offset: this.progress.next(place) ?? offsets.get(place) ?? -1 };
+      const offset = this.#progress.position({ topic, partition })?.offset ?? offsets.get({ topic, partition }) ?? -1;
+      return { topic, partition, offset: Math.max(-1, offset) };
     });
   }
 
   // The end
 
-  /** Ends {@linkcode TopicReader.next} at once. */
+  /** Ends {@linkcode TopicReader.next}, and every other wait, at once. */
   stop(): void {
-    this.#stopping = true;
-    this.#idle.stop();
-    clearTimeout(this.#following);
     this.#stopped.fire();
+    this.#idle.stop();
+    this.#assignment.stop();
   }
 
-  /** Stores what was handled, leaves the group, and frees everything. Idempotent. */
+  /**
+   * Stores what was handled, leaves the group, and frees everything. Idempotent.
+   *
+   * Without a broker, librdkafka tries to leave for up to `session.timeout.ms`: then this resolves after a few seconds,
+   * and the rest goes on in the background.
+   */
   close(): Promise<void> {
     this.stop();
     return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
-    const consumer = this.#consumer;
-    if (consumer === undefined && this.#opening === undefined) return;
-    if (consumer?.isConnected()) this.progress.flush();
-    this.#commits.giveUp(new KafkaError(`${this.#where}: closed before the broker had confirmed the commit`));
-    if (consumer !== undefined) await disconnected(consumer);
-    await this.#opening?.catch(() => {});
-    await this.#rebalancing;
+    // One that is being made is disconnected when it is.
+    if (this.#opening === undefined) return;
+    if (this.#consumer?.isConnected) this.#progress.store();
+    const closed = Promise.all([this.#consumer?.disconnect(), this.#opening.catch(() => {})]);
+    if (!await within(CLOSE_MS, closed)) {
+      this.#notices.once("close", `${this.#where}: no broker answers, so leaving the group goes on in the background`);
+    }
+    await this.#assignment.settled();
     this.#consumer = undefined;
   }
 }
 
-function includes(places: readonly Place[], topic: string): boolean {
-  return places.some((place) => place.topic === topic);
+/** Resolves when a promise has settled, or the time is out. */
+async function soonest(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([promise.catch(() => {}), new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
 }

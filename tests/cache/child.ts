@@ -1,5 +1,6 @@
 /** What the tests of several processes run in another one: `child.ts MODE PATH`. */
-import { type Batch, type BatchSource, Cache, openSource, Slipstream } from "@slipstream/slipstream";
+import { type Batch, type BatchSource, Cache, openSource } from "@slipstream/slipstream";
+import { deliver } from "./deliver.ts";
 
 const [mode, path, count] = Deno.args as [string, string, string?];
 const say = (line: unknown) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -53,9 +54,8 @@ async function write(): Promise<void> {
       say(`logged ${n}`);
     }
   };
-  const app = new Slipstream();
-  app.handle(numbersFrom(`${path}.offset`), { sink: cache }, (n) => [["seen", n % 100], n] as const);
-  await Promise.all([...writers, big(), emitting(), app.stream()]);
+  const seen = deliver(numbersFrom(`${path}.offset`), cache, (n) => [["seen", n % 100], n]);
+  await Promise.all([...writers, big(), emitting(), seen]);
 }
 
 /** Numbers without end, in batches; which of them are done with is kept in a file. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Batch, type BatchSource, Cache, openSource, Slipstream } from "@slipstream/slipstream";
+import { type Batch, type BatchSource, Cache, openSource } from "@slipstream/slipstream";
+import { deliver } from "./deliver.ts";
 
 /** A file system of 6 MB, if this machine lets us mount one. */
 async function mountSmallDisk(): Promise<{ path: string; unmount: () => Promise<unknown> } | undefined> {
@@ -98,7 +99,7 @@ onSmallDisk("a full disk leaves large values whole or not at all, and nothing of
 });
 
 onSmallDisk(
-  "handle() stops when the disk is full, with no batch done that is not on it, and goes on there",
+  "a full disk fails the deliveries that are not on it, so that no batch of theirs is done",
   async (folder) => {
     const path = `${folder}/cache`;
     let done = 0;
@@ -118,9 +119,7 @@ onSmallDisk(
     };
     const run = async () => {
       await using cache = new Cache<Uint8Array>(path);
-      const app = new Slipstream();
-      app.handle(source, { sink: cache }, (n) => [n, bytes(n)] as const);
-      await app.stream();
+      await deliver(source, cache, (n) => [n, bytes(n)]);
     };
     const free = await fill(folder, 4_500_000);
     await assert.rejects(run(), (error) => FULL.test(Deno.inspect(error)));

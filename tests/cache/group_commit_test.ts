@@ -51,15 +51,24 @@ Deno.test("GroupCommit keeps groups within every limit of an atomic, and one wri
   assert.ok(same.size <= 2);
 });
 
-Deno.test("GroupCommit puts a newer value into a group that waits, and into none that is being committed", async () => {
+Deno.test("GroupCommit puts a newer value into the newest group, and into no older one", async () => {
   const { commits, next } = manual();
-  const group = commits.add([write("a")], []);
-  assert.equal(commits.replace(group, write("a", 100)), true);
-  assert.equal(commits.replace(group, write("b")), false);
+  const first = commits.add([write("a")], []);
+  assert.equal(commits.add([write("a", 100)], []), first);
   const committing = await next();
-  assert.equal(commits.replace(group, write("a")), false);
   assert.equal(committing.group.writes.get("a")!.stored!.bytes, 100);
+  const second = commits.add([write("a", 200)], []);
+  assert.notEqual(second, first);
+  // A group that has enough takes newer values still, until another one begins.
+  for (let n = 0; n < 499; n++) assert.equal(commits.add([write(`${n}`)], []), second);
+  assert.equal(commits.add([write("a", 300)], []), second);
+  const third = commits.add([write("new")], []);
+  assert.notEqual(third, second);
+  assert.equal(commits.add([write("a", 400)], []), third);
+  assert.deepEqual([first, second, third].map(({ writes }) => writes.get("a")?.stored?.bytes), [100, 300, 400]);
   committing.resolve();
+  (await next()).resolve();
+  (await next()).resolve();
   await commits.flush();
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Cache, type CacheUpdate, Slipstream } from "@slipstream/slipstream";
+import { batchOf, deliver } from "./deliver.ts";
 
 async function take<T>(stream: ReadableStream<T>, count: number): Promise<T[]> {
   const found: T[] = [];
@@ -15,9 +16,7 @@ Deno.test("updates() gives several readers what is emitted and handled, not what
   const loop = Array.fromAsync(cache);
   await cache.set("a", 0);
   await cache.emit("a", 1);
-  const app = new Slipstream();
-  app.handle([2, 3], { sink: cache }, (n) => [["b", n], n] as const);
-  await app.stream();
+  await deliver(batchOf([2, 3]), cache, (n) => [["b", n], n]);
   await cache.close();
   const expected = [["a", 1, undefined], [["b", 2], 2, undefined], [["b", 3], 3, undefined]];
   assert.deepEqual(await all, expected);
@@ -79,13 +78,8 @@ Deno.test("a log loses no update to a reader that stalls, and gives deleted and 
   await using cache = new Cache<string>(":memory:", { log: { limit: 10_000 } });
   const stream = cache.updates({ from: 1 });
   const big = "x".repeat(100_000);
-  const app = new Slipstream();
-  app.handle(
-    [big, null, ...Array.from({ length: 5000 }, (_, n) => `${n}`)],
-    { sink: cache },
-    (value) => ["k", value] as const,
-  );
-  await app.stream();
+  const values = [big, null, ...Array.from({ length: 5000 }, (_, n) => `${n}`)];
+  await deliver(batchOf(values), cache, (value) => ["k", value]);
   await cache.set("k", big);
   const found: CacheUpdate<string>[] = await take(stream, 5002);
   assert.equal(found[0]![1], big);

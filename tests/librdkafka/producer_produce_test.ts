@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { NULL_HEADER } from "../../src/librdkafka/produceva.ts";
+import { NULL_HEADER } from "../../src/librdkafka/null_header.ts";
 import { until } from "../integration/brokers.ts";
 import { ask, connected, oneTopic, readBack, text } from "./producers.ts";
 

@@ -181,3 +181,21 @@ Deno.test("FakeClock puts back what was there", () => {
   FakeClock.install().uninstall();
   assert.ok([setTimeout, Date, Deno.cron].every((one, index) => one === before[index]));
 });
+
+Deno.test("runUntilIdle() under a FakeClock says that the app was not idle, though a retry or a sink waits for the clock", async () => {
+  using _clock = FakeClock.install();
+  const retrying = new Slipstream();
+  const source = scripted([1, 2], { then: "stayOpen" });
+  retrying.handle(source, { retry: { minTimeout: 5000, jitter: 0 }, onError: "skip" }, () => {
+    throw new Error("service down");
+  });
+  await assert.rejects(
+    runUntilIdle(retrying, { timeoutMs: 100 }),
+    /^Error: runUntilIdle\(\): the app was not idle within 100 ms: 1 of 1 sources at work, 1 batches not settled$/,
+  );
+  assert.deepEqual(source.done, []);
+
+  const waiting = new Slipstream();
+  waiting.handle(scripted([1]), () => new Promise<void>((resolve) => setTimeout(resolve, 1000)));
+  await assert.rejects(runUntilIdle(waiting, { timeoutMs: 100 }), /within 100 ms, nor had it ended 2000 ms after/);
+});

@@ -8,7 +8,8 @@ Deno.test("checkImports() allows what the rooms may import", () => {
     checkImports([
       module("mod.ts", ["src/topic/topic.ts", "src/stream/mod.ts"]),
       module("src/stream/stream.ts", ["src/stream/protocol.ts", "node:path", "npm:deno-std"]),
-      module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/librdkafka/client.ts"]),
+      module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/kafka/client.ts"]),
+      module("src/kafka/npm_client.ts", ["src/librdkafka/kafka_javascript.ts"]),
       module("src/cache/cache.ts", ["src/stream/protocol.ts", "src/cache/keys.ts"]),
       module("src/librdkafka/library.ts", ["npm:@confluentinc/kafka-javascript"], "Deno.dlopen(path, SYMBOLS)"),
       module("src/testing/local_broker.ts", ["src/librdkafka/mock_cluster.ts"]),
@@ -32,6 +33,8 @@ const BROKEN: readonly [what: string, module: Module, expected: RegExp][] = [
     module("src/librdkafka/a.ts", ["src/topic/topic.ts"]),
     /librdkafka may import/,
   ],
+  ["topic that imports the native room", module("src/topic/a.ts", ["src/librdkafka/b.ts"]), /topic may import/],
+  ["the port that imports Topic", module("src/kafka/a.ts", ["src/topic/topic.ts"]), /kafka may import librdkafka$/],
   ["topic that imports the npm client", module("src/topic/a.ts", ["npm:@confluentinc/kafka-javascript"]), /npm:/],
   [
     "a codec that imports the schema registry's client",

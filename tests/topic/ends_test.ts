@@ -43,3 +43,16 @@ Deno.test("Ends wait again for a partition that is read again", () => {
   ends.reopen(A);
   assert(!ends.allReached && !ends.finished.fired);
 });
+
+Deno.test("Ends are not finished any more when a partition is assigned that is not read yet", () => {
+  const ends = new Ends();
+  ends.set(A, 2);
+  ends.assign([A]);
+  ends.at(A, 2);
+  assert(ends.finished.fired);
+  ends.set(B, 3);
+  ends.assign([A, B]);
+  assert(!ends.finished.fired, "what waits for messages would be cut short for ever, and lose them");
+  ends.at(B, 3);
+  assert(ends.finished.fired);
+});

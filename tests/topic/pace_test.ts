@@ -27,3 +27,19 @@ Deno.test("Pace takes what a slow handler does in a tenth of a second, and one m
   assert.deepEqual(await sizes(pace, clock, 3, 5000), [5, 1, 1]);
   assert.deepEqual(await sizes(pace, clock, 4, 0), [1, 2, 4, 8]);
 });
+
+Deno.test("Pace takes no more than fits into 16 MiB, as large as messages were lately", () => {
+  const pace = new Pace();
+  for (let size = 16; size < 1000; size = pace.size) {
+    pace.handed(size);
+    pace.asked();
+  }
+  pace.read(1000, 100_000);
+  assert.equal(pace.size, 1000);
+  pace.read(1000, 1000 * 1024 * 1024);
+  assert.equal(pace.size, 16);
+  pace.read(1, 32 * 1024 * 1024);
+  assert.equal(pace.size, 1);
+  for (let batch = 0; batch < 20; batch++) pace.read(1, 100);
+  assert.equal(pace.size, 1000, "large messages are over");
+});

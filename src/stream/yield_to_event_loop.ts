@@ -25,7 +25,7 @@ let turn: Promise<void> | undefined;
  *
  * @returns a promise only when it is time for a turn
  */
-export function breath(): void | Promise<void> {
+export function yieldToEventLoop(): void | Promise<void> {
   const now = realNow.call(realPerformance);
   if (now - lookedAt < WORK_MS) return;
   if (turn !== undefined) return turn;

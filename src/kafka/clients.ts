@@ -1,0 +1,31 @@
+/**
+ * Which clients a configuration asks for.
+ *
+ * @module
+ */
+
+import type { KafkaClients } from "./client.ts";
+import { npmClients } from "./npm_client.ts";
+
+const registered = new Map<string, KafkaClients>();
+
+/**
+ * The clients for a configuration: the npm client's, or those that are registered under its `bootstrap.servers`. Nothing
+ * native is opened before one is made.
+ */
+export function clientsFor(conf: Readonly<Record<string, unknown>>): KafkaClients {
+  const servers = conf["bootstrap.servers"] ?? conf["metadata.broker.list"];
+  return registered.get(String(servers)) ?? npmClients;
+}
+
+/**
+ * Lets a value of `bootstrap.servers` mean these clients, such as those of a cluster in memory.
+ *
+ * @returns takes the registration back
+ * @throws {Error} If the value is registered already.
+ */
+export function registerClients(bootstrapServers: string, clients: KafkaClients): () => void {
+  if (registered.has(bootstrapServers)) throw new Error(`Clients are registered for ${bootstrapServers} already`);
+  registered.set(bootstrapServers, clients);
+  return () => void registered.delete(bootstrapServers);
+}

@@ -1,0 +1,35 @@
+/**
+ * The npm client, `@confluentinc/kafka-javascript` over librdkafka, behind the port. What has to reach under the
+ * package's types does so in this file and its neighbours `npm_*.ts`, and nowhere else.
+ *
+ * @module
+ */
+
+import { loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import { err2str } from "../librdkafka/native_error.ts";
+import type { KafkaClients } from "./client.ts";
+import { coded } from "./npm_connection.ts";
+import { NpmKafkaConsumer } from "./npm_consumer.ts";
+import { NpmKafkaProducer } from "./npm_producer.ts";
+
+/** Clients of librdkafka. The first one that is made opens the library. */
+export const npmClients: KafkaClients = {
+  async consumer(conf, events) {
+    const package_ = await loadKafkaJavascript();
+    return made(() => new NpmKafkaConsumer(package_, conf, events));
+  },
+  async producer(conf, events) {
+    const package_ = await loadKafkaJavascript();
+    return made(() => new NpmKafkaProducer(package_, conf, events));
+  },
+  errorText: err2str,
+};
+
+/** librdkafka refuses a configuration when a client is made. */
+function made<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw coded(error);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The npm client's producer behind the port.
+ *
+ * @module
+ */
+
+import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import type { ClientEvents, DeliveryAccount, KafkaProducer } from "./client.ts";
+import { NpmConnection } from "./npm_connection.ts";
+
+type Headers = readonly Readonly<Record<string, Uint8Array>>[] | undefined;
+
+/** The npm client's producer, as it is used here. */
+interface NpmProducer {
+  /** Where the package keeps its callbacks until it connects. */
+  readonly _cb_configs: { readonly event: Record<string, unknown> };
+  /** Takes any bytes, although its types want a Buffer. */
+  produce(
+    topic: string,
+    partition: number,
+    value: Uint8Array | null,
+    key: Uint8Array | null,
+    timestamp: number | null,
+    account: DeliveryAccount,
+    headers: Headers,
+  ): unknown;
+  flush(timeoutMs: number, callback: () => void): unknown;
+  setPollInBackground(set: boolean): unknown;
+  isConnected(): boolean;
+}
+
+function report(code: number, account: DeliveryAccount, partition: number, offset: number, number: number): void {
+  account.reported(code, partition, offset, number);
+}
+
+/** A producer of the npm package. An account travels with its records as their opaque value. */
+export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
+  readonly #producer: NpmProducer;
+
+  constructor(
+    { Producer }: Pick<KafkaJavascript, "Producer">,
+    conf: Readonly<Record<string, unknown>>,
+    events: ClientEvents,
+  ) {
+    // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
+    const producer = new Producer({ ...conf }, null as never) as unknown as NpmProducer;
+    super(producer, events);
+    this.#producer = producer;
+    // The package's own place for a delivery callback; its dr_cb would make a report and an event of each record.
+    producer._cb_configs.event.delivery_cb = Object.assign(() => {}, { outcomesOnly: report });
+  }
+
+  override async connect(): Promise<void> {
+    await super.connect();
+    this.#producer.setPollInBackground(true);
+  }
+
+  produce(
+    topic: string,
+    partition: number,
+    value: Uint8Array | null,
+    key: Uint8Array | null,
+    timestamp: number | null,
+    account: DeliveryAccount,
+    headers: Headers,
+  ): void {
+    this.#producer.produce(topic, partition, value, key, timestamp, account, headers);
+  }
+
+  flush(timeoutMs: number): Promise<void> {
+    if (!this.#producer.isConnected()) return Promise.resolve();
+    return new Promise((resolve) => this.#producer.flush(timeoutMs, () => resolve()));
+  }
+}

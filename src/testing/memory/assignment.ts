@@ -1,0 +1,158 @@
+/**
+ * What a consumer of a cluster in memory reads, and how far it is.
+ *
+ * @module
+ */
+
+import type { FetchedMessage, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
+import type { Cluster } from "./cluster.ts";
+import { type GroupCoordinator, keyOf } from "./group.ts";
+
+interface Slot extends TopicPartition {
+  /** The next offset to be read; `undefined` before it is found. */
+  position: number | undefined;
+  /** Where to begin: an offset, or one of librdkafka's logical ones. */
+  start: number | undefined;
+  isPaused: boolean;
+  /** Its end was told and nothing came since. */
+  isAtEnd: boolean;
+  stored: TopicPartitionOffset | undefined;
+  committed: number | undefined;
+}
+
+const BEGINNING = -2;
+const END = -1;
+const NO_RESET = -140;
+
+/** The partitions that are assigned. */
+export class Assignment {
+  readonly #cluster: Cluster;
+  readonly #coordinator: GroupCoordinator;
+  readonly #reset: string;
+  readonly #tellsEnds: boolean;
+  readonly #slots = new Map<string, Slot>();
+  #turn = 0;
+
+  constructor(cluster: Cluster, coordinator: GroupCoordinator, conf: Readonly<Record<string, unknown>>) {
+    this.#cluster = cluster;
+    this.#coordinator = coordinator;
+    this.#reset = String(conf["auto.offset.reset"] ?? "latest");
+    this.#tellsEnds = String(conf["enable.partition.eof"] ?? false) === "true";
+  }
+
+  /** The partitions. */
+  get partitions(): TopicPartition[] {
+    return [...this.#slots.values()].map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /** Reads these alone. */
+  replace(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void {
+    this.#slots.clear();
+    this.add(partitions);
+  }
+
+  /** Reads these too. */
+  add(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void {
+    for (const { topic, partition, offset } of partitions) {
+      this.#slots.set(keyOf({ topic, partition }), {
+        ...{ topic, partition, position: undefined, start: offset, isPaused: false, isAtEnd: false },
+        ...{ stored: undefined, committed: undefined },
+      });
+    }
+  }
+
+  /** Reads these no more. */
+  remove(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#slots.delete(keyOf(partition));
+  }
+
+  /** Holds partitions up, or lets them flow. */
+  pause(partitions: readonly TopicPartition[], isPaused: boolean): void {
+    for (const partition of partitions) {
+      const slot = this.#slots.get(keyOf(partition));
+      if (slot !== undefined) slot.isPaused = isPaused;
+    }
+  }
+
+  /** Reads on elsewhere; says whether the partition is assigned. */
+  seek(partition: TopicPartition, offset: number): boolean {
+    const slot = this.#slots.get(keyOf(partition));
+    if (slot === undefined) return false;
+    slot.start = offset;
+    slot.position = undefined;
+    slot.isAtEnd = false;
+    return true;
+  }
+
+  /**
+   * Takes messages, at most `max`, and the ends that are reached.
+   *
+   * @returns a code, if a partition has no place to begin
+   */
+  take(max: number, messages: FetchedMessage[], ends: TopicPartitionOffset[]): number | undefined {
+    const slots = [...this.#slots.values()];
+    const first = this.#cluster.isRandom ? Math.floor(this.#cluster.random() * slots.length) : this.#turn++;
+    for (let index = 0; index < slots.length && messages.length < max; index++) {
+      const slot = slots[(first + index) % slots.length]!;
+      if (slot.isPaused) continue;
+      const log = this.#cluster.topics.partition(slot);
+      if (log === undefined) continue;
+      const { lowOffset, highOffset } = log.watermarks;
+      let { position } = slot;
+      position ??= this.#startOf(slot, lowOffset, highOffset);
+      if (position === undefined || position < lowOffset || position > highOffset) {
+        position = this.#resetTo(lowOffset, highOffset);
+      }
+      if (position === undefined) return NO_RESET;
+      if (position < highOffset) {
+        const room = Math.min(max - messages.length, highOffset - position);
+        const count = this.#cluster.isRandom ? 1 + Math.floor(this.#cluster.random() * room) : room;
+        position = log.read(position, count, messages);
+        slot.isAtEnd = false;
+      }
+      slot.position = position;
+      if (!this.#tellsEnds || slot.isAtEnd || position < highOffset) continue;
+      slot.isAtEnd = true;
+      ends.push({ topic: slot.topic, partition: slot.partition, offset: position });
+    }
+    return undefined;
+  }
+
+  #startOf({ start, topic, partition }: Slot, lowOffset: number, highOffset: number): number | undefined {
+    if (start === BEGINNING) return lowOffset;
+    if (start === END) return highOffset;
+    if (start !== undefined && start >= 0) return start;
+    return this.#coordinator.committed({ topic, partition })?.offset;
+  }
+
+  #resetTo(lowOffset: number, highOffset: number): number | undefined {
+    if (this.#reset === "error") return undefined;
+    return ["earliest", "beginning", "smallest"].includes(this.#reset) ? lowOffset : highOffset;
+  }
+
+  // Offsets
+
+  /** Stores an offset; says whether its partition is assigned. */
+  store({ topic, partition, offset, leaderEpoch }: TopicPartitionOffset): boolean {
+    const slot = this.#slots.get(keyOf({ topic, partition }));
+    if (slot === undefined) return false;
+    slot.stored = { topic, partition, offset, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
+    return true;
+  }
+
+  /** Offsets that are stored and not committed, of all partitions or some. */
+  uncommitted(partitions: readonly TopicPartition[] = this.partitions): TopicPartitionOffset[] {
+    return partitions.flatMap((partition) => {
+      const slot = this.#slots.get(keyOf(partition));
+      return slot?.stored === undefined || slot.stored.offset === slot.committed ? [] : [slot.stored];
+    });
+  }
+
+  /** Offsets were committed. */
+  committed(offsets: readonly TopicPartitionOffset[]): void {
+    for (const offset of offsets) {
+      const slot = this.#slots.get(keyOf(offset));
+      if (slot !== undefined) slot.committed = offset.offset;
+    }
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The partitions that a reader reads: those that its group gives it, or all.
+ *
+ * @module
+ */
+
+import type { KafkaConsumer, TopicPartition } from "../kafka/client.ts";
+import { type ByPartition, partitionSet } from "./by_partition.ts";
+import type { Ends } from "./ends.ts";
+import type { Latch } from "./latch.ts";
+import type { Notices } from "./notices.ts";
+import { BEGINNING } from "./offsets.ts";
+import type { Progress } from "./progress.ts";
+import type { Queries } from "./queries.ts";
+import type { Starts } from "./starts.ts";
+import type { TopicNames } from "./topic_names.ts";
+
+/** How long a partition that moves to another member waits for messages that are being handled. */
+const REVOKE_MS = 5000;
+/** librdkafka's own default. */
+const REFRESH_MS = 300_000;
+/** After so long a topic that does not exist is worth a word. */
+const UNKNOWN_MS = 3000;
+
+type Assigned = TopicPartition & { readonly offset?: number };
+
+/** What an assignment needs of its reader. */
+export interface AssignmentParts {
+  readonly names: TopicNames;
+  readonly conf: Readonly<Record<string, unknown>>;
+  readonly queries: Queries;
+  readonly starts: Starts;
+  /** What ends a reader that reads until the end. */
+  readonly ends: Ends | undefined;
+  readonly progress: Progress;
+  readonly notices: Notices;
+  readonly stopped: Latch;
+  /** Where to begin where nothing was said or committed; `undefined` in a group, where the consumer knows. */
+  readonly resetTo: number | undefined;
+  /** Whether new partitions are to be held up. */
+  isPaused(): boolean;
+  /** Partitions go to another member: what was read of them is not to be handed out. */
+  onRevoke(partitions: ByPartition<true>): void;
+  /** Reading can't go on. */
+  onFailure(error: unknown): void;
+}
+
+/** Assigns partitions as they come and go, one change after the other. */
+export class Assignment {
+  readonly #parts: AssignmentParts;
+  #consumer: KafkaConsumer | undefined;
+  #partitions: readonly TopicPartition[] = [];
+  #revoking: ByPartition<true> | undefined;
+  #changes: Promise<void> = Promise.resolve();
+  #following: ReturnType<typeof setTimeout> | undefined;
+  #unknownSince: number | undefined;
+
+  constructor(parts: AssignmentParts) {
+    this.#parts = parts;
+  }
+
+  /** The partitions that are assigned. */
+  get partitions(): readonly TopicPartition[] {
+    return this.#partitions;
+  }
+
+  /** Partitions that are on their way to another member: nothing more of them is to be handed out. */
+  get revoking(): ByPartition<true> | undefined {
+    return this.#revoking;
+  }
+
+  /** Resolves when every change that was told so far is made, or the reader is stopped. */
+  async settled(): Promise<void> {
+    await this.#parts.stopped.race(this.#changes);
+  }
+
+  /** Joins the group of a consumer; or, without one, assigns all partitions there are, and those that are added later. */
+  start(consumer: KafkaConsumer, isGrouped: boolean): void {
+    this.#consumer = consumer;
+    if (isGrouped) consumer.subscribe(this.#parts.names.subscription);
+    else this.#change(() => this.#assignAll(consumer));
+  }
+
+  /** Looks for no partitions any more. */
+  stop(): void {
+    clearTimeout(this.#following);
+  }
+
+  /** The group gives partitions. */
+  onAssign(partitions: readonly TopicPartition[]): void {
+    this.#change(() => this.#assign(partitions, this.#consumer!.isCooperative));
+  }
+
+  /** The group takes partitions. */
+  onRevoke(partitions: readonly TopicPartition[]): void {
+    const isCooperative = this.#consumer!.isCooperative;
+    this.#change(() => this.#revoke(partitions, isCooperative));
+  }
+
+  #change(make: () => Promise<void>): void {
+    this.#changes = this.#changes.then(make).catch((error) => {
+      if (!this.#parts.stopped.fired) this.#parts.onFailure(error);
+    });
+  }
+
+  async #assignAll(consumer: KafkaConsumer): Promise<void> {
+    const { names, queries, ends, stopped } = this.#parts;
+    for (;;) {
+      const partitions = await queries.partitions(consumer);
+      if (stopped.fired) return;
+      // An expression that nothing matches at the time is read to its end.
+      const isFound = partitions.length > 0 || (names.isPattern && ends !== undefined);
+      if (isFound && (names.isPattern || names.subscription.every((name) => includes(partitions, name)))) {
+        await this.#assign(partitions, false);
+        return this.#follow(consumer);
+      }
+      this.onUnknown();
+      await queries.later();
+    }
+  }
+
+  /** Without a group nobody tells of partitions, or topics, that are added: looks for them now and then. */
+  #follow(consumer: KafkaConsumer): void {
+    const { conf, ends, queries, starts, stopped } = this.#parts;
+    const everyMs = Number(conf["topic.metadata.refresh.interval.ms"] ?? REFRESH_MS);
+    if (ends !== undefined || stopped.fired || everyMs <= 0) return;
+    this.#following = setTimeout(async () => {
+      // A broker that can't answer now will the next time.
+      const partitions = await queries.partitions(consumer).catch(() => []);
+      const known = partitionSet(this.#partitions);
+      const added = partitions.filter((partition) => !known.has(partition));
+      // Whatever is in them came after this reader did.
+      for (const partition of added) starts.set(partition, BEGINNING);
+      if (added.length > 0) this.#change(() => this.#assign(added, true));
+      this.#follow(consumer);
+    }, everyMs);
+  }
+
+  async #assign(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
+    const { stopped, ends, notices } = this.#parts;
+    const placed = await Promise.all(partitions.map((partition) => this.#placed(partition)));
+    const consumer = this.#consumer!;
+    if (stopped.fired || !consumer.isConnected) return;
+    if (isCooperative) consumer.incrementalAssign(placed);
+    else consumer.assign(placed);
+    this.#partitions = isCooperative ? [...this.#partitions, ...partitions] : [...partitions];
+    ends?.assign(this.#partitions);
+    if (partitions.length > 0) notices.over("unknown", `${this.#missing} exists now`);
+    if (this.#parts.isPaused()) consumer.pause(partitions);
+  }
+
+  /** A partition with the offset to start at. */
+  async #placed({ topic, partition }: TopicPartition): Promise<Assigned> {
+    const { starts, ends, queries, resetTo } = this.#parts, place = { topic, partition };
+    const offset = await starts.of(place) ?? resetTo;
+    if (ends?.knows(place) === false) ends.set(place, (await queries.watermarks(this.#consumer!, place)).highOffset);
+    return offset === undefined ? place : { ...place, offset };
+  }
+
+  async #revoke(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
+    const { progress, starts, ends, stopped, onRevoke } = this.#parts;
+    const consumer = this.#consumer!, isLost = consumer.isAssignmentLost;
+    const gone = partitionSet(partitions);
+    this.#revoking = gone;
+    onRevoke(gone);
+    // What is being handled gets its time, or the next owner would do it again.
+    if (!isLost && !stopped.fired) await this.#handled();
+    if (!isLost) progress.store();
+    this.#revoking = undefined;
+    for (const partition of partitions) if (progress.position(partition) !== undefined) starts.begun(partition);
+    progress.forget(partitions);
+    this.#partitions = this.#partitions.filter((partition) => !gone.has(partition));
+    ends?.assign(this.#partitions, partitions);
+    try {
+      if (isCooperative) consumer.incrementalUnassign(partitions);
+      else consumer.unassign();
+    } catch (error) {
+      if (!stopped.fired) throw error;
+    }
+  }
+
+  /** Resolves when nobody holds messages any more, the time is out, or the reader is stopped. */
+  async #handled(): Promise<void> {
+    const { progress, stopped } = this.#parts;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const out = new Promise<void>((resolve) => timer = setTimeout(resolve, REVOKE_MS));
+    await stopped.race(Promise.race([progress.settled(), out]));
+    clearTimeout(timer);
+  }
+
+  /** A topic is said not to exist. One that is made in a moment is not worth a word. */
+  onUnknown(): void {
+    this.#unknownSince ??= performance.now();
+    if (performance.now() - this.#unknownSince < UNKNOWN_MS) return;
+    this.#parts.notices.once("unknown", `${this.#missing} does not exist yet; waiting for it`);
+  }
+
+  get #missing(): string {
+    const { names } = this.#parts;
+    return names.single === undefined ? `A topic of ${names.where}` : names.where;
+  }
+}
+
+function includes(partitions: readonly TopicPartition[], topic: string): boolean {
+  return partitions.some((partition) => partition.topic === topic);
+}

@@ -1,0 +1,130 @@
+/**
+ * Messages on their way from a consumer to who handles them.
+ *
+ * @module
+ */
+
+import type { FetchedMessage, KafkaConsumer, TopicPartition } from "../kafka/client.ts";
+import { type ByPartition, isSamePartition } from "./by_partition.ts";
+import type { Ends } from "./ends.ts";
+import type { Latch } from "./latch.ts";
+import { MOST_BYTES, Pace } from "./pace.ts";
+import type { Progress } from "./progress.ts";
+import type { ReadBatch } from "./read_batch.ts";
+
+const FETCH_MS = 500;
+/** How long a poll waits that only serves events. */
+const SERVE_MS = 20;
+
+/** What fetching needs of its reader. */
+export interface FetcherParts {
+  /** What ends a reader that reads until the end. */
+  readonly ends: Ends | undefined;
+  readonly progress: Progress;
+  readonly stopped: Latch;
+  /** The consumer, which is connected whenever something is asked of it. */
+  consumer(): KafkaConsumer;
+  /** A poll has failed. */
+  onError(error: unknown): void;
+}
+
+/** Polls, and keeps what is fetched until it is handed out. A poll also serves the consumer's events. */
+export class Fetcher {
+  readonly #parts: FetcherParts;
+  readonly #pace = new Pace();
+  #held: FetchedMessage[] = [];
+  /** The poll that is asked for messages; it outlives the call that asked, when something else ends that. */
+  #fetching: Promise<void> | undefined;
+  /** The last poll, or seek: they take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: FetcherParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether nothing is held. */
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
+  /** The batch that was handed out last is handled: the next one is asked for. */
+  asked(): void {
+    this.#pace.asked();
+  }
+
+  /** Fetches, unless something is held. Ends at once when the reader is stopped, or the last end is reached. */
+  async fetch(): Promise<void> {
+    if (!this.isEmpty) return;
+    const { stopped, ends } = this.#parts;
+    const fetching = this.#fetching ??= this.#poll(this.#pace.size, FETCH_MS).finally(() => this.#fetching = undefined);
+    await stopped.race(ends === undefined ? fetching : ends.finished.race(fetching));
+  }
+
+  /** Serves events; a message that comes along is held. Ends at once when the reader is stopped. */
+  async serve(): Promise<void> {
+    await this.#parts.stopped.race(this.#poll(1, SERVE_MS));
+  }
+
+  #poll(max: number, timeoutMs: number): Promise<void> {
+    return this.inTurn(async () => {
+      try {
+        const messages = await this.#parts.consumer().consume(max, timeoutMs);
+        if (this.isEmpty) this.#held = messages;
+        else for (const message of messages) this.#held.push(message);
+      } catch (error) {
+        this.#parts.onError(error);
+        // Some errors come at once, again and again.
+        await this.#parts.stopped.pause(SERVE_MS);
+      }
+    });
+  }
+
+  /**
+   * Does something while nothing polls. A seek and a poll must not overlap: which messages are from before the seek
+   * would be anyone's guess.
+   */
+  inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Lets go of what is held of partitions. */
+  drop(isGone: (partition: TopicPartition) => boolean): void {
+    this.#held = this.#held.filter((message) => !isGone(message));
+  }
+
+  /**
+   * A batch of what is held, of about 16 MiB at most; `undefined` if nothing of it is wanted.
+   *
+   * @param revoking partitions that are on their way to another member
+   */
+  handOut(revoking: ByPartition<true> | undefined): ReadBatch | undefined {
+    const wanted = this.#wanted(revoking);
+    let bytes = 0, count = 0;
+    for (; count < wanted.length && (bytes < MOST_BYTES || count === 0); count++) bytes += wanted[count]!.size;
+    this.#held = count < wanted.length ? wanted.splice(count) : [];
+    if (count === 0) return undefined;
+    this.#pace.read(count, bytes);
+    this.#pace.handed(count);
+    return this.#parts.progress.hand(wanted, bytes);
+  }
+
+  /** Messages of partitions that are still ours, and not beyond the end. */
+  #wanted(revoking: ByPartition<true> | undefined): FetchedMessage[] {
+    const { ends } = this.#parts;
+    if (ends === undefined && revoking === undefined) return this.#held;
+    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
+    let run: TopicPartition | undefined, isLeaving = false, end = Infinity;
+    return this.#held.filter((message) => {
+      if (run === undefined || !isSamePartition(message, run)) {
+        run = message;
+        isLeaving = revoking?.has(message) ?? false;
+        end = ends?.of(message) ?? Infinity;
+      }
+      if (isLeaving) return false;
+      if (message.offset + 1 >= end) ends!.at(message, message.offset + 1);
+      return message.offset < end;
+    });
+  }
+}

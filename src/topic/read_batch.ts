@@ -1,0 +1,88 @@
+/**
+ * Messages that a reader hands out together.
+ *
+ * @module
+ */
+
+import type { FetchedMessage, TopicPartition } from "../kafka/client.ts";
+import type { Position } from "../stream/protocol.ts";
+import { ByPartition, isSamePartition } from "./by_partition.ts";
+
+/** Who keeps account of a batch. */
+export interface BatchKeeper {
+  /** Whether the partition moved to another member, or was sought in, since a moment. */
+  isStaleSince(moment: number, partition: TopicPartition): boolean;
+  /** A batch is handled, or given up. */
+  done(batch: ReadBatch): void;
+}
+
+/** A batch, which knows how far it brings its partitions. */
+export class ReadBatch {
+  /** The messages, in the order of each partition. */
+  readonly messages: readonly FetchedMessage[];
+  /** The bytes of their values. */
+  readonly bytes: number;
+  /**
+   * How many messages, from the first on, are handled so far. Who handles them one by one counts here; it is stored with
+   * the next {@linkcode Progress.store}.
+   */
+  handled = 0;
+  readonly #keeper: BatchKeeper;
+  readonly #moment: number;
+  #isDone = false;
+
+  /** @param moment what {@linkcode BatchKeeper.isStaleSince} counts from */
+  constructor(messages: readonly FetchedMessage[], bytes: number, keeper: BatchKeeper, moment: number) {
+    this.messages = messages;
+    this.bytes = bytes;
+    this.#keeper = keeper;
+    this.#moment = moment;
+  }
+
+  /** Whether it is handled, or given up. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Whether the partition of a message moved to another member, or was sought in, since the batch was handed out. */
+  isStale(message: TopicPartition): boolean {
+    return this.#keeper.isStaleSince(this.#moment, message);
+  }
+
+  /**
+   * The offset to read next in each partition, behind the first messages; without partitions that are another's now or
+   * were sought in since.
+   *
+   * @param handled how many messages, from the first on; all of them when left out
+   * @param from leaves the messages before this one out
+   */
+  positions(handled: number = this.messages.length, from = 0): Position[] {
+    const last = new ByPartition<FetchedMessage>();
+    // Messages of a partition come in runs: a look into the map for each would cost more than all else here.
+    let before = this.messages[from];
+    for (let index = from; index < handled; index++) {
+      const message = this.messages[index]!;
+      if (!isSamePartition(message, before!)) last.set(before!, before!);
+      before = message;
+    }
+    if (handled > from) last.set(before!, before!);
+    return [...last.values()].filter((message) => !this.isStale(message)).map(next);
+  }
+
+  /**
+   * The first messages are handled: their positions are stored, after those of the batches before. The rest is given up,
+   * and with it whatever was handed out later. The first call counts.
+   *
+   * @param handled how many messages, from the first on; all of them when left out
+   */
+  done(handled: number = this.messages.length): void {
+    if (this.#isDone) return;
+    this.handled = handled;
+    this.#isDone = true;
+    this.#keeper.done(this);
+  }
+}
+
+function next({ topic, partition, offset, leaderEpoch }: FetchedMessage): Position {
+  return { topic, partition, offset: offset + 1, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
+}

@@ -1,0 +1,51 @@
+/**
+ * What runs a source into a Cache, as far as the protocol asks: for tests of the Cache by itself.
+ *
+ * @module
+ */
+
+import type { Cache, CacheInput } from "../../src/cache/cache.ts";
+import { type BatchSource, type Delivery, openSink, openSource } from "../../src/stream/protocol.ts";
+
+/**
+ * Has a sink accept what is made of each message, one delivery for each batch, and has the batch done when that has
+ * settled. Some batches overlap.
+ *
+ * @throws what the sink throws, or a delivery's settlement rejects with; no batch is done then, nor any after it
+ */
+export async function deliver<T, V>(
+  source: BatchSource<T>,
+  sink: Cache<V>,
+  make: (message: T) => CacheInput<V>,
+): Promise<void> {
+  const reader = source[openSource]();
+  const writer = sink[openSink]();
+  let done: Promise<void> = Promise.resolve();
+  let [open, failed] = [0, false];
+  try {
+    for await (const batch of reader.batches) {
+      const delivery: Delivery = { undelivered() {} };
+      for (const message of batch.messages) {
+        const room = writer.accept(make(message), delivery, message);
+        if (room !== undefined) await room;
+      }
+      const settled = writer.settle(delivery);
+      open++;
+      done = done.then(() => settled).then(() => batch.done()).then(() => void open--);
+      done.catch(() => failed = true);
+      if (failed || open > 10) await done;
+    }
+    await done;
+  } finally {
+    reader.stop();
+    await reader.close();
+    await writer.close();
+  }
+}
+
+/** A source of one batch. */
+export function batchOf<T>(messages: readonly T[]): BatchSource<T> {
+  return {
+    [openSource]: () => ({ batches: ReadableStream.from([{ messages, done() {} }]), stop() {}, close: async () => {} }),
+  };
+}

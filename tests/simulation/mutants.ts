@@ -1,0 +1,274 @@
+/**
+ * Faults put back: what the simulation has to find.
+ *
+ * @module
+ */
+
+/** Some text of a file, and what stands there instead. */
+export interface Patch {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A fault. */
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+const STREAM = "src/stream";
+
+function mutant(name: string, ...patches: readonly (readonly [file: string, from: string, to: string])[]): Mutant {
+  return { name, patches: patches.map(([file, from, to]) => ({ file, from, to })) };
+}
+
+/** All of them. */
+export const MUTANTS: readonly Mutant[] = [
+  mutant(
+    "one account for all deliveries of a writer, and who asks first takes the answer",
+    [
+      `${STREAM}/settlement.ts`,
+      "if (delivery === this.#lastDelivery) return this.#last!;",
+      "if (this.#last !== undefined) return this.#last;",
+    ],
+    [`${STREAM}/settlement.ts`, "return this.#accounts.get(delivery)?.settled();", "return this.#last?.settled();"],
+    [
+      `${STREAM}/settlement.ts`,
+      "this.#waiting?.reject(this.#failure.error);",
+      "{ this.#waiting?.reject(this.#failure.error); this.#failure = undefined; this.#waiting = undefined; }",
+    ],
+  ),
+  mutant(
+    "a failure is told to whoever waits",
+    [
+      `${STREAM}/settlement.ts`,
+      "export class Settlement {",
+      "let stray: { readonly error: unknown } | undefined;\nexport class Settlement {",
+    ],
+    [`${STREAM}/settlement.ts`, "this.#failure ??= failure;", "stray ??= failure;"],
+    [
+      `${STREAM}/settlement.ts`,
+      "if (this.isSettled) return;",
+      "if (stray !== undefined) { const { error } = stray; stray = undefined; return Promise.reject(error); }\n    if (this.isSettled) return;",
+    ],
+  ),
+  mutant(
+    "a failure is forgotten when it was told, or when nobody asked yet",
+    [
+      `${STREAM}/settlement.ts`,
+      "this.#waiting?.reject(this.#failure.error);",
+      "{ this.#waiting?.reject(this.#failure.error); this.#failure = undefined; this.#waiting = undefined; }",
+    ],
+  ),
+  mutant(
+    "a batch is done before its dead letters settle",
+    [
+      `${STREAM}/delivery.ts`,
+      "if (this.#letters !== undefined) this.#settle(handler.letters!, this.#letters, pending);",
+      "",
+    ],
+  ),
+  mutant(
+    "a batch is done before its sinks settle",
+    [`${STREAM}/delivery.ts`, "for (const writer of handler.writers) this.#settle(writer, this, pending);", ""],
+  ),
+  mutant(
+    "closing one writer takes what others had accepted",
+    [
+      "tests/simulation/model_sink.ts",
+      "const step = () => {\n      if (model.isDead) return;",
+      "const step = () => {\n      if (model.isDead || queue.length === 0) return;",
+    ],
+    [
+      "tests/simulation/model_sink.ts",
+      "const queue: OnItsWay[] = [];",
+      "const queue: OnItsWay[] = [];\n    const others = (this as unknown as { others: OnItsWay[][] }).others ??= [];\n    others.push(queue);",
+    ],
+    [
+      "tests/simulation/model_sink.ts",
+      "if (queue.length > 0) await (drained",
+      "for (const other of others) if (other !== queue) for (const one of other.splice(0)) settle(one);\n        if (queue.length > 0) await (drained",
+    ],
+  ),
+  mutant(
+    "a sink delivers the last value first",
+    ["tests/simulation/model_sink.ts", "else deliver(queue.shift()!);", "else deliver(queue.pop()!);"],
+  ),
+  mutant(
+    "a stop is not looked at while everything is synchronous",
+    [
+      `${STREAM}/source_loop.ts`,
+      "        if (this.#stop.happened) {\n          messages.return?.();",
+      "        if (false as boolean) {\n          messages.return?.();",
+    ],
+  ),
+  mutant(
+    "messages that a stop left are done",
+    [
+      `${STREAM}/source_loop.ts`,
+      "          messages.return?.();\n          return taken;",
+      "          messages.return?.();\n          return;",
+    ],
+  ),
+  mutant(
+    "the message that a stop cut short is done",
+    [`${STREAM}/source_loop.ts`, "return taken - 1;", "return taken;"],
+  ),
+  mutant(
+    "messages that wait in a pool when a stop comes are done",
+    [`${STREAM}/bound_handler.ts`, "      batch.leave(origin.index);\n      batch.end();", "      batch.end();"],
+  ),
+  mutant(
+    "what a pipe emits late fails unheard",
+    [
+      `${STREAM}/bound_handler.ts`,
+      "      batch.owner.fail(error);\n      batch.end({ error });\n    });",
+      "      void error;\n      batch.end();\n    });",
+    ],
+  ),
+  mutant(
+    "a pipe that is tried again emits twice",
+    [`${STREAM}/bound_handler.ts`, "if (retrying) return void", "if (false as boolean) return void"],
+  ),
+  mutant(
+    "messages behind a pipe's early end are done",
+    [`${STREAM}/bound_handler.ts`, "if (pipe.hasEnded && !this.removed) this.#onEnd(this);", ""],
+    [`${STREAM}/bound_handler.ts`, "if (!isPushed && owner.stopped) throw LEFT;", ""],
+  ),
+  mutant(
+    "the dead letter of what a pipe emits at its end has no value",
+    [
+      `${STREAM}/bound_handler.ts`,
+      "this.#handleSoon(value, { message: value, index: 0,",
+      "this.#handleSoon(value, { message: undefined, index: 0,",
+    ],
+  ),
+  mutant(
+    "a second failure waits for ever",
+    [
+      `${STREAM}/source_loop.ts`,
+      "        this.#broken = true;\n        this.fail(error);\n      }\n      isFirstStored",
+      "        if (this.#broken) await new Promise(() => {});\n        this.#broken = true;\n        this.fail(error);\n      }\n      isFirstStored",
+    ],
+  ),
+  mutant(
+    "a stop does not cut a back-off short",
+    [`${STREAM}/retry.ts`, "const forget = stop.listen(abort);", "const forget = () => {};"],
+  ),
+  mutant(
+    'retry.signal and "skip" make a message done',
+    [
+      `${STREAM}/bound_handler.ts`,
+      `isFatal(cause) || cause instanceof RetryAbortedError ? "fail"`,
+      `isFatal(cause) ? "fail"`,
+    ],
+  ),
+  mutant(
+    "a batch is done when it has settled, whatever is in front of it",
+    [
+      `${STREAM}/source_loop.ts`,
+      "if (this.#doing === undefined && settled === undefined) {",
+      "if (settled === undefined) {",
+    ],
+  ),
+  mutant(
+    "a batch is done though one in front of it failed",
+    [`${STREAM}/source_loop.ts`, "if (this.#broken || this.#abandoned) return;", "if (this.#abandoned) return;"],
+  ),
+  mutant(
+    "messages of a partition that has moved are handled",
+    [`${STREAM}/source_loop.ts`, "if (from === 0 && batch.stale?.(message)) return;", ""],
+  ),
+  mutant(
+    "messages of a partition that moved while they waited in a pool are handled",
+    [`${STREAM}/bound_handler.ts`, "if (batch.batch?.stale?.(origin.message)) return batch.end();", ""],
+  ),
+  mutant(
+    "positions of a partition that has moved are stored",
+    ["tests/simulation/model_source.ts", "if (stale === 0) this.stored", "this.stored"],
+  ),
+  mutant(
+    '"skip" swallows that a sink can\'t take anything any more',
+    [
+      `${STREAM}/bound_handler.ts`,
+      "isFatal(cause) || cause instanceof RetryAbortedError",
+      "cause instanceof RetryAbortedError",
+    ],
+  ),
+  mutant(
+    "any number of batches may be not done",
+    [
+      `${STREAM}/source_loop.ts`,
+      "return this.#undone.length < this.#mostBatches && this.#undoneBytes < UNDONE_BYTES;",
+      "return true;",
+    ],
+  ),
+  mutant(
+    "batches that are not done may take any number of bytes",
+    [`${STREAM}/source_loop.ts`, " && this.#undoneBytes < UNDONE_BYTES;", ";"],
+  ),
+  mutant(
+    "an error of the policy's function is swallowed",
+    [
+      `${STREAM}/bound_handler.ts`,
+      "Promise.resolve(later).then(() => {}, (failure) => Promise.reject(wrapped(failure)))",
+      "Promise.resolve(later).then(() => {}, () => {})",
+    ],
+    [`${STREAM}/bound_handler.ts`, "      throw wrapped(failure);", "      return;"],
+  ),
+  mutant(
+    "a TransformStream between two handlers is closed only at the end of the run",
+    [`${STREAM}/run.ts`, "if (--fed.sources === 0) closing.push(this.#close(sink));", "--fed.sources;"],
+  ),
+  mutant(
+    "a stop cuts the reader of a link before its writer",
+    [`${STREAM}/feeders.ts`, `["possible", "certain"] as const`, `["certain", "possible"] as const`],
+    [`${STREAM}/feeders.ts`, "link === which && reaches", "reaches"],
+  ),
+  mutant(
+    "the next value is offered before the sink has room",
+    [`${STREAM}/bound_handler.ts`, "if (later === undefined || !waitsForRoom) return later;", "return;"],
+  ),
+  mutant(
+    "a push is over when the pipe asks, though its values are being handled",
+    [`${STREAM}/pipe.ts`, "(this.#ask === undefined || this.#busy)", "this.#ask === undefined"],
+  ),
+  mutant(
+    "what a pipe emits by itself overtakes what was held for a retry",
+    [`${STREAM}/pipe.ts`, "if (this.#releasing !== undefined) await this.#releasing;", ""],
+  ),
+  mutant(
+    "a batch stands in line before what a pipe had emitted by itself",
+    [
+      `${STREAM}/bound_handler.ts`,
+      "    batch.begin();\n    batch.owner.finish(batch);\n    return handled.then(() => batch.end(), (error) => {",
+      "    return handled.then(() => batch.owner.finish(batch), (error) => {",
+    ],
+  ),
+  mutant(
+    "the first sink that fails ends the wait for the others",
+    [
+      `${STREAM}/delivery.ts`,
+      "    try {\n      await this.#settleSinks();\n    } catch {",
+      "    try {\n      await undefined;\n    } catch {",
+    ],
+    [
+      `${STREAM}/delivery.ts`,
+      "pending[0]! : allSettled(pending);",
+      "pending[0]! : Promise.all(pending).then(() => {});",
+    ],
+  ),
+  mutant(
+    "a stop hides that a sink can't take anything any more",
+    [`${STREAM}/retry.ts`, "if (!isRetriable(error)) throw error;", ""],
+  ),
+  mutant(
+    "a handler that was taken out gets messages",
+    [`${STREAM}/bound_handler.ts`, "if (this.removed) return;", ""],
+  ),
+  mutant(
+    "a paused source is handled",
+    [`${STREAM}/source_loop.ts`, "this.#gate ??= Promise.withResolvers();", ""],
+  ),
+];

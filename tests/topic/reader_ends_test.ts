@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import type { TopicReader } from "../../src/topic/topic_reader.ts";
+import { kafkaOf, P0, placesOf, readerOf, until } from "./readers.ts";
+
+const UNTIL_END = { untilEnd: true };
+
+/** Reads to the end. */
+async function drain(reader: TopicReader): Promise<string[]> {
+  const places: string[] = [];
+  for (let batch; (batch = await reader.next()) !== undefined; batch.done()) {
+    places.push(...placesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
+  }
+  return places.sort();
+}
+
+for (const strategy of ["range", "cooperative-sticky"]) {
+  Deno.test(`Two readers until the end share partitions, and both end (${strategy})`, async () => {
+    using kafka = kafkaOf([4, 9, 2]);
+    const conf = { "group.id": "g", "partition.assignment.strategy": strategy, "auto.commit.interval.ms": 1 };
+    const readers = [readerOf(kafka, conf, UNTIL_END), readerOf(kafka, conf, UNTIL_END)];
+    const read = await Promise.all(readers.map(drain));
+    assert.deepEqual(read.flat().sort(), [
+      ...["0@0", "0@1", "0@2", "0@3", "1@0", "1@1", "1@2", "1@3", "1@4", "1@5", "1@6", "1@7", "1@8", "2@0", "2@1"],
+    ]);
+    await Promise.all(readers.map((reader) => reader.close()));
+  });
+}
+
+Deno.test("A reader until the end reads to it again after a seek, while a batch is in hands", async () => {
+  using kafka = kafkaOf([4, 2]);
+  const reader = readerOf(kafka, {}, UNTIL_END);
+  const batch = await reader.next();
+  await reader.seek((partition) => partition === 0 ? 3 : undefined);
+  kafka.append(P0, { value: "beyond the end" });
+  assert.deepEqual(await drain(reader), ["0@3"]);
+  batch!.done();
+  await reader.close();
+});
+
+Deno.test("A reader until the end ends in the middle of it when it is stopped", async () => {
+  using kafka = kafkaOf([400, 2]);
+  const reader = readerOf(kafka, {}, UNTIL_END);
+  await reader.next();
+  reader.stop();
+  assert.equal(await reader.next(), undefined);
+  await reader.close();
+});
+
+Deno.test("A rebalance in the middle ends a reader at the ends that it sees then", async () => {
+  using kafka = kafkaOf([40, 20]);
+  const reader = readerOf(kafka, { "group.id": "g", "auto.commit.interval.ms": 1 }, UNTIL_END);
+  const first = await reader.next();
+  kafka.append(P0, { value: "one more" });
+  kafka.rebalance("g");
+  const rest = drain(reader);
+  first!.done();
+  const places = [...placesOf(first), ...await rest];
+  await until(() => kafka.isStable("g"));
+  assert(places.includes("0@40"));
+  assert.equal(new Set(places).size, 61);
+  await reader.close();
+});

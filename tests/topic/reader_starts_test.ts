@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { END } from "../../src/topic/offsets.ts";
+import type { ReadBatch } from "../../src/topic/read_batch.ts";
+import { kafkaOf, P0, P1, placesOf, readerOf, until } from "./readers.ts";
+
+const CONF = { "group.id": "g", "auto.commit.interval.ms": 1 };
+/** Partition 0 from offset 2, partition 1 from its end on. */
+const SAID = { startAt: (partition: number) => partition === 0 ? 2 : END };
+
+/** The first message of each partition in a batch. */
+function firsts(batch: ReadBatch | undefined): string[] {
+  const seen = new Set<string>();
+  return placesOf(batch).filter((place) => !seen.has(place[0]!) && seen.add(place[0]!)).sort();
+}
+
+Deno.test("A rebalance before anything was handled leaves a reader where it was said to start", async () => {
+  using kafka = kafkaOf([6, 3]);
+  const reader = readerOf(kafka, CONF, SAID);
+  const first = await reader.next();
+  assert.deepEqual(firsts(first), ["0@2"]);
+  kafka.loseMember("g");
+  const again = reader.next();
+  await until(() => first!.isStale(P0));
+  first!.done();
+  assert.deepEqual(firsts(await again), ["0@2"]);
+  // The end of partition 1 is that of the first time.
+  kafka.append(P1, { value: "new" });
+  assert.deepEqual(firsts(await reader.next()), ["1@3"]);
+  await reader.close();
+});
+
+Deno.test("A rebalance takes a reader back to what was committed, and to its start where the commit failed", async () => {
+  using kafka = kafkaOf([6, 3]);
+  kafka.faults.commit = ({ partition }) => partition === 1 ? 29 : 0;
+  const said: unknown[] = [], warn = console.warn;
+  console.warn = (text) => said.push(text);
+  try {
+    const reader = readerOf(kafka, CONF, SAID);
+    kafka.append(P1, { value: "before" });
+    const first = await reader.next(), overlapping = reader.next();
+    assert.deepEqual(firsts(first), ["0@2", "1@4"].slice(0, firsts(first).length));
+    first!.done(first!.messages.length);
+    await until(() => kafka.committed("g", P0) === 6);
+    kafka.append(P1, { value: "more" });
+    (await overlapping)!.done();
+    kafka.rebalance("g");
+    const next = reader.next();
+    await until(() => kafka.isStable("g"));
+    kafka.append(P0, { value: "more" });
+    assert.deepEqual(firsts(await next).filter((place) => place[0] === "1"), ["1@4"]);
+    await reader.close();
+  } finally {
+    console.warn = warn;
+  }
+  assert.equal(said.length, 1);
+});
+
+Deno.test("A rebalance leaves a reader where it was sought to, before anything of that was handled", async () => {
+  using kafka = kafkaOf([6, 3]);
+  const reader = readerOf(kafka, CONF, SAID);
+  (await reader.next())!.done();
+  await until(() => kafka.committed("g", P0) === 6);
+  await reader.seek((partition) => partition === 0 ? 1 : 0);
+  kafka.loseMember("g");
+  const batches = [await reader.next()];
+  while (batches.flatMap(placesOf).length < 8) batches.push(await reader.next());
+  const last = new Set(batches.filter((batch) => !batch!.isStale(P0)).flatMap(placesOf));
+  assert.deepEqual([...last].sort(), ["0@1", "0@2", "0@3", "0@4", "0@5", "1@0", "1@1", "1@2"]);
+  await reader.close();
+});
+
+Deno.test("A reader whose start is not there fails by name, and stops", async () => {
+  using kafka = kafkaOf([6, 3]);
+  const reader = readerOf(kafka, CONF, { startAt: () => 5 });
+  await assert.rejects(reader.next(), new RangeError('Topic "t": t[1] has no offset 5: it has 0 to 3'));
+  await reader.close();
+});
