@@ -315,7 +315,8 @@ export class Cache<V = unknown>
   /** Reads updates in `handle()`. */
   [openSource](): SourceReader<CacheUpdate<V>> {
     const reader = this.updates().getReader();
-    const stop = () => void reader.cancel();
+    // Who reads hears what went wrong: a stream that failed rejects its cancel as well.
+    const stop = () => void reader.cancel().catch(() => {});
     const batches = new ReadableStream<Batch<CacheUpdate<V>>>({
       pull: async (controller) => {
         const { done, value } = await reader.read();

@@ -71,6 +71,8 @@ export class BoundHandler {
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #runningSources: number;
   #isStopped = false;
+  /** Its messages are read once: what a stop cuts short fails, and is not left. */
+  #isFed = false;
   /** The source of the message that the pipe got last: what the pipe emits by itself belongs to it. */
   #owner: BatchOwner | undefined;
 
@@ -104,10 +106,21 @@ export class BoundHandler {
 
   /** One of its sources has ended by itself: nothing of it waits any more. */
   sourceEnded(): void {
-    if (--this.#runningSources > 0 || !this.#isStopped) return;
+    if (--this.#runningSources > 0 || !this.#isStopped || this.#roomOver.happened) return;
     this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
     if (this.pool === undefined) this.#stop.happen();
     else this.#timers.push(setTimeout(() => this.#stop.happen(), RETRIES_MS));
+  }
+
+  /**
+   * The run is stopped, but what it reads is fed by other handlers, and goes on until these have ended: nothing is tried
+   * again meanwhile. A message that fails goes to the policy, since whoever wrote it counts it as delivered.
+   */
+  runStopped(): void {
+    if (this.#isFed) return;
+    this.#isFed = true;
+    this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
+    this.#stop.happen();
   }
 
   /** The run is over, or given up: cuts what still waits. */
@@ -156,7 +169,11 @@ export class BoundHandler {
       read = { message: await again() };
     };
     return Promise.resolve(this.#retried(attempt, origin)).then(
-      () => this.take(read!.message, origin.index, origin.delivery.batch),
+      () => {
+        // Its handler was taken out meanwhile, and nobody else handles the source.
+        if (this.removed && origin.delivery.batch.owner.stopped) throw LEFT;
+        return this.take(read!.message, origin.index, origin.delivery.batch);
+      },
       (last) => this.#fail(last, origin),
     );
   }
@@ -270,7 +287,10 @@ export class BoundHandler {
       // After a stop nothing is begun but what would not come again, and what is in front of messages that were begun:
       // these would be repeated, since no position is stored behind a message that is left.
       if (owner.stopped && batch.batch !== undefined && (owner.failed || number > owner.begun)) return left();
-      owner.begun = Math.max(owner.begun, number);
+      // Taken out while the message waited: those that go on have it.
+      if (this.removed && !owner.stopped) return batch.end();
+      // What a pipe emits by itself stands in front of no message.
+      if (batch.batch !== undefined) owner.begun = Math.max(owner.begun, number);
       if (batch.batch?.stale?.(origin.message)) return batch.end();
       try {
         const later = this.#handle(value, origin);
@@ -318,8 +338,8 @@ export class BoundHandler {
 
   #retried(attempt: () => void | Promise<void>, { delivery }: Origin): void | Promise<void> {
     // What a pipe emits by itself is not read again: when a stop cuts its retries, the policy decides.
-    const atStop = delivery.batch.batch === undefined ? "fail" : "leave";
-    return retried(attempt, this.bound.retry!, this.#stop, atStop);
+    const isLeftAtStop = () => !this.#isFed && delivery.batch.batch !== undefined;
+    return retried(attempt, this.bound.retry!, this.#stop, isLeftAtStop);
   }
 
   #emitTo(value: unknown, origin: Origin, from: number): void | Promise<void> {
@@ -338,7 +358,7 @@ export class BoundHandler {
 
   async #inTime(accepted: Promise<void>, { delivery }: Origin): Promise<void> {
     if (await this.#roomOver.race(accepted, LEFT) !== LEFT) return;
-    if (delivery.batch.batch !== undefined) throw LEFT;
+    if (!this.#isFed && delivery.batch.batch !== undefined) throw LEFT;
     throw new Error("the sink had no room when the run was stopped");
   }
 
@@ -347,7 +367,9 @@ export class BoundHandler {
   /** A sink can't deliver what it had accepted: the ladder without `retry`, since the sink has tried. */
   undelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void> {
     const origin = { message, index: 0, delivery };
-    const failed = (error: unknown): never => {
+    const failed = (reason: unknown): never => {
+      // A stop that leaves no time for the letter leaves the failure itself.
+      const error = isLeft(reason) ? this.#errorOf(cause, origin) : reason;
       // Told at once: to settle, the batch may have to wait for others.
       delivery.batch.owner.fail(error);
       throw error;

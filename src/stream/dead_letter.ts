@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { HandlerError } from "./handler_error.ts";
+import { type HandlerError, textOf } from "./handler_error.ts";
 import type { Batch, RawMessage } from "./protocol.ts";
 
 const encoder = new TextEncoder();
@@ -19,7 +19,7 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
   const raw = batch?.raw?.(message) ?? { key: null, value: bytesOf(message), headers: [] };
   const { timestamp } = (message ?? {}) as { timestamp?: unknown };
   const facts = {
-    error: error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : String(error.cause),
+    error: error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : textOf(error.cause),
     handler: error.handler,
     topic: error.topic,
     partition: error.partition,

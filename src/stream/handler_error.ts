@@ -40,7 +40,7 @@ export class HandlerError extends Error {
   /** Words the message from the handler, the source and the cause. */
   constructor({ handler, source, value, cause }: HandlerErrorOptions) {
     const where = source === undefined ? "" : ` on ${source}`;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = cause instanceof Error ? cause.message : textOf(cause);
     super(`handler ${JSON.stringify(handler)} failed${where}: ${why}`, { cause });
     this.handler = handler;
     this.source = source;
@@ -50,6 +50,15 @@ export class HandlerError extends Error {
     this.topic = isPlace ? topic : undefined;
     this.partition = isPlace ? partition : undefined;
     this.offset = isPlace ? offset : undefined;
+  }
+}
+
+/** What was thrown, as text: anything can be, such as an object without a prototype. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
   }
 }
 

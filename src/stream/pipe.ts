@@ -4,6 +4,8 @@
  * @module
  */
 
+import { yieldToEventLoop } from "./yield_to_event_loop.ts";
+
 /** A TransformStream, or what else has its two ends. */
 export interface StreamStage<I, O> {
   /** Where what comes out is read. */
@@ -76,16 +78,19 @@ type Handle = (value: unknown) => void | Promise<void>;
  * Messages are pushed in and what comes out is handled.
  *
  * Stages are pulled: a push is over when the first stage asks for the next message, and by then everything that they
- * made of this one has been handled. What a stage emits later than that, it emits by itself.
+ * made of this one has been handled. What a stage emits later than that, it emits by itself; so does one that asks ahead.
  */
 export class Pipe {
   readonly #stages: readonly AnyStage[];
   readonly #events: PipeEvents;
   /** Of the message that is being pushed. */
   #handle: Handle | undefined;
-  #ask: Ask | undefined;
+  /** In order; more than one when the first stage asks ahead. */
+  #asks: Ask[] = [];
   #state: "new" | "going" | "ended" | "failed" = "new";
   #failure: { readonly error: unknown } | undefined;
+  /** A message waits for new stages, which have not asked for it yet: their failure is its failure. */
+  #isStarting = false;
   #wake: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #releasing: Promise<void> | undefined;
@@ -127,7 +132,7 @@ export class Pipe {
 
   async #push(message: unknown, handle: Handle, release?: () => Promise<void>): Promise<boolean> {
     let ask: Ask | undefined;
-    while ((ask = this.#ask) === undefined) {
+    while ((ask = this.#asks.shift()) === undefined) {
       if (this.#state === "ended") return false;
       if (this.#broken !== undefined) {
         throw new BrokenPipeError(
@@ -135,17 +140,19 @@ export class Pipe {
           { cause: this.#broken },
         );
       }
-      if (this.#state !== "going") this.#start();
+      if (this.#state !== "going") {
+        this.#isStarting = true;
+        this.#start();
+      }
       await this.#asked();
+      this.#throwFailure();
     }
-    this.#ask = undefined;
+    this.#isStarting = false;
     this.#handle = handle;
     ask({ done: false, value: message });
     await this.#asked();
     this.#handle = undefined;
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure !== undefined) throw failure.error;
+    this.#throwFailure();
     if (release !== undefined) {
       await (this.#releasing = release());
       this.#releasing = undefined;
@@ -153,18 +160,24 @@ export class Pipe {
     return true;
   }
 
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    this.#isStarting = false;
+    if (failure !== undefined) throw failure.error;
+  }
+
   /** Lets the stages end. Resolves when what they still emit is handled. */
   async end(): Promise<void> {
     await this.#turn;
     this.#ending = true;
-    this.#ask?.({ done: true, value: undefined });
-    this.#ask = undefined;
+    for (const ask of this.#asks.splice(0)) ask({ done: true, value: undefined });
     await this.#asked();
   }
 
   /** Resolves when the first stage asks, and what came out is handled; or the stages are over. */
   async #asked(): Promise<void> {
-    while ((this.#ask === undefined || this.#busy) && this.#state === "going") {
+    while ((this.#asks.length === 0 || this.#busy) && this.#state === "going") {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
@@ -177,14 +190,14 @@ export class Pipe {
       next: () =>
         new Promise((resolve) => {
           if (this.#ending) return resolve({ done: true, value: undefined });
-          this.#ask = resolve;
+          this.#asks.push(resolve);
           this.#wake?.();
         }),
       return: () => Promise.resolve({ done: true, value: undefined }),
     };
     this.#run(input).then(() => this.#over("ended"), async (error) => {
       if (!this.isRenewable) this.#broken = error ?? new Error("It failed without a reason");
-      if (this.#handle === undefined) await this.#events.fail(error);
+      if (this.#handle === undefined && !this.#isStarting) await this.#events.fail(error);
       else this.#failure = { error };
       this.#over("failed");
     });
@@ -192,7 +205,7 @@ export class Pipe {
 
   #over(state: "ended" | "failed"): void {
     this.#state = state;
-    this.#ask = undefined;
+    this.#asks = [];
     this.#wake?.();
   }
 
@@ -204,15 +217,14 @@ export class Pipe {
     for await (const value of output) {
       if (value === undefined) continue;
       if (this.#releasing !== undefined) await this.#releasing;
-      const handle = this.#handle;
-      if (handle === undefined) {
-        await this.#events.handle(value);
-        continue;
-      }
+      const handle = this.#handle ?? this.#events.handle;
       // A stage may ask for the next message while this one is handled.
-      this.#busy = true;
+      this.#busy = this.#handle !== undefined;
       const later = handle(value);
       if (later !== undefined) await later;
+      const turn = yieldToEventLoop();
+      if (turn !== undefined) await turn;
+      if (!this.#busy) continue;
       this.#busy = false;
       this.#wake?.();
     }

@@ -25,7 +25,6 @@ export class KeyedPool {
   #size = 0;
   #starting = false;
   #room: (() => void)[] = [];
-  #empty: (() => void)[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -49,12 +48,6 @@ export class KeyedPool {
     }
     if (this.#size < this.#limit * (1 + WAITING_PER_RUNNING)) return;
     return new Promise((resolve) => this.#room.push(resolve));
-  }
-
-  /** Resolves when nothing runs or waits. */
-  idle(): Promise<void> {
-    if (this.#size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#empty.push(resolve));
   }
 
   /** A loop, not one task that starts the next: those that await nothing would pile up on the stack. */
@@ -86,7 +79,6 @@ export class KeyedPool {
       else this.#ready.push({ key, task });
     }
     for (const resolve of this.#room.splice(0)) resolve();
-    if (this.#size === 0) { for (const resolve of this.#empty.splice(0)) resolve(); }
   }
 }
 
@@ -102,35 +94,4 @@ export function comparable(key: unknown): unknown {
   if (key === null || key === undefined) return undefined;
   if (key instanceof Uint8Array) return `bytes:${latin1.decode(key)}`;
   return typeof key === "object" ? `json:${JSON.stringify(key)}` : key;
-}
-
-/** The tasks of a batch that are not over yet. */
-export class Tasks {
-  #left = 0;
-  #failure: { readonly error: unknown } | undefined;
-  #waiting: PromiseWithResolvers<void> | undefined;
-
-  /** One more. */
-  begin(): void {
-    this.#left++;
-  }
-
-  /** One less; with an error, the batch has failed. */
-  end(failure?: { readonly error: unknown }): void {
-    this.#failure ??= failure;
-    if (--this.#left === 0) this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#failure === undefined) this.#waiting?.resolve();
-    else this.#waiting?.reject(this.#failure.error);
-  }
-
-  /** Resolves when all are over; call it once, when no more will begin. */
-  wait(): void | Promise<void> {
-    if (this.#left === 0 && this.#failure === undefined) return;
-    this.#waiting = Promise.withResolvers();
-    if (this.#left === 0) this.#finish();
-    return this.#waiting.promise;
-  }
 }

@@ -93,7 +93,7 @@ export class RetryAbortedError extends Error {
  * Tries, and tries again as the options say. Costs a promise only when the first attempt does, or fails.
  *
  * @param stop cuts the wait before another attempt short
- * @param atStop what is thrown then: {@linkcode LEFT}, or the error of the last attempt
+ * @param isLeftAtStop asked then: whether {@linkcode LEFT} is thrown, or the error of the last attempt
  * @throws {@linkcode LEFT} If it was stopped before an attempt succeeded.
  * @throws {RetryAbortedError} If `signal` aborted before; its cause is the error of the last attempt.
  * @throws the error of the last attempt
@@ -102,9 +102,9 @@ export function retried(
   attempt: () => void | Promise<void>,
   options: RetryOptions,
   stop: Once,
-  atStop: "leave" | "fail" = "leave",
+  isLeftAtStop: () => boolean,
 ): void | Promise<void> {
-  const failed = (error: unknown) => again(attempt, options, stop, error, atStop);
+  const failed = (error: unknown) => again(attempt, options, stop, error, isLeftAtStop);
   try {
     return attempt()?.then(undefined, failed);
   } catch (error) {
@@ -118,7 +118,7 @@ async function again(
   { signal, ...options }: RetryOptions,
   stop: Once,
   error: unknown,
-  atStop: "leave" | "fail",
+  isLeftAtStop: () => boolean,
 ): Promise<void> {
   const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
   // What no attempt would help is no matter of a stop.
@@ -148,7 +148,7 @@ async function again(
     });
   } catch (failure) {
     if (failure === cut.signal.reason && cut.signal.aborted) {
-      if (stop.happened) throw atStop === "leave" ? LEFT : last;
+      if (stop.happened) throw isLeftAtStop() ? LEFT : last;
       throw new RetryAbortedError("retry.signal aborted", { cause: last });
     }
     throw failure instanceof RetryError ? failure.cause : failure;

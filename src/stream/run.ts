@@ -57,6 +57,7 @@ export class Run {
   readonly #open = new Set<Source<unknown>>();
   #failure: { readonly error: unknown } | undefined;
   #stopped = false;
+  #isOver = false;
   /** The time for the end is over. */
   readonly #late = new Once();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -117,6 +118,7 @@ export class Run {
     }
     if (this.#late.happened) this.#abandon();
     await this.#releaseAll();
+    this.#isOver = true;
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -197,7 +199,6 @@ export class Run {
   async #runLoop(source: Source<unknown>, loop: SourceLoop): Promise<void> {
     await loop.run();
     await this.#endPipes(loop);
-    await Promise.all(loop.handlers.map(({ pool }) => pool?.idle()));
     await this.#closeReader(source);
     await this.#releaseFed(loop);
     if (this.#stopped) this.#stopLoops();
@@ -210,7 +211,8 @@ export class Run {
       this.#feeding.set(handler, left);
       if (left > 0 || !handler.hasPipe) continue;
       await handler.endPipe(loop);
-      await loop.idle();
+      // What it emitted by itself belongs to one of its sources, which may have ended before.
+      for (const source of handler.bound.sources) await this.#loops.get(source)?.idle();
     }
   }
 
@@ -264,10 +266,19 @@ export class Run {
         loop.stop();
         continue;
       }
+      for (const handler of loop.handlers) if (this.#isFed(handler)) handler.runStopped();
       if ([...feeders.keys()].some((feeder) => this.#isOpen(feeder))) continue;
       // Its stream was closed, and it ends by itself when the last value is handled; if the stream is another one, not.
       if (![...feeders.values()].includes("certain")) this.#after(FED_END_MS, () => loop.stop());
     }
+  }
+
+  /** Whether every source of a handler is certain to be fed by other handlers. */
+  #isFed({ bound }: BoundHandler): boolean {
+    return bound.sources.every((source) => {
+      const feeders = this.#feeders.get(this.#loops.get(source)!);
+      return feeders !== undefined && [...feeders.values()].includes("certain");
+    });
   }
 
   #isOpen(loop: SourceLoop): boolean {
@@ -275,6 +286,8 @@ export class Run {
   }
 
   #after(ms: number, act: () => void): void {
+    // Such as for a stop that comes while exit hooks run.
+    if (this.#isOver) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       act();

@@ -123,7 +123,8 @@ export class Slipstream {
    * Binds with a pipe before the handler: async generator functions and TransformStreams, in order. Messages go through
    * one by one, and a batch is done when all that came of it has settled. What a stage holds back, to emit it with a
    * later message or by itself, is handled, settles and fails like anything else, but its message may be done before.
-   * A stage that ends takes the handler out of the app, as {@linkcode Binding.stop} does.
+   * A stage that ends takes the handler out of the run, not out of the app: it gets no message any more, and a source that
+   * nobody else handles ends. The next run makes the stage anew.
    */
   handle<S extends AnySource | readonly AnySource[], P, R, A = unknown>(
     source: S,

@@ -101,7 +101,7 @@ export class SourceLoop implements BatchOwner {
   /** Begins no further message, and lets the source end. What was begun goes on to its end. */
   stop(): void {
     if (this.stopped) return;
-    this.#lateTimer = setTimeout(() => this.#late.happen(), END_MS);
+    if (!this.#late.happened) this.#lateTimer = setTimeout(() => this.#late.happen(), END_MS);
     this.#stop.happen();
     this.#gate?.resolve();
     this.#room?.();
@@ -116,8 +116,9 @@ export class SourceLoop implements BatchOwner {
   /** Gives up: nothing more is done, whatever still settles. */
   abandon(): void {
     this.#abandoned = true;
-    this.stop();
     this.#late.happen();
+    this.stop();
+    clearTimeout(this.#lateTimer);
   }
 
   fail(error: unknown): void {
@@ -138,6 +139,7 @@ export class SourceLoop implements BatchOwner {
       this.fail(error);
     }
     await this.idle();
+    this.#late.happen();
     clearTimeout(this.#lateTimer);
     if (!this.stopped) { for (const handler of this.handlers) handler.sourceEnded(); }
   }

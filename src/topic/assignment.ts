@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import type { KafkaConsumer, TopicPartition } from "../kafka/client.ts";
 import { type ByPartition, partitionSet } from "./by_partition.ts";
 import type { Ends } from "./ends.ts";
@@ -144,7 +145,8 @@ export class Assignment {
     if (isCooperative) consumer.incrementalAssign(placed);
     else consumer.assign(placed);
     this.#partitions = isCooperative ? [...this.#partitions, ...partitions] : [...partitions];
-    ends?.assign(this.#partitions);
+    // A cooperative member is given nothing at first, while others give back what it is to get: that is no end.
+    if (!isCooperative || this.#partitions.length > 0) ends?.assign(this.#partitions);
     if (partitions.length > 0) notices.over("unknown", `${this.#missing} exists now`);
     if (this.#parts.isPaused()) consumer.pause(partitions);
   }
@@ -165,6 +167,9 @@ export class Assignment {
     onRevoke(gone);
     // What is being handled gets its time, or the next owner would do it again.
     if (!isLost && !stopped.fired) await this.#handled();
+    // A poll may have taken more of them meanwhile, also the one that told of this: its answer comes before the next turn.
+    if (!stopped.fired) await new Promise((resolve) => setImmediate(resolve));
+    onRevoke(gone);
     if (!isLost) progress.store();
     this.#revoking = undefined;
     for (const partition of partitions) if (progress.position(partition) !== undefined) starts.begun(partition);

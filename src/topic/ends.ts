@@ -51,11 +51,11 @@ export class Ends {
       this.#ends.delete(partition);
       this.#reached.delete(partition);
     }
-    this.#assigned = partitions;
+    // A member that has nothing left is told soon what it is given instead; that may be nothing as well.
+    this.#assigned = gone.length > 0 && partitions.length === 0 ? undefined : partitions;
     // What was over before may go on with a partition that is not read yet.
     if (!this.allReached) this.finished.reset();
-    // A member that has nothing left may be given something yet.
-    if (gone.length === 0 || partitions.length > 0) this.#look();
+    this.#look();
   }
 
   /** Whether all that is assigned is read to its end; not before something was. */

@@ -56,7 +56,10 @@ export interface TopicOptions<K = string, V = string> {
    * for each partition. When left out: where the group has got to, else as `auto.offset.reset` says.
    */
   readonly offset?: Offsets;
-  /** `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. */
+  /**
+   * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. In a
+   * group that rebalances cooperatively, a member that has no partition waits for one.
+   */
   readonly until?: "end";
   /**
    * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
@@ -271,8 +274,13 @@ export class Topic<K = string, V = string>
    * @throws {KafkaError} If the topic is being read already or is closed, or Kafka refuses to go on.
    * @throws {TypeError} If a codec can't decode a message; the message does not count as handled.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
+    return this.#messages(() => {});
+  }
+
+  async *#messages(begun: (reader: TopicReader) => void): AsyncGenerator<Message<K, V>, void, undefined> {
     const reader = this.#read();
+    begun(reader);
     try {
       for (let batch; (batch = await reader.next()) !== undefined;) {
         let storedAt = performance.now();
@@ -315,9 +323,13 @@ export class Topic<K = string, V = string>
   }
 
   #newReadable(): ReadableStream<Message<K, V>> {
-    const messages = this[Symbol.asyncIterator]();
-    const ended = () => this.#readable = undefined;
-    return new ReadableStream<Message<K, V>>({
+    // Until it is pulled, whoever reads the Topic is somebody else.
+    let own: TopicReader | undefined;
+    const messages = this.#messages((reader) => own = reader);
+    const ended = () => {
+      if (this.#readable === readable) this.#readable = undefined;
+    };
+    const readable = new ReadableStream<Message<K, V>>({
       async pull(controller) {
         try {
           const { done, value } = await messages.next();
@@ -333,11 +345,12 @@ export class Topic<K = string, V = string>
       cancel: async (reason) => {
         ended();
         // What the pipe has pulled lately may be on its way through it, and lost with it.
-        if (reason !== undefined) this.#reader?.giveUp();
-        this.#reader?.stop();
+        if (reason !== undefined) own?.giveUp();
+        own?.stop();
         await messages.return();
       },
     }, { highWaterMark: 0 });
+    return readable;
   }
 
   /**
@@ -485,9 +498,11 @@ export class Topic<K = string, V = string>
   #newWritable(): WritableStream<TopicInput<K, V>> {
     // Each stream has a delivery of its own: what fails in one is none of the next one's.
     const writer = this.#write().open({ keepsLink: false });
-    const ended = () => this.#writable = undefined;
+    const ended = () => {
+      if (this.#writable === writable) this.#writable = undefined;
+    };
     let delivery: Delivery;
-    return new WritableStream<TopicInput<K, V>>({
+    const writable = new WritableStream<TopicInput<K, V>>({
       start: (controller) => {
         delivery = {
           undelivered(error) {
@@ -517,6 +532,7 @@ export class Topic<K = string, V = string>
         await writer.close(reason ?? new KafkaError(`${this.#where}: the stream was aborted`));
       },
     });
+    return writable;
   }
 
   // The end

@@ -221,7 +221,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
   }
 
   #closed(): KafkaError {
-    return new KafkaError(`Topic ${JSON.stringify(this.topic)} is closed: make a new one`);
+    return new KafkaError(`Topic ${JSON.stringify(this.topic)} is closed: make a new one`, { fatal: true });
   }
 }
 

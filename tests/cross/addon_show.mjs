@@ -7,7 +7,11 @@ export function show(value) {
   if (typeof value === "symbol" || typeof value === "function") return "function";
   if (typeof value === "bigint") return `${value}n`;
   if (value instanceof Uint8Array) return `${value.constructor.name}(${JSON.stringify(Buffer.from(value).toString())})`;
-  if (value instanceof Error) return `Error(${value.message}, ${value.code})`;
+  if (value instanceof Error) {
+    // The errors of partitions have a code here that nobody sees who lists their properties; the addon's have none.
+    const code = Object.keys(value).includes("code") ? value.code : undefined;
+    return `Error(${value.message}, ${code})`;
+  }
   if (Array.isArray(value)) return `[${value.map(show)}]`;
   if (typeof value !== "object" || value === null) {
     return typeof value === "string" ? JSON.stringify(value) : `${value}`;

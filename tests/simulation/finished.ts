@@ -39,8 +39,9 @@ export function isMessageFinished(handlers: readonly HandlerState[], message: Me
     }
     // Its pipe ended in a message before: it is as if it had been taken out then.
     if (handler.hasPipeEnded && !hasBegun) continue;
-    // It was taken out while a handler before it had the message, or it tried to read it.
-    if (handler.removed > 0 && !hasBegun && (handler !== handlers[0] || unread !== undefined)) continue;
+    // It was taken out while a handler before it had the message, it tried to read it, or the message waited in its pool.
+    const hasWaited = handler !== handlers[0] || unread !== undefined || handler.hasPool;
+    if (handler.removed > 0 && !hasBegun && hasWaited) continue;
     isHandled = true;
     const { index } = handler.wiring;
     if (unread !== undefined) {

@@ -435,3 +435,22 @@ Deno.test("two TransformStreams in a circle of handlers end at a stop", async ()
   assert.notEqual(await outcome(app.stream(undefined, { ...QUIET, signal: abort.signal })), "hangs");
   assert.ok(laps >= 10);
 });
+
+Deno.test("a stop does not wait for the retries of a handler that another one feeds: its message goes to the policy", async () => {
+  const between = new TransformStream<number, number>(), abort = new AbortController();
+  const told: unknown[] = [], waits = Promise.withResolvers<void>();
+  const app = new Slipstream();
+  const retry = { minTimeout: 60_000, jitter: 0 };
+  app.handle(between, { retry, onError: ({ value }) => told.push(value) }, (n) => {
+    if (n !== 2) return;
+    waits.resolve();
+    throw new Error("service down");
+  });
+  app.handle(scripted([[1, 2, 3]]), { sink: between }, (n) => n);
+  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await waits.promise;
+  await turn();
+  abort.abort();
+  assert.equal(await outcome(running), "resolved");
+  assert.deepEqual(told, [2]);
+});

@@ -126,7 +126,7 @@ Deno.test("MemoryKafka.crash() tells nobody anything, and the group notices afte
 for (
   const [strategy, logs] of [
     ["range", [["+0,1", "-0,1", "+0", "-0", "+1"], ["+1", "-1", "+0"]]],
-    ["cooperative-sticky", [["+0,1", "-1", "+", "-0", "+1"], ["+1", "-1", "+0"]]],
+    ["cooperative-sticky", [["+0,1", "-1", "+", "-0", "+1"], ["+", "+1", "-1", "+0"]]],
   ] as const
 ) {
   Deno.test(`MemoryKafka.rebalance() moves partitions (${strategy})`, async () => {

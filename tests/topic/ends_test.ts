@@ -32,7 +32,9 @@ Deno.test("Ends do not end a reader whose last partition leaves: it may be given
   ends.set(A, 2);
   ends.assign([A]);
   ends.assign([], [A]);
-  assert(!ends.finished.fired);
+  assert(!ends.finished.fired && !ends.allReached);
+  ends.assign([]);
+  assert(ends.finished.fired && ends.allReached, "it is given none");
 });
 
 Deno.test("Ends wait again for a partition that is read again", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TopicReader } from "../../src/topic/topic_reader.ts";
-import { kafkaOf, P0, placesOf, readerOf, until } from "./readers.ts";
+import { kafkaOf, P0, P1, placesOf, readerOf, until } from "./readers.ts";
 
 const UNTIL_END = { untilEnd: true };
 
@@ -26,6 +26,24 @@ for (const strategy of ["range", "cooperative-sticky"]) {
   });
 }
 
+Deno.test("A reader until the end that joins a cooperative group waits for the partitions that others give back", async () => {
+  using kafka = kafkaOf([4, 9]);
+  const conf = { "group.id": "g", "partition.assignment.strategy": "cooperative-sticky" };
+  const first = readerOf(kafka, conf, UNTIL_END), second = readerOf(kafka, conf, UNTIL_END);
+  const batch = await first.next();
+  let hasEnded = false;
+  const joining = drain(second).finally(() => hasEnded = true);
+  await until(() => kafka.consumers.length === 2);
+  const going = drain(first);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert(!hasEnded, "it has heard of no partition but is to get one");
+  batch!.done();
+  const places = [...placesOf(batch), ...await going, ...await joining];
+  assert.equal(new Set(places).size, 13);
+  await Promise.all([first.close(), second.close()]);
+  assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [4, 9]);
+});
+
 Deno.test("A reader until the end reads to it again after a seek, while a batch is in hands", async () => {
   using kafka = kafkaOf([4, 2]);
   const reader = readerOf(kafka, {}, UNTIL_END);
@@ -44,6 +62,18 @@ Deno.test("A reader until the end ends in the middle of it when it is stopped", 
   reader.stop();
   assert.equal(await reader.next(), undefined);
   await reader.close();
+});
+
+Deno.test("A rebalance that takes its time does not end a reader, which has no partition meanwhile", async () => {
+  // Longer than a poll.
+  using kafka = kafkaOf([1500], { delayMs: (request) => request === "commit" ? 700 : 0 });
+  const reader = readerOf(kafka, { "group.id": "g" }, UNTIL_END);
+  const first = await reader.next();
+  first!.done();
+  kafka.rebalance("g");
+  assert.equal((await drain(reader)).length, 1500 - first!.messages.length);
+  await reader.close();
+  assert.equal(kafka.committed("g", P0), 1500);
 });
 
 Deno.test("A rebalance in the middle ends a reader at the ends that it sees then", async () => {

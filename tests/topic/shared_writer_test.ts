@@ -40,6 +40,9 @@ async function comeAndGo(open: () => SinkWriter<never>, value: unknown, until: P
   }
 }
 
+/** Deno's sanitizers are off unless a test asks for them. */
+const SANITIZED = { sanitizeOps: true, sanitizeResources: true } as const;
+
 Deno.test("a run that ends takes nothing from another one of the same sink", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("out");
@@ -135,15 +138,19 @@ Deno.test("a writable errors on what is not delivered, and the next one starts c
   assert.deepEqual(await valuesOf(broker, "out"), ["first", "3"]);
 });
 
-Deno.test("the client is disconnected when the last run has ended, and the process ends by itself", async () => {
-  await using broker = await LocalBroker.start();
-  broker.createTopic("out");
-  const topic = new Topic("out", { "bootstrap.servers": broker.bootstrapServers });
-  const one = topic[openSink](), two = topic[openSink](), delivery = { ...failing };
-  await one.accept(["k", "1"], delivery);
-  await two.accept(["k", "2"], delivery);
-  await Promise.all([one.settle(delivery), two.settle(delivery)]);
-  await one.close();
-  await two.close();
-  // The sanitizers of this test count what is left: the topic is not closed.
-});
+Deno.test(
+  "the client is disconnected when the last run has ended, and the process ends by itself",
+  SANITIZED,
+  async () => {
+    await using broker = await LocalBroker.start();
+    broker.createTopic("out");
+    const topic = new Topic("out", { "bootstrap.servers": broker.bootstrapServers });
+    const one = topic[openSink](), two = topic[openSink](), delivery = { ...failing };
+    await one.accept(["k", "1"], delivery);
+    await two.accept(["k", "2"], delivery);
+    await Promise.all([one.settle(delivery), two.settle(delivery)]);
+    await one.close();
+    await two.close();
+    // The sanitizers count what is left: the topic is not closed.
+  },
+);

@@ -117,6 +117,37 @@ Deno.test("TopicReader drops what is left of partitions that it lost, and stores
   assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [2, 2]);
 });
 
+Deno.test("TopicReader hands out nothing that is taken while its partition leaves: it is read again", async () => {
+  for (const isLost of [true, false]) {
+    using kafka = kafkaOf([2]);
+    const reader = readerOf(kafka, { "group.id": "g" });
+    const [batch] = await take(reader, 2);
+    if (!isLost) batch!.done();
+    for (let n = 2; n < 5; n++) kafka.append(P0, { value: `0@${n}` });
+    // The poll that tells of it takes messages as well.
+    if (isLost) kafka.loseMember("g");
+    else kafka.rebalance("g");
+    const next = await take(reader, isLost ? 5 : 3);
+    assert.deepEqual(next.flatMap(placesOf), (isLost ? [0, 1, 2, 3, 4] : [2, 3, 4]).map((n) => `0@${n}`));
+    await reader.close();
+  }
+});
+
+Deno.test("TopicReader hands out nothing that idle polling took while its partition left", async () => {
+  using kafka = kafkaOf([2]);
+  const reader = readerOf(kafka, { "group.id": "g" });
+  const [batch] = await take(reader, 2);
+  for (let n = 2; n < 5; n++) kafka.append(P0, { value: `0@${n}` });
+  kafka.rebalance("g");
+  // Polling begins after a second without a pull, and hears of the rebalance, which waits for the batch.
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  assert(!batch!.isStale(batch!.messages[0]!));
+  batch!.done();
+  assert.deepEqual((await take(reader, 3)).flatMap(placesOf), ["0@2", "0@3", "0@4"]);
+  assert.equal(await Promise.race([reader.next(), new Promise((resolve) => setTimeout(resolve, 50))]), undefined);
+  await reader.close();
+});
+
 Deno.test("TopicReader.seek() makes stale what was handed out before, of the partition that was sought", async () => {
   using kafka = kafkaOf([6, 3]);
   const reader = readerOf(kafka);

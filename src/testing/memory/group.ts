@@ -116,7 +116,17 @@ export class GroupCoordinator {
       membership.revoking = gone;
       member.tellRevoke(gone, false);
     }
+    this.#tellNothing();
     this.#serve();
+  }
+
+  /** While some give partitions back, librdkafka tells cooperative members of no partition, and then of theirs. */
+  #tellNothing(): void {
+    const members = [...this.#members];
+    if (members.every(([, { revoking }]) => revoking === undefined)) return;
+    for (const [member, { revoking }] of members) {
+      if (member.isCooperative && revoking === undefined) member.tellAssign([], this.#generation);
+    }
   }
 
   /** Gives partitions out when nobody has to give any back. */
