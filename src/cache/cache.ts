@@ -412,12 +412,21 @@ export class Cache<V = unknown>
   #accept(writes: readonly Write[], updates: readonly Write[], account?: Settlement): Group | Promise<Group> {
     if (this.#engine !== undefined && this.#behind === 0) return write(this.#engine, writes, updates, account);
     this.#behind++;
+    // A stop may cut the wait for the store short: who asks then has to hear of what is still on its way to it.
+    account?.begin();
+    const opened = () => {
+      this.#behind--;
+      account?.end();
+    };
     // In one go: who comes between the two would overtake.
     return this.#open().then((engine) => {
-      this.#behind--;
-      return write(engine, writes, updates, account);
+      try {
+        return write(engine, writes, updates, account);
+      } finally {
+        opened();
+      }
     }, (error) => {
-      this.#behind--;
+      opened();
       throw error;
     });
   }

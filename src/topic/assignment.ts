@@ -167,11 +167,7 @@ export class Assignment {
     onRevoke(gone);
     // What is being handled gets its time, or the next owner would do it again.
     if (!isLost && !stopped.fired) await this.#handled();
-    // A poll may have taken more of them meanwhile, also the one that told of this: its answer comes before the next turn.
-    if (!stopped.fired) await new Promise((resolve) => setImmediate(resolve));
-    onRevoke(gone);
     if (!isLost) progress.store();
-    this.#revoking = undefined;
     for (const partition of partitions) if (progress.position(partition) !== undefined) starts.begun(partition);
     progress.forget(partitions);
     this.#partitions = this.#partitions.filter((partition) => !gone.has(partition));
@@ -181,6 +177,13 @@ export class Assignment {
       else consumer.unassign();
     } catch (error) {
       if (!stopped.fired) throw error;
+    } finally {
+      // Polls have gone on meanwhile, and have fetched on behind what was dropped: should the partition come back, that
+      // would be handled, and count, before what was dropped is read again. The answer of a poll that has taken some comes
+      // before the next turn.
+      if (!stopped.fired) await new Promise((resolve) => setImmediate(resolve));
+      onRevoke(gone);
+      this.#revoking = undefined;
     }
   }
 

@@ -51,7 +51,7 @@ export class Ends {
       this.#ends.delete(partition);
       this.#reached.delete(partition);
     }
-    // A member that has nothing left is told soon what it is given instead; that may be nothing as well.
+    // A member that has nothing left may be given something yet: it has not come to its end.
     this.#assigned = gone.length > 0 && partitions.length === 0 ? undefined : partitions;
     // What was over before may go on with a partition that is not read yet.
     if (!this.allReached) this.finished.reset();

@@ -193,3 +193,16 @@ Deno.test("writes before the store is open are accepted in the order of the call
     await release();
   }
 });
+
+Deno.test("a delivery has not settled while its value waits for the store to be opened", async () => {
+  const disk = new MemoryKv();
+  using store = registerStore("settles-when-open", () => disk.open());
+  await using cache = new Cache<unknown>(store.path);
+  const writer = cache[openSink](), of = delivery();
+  const accepted = writer.accept(["k", 1], of);
+  const settled = writer.settle(of);
+  assert(settled instanceof Promise);
+  await settled;
+  assert.equal(disk.entries().length, 1);
+  await accepted;
+});

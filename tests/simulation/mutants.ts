@@ -14,13 +14,19 @@ export interface Patch {
 /** A fault. */
 export interface Mutant {
   readonly name: string;
+  /** Which programs look for it: those over model sources and sinks, or those over Topics and Caches. */
+  readonly programs: "stream" | "rooms";
   readonly patches: readonly Patch[];
 }
 
 const STREAM = "src/stream";
 
 function mutant(name: string, ...patches: readonly (readonly [file: string, from: string, to: string])[]): Mutant {
-  return { name, patches: patches.map(([file, from, to]) => ({ file, from, to })) };
+  return { name, programs: "stream", patches: patches.map(([file, from, to]) => ({ file, from, to })) };
+}
+
+function ofRooms(...given: Parameters<typeof mutant>): Mutant {
+  return { ...mutant(...given), programs: "rooms" };
 }
 
 /** All of them. */
@@ -232,7 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a push is over when the pipe asks, though its values are being handled",
-    [`${STREAM}/pipe.ts`, "(this.#ask === undefined || this.#busy)", "this.#ask === undefined"],
+    [`${STREAM}/pipe.ts`, "(this.#asks.length === 0 || this.#busy)", "this.#asks.length === 0"],
   ),
   mutant(
     "what a pipe emits by itself overtakes what was held for a retry",
@@ -271,4 +277,38 @@ export const MUTANTS: readonly Mutant[] = [
     "a paused source is handled",
     [`${STREAM}/source_loop.ts`, "this.#gate ??= Promise.withResolvers();", ""],
   ),
+  ofRooms(
+    "Topic: one account for all deliveries of a writer",
+    [
+      "src/topic/deliveries.ts",
+      "if (delivery === this.#lastDelivery) return this.#last!;",
+      "if (this.#last !== undefined) return this.#last;",
+    ],
+    ["src/topic/deliveries.ts", "return this.#accounts.get(delivery)?.settled();", "return this.#last?.settled();"],
+  ),
+  ofRooms(
+    "Topic: who ends disconnects the others",
+    ["src/topic/topic_writer.ts", "for (const { keepsLink } of this.#sinks) if (keepsLink) return;", ""],
+    ["src/topic/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
+  ),
+  ofRooms("Topic: positions of a partition that has moved are stored", [
+    "src/topic/progress.ts",
+    "return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;",
+    "return false;",
+  ]),
+  ofRooms("Topic: what is fetched while a partition is revoked is handed out", [
+    "src/topic/assignment.ts",
+    "onRevoke(gone);\n      this.#revoking = undefined;",
+    "this.#revoking = undefined;",
+  ]),
+  ofRooms("Cache: the failure of a group is forgotten", [
+    "src/cache/group_commit.ts",
+    "for (const account of this.#owed) account.end(failure);",
+    "for (const account of this.#owed) account.end();",
+  ]),
+  ofRooms("Cache: a value has settled before its commit", [
+    "src/cache/group_commit.ts",
+    "    account.begin();\n",
+    "    account.begin();\n    queueMicrotask(() => account.end());\n    this.#owed.delete(account);\n",
+  ]),
 ];

@@ -2,8 +2,9 @@
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
 /** More than any of them needs: one that is not found in so many is not found. */
-const PROGRAMS = 20_000;
-const LIMIT_MS = 60_000;
+const PROGRAMS = { stream: 60_000, rooms: 6_000 } as const;
+const SEARCHES = { stream: "search.ts", rooms: "rooms_search.ts" } as const;
+const LIMIT_MS = 180_000;
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 async function copy(from: string, to: string): Promise<void> {
@@ -16,15 +17,17 @@ async function copy(from: string, to: string): Promise<void> {
 
 /** How many programs it takes to find a mutant; `undefined` if it is not found. */
 async function programsFor(
-  { name, patches }: Mutant,
+  { name, programs, patches }: Mutant,
   seed: number,
 ): Promise<{ after: number | undefined; text: string }> {
   const folder = await Deno.makeTempDir();
   try {
     await Promise.all([
-      copy(`${ROOT}/src/stream`, `${folder}/src/stream`),
+      copy(`${ROOT}/src`, `${folder}/src`),
       copy(`${ROOT}/tests/simulation`, `${folder}/tests/simulation`),
+      copy(`${ROOT}/tests/support`, `${folder}/tests/support`),
       Deno.copyFile(`${ROOT}/deno.json`, `${folder}/deno.json`),
+      Deno.copyFile(`${ROOT}/mod.ts`, `${folder}/mod.ts`),
     ]);
     for (const { file, from, to } of patches) {
       const text = await Deno.readTextFile(`${folder}/${file}`);
@@ -40,8 +43,8 @@ async function programsFor(
         "--no-lock",
         "--config",
         `${folder}/deno.json`,
-        `${folder}/tests/simulation/search.ts`,
-        `${PROGRAMS}`,
+        `${folder}/tests/simulation/${SEARCHES[programs]}`,
+        `${PROGRAMS[programs]}`,
         `${seed}`,
         "false",
       ],

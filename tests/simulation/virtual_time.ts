@@ -35,16 +35,26 @@ interface Timer {
   readonly args: unknown[];
   /** The interval, in milliseconds, of what comes again. */
   readonly every: number | undefined;
+  /** What {@linkcode VirtualTime.owner} was. */
+  readonly owner: unknown;
 }
 
 /** A virtual clock and its timers. One may be installed at a time. */
 export class VirtualTime {
   /** Milliseconds since the beginning of the program. */
   now = 0;
+  /** On whose behalf timers are made from now on, for those who forget them by owner. */
+  owner: unknown;
+  readonly #turnsPerTimer: number;
   /** In the order they fire. */
   readonly #timers: Timer[] = [];
   #lastId = 0;
   #restore: (() => void) | undefined;
+
+  /** @param turnsPerTimer the turns of the event loop between two timers, for those who wait for turns themselves */
+  constructor(turnsPerTimer = 1) {
+    this.#turnsPerTimer = turnsPerTimer;
+  }
 
   /**
    * Takes the place of the real clock.
@@ -61,6 +71,7 @@ export class VirtualTime {
         act,
         args,
         every: every ? Math.max(1, ms) : undefined,
+        owner: this.owner,
       });
     const clear = (id?: unknown) => {
       const at = this.#timers.findIndex((timer) => timer.id === Number(id));
@@ -97,9 +108,15 @@ export class VirtualTime {
     this.#timers.length = 0;
   }
 
-  /** Forgets what waits. */
-  clear(): void {
-    this.#timers.length = 0;
+  /** Forgets what waits; of an owner only, if one is given. */
+  clear(owner?: unknown): void {
+    const kept = owner === undefined ? [] : this.#timers.filter((timer) => timer.owner !== owner);
+    this.#timers.splice(0, Infinity, ...kept);
+  }
+
+  /** Lets the event loop have a turn, in which no time passes. */
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   #add(timer: Timer): number {
@@ -116,7 +133,7 @@ export class VirtualTime {
    */
   async passUntil(holds: () => boolean): Promise<boolean> {
     for (let idle = 0, seen = allLooks;;) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      for (let turn = 0; turn < this.#turnsPerTimer; turn++) await this.turn();
       if (holds()) return true;
       // Someone may wait for a turn of the event loop, which comes after this one: no time passes meanwhile.
       if (allLooks !== seen) {

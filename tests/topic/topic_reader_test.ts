@@ -208,3 +208,16 @@ Deno.test("TopicReader loses no message when a partition comes after all others 
   assert.equal(await reader.next(), undefined);
   await reader.close();
 });
+
+Deno.test("What is fetched while a partition waits to be revoked is not handed out when it comes back", async () => {
+  using kafka = kafkaOf([3000]);
+  const reader = readerOf(kafka, { "group.id": "g" });
+  const first = await reader.next();
+  kafka.rebalance("g");
+  // While nobody pulls, the reader polls for events, and messages come along.
+  await new Promise((resolve) => setTimeout(resolve, 6000));
+  first!.done(0);
+  const again = await reader.next();
+  assert.equal(placesOf(again)[0], "0@0");
+  await reader.close();
+});
