@@ -15,8 +15,8 @@
  * SIMULATION_PROGRAM='{"sources": [{"batches": [3]}], "handlers": [{"sinks": [0]}]}' deno test -A tests/simulation/simulation_test.ts
  * ```
  *
- * What is left out of a program is as usual (`brief.ts`). Without a seed each run draws its own; in CI 10,000 programs are
- * played, 2,000 elsewhere.
+ * What is left out of a program is as usual (`brief.ts`). Without `SIMULATION_SEED` the seed is 1; `random` draws one. In CI 10,000 programs are
+ * played, 2,000 elsewhere. Programs over Topics and Caches (`rooms_*.ts`) are played again with `ROOMS_PROGRAM`.
  *
  * **The checker is checked**: `deno task test:mutants` puts faults back (`mutants.ts`), one at a time in a copy of the
  * sources, and tells how many programs it takes to find each.
