@@ -25,7 +25,7 @@ export interface Waiting {
 
 /** Those who wait, in order. */
 export class Line {
-  #all: Waiting[] = [];
+  #all: (Waiting | undefined)[] = [];
   /** Who is first. Taking the first of a long array would move the others each time. */
   #first = 0;
   /** Which record of the first is next. */
@@ -55,7 +55,7 @@ export class Line {
 
   /** The first one has had his turn. */
   shift(): void {
-    this.#all[this.#first++] = undefined as never;
+    this.#all[this.#first++] = undefined;
     this.next = 0;
     if (this.length > 0) return;
     this.#all = [];
@@ -64,7 +64,7 @@ export class Line {
 
   /** Drops those of an owner, or all. */
   drop(error: unknown, owner?: object): void {
-    const all = this.#all.slice(this.#first), next = this.next;
+    const all = this.#all.slice(this.#first).filter((one) => one !== undefined), next = this.next;
     const isDropped = (one: Waiting) => owner === undefined || one.owner === owner;
     this.#all = all.filter((one) => !isDropped(one));
     this.#first = 0;

@@ -23,8 +23,8 @@ const take = (resolve: Resolve, reject: Reject): void => {
 export class Sends implements DeliveryAccount {
   readonly #topic: string;
   readonly #way: Way;
-  readonly #resolve: Resolve[] = [];
-  readonly #reject: Reject[] = [];
+  readonly #resolve: (Resolve | undefined)[] = [];
+  readonly #reject: (Reject | undefined)[] = [];
   readonly #records: unknown[] = [];
   /** The number of the record that is produced next. */
   messageNumber = 0;
@@ -63,7 +63,7 @@ export class Sends implements DeliveryAccount {
 
   /** Other records of the account may be on their way for long. */
   #forget(number: number): void {
-    this.#resolve[number] = this.#reject[number] = this.#records[number] = undefined as never;
+    this.#resolve[number] = this.#reject[number] = this.#records[number] = undefined;
   }
 }
 
