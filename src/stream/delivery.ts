@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { BoundHandler } from "./bound_handler.ts";
 import { HandlerError } from "./handler_error.ts";
-import type { Batch, Delivery, SinkWriter } from "./protocol.ts";
+import type { Batch, Delivery, RawMessage, SinkWriter } from "./protocol.ts";
 
-/** Who reads the batches: {@linkcode SourceLoop}. */
+/** Who reads the batches: `SourceLoop`. */
 export interface BatchOwner {
   /** Whether the source was stopped: no message is begun any more. */
   readonly stopped: boolean;
@@ -30,13 +29,26 @@ export interface BatchOwner {
   finish(delivery: BatchDelivery, taken?: number): void;
 }
 
+/** Who handles the messages, and what becomes of those that fail: `BoundHandler`. */
+export interface BatchHandler {
+  readonly bound: { readonly name: string };
+  /** Where emitted values go. */
+  readonly writers: readonly SinkWriter<never>[];
+  /** Where messages go that can't be handled. */
+  readonly letters: SinkWriter<RawMessage> | undefined;
+  /** A sink can't deliver what it had accepted for a message. */
+  undelivered(error: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void>;
+  /** The letter about a message can't be delivered either. */
+  letterUndelivered(error: unknown, message: unknown, delivery: HandlerDelivery): never;
+}
+
 /** What one handler makes of one batch: what sinks accept values on behalf of. */
 export class HandlerDelivery implements Delivery {
-  readonly handler: BoundHandler;
+  readonly handler: BatchHandler;
   readonly batch: BatchDelivery;
   #letters: Delivery | undefined;
 
-  constructor(handler: BoundHandler, batch: BatchDelivery) {
+  constructor(handler: BatchHandler, batch: BatchDelivery) {
     this.handler = handler;
     this.batch = batch;
   }
@@ -97,7 +109,7 @@ export class BatchDelivery {
   }
 
   /** The part of a handler. */
-  of(handler: BoundHandler): HandlerDelivery {
+  of(handler: BatchHandler): HandlerDelivery {
     // A source has few handlers: a look at each costs less than a map for each batch.
     for (const delivery of this.#handlers) if (delivery.handler === handler) return delivery;
     const delivery = new HandlerDelivery(handler, this);
