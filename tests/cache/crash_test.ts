@@ -196,6 +196,8 @@ for (const mutant of [replaceInOldGroups, transactionsOvertake, commitsLate]) {
     const { failed, errorInstance } = await fc.check(fc.asyncProperty(PROGRAM, (program) => run(program, mutant)), {
       numRuns: 150,
       endOnFailure: true,
+      // Another program may show the fault as a value whose part is missing.
+      seed: 1,
     });
     assert.ok(failed, "no program shows the fault");
     assert.match(
