@@ -253,7 +253,7 @@ export class Run {
       // An error that is `undefined` is no orderly end.
       await fed.writer.close(this.#failure && (this.#failure.error ?? new Error("The run failed without a reason")));
     } catch (error) {
-      this.#failure ??= { error };
+      this.#fail(error);
     }
   }
 

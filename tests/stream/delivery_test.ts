@@ -454,3 +454,14 @@ Deno.test("a stop does not wait for the retries of a handler that another one fe
   assert.equal(await outcome(running), "resolved");
   assert.deepEqual(told, [2]);
 });
+
+Deno.test("a sink that can't be closed ends the run, though another source goes on", async () => {
+  const closing = { [openSink]: () => ({ accept() {}, settle() {}, close: () => Promise.reject(new Error("lost")) }) };
+  async function* endless() {
+    for (let n = 0;; n++) yield await new Promise<number>((resolve) => setTimeout(() => resolve(n), 1));
+  }
+  const app = new Slipstream();
+  app.handle(scripted([[1], [2]]), { sink: closing }, (n) => n);
+  app.handle(endless(), () => {});
+  assert.equal(await outcome(app.stream(undefined, QUIET)), "rejected: lost");
+});
