@@ -35,7 +35,7 @@ export class NpmConnection implements Client {
     this.#client = client as NpmClient;
     this.#client.on("event.log", ({ severity, message }) => events.onLog?.(severity, message));
     // An emitter whose "error" nobody listens to throws; and errors of the connection come before connect() answers.
-    this.#client.on("event.error", (error) => events.onError(codeOf(error) ?? NO_CODE, error.message));
+    this.#client.on("event.error", (error) => events.onError(codeOf(error) ?? NO_CODE, wholeText(error)));
   }
 
   get isConnected(): boolean {

@@ -15,7 +15,7 @@ import { MESSAGE } from "./layout.ts";
 import { openLibrary } from "./library.ts";
 import { addressOf, GAP_BYTES, HIGH, libc, type Pointer, readCString } from "./memory.ts";
 import { type NativeHeader, readHeaders } from "./message_headers.ts";
-import { CODES } from "./native_error.ts";
+import { CODES, err2str } from "./native_error.ts";
 
 /** A consumed message, as the npm client has it. What is absent is left out, but for a timestamp, which is −1 then. */
 export interface NativeMessage {
@@ -38,6 +38,19 @@ export interface EofEvent {
   /** The index of the last message before it in the same batch; −1 before the first. */
   messageIndex: number;
 }
+
+/** Why a partition, a topic or the group can't be read. */
+export interface ConsumeError {
+  readonly code: number;
+  /** librdkafka's text, with the topic and the partition where it is about one: `emoji[0]: Fetch failed`. */
+  readonly message: string;
+}
+
+/** What was taken and is held up by an error before it. */
+export type Behind =
+  | { readonly message: NativeMessage }
+  | { readonly end: Omit<EofEvent, "messageIndex"> }
+  | { readonly error: ConsumeError };
 
 /** What became of a produced message. */
 export interface NativeReport {
@@ -170,17 +183,18 @@ export class MessageReader {
   readonly #topics = new Map<number, string>();
 
   /**
-   * Takes at most `max` messages that are there, and appends them.
+   * Takes at most `max` messages that are there, and appends them. From an error on, which comes in its place among the
+   * messages of its partition, all goes behind it.
    *
    * @returns how many were taken, end-of-partition events and errors included; 0 when the queue is empty
    */
-  take(queue: Pointer, max: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): number {
+  take(queue: Pointer, max: number, into: NativeMessage[], ends: EofEvent[], behind: Behind[]): number {
     const { symbols } = openLibrary();
     const count = Number(
       symbols.rd_kafka_consume_batch_queue(queue, 0, pointers, BigInt(Math.min(max, BATCH_MESSAGES))),
     );
     if (count <= 0) return 0;
-    this.#read(count, into, ends, errors);
+    this.#read(count, into, ends, behind);
     for (let i = 0; i < count; i++) symbols.rd_kafka_message_destroy(pointers[i]!);
     return count;
   }
@@ -227,7 +241,7 @@ export class MessageReader {
     return Number(openLibrary().symbols.rd_kafka_event_message_array(event, pointers, BigInt(most)));
   }
 
-  #read(count: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): void {
+  #read(count: number, into: NativeMessage[], ends: EofEvent[], behind: Behind[]): void {
     const slab = copyBatch(count, true);
     let runEnd = 0, epoch: number | undefined;
     for (let i = 0; i < count; i++) {
@@ -238,16 +252,23 @@ export class MessageReader {
           runEnd = endOfRun(i, count);
           epoch = epochOfRun(i, runEnd);
         }
-        into.push(this.#message(i, slab, epoch ?? leaderEpoch(i)));
+        const message = this.#message(i, slab, epoch ?? leaderEpoch(i));
+        if (behind.length === 0) into.push(message);
+        else behind.push({ message });
       } else if (code === CODES.PARTITION_EOF) {
-        ends.push({
-          topic: this.#topic(address(at + RKT)),
-          offset: offsetAt(at),
-          partition: signed[at + PARTITION]!,
-          messageIndex: into.length - 1,
-        });
-      } else errors.push(code);
+        const topic = this.#topic(address(at + RKT)), offset = offsetAt(at), partition = signed[at + PARTITION]!;
+        if (behind.length === 0) ends.push({ topic, offset, partition, messageIndex: into.length - 1 });
+        else behind.push({ end: { topic, offset, partition } });
+      } else behind.push({ error: { code, message: this.#errorText(at, slab) } });
     }
+  }
+
+  /** What an error says, which lies where a message has its value. */
+  #errorText(at: number, slab: Buffer): string {
+    const text = bytesAt(slab, at + PAYLOAD, at + LEN)?.toString() || err2str(signed[at + ERR]!);
+    const rkt = address(at + RKT), partition = signed[at + PARTITION]!;
+    if (rkt === 0) return text;
+    return partition < 0 ? `${this.#topic(rkt)}: ${text}` : `${this.#topic(rkt)}[${partition}]: ${text}`;
   }
 
   #message(index: number, slab: Buffer, epoch: number): NativeMessage {

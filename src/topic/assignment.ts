@@ -5,9 +5,10 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { KafkaConsumer, TopicPartition } from "../kafka/client.ts";
-import { type ByPartition, partitionSet } from "./by_partition.ts";
+import type { KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
+import { ByPartition, partitionSet } from "./by_partition.ts";
 import type { Ends } from "./ends.ts";
+import { KafkaError } from "./kafka_error.ts";
 import type { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING } from "./offsets.ts";
@@ -23,6 +24,9 @@ const REFRESH_MS = 300_000;
 /** After so long a topic that does not exist is worth a word. */
 const UNKNOWN_MS = 3000;
 
+/** The group knows this member no more, or not in this generation: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH. */
+const NO_MEMBER: ReadonlySet<number> = new Set([22, 25, 113]);
+
 type Assigned = TopicPartition & { readonly offset?: number };
 
 /** What an assignment needs of its reader. */
@@ -36,7 +40,9 @@ export interface AssignmentParts {
   readonly progress: Progress;
   readonly notices: Notices;
   readonly stopped: Latch;
-  /** Where to begin where nothing was said or committed; `undefined` in a group, where the consumer knows. */
+  /** Whether a group gives the partitions, and knows where to go on in them. */
+  readonly isGrouped: boolean;
+  /** Where to begin where nothing was said or committed; `undefined` where that is an error, of which the consumer tells. */
   readonly resetTo: number | undefined;
   /** Whether new partitions are to be held up. */
   isPaused(): boolean;
@@ -53,6 +59,8 @@ export class Assignment {
   #partitions: readonly TopicPartition[] = [];
   #revoking: ByPartition<true> | undefined;
   #changes: Promise<void> = Promise.resolve();
+  /** How many changes were told and are not made yet. */
+  #untaken = 0;
   #following: ReturnType<typeof setTimeout> | undefined;
   #unknownSince: number | undefined;
 
@@ -99,9 +107,10 @@ export class Assignment {
   }
 
   #change(make: () => Promise<void>): void {
+    this.#untaken++;
     this.#changes = this.#changes.then(make).catch((error) => {
       if (!this.#parts.stopped.fired) this.#parts.onFailure(error);
-    });
+    }).finally(() => this.#untaken--);
   }
 
   async #assignAll(consumer: KafkaConsumer): Promise<void> {
@@ -139,7 +148,7 @@ export class Assignment {
 
   async #assign(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
     const { stopped, ends, notices } = this.#parts;
-    const placed = await Promise.all(partitions.map((partition) => this.#placed(partition)));
+    const placed = await this.#withCommitted(await Promise.all(partitions.map((partition) => this.#placed(partition))));
     const consumer = this.#consumer!;
     if (stopped.fired || !consumer.isConnected) return;
     if (isCooperative) consumer.incrementalAssign(placed);
@@ -153,10 +162,47 @@ export class Assignment {
 
   /** A partition with the offset to start at. */
   async #placed({ topic, partition }: TopicPartition): Promise<Assigned> {
-    const { starts, ends, queries, resetTo } = this.#parts, place = { topic, partition };
-    const offset = await starts.of(place) ?? resetTo;
+    const { starts, ends, queries, isGrouped, resetTo } = this.#parts, place = { topic, partition };
+    const offset = await starts.of(place) ?? (isGrouped ? undefined : resetTo);
     if (ends?.knows(place) === false) ends.set(place, (await queries.watermarks(this.#consumer!, place)).highOffset);
     return offset === undefined ? place : { ...place, offset };
+  }
+
+  /**
+   * Partitions with what the group has committed where nothing else was said. librdkafka would ask for that by itself, but
+   * after some errors it leaves a partition assigned and unread for good; this asks until it is told.
+   */
+  async #withCommitted(placed: readonly Assigned[]): Promise<readonly Assigned[]> {
+    const open = placed.filter(({ offset }) => offset === undefined);
+    const committed = open.length === 0 ? undefined : await this.#committed(open);
+    if (committed === undefined) return placed;
+    const found = new ByPartition<Assigned>();
+    for (const one of committed) found.set(one, one);
+    return placed.map((place) => {
+      const known = found.get(place), { resetTo } = this.#parts;
+      if (known === undefined) return place;
+      return known.offset! >= 0 || resetTo === undefined ? known : { ...place, offset: resetTo };
+    });
+  }
+
+  /**
+   * What the group has committed in partitions; `undefined` when they are about to go, and when this member is no more
+   * one of the group, which then says so.
+   */
+  async #committed(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[] | undefined> {
+    const { names, queries, notices, stopped } = this.#parts;
+    do {
+      try {
+        const offsets = await queries.committed(this.#consumer!, partitions);
+        notices.over("committed", `${names.where}: what the group has committed is known`);
+        return offsets;
+      } catch (error) {
+        if (!(error instanceof KafkaError) || NO_MEMBER.has(error.code!)) return undefined;
+        if (!error.retriable) throw error;
+        notices.once("committed", `${error.message}; still trying`);
+      }
+    } while (this.#untaken === 1 && !stopped.fired);
+    return undefined;
   }
 
   async #revoke(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {

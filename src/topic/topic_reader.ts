@@ -107,7 +107,8 @@ export class TopicReader {
       committed: async (partition) => (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset,
     });
     if (options.untilEnd) this.#ends = new Ends();
-    const resetsToBeginning = ["earliest", "beginning", "smallest"].includes(String(conf["auto.offset.reset"]));
+    const reset = String(conf["auto.offset.reset"]);
+    const resetTo = ["earliest", "beginning", "smallest"].includes(reset) ? BEGINNING : END;
     this.#fetcher = new Fetcher({
       ends: this.#ends,
       progress: this.#progress,
@@ -126,7 +127,8 @@ export class TopicReader {
       notices,
       stopped: this.#stopped,
       // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
-      resetTo: this.#isGrouped ? undefined : resetsToBeginning ? BEGINNING : END,
+      isGrouped: this.#isGrouped,
+      resetTo: this.#isGrouped && reset === "error" ? undefined : resetTo,
       isPaused: () => this.#flow.isStill,
       onRevoke: (gone) => this.#fetcher.drop((partition) => gone.has(partition)),
       onFailure: (error) => this.#fail(error),
