@@ -47,6 +47,8 @@ const GLOBAL_CALLBACKS = new Set(["rebalance_cb", "offset_commit_cb", "oauthbear
 /** `RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE`: the consumer is closed already. */
 const NO_CONSUMER_CLOSE = 0x8;
 
+const NO_CALLBACKS: Readonly<Callbacks> = {};
+
 /** A connection to Kafka: made in `connect`, gone after `disconnect`, and then to be made again. */
 export abstract class Client implements Wakeable {
   readonly #type: "producer" | "consumer";
@@ -67,10 +69,13 @@ export abstract class Client implements Wakeable {
   /** No broker has answered yet. */
   #connecting = false;
   #disconnecting: Promise<void> | undefined;
+  /** What is left of a close goes on by itself; see {@linkcode Client.closeAlone}. */
+  #isAlone = false;
+  #leftAlone = Promise.withResolvers<void>();
   /** All callbacks that were added and not taken away, by name. */
   readonly #added = new Map<string, Callbacks[string][]>();
   /** The callbacks that are configured now, by name: what calls all that were added. */
-  protected readonly callbacks: Callbacks = {};
+  readonly #callbacks: Callbacks = {};
 
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
   constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown, lender?: Client) {
@@ -92,6 +97,11 @@ export abstract class Client implements Wakeable {
   protected abstract closeQueues(rk: Pointer): Promise<void>;
   /** Serves the client's queues. */
   protected abstract serve(): void;
+
+  /** The callbacks to call. */
+  protected get callbacks(): Readonly<Callbacks> {
+    return this.#isAlone ? NO_CALLBACKS : this.#callbacks;
+  }
 
   /** The handle, while connected or closing. */
   protected get rk(): Pointer {
@@ -147,14 +157,16 @@ export abstract class Client implements Wakeable {
     const all = add ? [...added, callback] : added.toSpliced(added.indexOf(callback) >>> 0, 1);
     this.#added.set(name, all);
     const [first, ...others] = all;
-    if (first === undefined) delete this.callbacks[name];
-    else this.callbacks[name] = others.length === 0 ? first : together(all);
+    if (first === undefined) delete this.#callbacks[name];
+    else this.#callbacks[name] = others.length === 0 ? first : together(all);
   }
 
   connect(callback: Callback<{ name: string }>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
     // Whoever connects while an earlier connection is being closed gets the next one.
-    const closed = this.#disconnecting ?? Promise.resolve();
+    // A close that goes on by itself keeps no program alive, but who waits for it does.
+    const waiting = this.#disconnecting === undefined ? undefined : setInterval(() => {}, 1000);
+    const closed = Promise.resolve(this.#disconnecting).finally(() => clearInterval(waiting));
     closed.then(() => this.connected ? undefined : this.connectNow()).then((error) =>
       setImmediate(() => {
         if (error !== undefined) callback(error);
@@ -205,11 +217,23 @@ export abstract class Client implements Wakeable {
     return error !== undefined && this.#type === "consumer" ? new Error(error.message) : error;
   }
 
-  /** Frees everything. The callback comes when the handle is gone and nothing of the client runs any more. */
+  /**
+   * Frees everything. The callback comes when the handle is gone and nothing of the client runs any more; or after some
+   * seconds, when no broker answers that a consumer leaves its group. The rest then goes on by itself: it tells nothing,
+   * keeps no program from its end, and a connect() waits for it.
+   */
   disconnect(callback: Callback<true>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    this.freed().then(() => guarded(() => callback(null, true)), reportError);
+    const freed = this.freed();
+    Promise.race([freed, this.#leftAlone.promise]).then(() => guarded(() => callback(null, true)), reportError);
     return null;
+  }
+
+  /** Lets what is left of a close go on by itself. What waits in it from here on keeps no program alive. */
+  protected closeAlone(): void {
+    this.#isAlone = true;
+    waker.unregister(this.#wakerId);
+    this.#leftAlone.resolve();
   }
 
   /** Frees everything, and resolves when it is. */
@@ -221,6 +245,7 @@ export abstract class Client implements Wakeable {
     const rk = this.#rk;
     if (rk === null) return;
     this.#closing = true;
+    this.#leftAlone = Promise.withResolvers();
     const { symbols } = openLibrary();
     // Whatever waits inside librdkafka uses the handle.
     await Promise.allSettled([...this.#calls]);
@@ -235,7 +260,7 @@ export abstract class Client implements Wakeable {
     await blocking(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
     if (this.#throttles) releaseThrottles();
     this.#rk = null;
-    this.#closing = false;
+    this.#closing = this.#isAlone = false;
   }
 
   /** librdkafka's name for the client; empty when it is not connected. */
@@ -296,7 +321,9 @@ export abstract class Client implements Wakeable {
     const { symbols } = openLibrary();
     if (type === EVENT.ERROR) {
       const code = symbols.rd_kafka_event_error(event);
-      run(() => this.#emit("error", Object.assign(new Error(err2str(code)), { code })));
+      // The code of a fatal error does not say what it is.
+      const text = code === CODES.FATAL ? readCString(symbols.rd_kafka_event_error_string(event)) : err2str(code);
+      run(() => this.#emit("error", Object.assign(new Error(text), { code })));
     } else if (type === EVENT.STATS) {
       const message = readCString(symbols.rd_kafka_event_stats(event));
       run(() => this.#emit("stats", { message }));
