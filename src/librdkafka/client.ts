@@ -4,7 +4,7 @@
  * @module
  */
 
-import { blocking, sliced } from "./blocking.ts";
+import { BlockingCalls, hasBroker } from "./blocking_calls.ts";
 import { type ConfObject, confValue, newClient, newConf } from "./client_conf.ts";
 import { partitionsOf } from "./given_partitions.ts";
 import { guarded } from "./guarded.ts";
@@ -55,6 +55,8 @@ export abstract class Client implements Wakeable {
   readonly #globalConf: ConfObject;
   readonly #topicConf: ConfObject | null;
   readonly #calls = new Set<Promise<unknown>>();
+  /** The calls that wait inside librdkafka. */
+  protected readonly blocking: BlockingCalls = new BlockingCalls(() => hasBroker(this.rk), () => this.closing);
   /** Whose handle this client uses, if it has none of its own. */
   readonly #lender: Client | undefined;
   #rk: Pointer = null;
@@ -257,7 +259,7 @@ export abstract class Client implements Wakeable {
     symbols.rd_kafka_set_log_queue(rk, null);
     symbols.rd_kafka_queue_destroy(this.#logQueue);
     this.#logQueue = null;
-    await blocking(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
+    await this.blocking.run(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
     if (this.#throttles) releaseThrottles();
     this.#rk = null;
     this.#closing = this.#isAlone = false;
@@ -352,11 +354,6 @@ export abstract class Client implements Wakeable {
     return null;
   }
 
-  /** A sliced call that answers a code. */
-  protected waitFor(timeoutMs: number, call: (sliceMs: number) => Promise<number>): Promise<number> {
-    return sliced(timeoutMs, () => this.closing, call);
-  }
-
   /** Sets user and password for the authentications to come. */
   setSaslCredentials(username: string, password: string): null {
     if (typeof username !== "string") throw new Error("1st parameter must be a username string");
@@ -398,7 +395,7 @@ export abstract class Client implements Wakeable {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);
       const out = new OutPointer();
-      const code = await this.waitFor(
+      const code = await this.blocking.ask(
         timeout,
         (slice) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, slice),
       );
@@ -418,7 +415,7 @@ export abstract class Client implements Wakeable {
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       let text: Pointer = null;
-      const code = await this.waitFor(timeoutMs, async (slice) => {
+      const code = await this.blocking.ask(timeoutMs, async (slice) => {
         text = await symbols.rd_kafka_clusterid_async(rk, slice);
         return text === null ? CODES.TIMED_OUT : CODES.NO_ERROR;
       });
@@ -441,7 +438,7 @@ export abstract class Client implements Wakeable {
     if (typeof callback !== "function") throw new Error("4th parameter must be a callback");
     return this.call(callback, async (rk) => {
       const low = new BigInt64Array(1), high = new BigInt64Array(1), name = cString(topic);
-      const code = await this.waitFor(
+      const code = await this.blocking.ask(
         timeoutMs | 0,
         (slice) =>
           openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, slice),
@@ -469,7 +466,7 @@ export abstract class Client implements Wakeable {
     return this.call(callback, (rk) => {
       const partitions = partitionsOf(given);
       return withList(partitions, async (list) => {
-        const code = await this.waitFor(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
+        const code = await this.blocking.ask(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
         return code === CODES.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
       });
     }, unconnected);

@@ -91,6 +91,11 @@ export class KafkaConsumer extends GroupConsumer {
   readonly #commits = new Map<number, CommitAnswer>();
   #lastCommit = 0;
   #messages: Pointer = null;
+  /**
+   * The queues of assigned partitions, by name. Asking librdkafka for the queue of one that is not assigned any more would
+   * mark it as wanted for good, and have it complain when the topic is deleted.
+   */
+  readonly #queues = new Map<string, Pointer>();
   #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
   readonly #turns = new Turns(() => this.#takeForLoop());
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -292,16 +297,16 @@ export class KafkaConsumer extends GroupConsumer {
   /** What librdkafka fetches before it has answered goes to our queue, too. */
   protected override beforeAssignment(partitions: readonly PartitionToC[]): void {
     this.#dropBehind(partitions);
-    for (const partition of partitions) this.#forward(partition, this.#messages);
+    for (const partition of partitions) this.#forward(partition);
   }
 
   /** Lets the queues of assigned partitions flow into ours, and those of lost ones no more. */
   protected override onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void {
     const lost = before.filter((one) => !partitions.some((kept) => same(kept, one)));
     this.#dropBehind(lost);
-    for (const partition of lost) this.#forward(partition, null);
+    for (const partition of lost) this.#release(partition);
     if (partitions.length > 0 && !this.closing) this.#awaitStops();
-    for (const partition of partitions) this.#forward(partition, this.#messages);
+    for (const partition of partitions) this.#forward(partition);
     // The topics of lost partitions may be freed, and their addresses be those of others then.
     this.#reader = new MessageReader();
     this.#offsets.forget();
@@ -318,12 +323,22 @@ export class KafkaConsumer extends GroupConsumer {
     if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === CODES.NO_ERROR) takeList(out);
   }
 
-  #forward({ topic, partition = -1 }: PartitionToC, target: Pointer): void {
-    const { symbols } = openLibrary();
+  #forward(place: PartitionToC): void {
+    this.#release(place);
+    const { symbols } = openLibrary(), { topic, partition = -1 } = place;
     const queue = symbols.rd_kafka_queue_get_partition(this.rk, cString(topic), partition);
     if (queue === null) return;
-    symbols.rd_kafka_queue_forward(queue, target);
+    symbols.rd_kafka_queue_forward(queue, this.#messages);
+    this.#queues.set(nameOf(place), queue);
+  }
+
+  /** Lets go of a partition's queue. */
+  #release(place: PartitionToC): void {
+    const { symbols } = openLibrary(), queue = this.#queues.get(nameOf(place));
+    if (queue === undefined) return;
+    symbols.rd_kafka_queue_forward(queue, null);
     symbols.rd_kafka_queue_destroy(queue);
+    this.#queues.delete(nameOf(place));
   }
 
   // Offsets
@@ -467,7 +482,9 @@ export class KafkaConsumer extends GroupConsumer {
       const { symbols } = openLibrary();
       const rkt = symbols.rd_kafka_topic_new(rk, cString(target.topic), null);
       if (rkt === null) return nativeError(symbols.rd_kafka_last_error());
-      const code = await symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs);
+      const code = await this.blocking.run(() =>
+        symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs)
+      );
       symbols.rd_kafka_topic_destroy(rkt);
       if (code !== CODES.NO_ERROR) return nativeError(code);
       this.#dropBehind([target]);
@@ -493,4 +510,8 @@ export class KafkaConsumer extends GroupConsumer {
     if (!this.connected) return CODES.STATE;
     return withList(partitionsOf(partitions), (list) => openLibrary().symbols[name](this.rk, list));
   }
+}
+
+function nameOf({ topic, partition = -1 }: PartitionToC): string {
+  return `${topic}[${partition}]`;
 }

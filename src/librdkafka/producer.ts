@@ -5,7 +5,6 @@
  */
 
 import { Buffer } from "node:buffer";
-import { blocking } from "./blocking.ts";
 import { type Callback, EVENT } from "./client.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer } from "./memory.ts";
@@ -33,7 +32,6 @@ export interface DeliveryCallback {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const PARTITION_UA = -1;
-const FLUSH_SLICE_MS = 100;
 const PURGE_QUEUE_AND_INFLIGHT = 3;
 
 /** A producer. */
@@ -53,7 +51,7 @@ export class Producer extends TransactionalClient {
 
   constructor(globalConf: unknown, topicConf?: unknown) {
     if (arguments.length < 2) throw new Error("You must supply global and topic configuration");
-    super("producer", globalConf, topicConf);
+    super(globalConf, topicConf);
   }
 
   /** Reports are asked for even if nobody hears of them: as in the addon, a message counts until its report is taken. */
@@ -72,7 +70,7 @@ export class Producer extends TransactionalClient {
     const { symbols } = openLibrary();
     // What is still queued gets a report that says so; nothing vanishes silently. It waits for the threads of all
     // brokers, which may be looking up a host name.
-    await blocking(() => symbols.rd_kafka_purge_async(rk, PURGE_QUEUE_AND_INFLIGHT));
+    await this.blocking.run(() => symbols.rd_kafka_purge_async(rk, PURGE_QUEUE_AND_INFLIGHT));
     await this.#turns.drain();
     for (const rkt of this.#topics.values()) symbols.rd_kafka_topic_destroy(rkt);
     this.#topics.clear();
@@ -255,18 +253,13 @@ export class Producer extends TransactionalClient {
     }
     return this.call(callback, (rk) =>
       this.flushing(async () => {
-        const { symbols } = openLibrary();
-        const waitMs = timeoutMs | 0;
-        const deadline = waitMs < 0 ? Infinity : performance.now() + waitMs;
-        for (;;) {
-          const left = Math.max(0, Math.ceil(deadline - performance.now()));
-          const code = await blocking(() => symbols.rd_kafka_flush_async(rk, Math.min(left, FLUSH_SLICE_MS)));
+        const code = await this.blocking.resume(timeoutMs | 0, async (sliceMs) => {
+          const answer = await openLibrary().symbols.rd_kafka_flush_async(rk, sliceMs);
           await this.#turns.drain();
-          if (code === CODES.NO_ERROR) return { result: undefined };
-          if (code !== CODES.TIMED_OUT || left === 0 || this.closing) {
-            return Object.assign(new Error(err2str(code)), { code });
-          }
-        }
+          return { answer, isAnswered: answer !== CODES.TIMED_OUT };
+        });
+        if (code === CODES.NO_ERROR) return { result: undefined };
+        return Object.assign(new Error(err2str(code)), { code });
       }));
   }
 
