@@ -78,7 +78,8 @@ export class BlockingCalls {
         nextMs = Math.min(Math.max(this.#sliceMs, sliceMs * 2), MOST_SLICE_MS);
         return { answer: code, isAnswered: false };
       }
-      nextMs = SHORT_SLICE_MS;
+      // A leader that is away is looked for with others there.
+      nextMs = code === CODES.TRANSPORT ? this.#sliceMs : SHORT_SLICE_MS;
       if (NOBODY.has(code)) return { answer: code, isAnswered: false };
       this.#sliceMs = Math.max(this.#sliceMs, sliceMs);
       return { answer: code, isAnswered: true };
