@@ -47,8 +47,12 @@ export interface Watermarks {
 
 /** What every client reports. */
 export interface ClientEvents {
-  /** An error of the client as a whole, such as a broker that does not answer or refuses the credentials. */
-  onError(code: number, message: string): void;
+  /**
+   * An error of the client as a whole, such as a broker that does not answer or refuses the credentials.
+   *
+   * @param isFatal the client can't go on
+   */
+  onError(code: number, message: string, isFatal?: boolean): void;
   /** A line of the client's log; severities are syslog's, lower is worse. */
   onLog?(severity: number, message: string): void;
 }
@@ -86,7 +90,8 @@ export interface KafkaConsumer extends Client {
    *
    * @param max how many at most
    * @param timeoutMs how long the first is waited for
-   * @throws An error with a `code`, also of a single partition.
+   * @throws An error with a `code`, also of a single partition, which its text names; with `isFatal` when the consumer
+   * can't go on.
    */
   consume(max: number, timeoutMs: number): Promise<FetchedMessage[]>;
   /** Whether assignments come and go in increments. */

@@ -290,7 +290,9 @@ export class KafkaConsumer extends GroupConsumer {
     if (type === EVENT.OFFSET_COMMIT) {
       this.#onCommit(code, event);
     } else if (type === EVENT.ERROR && !CLIENT_ERRORS.has(code)) {
-      this.#errors.push({ code, message: readCString(openLibrary().symbols.rd_kafka_event_error_string(event)) });
+      const { symbols } = openLibrary(), isFatal = symbols.rd_kafka_event_error_is_fatal(event) !== 0;
+      const error = { code, message: readCString(symbols.rd_kafka_event_error_string(event)) };
+      this.#errors.push(isFatal ? { ...error, isFatal } : error);
     } else this.emitEvent(type, event);
   }
 

@@ -44,6 +44,8 @@ export interface ConsumeError {
   readonly code: number;
   /** librdkafka's text, with the topic and the partition where it is about one: `emoji[0]: Fetch failed`. */
   readonly message: string;
+  /** The consumer can't go on. */
+  readonly isFatal?: true;
 }
 
 /** What was taken and is held up by an error before it. */

@@ -85,6 +85,12 @@ export class KafkaError extends Error {
     if (error instanceof KafkaError) return error;
     const code = KafkaError.codeOf(error);
     const text = String((error as { message?: unknown } | null)?.message ?? error);
-    return new KafkaError(`${doing}: ${text}`, { ...more, cause: error, ...(code === undefined ? {} : { code }) });
+    const isFatal = (error as { isFatal?: unknown } | null)?.isFatal === true;
+    return new KafkaError(`${doing}: ${text}`, {
+      ...more,
+      ...(isFatal ? { fatal: true } : {}),
+      cause: error,
+      ...(code === undefined ? {} : { code }),
+    });
   }
 }

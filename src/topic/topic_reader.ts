@@ -48,7 +48,6 @@ const CLOSE_MS = 5000;
 /** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
 const PAUSE_MS = 10_000;
 
-const FATAL = -150;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
 const MAX_POLL_EXCEEDED = -147;
@@ -228,9 +227,9 @@ export class TopicReader {
     const servers = this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
     const connection = new Connection(this.#where, servers, this.#notices);
     const consumer = await connection.make(clients.consumer(this.#conf, {
-      onError: (code, message) => {
+      onError: (code, message, isFatal) => {
         connection.onError(code, message);
-        if (code === FATAL) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code }));
+        if (isFatal) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code, fatal: true }));
       },
       onLog: (severity, message) => connection.onLog(severity, message),
       onAssign: (partitions) => this.#assignment.onAssign(partitions),

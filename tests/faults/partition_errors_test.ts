@@ -4,10 +4,10 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../integration/brokers.ts";
 import { corrupting } from "../librdkafka/corrupting_proxy.ts";
 
-const FETCH = 1, OFFSET_FETCH = 9;
+const FETCH = 1, OFFSET_FETCH = 9, HEARTBEAT = 12;
 /** The local broker takes a member into a group that another has left when this is nearly over. */
 const SESSION = { "session.timeout.ms": 6000 } as const;
-const OFFSET_OUT_OF_RANGE = 1, TOPIC_AUTHORIZATION = 29;
+const OFFSET_OUT_OF_RANGE = 1, TOPIC_AUTHORIZATION = 29, FENCED = 82;
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** What a promise gives; rejects when it takes longer. */
@@ -96,6 +96,41 @@ for (const [way, read] of Object.entries(WAYS)) {
     });
   }
 }
+
+Deno.test("a member that is fenced off ends the run, says why, though messages come", async () => {
+  for (const protocol of ["range", "cooperative-sticky"]) {
+    await using broker = await LocalBroker.start();
+    const conf: Conf = {
+      "bootstrap.servers": broker.bootstrapServers,
+      "fetch.wait.max.ms": 5,
+      "auto.offset.reset": "earliest",
+      "partition.assignment.strategy": protocol,
+      "group.instance.id": "member",
+      "heartbeat.interval.ms": 200,
+      ...SESSION,
+    };
+    const app = new Slipstream(), topics: Topic<string, string>[] = [];
+    let count = 0;
+    for (const name of ["one", "two"]) {
+      broker.createTopic(name, { partitions: 2 });
+      await fill(conf, name, [6000, 9000]);
+      const topic = new Topic<string, string>(name, { ...conf, "group.id": name });
+      topics.push(topic);
+      app.handle(topic, async () => {
+        if (++count === 500) broker.pushErrors(HEARTBEAT, [FENCED]);
+        if (count % 50 === 0) await sleep(5);
+      });
+    }
+    const running = within(30_000, app.stream(undefined, { handleSignals: false }));
+    const failure = await running.then(() => undefined, (error) => error);
+    assert.match(
+      `${failure?.message}`,
+      /^Topic "(one|two)": can't read on: Fatal consumer error: .*fenced/,
+    );
+    assert.equal(failure.fatal, true);
+    for (const topic of topics) await topic.close();
+  }
+});
 
 Deno.test("a message that fails its check sum ends the run, with its place, and what was committed is before it", async () => {
   await using broker = await LocalBroker.start();
