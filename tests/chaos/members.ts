@@ -9,6 +9,8 @@ import type { WorkerOptions } from "./worker.ts";
 
 /** How long a process may take to end after SIGTERM, in milliseconds, while a broker answers. */
 const END_MS = 15_000;
+/** What a static member says that a broker refuses for another one of its name. */
+const FENCED = "Static consumer fenced by other consumer with same group.instance.id";
 const WORKER = new URL("./worker.ts", import.meta.url).pathname;
 
 /** One process of a member. */
@@ -29,8 +31,8 @@ export interface MembersOptions {
   /** Whether members are static: each keeps its name in the group when its process is another one. */
   readonly isStatic: boolean;
   readonly worker: Omit<WorkerOptions, "instance" | "log" | "cache">;
-  /** How many times the broker went away so far; whether it is away. */
-  readonly outages: () => { readonly count: number; readonly isAway: boolean };
+  /** How many times the broker went away so far, and was killed; whether it is away. */
+  readonly outages: () => { readonly count: number; readonly kills: number; readonly isAway: boolean };
   readonly onFault: (text: string) => void;
 }
 
@@ -40,7 +42,7 @@ export class Members {
   readonly #members: (Process | undefined)[] = [];
   readonly #logs: string[] = [];
   #started = 0;
-  readonly counts = { killed: 0, terminated: 0, frozen: 0 };
+  readonly counts = { killed: 0, terminated: 0, frozen: 0, fenced: 0 };
 
   constructor(options: MembersOptions) {
     this.#options = options;
@@ -62,7 +64,7 @@ export class Members {
   }
 
   #start(member: number): void {
-    const { folder, isStatic, worker, onFault } = this.#options;
+    const { folder, isStatic, worker } = this.#options;
     const name = `member${member}-process${this.#started++}`;
     const log = `${folder}/${name}.effects`;
     const options: WorkerOptions = {
@@ -78,35 +80,60 @@ export class Members {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const told = this.#listen(child, `${folder}/${name}.stderr`, name);
+    const kills = this.#options.outages().kills;
     const process: Process = {
       child,
       name,
       log,
       expected: false,
-      over: Promise.all([child.status, told]).then(([status]) => {
-        if (!process.expected) onFault(`${name} ended by itself, ${endText(status)}: see ${folder}/${name}.stderr`);
-        return status;
-      }),
+      over: Promise.all([child.status, this.#listen(child, `${folder}/${name}.stderr`)])
+        .then(([status, odd]) => this.#ended(process, member, kills, status, odd)),
     };
     this.#logs.push(log);
     this.#members[member] = process;
   }
 
-  /** Keeps what a process says on stderr. It is to say nothing but the library's notices, and what the witness saw. */
-  async #listen(child: Deno.ChildProcess, path: string, name: string): Promise<void> {
+  /**
+   * A process has ended. Only one end is not a fault that nobody has asked for: a broker that is killed while it takes
+   * a static member in forgets it, has its forerunner as the member when it is back, and refuses this one. Who runs
+   * such a program starts it again.
+   *
+   * @param kills how many times the broker was killed before the process began
+   * @param odd what it has said that it is not to say
+   */
+  #ended(
+    process: Process,
+    member: number,
+    kills: number,
+    status: Deno.CommandStatus,
+    odd: string | undefined,
+  ): Deno.CommandStatus {
+    const { isStatic, outages, onFault } = this.#options;
+    const isForgotten = isStatic && outages().kills > kills && odd?.includes(FENCED) === true;
+    if (isForgotten && !process.expected) {
+      this.counts.fenced++;
+      this.#start(member);
+    } else if (!isForgotten && odd !== undefined) onFault(`${process.name} says on stderr: ${odd}`);
+    else if (!process.expected) onFault(`${process.name} ended by itself, ${endText(status)}`);
+    return status;
+  }
+
+  /**
+   * Keeps what a process says on stderr.
+   *
+   * @returns the first line that is no notice of the library and not from the witness, if there is one
+   */
+  async #listen(child: Deno.ChildProcess, path: string): Promise<string | undefined> {
     using file = await Deno.open(path, { create: true, append: true });
-    let line = "", isFault = false;
+    let line = "", odd: string | undefined;
     const encoder = new TextEncoder();
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
       await file.write(encoder.encode(text));
       const lines = (line + text).split("\n");
       line = lines.pop()!;
-      const odd = lines.find((line) => line !== "" && !/^(slipstream|witness): /.test(line));
-      if (odd === undefined || isFault) continue;
-      isFault = true;
-      this.#options.onFault(`${name} says on stderr: ${odd}`);
+      odd ??= lines.find((line) => line !== "" && !/^(slipstream|witness): /.test(line));
     }
+    return odd;
   }
 
   /** Does to a member what the schedule says; resolves when that is over. */

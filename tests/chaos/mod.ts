@@ -13,8 +13,10 @@
  * - `--static`, `--no-static`: static members, or none. Default: the seed decides, for each protocol.
  * - `--seed`, or `CHAOS_SEED`: what is drawn comes from it. Default: a new one, which is printed.
  * - `--gentle`: nothing but SIGTERM; then nothing may be handled twice.
- * - `--short`: all protocols, a few seconds each.
+ * - `--short`: a few seconds for each protocol.
  * - `--debug`: when a partition does not move, members print librdkafka's own words as well.
+ *
+ * Before that, workers with a fault run for a few seconds, which must be found (`--no-controls` leaves them out).
  *
  * Exits with 1 if something is not as it must be; the logs of the processes stay in a folder that is printed.
  *
@@ -23,6 +25,7 @@
 
 import { parseArgs } from "node:util";
 import { startKafka } from "../../tools/kafka.ts";
+import { missedControls } from "./controls.ts";
 import { Random } from "./random.ts";
 import { run, type RunOptions, type Verdict } from "./run.ts";
 import type { Protocol } from "./worker.ts";
@@ -57,6 +60,7 @@ async function main(args: readonly string[]): Promise<boolean> {
       static: { type: "boolean" },
       seed: { type: "string", default: Deno.env.get("CHAOS_SEED") ?? `${Math.floor(Math.random() * 2 ** 31)}` },
       gentle: { type: "boolean", default: false },
+      controls: { type: "boolean", default: true },
       short: { type: "boolean", default: false },
       debug: { type: "boolean", default: false },
     },
@@ -72,22 +76,29 @@ async function main(args: readonly string[]): Promise<boolean> {
   const began = Date.now();
   const say = (text: string) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);
   await using kafka = await startKafka({ properties: PROPERTIES });
-  const random = new Random(seed, "plan"), results: string[] = [];
+  const plan = {
+    seed,
+    behaviour: "right",
+    members: MEMBERS,
+    perSecond: 200,
+    everyMs: EVERY_MS,
+    gentle: values.gentle,
+    debug: values.debug,
+    say,
+  } as const;
+  const results: string[] = [];
   let isGood = true;
+  if (values.controls) {
+    const calm = { ...plan, protocol: "range", isStatic: false, gentle: false, forMs: SHORT_MS } as const;
+    for (const missed of await missedControls(kafka, calm)) {
+      isGood = false;
+      results.push(`NOT FOUND: a worker that ${missed}`);
+    }
+  }
+  const random = new Random(seed, "plan");
   for (const protocol of protocols) {
-    const options: RunOptions = {
-      seed,
-      protocol,
-      isStatic: values.static ?? random.next() < 0.5,
-      behaviour: "right",
-      forMs: values.short ? SHORT_MS : minutes * 60_000,
-      members: MEMBERS,
-      perSecond: 200,
-      everyMs: EVERY_MS,
-      gentle: values.gentle,
-      debug: values.debug,
-      say,
-    };
+    const isStatic = values.static ?? random.next() < 0.5, forMs = values.short ? SHORT_MS : minutes * 60_000;
+    const options: RunOptions = { ...plan, protocol, isStatic, forMs };
     const verdict = await run(kafka, options);
     if (verdict.faults.length > 0) isGood = false;
     else await Deno.remove(verdict.folder, { recursive: true });

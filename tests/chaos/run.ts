@@ -26,6 +26,8 @@ export interface RunOptions extends Pick<ScheduleOptions, "seed" | "forMs" | "ev
   readonly members: number;
   /** Messages a second, on top of the backlog. */
   readonly perSecond: number;
+  /** Whether the broker is left alone. */
+  readonly brokerStays?: boolean;
   /** Whether librdkafka's own words are kept, to be printed at a stall. */
   readonly debug: boolean;
   /** Hears what happens. */
@@ -40,6 +42,8 @@ export interface Verdict {
     readonly killed: number;
     readonly terminated: number;
     readonly frozen: number;
+    /** Static members that a broker had forgotten when it was killed. */
+    readonly fenced: number;
     readonly rebalances: number;
     readonly outages: number;
     /** The longest time in which a partition that had messages had no effect while the broker was there, in milliseconds. */
@@ -127,15 +131,15 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
     await Promise.all([
       (async () => {
         for (const action of memberActions(`${protocol}${isStatic}`, options)) {
-          await sleep(action.afterMs);
-          if (Date.now() > until) break;
+          await sleep(Math.min(action.afterMs, until - Date.now()));
+          if (Date.now() >= until) break;
           await members.act(action);
         }
       })(),
       (async () => {
-        for (const action of brokerActions(options)) {
-          await sleep(action.afterMs);
-          if (Date.now() > until) break;
+        for (const action of options.brokerStays ? [] : brokerActions(options)) {
+          await sleep(Math.min(action.afterMs, until - Date.now()));
+          if (Date.now() >= until) break;
           await outages.make(action);
         }
       })(),
