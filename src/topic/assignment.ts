@@ -16,8 +16,10 @@ import type { Queries } from "./queries.ts";
 import type { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
 
-/** How long a partition that moves to another member waits for messages that are being handled. */
+/** How long a partition that moves to another member waits for messages that are being handled, at most. */
 const REVOKE_MS = 5000;
+/** librdkafka's own defaults, and the broker's interval of heartbeats for the protocol `consumer`. */
+const MAX_POLL_MS = 300_000, HEARTBEAT_MS = 3000, CONSUMER_HEARTBEAT_MS = 5000;
 /** librdkafka's own default. */
 const REFRESH_MS = 300_000;
 /** After so long a topic that does not exist is worth a word. */
@@ -38,7 +40,7 @@ export interface AssignmentParts {
   readonly stopped: Latch;
   /** Where to begin where nothing was said or committed; `undefined` in a group, where the consumer knows. */
   readonly resetTo: number | undefined;
-  /** Whether new partitions are to be held up. */
+  /** Whether partitions are held up, and new ones are to be. */
   isPaused(): boolean;
   /** Partitions go to another member: what was read of them is not to be handed out. */
   onRevoke(partitions: ByPartition<true>): void;
@@ -49,6 +51,7 @@ export interface AssignmentParts {
 /** Assigns partitions as they come and go, one change after the other. */
 export class Assignment {
   readonly #parts: AssignmentParts;
+  readonly #revokeMs: number;
   #consumer: KafkaConsumer | undefined;
   #partitions: readonly TopicPartition[] = [];
   #revoking: ByPartition<true> | undefined;
@@ -58,6 +61,7 @@ export class Assignment {
 
   constructor(parts: AssignmentParts) {
     this.#parts = parts;
+    this.#revokeMs = revokeMs(parts.conf);
   }
 
   /** The partitions that are assigned. */
@@ -173,6 +177,8 @@ export class Assignment {
     this.#partitions = this.#partitions.filter((partition) => !gone.has(partition));
     ends?.assign(this.#partitions, partitions);
     try {
+      // librdkafka leaves them paused: should they come back, nothing would ever be fetched of them.
+      if (this.#parts.isPaused()) consumer.resume(partitions);
       if (isCooperative) consumer.incrementalUnassign(partitions);
       else consumer.unassign();
     } catch (error) {
@@ -191,7 +197,7 @@ export class Assignment {
   async #handled(): Promise<void> {
     const { progress, stopped } = this.#parts;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const out = new Promise<void>((resolve) => timer = setTimeout(resolve, REVOKE_MS));
+    const out = new Promise<void>((resolve) => timer = setTimeout(resolve, this.#revokeMs));
     await stopped.race(Promise.race([progress.settled(), out]));
     clearTimeout(timer);
   }
@@ -207,6 +213,18 @@ export class Assignment {
     const { names } = this.#parts;
     return names.single === undefined ? `A topic of ${names.where}` : names.where;
   }
+}
+
+/**
+ * How long a partition that is taken may wait for what is being handled. The group puts a member out that has not joined
+ * again `max.poll.interval.ms` after a rebalance began, of which the member hears with its next heartbeat: half of
+ * what is left of that is for handlers, the rest for a busy machine.
+ */
+function revokeMs(conf: Readonly<Record<string, unknown>>): number {
+  const isConsumer = String(conf["group.protocol"]).toLowerCase() === "consumer";
+  const heartbeatMs = isConsumer ? CONSUMER_HEARTBEAT_MS : Number(conf["heartbeat.interval.ms"] ?? HEARTBEAT_MS);
+  const allowedMs = Number(conf["max.poll.interval.ms"] ?? MAX_POLL_MS) - heartbeatMs;
+  return Math.max(0, Math.min(REVOKE_MS, allowedMs / 2));
 }
 
 function includes(partitions: readonly TopicPartition[], topic: string): boolean {

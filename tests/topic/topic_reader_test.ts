@@ -100,6 +100,30 @@ for (const strategy of ["range", "cooperative-sticky"]) {
   });
 }
 
+for (const strategy of ["range", "cooperative-sticky"]) {
+  Deno.test(`TopicReader gives partitions back in a part of max.poll.interval.ms, whatever is being handled (${strategy})`, async () => {
+    using kafka = kafkaOf([4, 9]);
+    const conf = {
+      "group.id": "g",
+      "partition.assignment.strategy": strategy,
+      "session.timeout.ms": 2500,
+      "max.poll.interval.ms": 2500,
+      "heartbeat.interval.ms": 300,
+    };
+    const first = readerOf(kafka, conf);
+    const [batch] = await take(first, 1);
+    // As `handle()` does, it asks for the next batch while this one is not done.
+    void first.next();
+    const second = readerOf(kafka, conf), began = performance.now();
+    void second.next();
+    await until(() => kafka.consumers[1]?.assigned.length === 1);
+    assert.ok(performance.now() - began >= 500, "what is being handled has a time");
+    assert.ok(performance.now() - began < 2500, "the group has not put the member out");
+    batch!.done();
+    await Promise.all([first.close(), second.close()]);
+  });
+}
+
 Deno.test("TopicReader drops what is left of partitions that it lost, and stores nothing of them", async () => {
   using kafka = kafkaOf([2, 2]);
   const reader = readerOf(kafka, { "group.id": "g" });

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { Slipstream, Topic } from "@slipstream/slipstream";
+import { TestBroker, until } from "./brokers.ts";
+
+/** How many messages a partition has: not the same, so that none is taken for another. */
+const COUNTS = [4, 6] as const;
+
+async function filled(broker: TestBroker, test: string): Promise<string> {
+  const name = await broker.createTopic(test, COUNTS.length);
+  await using topic = new Topic(name, broker.conf());
+  await topic.sendBatch(
+    COUNTS.flatMap((length, partition) =>
+      Array.from({ length }, (_, n) => ({ value: `${partition}:${n}`, partition }))
+    ),
+  );
+  return name;
+}
+
+for (const strategy of ["range", "cooperative-sticky"] as const) {
+  Deno.test(`partitions that leave a paused member are read when they come back after its resume (${strategy})`, async () => {
+    await using broker = await TestBroker.start();
+    const name = await filled(broker, "paused");
+    const conf = broker.conf({ "group.id": `g-${name}`, "partition.assignment.strategy": strategy });
+    await using topic = new Topic(name, conf), other = new Topic(name, conf), writer = new Topic(name, broker.conf());
+    const seen: string[] = [], theirs: string[] = [], abort = new AbortController(), leave = new AbortController();
+    const app = new Slipstream(), otherApp = new Slipstream();
+    app.handle(topic, ({ value }) => void seen.push(value!));
+    otherApp.handle(other, ({ value }) => void theirs.push(value!));
+    const running = app.stream(undefined, { handleSignals: false, signal: abort.signal });
+    await until(() => seen.length === COUNTS[0] + COUNTS[1], "the first member reads all");
+    topic.pause();
+    const theirRun = otherApp.stream(undefined, { handleSignals: false, signal: leave.signal });
+    await until(async () => {
+      await writer.sendBatch([{ value: "joined", partition: 0 }, { value: "joined", partition: 1 }]);
+      return theirs.includes("joined");
+    }, "the second member has a partition");
+    topic.resume();
+    leave.abort();
+    await theirRun;
+    await writer.sendBatch([{ value: "last of 0", partition: 0 }, { value: "last of 1", partition: 1 }]);
+    await until(() => seen.includes("last of 0") && seen.includes("last of 1"), "the first member reads both again");
+    abort.abort();
+    await running;
+    assert.ok(seen.includes("joined"));
+  });
+}
