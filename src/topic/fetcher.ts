@@ -62,7 +62,12 @@ export class Fetcher {
 
   /** Serves events; a message that comes along is held. Ends at once when the reader is stopped. */
   async serve(): Promise<void> {
-    await this.#parts.stopped.race(this.#poll(1, SERVE_MS));
+    await this.#parts.stopped.race(this.serveStopped());
+  }
+
+  /** Serves events, also when the reader is stopped. */
+  serveStopped(): Promise<void> {
+    return this.#poll(1, SERVE_MS);
   }
 
   #poll(max: number, timeoutMs: number): Promise<void> {

@@ -87,6 +87,11 @@ export class Progress implements BatchKeeper {
     this.#store?.(positions);
   }
 
+  /** The positions of all partitions, where offsets are stored; none where they are not. */
+  storable(): Position[] {
+    return this.#store === undefined ? [] : this.positions();
+  }
+
   /** Stores nothing any more. */
   giveUp(): void {
     this.#store = undefined;

@@ -368,13 +368,21 @@ export class TopicReader {
   async #close(): Promise<void> {
     // One that is being made is disconnected when it is.
     if (this.#opening === undefined) return;
-    if (this.#consumer?.isConnected) this.#progress.store();
-    const closed = Promise.all([this.#consumer?.disconnect(), this.#opening.catch(() => {})]);
+    const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
     if (!await within(CLOSE_MS, closed)) {
       this.#notices.once("close", `${this.#where}: no broker answers, so leaving the group goes on in the background`);
     }
     await this.#assignment.settled();
     this.#consumer = undefined;
+  }
+
+  async #leave(): Promise<void> {
+    const consumer = this.#consumer;
+    if (consumer?.isConnected) {
+      this.#progress.store();
+      await this.#commits.last(consumer, () => this.#progress.storable(), () => this.#fetcher.serveStopped());
+    }
+    await consumer?.disconnect();
   }
 }
 

@@ -31,7 +31,7 @@ import { run, type RunOptions, type Verdict } from "./run.ts";
 import type { Protocol } from "./worker.ts";
 
 const PROTOCOLS = ["range", "cooperative-sticky", "consumer"] as const satisfies readonly Protocol[];
-const MEMBERS = 3, EVERY_MS = 2000, SHORT_MS = 6000;
+const MEMBERS = 3, EVERY_MS = 2000, SHORT_MS = 6000, QUICK_MS = 4, SLOW_MS = 40;
 
 /** Short sessions: a member, or a broker, that was killed is not waited for. */
 const PROPERTIES = {
@@ -76,20 +76,35 @@ async function main(args: readonly string[]): Promise<boolean> {
   const began = Date.now();
   const say = (text: string) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);
   await using kafka = await startKafka({ properties: PROPERTIES });
+  const interrupted = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => {
+      interrupted.abort();
+      void kafka.stop().finally(() => Deno.exit(130));
+    });
+  }
   const plan = {
     seed,
     behaviour: "right",
     members: MEMBERS,
-    perSecond: 200,
+    perSecond: values.short ? 200 : 100,
     everyMs: EVERY_MS,
     gentle: values.gentle,
     debug: values.debug,
+    signal: interrupted.signal,
     say,
   } as const;
   const results: string[] = [];
   let isGood = true;
   if (values.controls) {
-    const calm = { ...plan, protocol: "range", isStatic: false, gentle: false, forMs: SHORT_MS } as const;
+    const calm = {
+      ...plan,
+      protocol: "range",
+      isStatic: false,
+      gentle: false,
+      forMs: SHORT_MS,
+      takesMs: QUICK_MS,
+    } as const;
     for (const missed of await missedControls(kafka, calm)) {
       isGood = false;
       results.push(`NOT FOUND: a worker that ${missed}`);
@@ -98,7 +113,9 @@ async function main(args: readonly string[]): Promise<boolean> {
   const random = new Random(seed, "plan");
   for (const protocol of protocols) {
     const isStatic = values.static ?? random.next() < 0.5, forMs = values.short ? SHORT_MS : minutes * 60_000;
-    const options: RunOptions = { ...plan, protocol, isStatic, forMs };
+    // A batch of slow messages takes longer than a reader waits for who pulls, and than a session.
+    const takesMs = values.short ? QUICK_MS : random.between(QUICK_MS, SLOW_MS);
+    const options: RunOptions = { ...plan, protocol, isStatic, forMs, takesMs };
     const verdict = await run(kafka, options);
     if (verdict.faults.length > 0) isGood = false;
     else await Deno.remove(verdict.folder, { recursive: true });

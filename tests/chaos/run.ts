@@ -30,6 +30,10 @@ export interface RunOptions extends Pick<ScheduleOptions, "seed" | "forMs" | "ev
   readonly brokerStays?: boolean;
   /** Whether librdkafka's own words are kept, to be printed at a stall. */
   readonly debug: boolean;
+  /** How long a handler takes for a message at most, in milliseconds; 0 to half of it on average. */
+  readonly takesMs: number;
+  /** Ends the processes of the run. */
+  readonly signal: AbortSignal;
   /** Hears what happens. */
   readonly say: (text: string) => void;
 }
@@ -58,7 +62,7 @@ export interface Verdict {
 /** A partition that does not move for so long is told, and every member prints what it has. */
 const STALL_MS = 20_000;
 /** How long it may take from the end of the chaos to lag 0. */
-const DRAIN_MS = 90_000;
+const DRAIN_MS = 300_000;
 
 /** Runs a group under chaos. The broker answers when this begins, and when it ends. */
 export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
@@ -100,6 +104,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
       protocol,
       topics: random.weighted({ one: 1, two: 1 }),
       concurrency: random.between(1, 9),
+      takesMs: options.takesMs,
       behaviour,
       sources,
       output,
@@ -109,6 +114,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
     outages: () => outages,
     onFault,
   });
+  options.signal.addEventListener("abort", () => members.kill());
   try {
     let longestStallMs = 0, isOver = false, isTold = false;
     const watching = (async () => {

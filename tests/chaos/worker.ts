@@ -30,6 +30,8 @@ export interface WorkerOptions {
   /** Whether each source is a Topic of its own, or one Topic reads both. */
   readonly topics: "one" | "two";
   readonly concurrency: number;
+  /** How long the handler takes at most, in milliseconds. */
+  readonly takesMs: number;
   readonly behaviour: Behaviour;
   readonly sources: Readonly<Record<SourceName, string>>;
   readonly output: string;
@@ -49,8 +51,8 @@ interface Moved {
 
 /** Short, so that a member that was killed is not waited for. The broker sets them for the protocol `consumer`. */
 const CLASSIC = { "session.timeout.ms": 2000, "heartbeat.interval.ms": 300 } as const;
-/** How long the handler takes at most, and how late the faulty sink is, in milliseconds. */
-const TAKES_MS = 4, LATE_MS = 500;
+/** How late the faulty sink is, in milliseconds. */
+const LATE_MS = 500;
 /** The message that the faulty worker drops in each ten thousand. */
 const DROPPED = 4711;
 
@@ -71,7 +73,7 @@ function conf(options: WorkerOptions, name: string): Conf {
 }
 
 async function run(options: WorkerOptions): Promise<void> {
-  const { seed, servers, behaviour, concurrency } = options;
+  const { seed, servers, behaviour, concurrency, takesMs } = options;
   const inputs = options.topics === "one"
     ? [new Topic(SOURCES.map((name) => options.sources[name]), conf(options, "both"))]
     : SOURCES.map((name) => new Topic(options.sources[name], conf(options, name)));
@@ -98,7 +100,7 @@ async function run(options: WorkerOptions): Promise<void> {
     async ({ key, value }: Message): Promise<Moved | undefined> => {
       const message = readOrThrow(seed, value!), id = idText(message);
       // A part of the messages waits, and all that is drawn about a message comes from its number.
-      if (message.n % 2 === 0) await new Promise((resolve) => setTimeout(resolve, message.n % TAKES_MS));
+      if (message.n % 2 === 0) await new Promise((resolve) => setTimeout(resolve, message.n % takesMs));
       if (message.kind === "poison") throw new Error("poison");
       if (message.kind === "flaky" && !tried.delete(id)) {
         tried.add(id);
