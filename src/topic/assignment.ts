@@ -15,6 +15,7 @@ import type { Progress } from "./progress.ts";
 import type { Queries } from "./queries.ts";
 import type { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
+import { within } from "./within.ts";
 
 /** How long a partition that moves to another member waits for messages that are being handled, at most. */
 const REVOKE_MS = 5000;
@@ -142,10 +143,11 @@ export class Assignment {
   }
 
   async #assign(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
-    const { stopped, ends, notices } = this.#parts;
+    const { stopped, ends, notices, progress } = this.#parts;
     const placed = await Promise.all(partitions.map((partition) => this.#placed(partition)));
     const consumer = this.#consumer!;
     if (stopped.fired || !consumer.isConnected) return;
+    progress.begin(partitions);
     if (isCooperative) consumer.incrementalAssign(placed);
     else consumer.assign(placed);
     this.#partitions = isCooperative ? [...this.#partitions, ...partitions] : [...partitions];
@@ -170,10 +172,10 @@ export class Assignment {
     this.#revoking = gone;
     onRevoke(gone);
     // What is being handled gets its time, or the next owner would do it again.
-    if (!isLost && !stopped.fired) await this.#handled();
+    if (!isLost && !stopped.fired) await this.#handled(gone);
     if (!isLost) progress.store();
     for (const partition of partitions) if (progress.position(partition) !== undefined) starts.begun(partition);
-    progress.forget(partitions);
+    progress.leave(partitions);
     this.#partitions = this.#partitions.filter((partition) => !gone.has(partition));
     ends?.assign(this.#partitions, partitions);
     try {
@@ -193,13 +195,10 @@ export class Assignment {
     }
   }
 
-  /** Resolves when nobody holds messages any more, the time is out, or the reader is stopped. */
-  async #handled(): Promise<void> {
+  /** Resolves when nobody holds messages of partitions any more, the time is out, or the reader is stopped. */
+  async #handled(gone: ByPartition<true>): Promise<void> {
     const { progress, stopped } = this.#parts;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const out = new Promise<void>((resolve) => timer = setTimeout(resolve, this.#revokeMs));
-    await stopped.race(Promise.race([progress.settled(), out]));
-    clearTimeout(timer);
+    await stopped.race(within(this.#revokeMs, progress.leaving(gone)));
   }
 
   /** A topic is said not to exist. One that is made in a moment is not worth a word. */

@@ -12,6 +12,10 @@ import { ByPartition, isSamePartition } from "./by_partition.ts";
 export interface BatchKeeper {
   /** Whether the partition moved to another member, or was sought in, since a moment. */
   isStaleSince(moment: number, partition: TopicPartition): boolean;
+  /** Whether the partition moved to another member since a moment, and was not sought in. */
+  hasLeftSince(moment: number, partition: TopicPartition): boolean;
+  /** Whether the partition is about to move to another member: no message of it is to be begun. */
+  isLeaving(partition: TopicPartition): boolean;
   /** A batch is handled, or given up. */
   done(batch: ReadBatch): void;
 }
@@ -29,6 +33,8 @@ export class ReadBatch {
   handled = 0;
   readonly #keeper: BatchKeeper;
   readonly #moment: number;
+  /** The first message of each partition that was left out. */
+  #leftOut: ByPartition<number> | undefined;
   #isDone = false;
 
   /** @param moment what {@linkcode BatchKeeper.isStaleSince} counts from */
@@ -44,9 +50,19 @@ export class ReadBatch {
     return this.#isDone;
   }
 
-  /** Whether the partition of a message moved to another member, or was sought in, since the batch was handed out. */
-  isStale(message: TopicPartition): boolean {
-    return this.#keeper.isStaleSince(this.#moment, message);
+  /**
+   * Whether a message must not be handled: its partition moved to another member, or is about to, or was sought in, since
+   * the batch was handed out. Who asks leaves the message out if so.
+   */
+  isStale(message: TopicPartition & { readonly offset: number }): boolean {
+    if (!this.#isStale(message) && !this.#keeper.isLeaving(message)) return false;
+    this.#leftOut ??= new ByPartition();
+    if (!this.#leftOut.has(message)) this.#leftOut.set(message, message.offset);
+    return true;
+  }
+
+  #isStale(partition: TopicPartition): boolean {
+    return this.#keeper.isStaleSince(this.#moment, partition);
   }
 
   /**
@@ -57,16 +73,27 @@ export class ReadBatch {
    * @param from leaves the messages before this one out
    */
   positions(handled: number = this.messages.length, from = 0): Position[] {
-    const last = new ByPartition<FetchedMessage>();
+    return this.#last(handled, from).filter((message) => !this.#isStale(message)).map(next);
+  }
+
+  /** The same for partitions that moved to another member: behind the messages that were handled all the same. */
+  leftPositions(handled: number = this.messages.length, from = 0): Position[] {
+    return this.#last(handled, from).filter((one) => this.#keeper.hasLeftSince(this.#moment, one)).map(next);
+  }
+
+  /** The last message of each partition that was not left out. */
+  #last(handled: number, from: number): FetchedMessage[] {
+    const last = new ByPartition<FetchedMessage>(), leftOut = this.#leftOut;
     // Messages of a partition come in runs: a look into the map for each would cost more than all else here.
-    let before = this.messages[from];
+    let before: FetchedMessage | undefined;
     for (let index = from; index < handled; index++) {
       const message = this.messages[index]!;
-      if (!isSamePartition(message, before!)) last.set(before!, before!);
+      if (leftOut !== undefined && message.offset >= (leftOut.get(message) ?? Infinity)) continue;
+      if (before !== undefined && !isSamePartition(message, before)) last.set(before, before);
       before = message;
     }
-    if (handled > from) last.set(before!, before!);
-    return [...last.values()].filter((message) => !this.isStale(message)).map(next);
+    if (before !== undefined) last.set(before, before);
+    return [...last.values()];
   }
 
   /**

@@ -233,7 +233,10 @@ export class TopicReader {
       onLog: (severity, message) => connection.onLog(severity, message),
       onAssign: (partitions) => this.#assignment.onAssign(partitions),
       onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
-      onCommitted: (code, offsets) => this.#commits.onCommitted(code, offsets, clients.errorText),
+      onCommitted: (code, offsets) => {
+        if (code === 0) this.#progress.committed(offsets.filter(({ error }) => error === undefined));
+        this.#commits.onCommitted(code, offsets, clients.errorText);
+      },
       onEnd: (end) => this.#ends?.at(end, end.offset),
     }));
     this.#consumer = consumer;
