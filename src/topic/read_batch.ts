@@ -56,8 +56,9 @@ export class ReadBatch {
    */
   isStale(message: TopicPartition & { readonly offset: number }): boolean {
     if (!this.#isStale(message) && !this.#keeper.isLeaving(message)) return false;
+    // Handlers that work side by side do not ask in order.
     this.#leftOut ??= new ByPartition();
-    if (!this.#leftOut.has(message)) this.#leftOut.set(message, message.offset);
+    this.#leftOut.set(message, Math.min(message.offset, this.#leftOut.get(message) ?? Infinity));
     return true;
   }
 

@@ -11,6 +11,7 @@ import type { WorkerOptions } from "./worker.ts";
 const END_MS = 15_000;
 /** What a static member says that a broker refuses for another one of its name. */
 const FENCED = "Static consumer fenced by other consumer with same group.instance.id";
+const STILL_USED = "The instance ID is still used by another member in the consumer group";
 const WORKER = new URL("./worker.ts", import.meta.url).pathname;
 
 /** One process of a member. */
@@ -21,6 +22,8 @@ interface Process {
   readonly over: Promise<Deno.CommandStatus>;
   /** It is being ended: how it ends is looked at by who ends it. */
   expected: boolean;
+  /** The broker has refused it for another process of its name. */
+  isRefused: boolean;
 }
 
 /** What members need of the run. */
@@ -86,6 +89,7 @@ export class Members {
       name,
       log,
       expected: false,
+      isRefused: false,
       over: Promise.all([child.status, this.#listen(child, `${folder}/${name}.stderr`)])
         .then(([status, odd]) => this.#ended(process, member, kills, status, odd)),
     };
@@ -94,9 +98,12 @@ export class Members {
   }
 
   /**
-   * A process has ended. Only one end is not a fault that nobody has asked for: a broker that is killed while it takes
-   * a static member in forgets it, has its forerunner as the member when it is back, and refuses this one. Who runs
-   * such a program starts it again.
+   * A process has ended. Two ends that nobody has asked for are no faults, and who runs such a program starts it again:
+   *
+   * - A broker that is killed while it takes a static member in forgets it, has its forerunner as the member when it is
+   *   back, and refuses this one.
+   * - With the protocol `consumer` a static member that was killed keeps its name until its session is over, and another
+   *   one is refused as long.
    *
    * @param kills how many times the broker was killed before the process began
    * @param odd what it has said that it is not to say
@@ -108,12 +115,14 @@ export class Members {
     status: Deno.CommandStatus,
     odd: string | undefined,
   ): Deno.CommandStatus {
-    const { isStatic, outages, onFault } = this.#options;
+    const { isStatic, outages, onFault, worker } = this.#options;
     const isForgotten = isStatic && outages().kills > kills && odd?.includes(FENCED) === true;
-    if (isForgotten && !process.expected) {
+    const isEarly = isStatic && worker.protocol === "consumer" && odd?.includes(STILL_USED) === true;
+    process.isRefused = isForgotten || isEarly;
+    if (process.isRefused && !process.expected) {
       this.counts.fenced++;
       this.#start(member);
-    } else if (!isForgotten && odd !== undefined) onFault(`${process.name} says on stderr: ${odd}`);
+    } else if (!process.isRefused && odd !== undefined) onFault(`${process.name} says on stderr: ${odd}`);
     else if (!process.expected) onFault(`${process.name} ended by itself, ${endText(status)}`);
     return status;
   }
@@ -181,7 +190,7 @@ export class Members {
     clearTimeout(late);
     const after = outages();
     // Without a broker an end may take long, and leave undone what it can't do.
-    if (before.isAway || after.count > before.count) return;
+    if (before.isAway || after.count > before.count || process.isRefused) return;
     if (isLate) onFault(`${process.name} did not end within ${END_MS} ms after SIGTERM`);
     else if (!status.success) onFault(`${process.name} ended after SIGTERM, ${endText(status)}`);
   }

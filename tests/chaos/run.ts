@@ -46,7 +46,7 @@ export interface Verdict {
     readonly killed: number;
     readonly terminated: number;
     readonly frozen: number;
-    /** Static members that a broker had forgotten when it was killed. */
+    /** Static members that a broker refused for another process of their name. */
     readonly fenced: number;
     readonly rebalances: number;
     readonly outages: number;
@@ -59,7 +59,10 @@ export interface Verdict {
   readonly folder: string;
 }
 
-/** A partition that does not move for so long is told, and every member prints what it has. */
+/**
+ * A partition that does not move for so long, longer than the whole backlog takes that may be in front of it, is told,
+ * and every member prints what it has.
+ */
 const STALL_MS = 20_000;
 /** How long it may take from the end of the chaos to lag 0. */
 const DRAIN_MS = 300_000;
@@ -111,11 +114,12 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
       letters,
       debug: options.debug,
     },
-    outages: () => outages,
+    outages: () => ({ count: outages.count, kills: outages.kills, isAway: outages.isAway }),
     onFault,
   });
   options.signal.addEventListener("abort", () => members.kill());
   try {
+    const stallMs = STALL_MS + ledger.size * options.takesMs / 4;
     let longestStallMs = 0, isOver = false, isTold = false;
     const watching = (async () => {
       while (!isOver) {
@@ -124,7 +128,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
         if (outages.isAway) continue;
         for (const { partition, n, forMs } of progress.waiting(Date.now(), outages.backAt)) {
           longestStallMs = Math.max(longestStallMs, forMs);
-          if (forMs < STALL_MS || isTold) continue;
+          if (forMs < stallMs || isTold) continue;
           isTold = true;
           say(`nothing moves in ${partition} for ${forMs} ms, at ${n}: see what the members print in ${folder}`);
           members.witness();
@@ -137,14 +141,14 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
     await Promise.all([
       (async () => {
         for (const action of memberActions(`${protocol}${isStatic}`, options)) {
-          await sleep(Math.min(action.afterMs, until - Date.now()));
+          await sleep(Math.max(0, Math.min(action.afterMs, until - Date.now())));
           if (Date.now() >= until) break;
           await members.act(action);
         }
       })(),
       (async () => {
         for (const action of options.brokerStays ? [] : brokerActions(options)) {
-          await sleep(Math.min(action.afterMs, until - Date.now()));
+          await sleep(Math.max(0, Math.min(action.afterMs, until - Date.now())));
           if (Date.now() >= until) break;
           await outages.make(action);
         }

@@ -61,7 +61,8 @@ export function brokerActions({ seed, forMs, gentle }: ScheduleOptions): BrokerA
   let what: BrokerAction["what"] = "kill";
   for (let at = 0; at < forMs;) {
     const afterMs = actions.length === 0 ? random.between(2000, 4000) : random.between(10_000, 25_000);
-    const outageMs = what === "kill" ? random.between(0, 3000) : random.between(500, 7000);
+    // Also longer than a reader waits for its sinks before it holds its partitions up.
+    const outageMs = what === "kill" ? random.between(0, 3000) : random.between(500, 15_000);
     actions.push({ afterMs, what, forMs: outageMs });
     at += afterMs + outageMs;
     what = random.weighted({ kill: 1, freeze: 1 });

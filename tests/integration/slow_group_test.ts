@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
-import { TestBroker, until } from "./brokers.ts";
+import { SESSION, TestBroker, until } from "./brokers.ts";
 
 /** How many messages a partition has: not the same, so that none is taken for another. */
 const COUNTS = [4, 6] as const;
@@ -42,5 +42,40 @@ for (const strategy of ["range", "cooperative-sticky"] as const) {
     abort.abort();
     await running;
     assert.ok(seen.includes("joined"));
+  });
+}
+
+for (const members of [1, 2]) {
+  Deno.test(`a handler that blocks longer than max.poll.interval.ms gets on, with ${members} in the group`, async () => {
+    await using broker = await TestBroker.start();
+    const name = await broker.createTopic("busy", 2);
+    await using writer = new Topic(name, broker.conf());
+    await writer.sendBatch([0, 0, 1].map((partition, n) => ({ value: `${n}`, partition })));
+    const pollMs = Number(SESSION["session.timeout.ms"]);
+    const conf = broker.conf({ "group.id": `g-${name}`, "max.poll.interval.ms": pollMs });
+    const abort = new AbortController(), begun: string[] = [], ended: string[] = [];
+    const apps = Array.from({ length: members }, () => {
+      const app = new Slipstream();
+      app.handle(new Topic(name, conf), async ({ value }) => {
+        begun.push(value!);
+        // Nothing is polled meanwhile, by nobody in this process: the group puts all members out.
+        const until = performance.now() + pollMs * 1.3;
+        while (performance.now() < until);
+        // The reader hears of it while the message is in hand.
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        ended.push(value!);
+      });
+      return app.stream(undefined, { handleSignals: false, signal: abort.signal });
+    });
+    await using asking = new Topic(name, conf);
+    await until(
+      async () => ended.length >= 3 && (await asking.lag()).total === 0,
+      "everything is handled and committed",
+      60_000,
+    );
+    abort.abort();
+    await Promise.all(apps);
+    assert.deepEqual([...new Set(ended)].sort(), ["0", "1", "2"]);
+    assert.ok(begun.length <= 3 * members, `each member begins a message once: ${begun}`);
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ReadBatch } from "../../src/topic/read_batch.ts";
 import type { TopicReader } from "../../src/topic/topic_reader.ts";
-import { kafkaOf, P0, P1, placesOf, readerOf, until } from "./readers.ts";
+import { kafkaOf, P0, P1, placesOf, readerOf } from "./readers.ts";
 
 const CONF = { "group.id": "g" };
 

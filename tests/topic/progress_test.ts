@@ -113,3 +113,22 @@ Deno.test("Progress goes on from a seek: what two batches in hands say of the ol
   const message = third.messages[0]!;
   assert.equal(kafka.committed("g", message), message.offset + 1);
 });
+
+Deno.test("Progress counts a partition that leaves up to the first message that was left out, in whatever order they are asked for", async () => {
+  using kafka = kafkaOf([6, 4]);
+  const reader = readerOf(kafka, { "group.id": "g" });
+  const batch = await reader.next() as ReadBatch;
+  assert.equal(batch.messages.length, 10);
+  const of = (partition: number, offset: number) =>
+    batch.messages.find((one) => one.partition === partition && one.offset === offset)!;
+  kafka.rebalance("g");
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  // As handlers side by side do, each at its key: 0@0, 0@1 and 0@3 are handled, and so are 1@0 and 1@2.
+  for (const [partition, offset] of [[0, 5], [0, 2], [1, 3], [1, 1], [0, 4]] as const) {
+    assert(batch.isStale(of(partition, offset)));
+  }
+  batch.done();
+  await until(() => kafka.isStable("g"));
+  assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [2, 1]);
+  await reader.close();
+});
