@@ -31,6 +31,12 @@ export class Progress implements BatchKeeper {
   readonly #before = new HandledBefore();
   /** Partitions that are about to move to another member. */
   #leaving: ByPartition<true> | undefined;
+  /**
+   * The first message of each partition that was left out, and the moment of its batch. Handlers that work side by side
+   * do not leave messages out in their order, and batches behind may have begun some.
+   */
+  readonly #leftOut = new ByPartition<{ readonly moment: number; readonly offset: number }>();
+  #hasLeftOut = false;
   /** Who waits for batches. */
   #waiting: { readonly batches: Set<ReadBatch>; readonly resolve: () => void }[] = [];
 
@@ -56,6 +62,25 @@ export class Progress implements BatchKeeper {
 
   isLeaving(partition: TopicPartition): boolean {
     return this.#leaving?.has(partition) ?? false;
+  }
+
+  leaveOut(moment: number, message: TopicPartition & { readonly offset: number }): void {
+    const before = this.#leftOut.get(message), end = this.leftOutFrom(moment, message);
+    if (message.offset >= end) return;
+    this.#hasLeftOut = true;
+    this.#leftOut.set(message, {
+      moment: end === Infinity ? moment : Math.max(moment, before!.moment),
+      offset: message.offset,
+    });
+  }
+
+  leftOutFrom(moment: number, partition: TopicPartition): number {
+    const leftOut = this.#hasLeftOut ? this.#leftOut.get(partition) : undefined;
+    if (leftOut === undefined) return Infinity;
+    // A partition that left and came back is read anew. What is still in hands from before that counts no more.
+    const moved = this.#forgotten.get(partition) ?? 0;
+    if ((leftOut.moment >= moved) === (moment >= moved)) return leftOut.offset;
+    return moment >= moved ? Infinity : 0;
   }
 
   done(batch: ReadBatch): void {

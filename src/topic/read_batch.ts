@@ -16,6 +16,10 @@ export interface BatchKeeper {
   hasLeftSince(moment: number, partition: TopicPartition): boolean;
   /** Whether the partition is about to move to another member: no message of it is to be begun. */
   isLeaving(partition: TopicPartition): boolean;
+  /** A message of a batch of that moment is left out. */
+  leaveOut(moment: number, message: TopicPartition & { readonly offset: number }): void;
+  /** The offset from which on messages of batches of that moment do not count, since one was left out; or Infinity. */
+  leftOutFrom(moment: number, partition: TopicPartition): number;
   /** A batch is handled, or given up. */
   done(batch: ReadBatch): void;
 }
@@ -33,8 +37,6 @@ export class ReadBatch {
   handled = 0;
   readonly #keeper: BatchKeeper;
   readonly #moment: number;
-  /** The first message of each partition that was left out. */
-  #leftOut: ByPartition<number> | undefined;
   #isDone = false;
 
   /** @param moment what {@linkcode BatchKeeper.isStaleSince} counts from */
@@ -56,9 +58,7 @@ export class ReadBatch {
    */
   isStale(message: TopicPartition & { readonly offset: number }): boolean {
     if (!this.#isStale(message) && !this.#keeper.isLeaving(message)) return false;
-    // Handlers that work side by side do not ask in order.
-    this.#leftOut ??= new ByPartition();
-    this.#leftOut.set(message, Math.min(message.offset, this.#leftOut.get(message) ?? Infinity));
+    this.#keeper.leaveOut(this.#moment, message);
     return true;
   }
 
@@ -82,18 +82,22 @@ export class ReadBatch {
     return this.#last(handled, from).filter((one) => this.#keeper.hasLeftSince(this.#moment, one)).map(next);
   }
 
-  /** The last message of each partition that was not left out. */
+  /** The last message of each partition in front of which none was left out. */
   #last(handled: number, from: number): FetchedMessage[] {
-    const last = new ByPartition<FetchedMessage>(), leftOut = this.#leftOut;
-    // Messages of a partition come in runs: a look into the map for each would cost more than all else here.
-    let before: FetchedMessage | undefined;
+    const last = new ByPartition<FetchedMessage>();
+    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
+    let run: FetchedMessage | undefined, counted: FetchedMessage | undefined, end = Infinity;
     for (let index = from; index < handled; index++) {
       const message = this.messages[index]!;
-      if (leftOut !== undefined && message.offset >= (leftOut.get(message) ?? Infinity)) continue;
-      if (before !== undefined && !isSamePartition(message, before)) last.set(before, before);
-      before = message;
+      if (run === undefined || !isSamePartition(message, run)) {
+        if (counted !== undefined) last.set(counted, counted);
+        counted = undefined;
+        end = this.#keeper.leftOutFrom(this.#moment, message);
+      }
+      run = message;
+      if (message.offset < end) counted = message;
     }
-    if (before !== undefined) last.set(before, before);
+    if (counted !== undefined) last.set(counted, counted);
     return [...last.values()];
   }
 
