@@ -8,6 +8,7 @@ import type { Kafka } from "../../tools/kafka.ts";
 import { run, type RunOptions } from "./run.ts";
 import type { Behaviour } from "./worker.ts";
 
+const FOR_MS = 4000;
 const FAULTY = ["commits before the sink", "drops one in ten thousand"] as const satisfies readonly Behaviour[];
 
 /**
@@ -15,10 +16,22 @@ const FAULTY = ["commits before the sink", "drops one in ten thousand"] as const
  *
  * @returns which of them were not found
  */
-export async function missedControls(kafka: Kafka, options: RunOptions): Promise<Behaviour[]> {
+export async function missedControls(
+  kafka: Kafka,
+  options: Omit<RunOptions, "protocol" | "isStatic" | "behaviour" | "forMs">,
+): Promise<Behaviour[]> {
   const found = await Promise.all(FAULTY.map(async (behaviour) => {
     const say = (text: string) => options.say(`control: ${text}`);
-    const { faults, folder } = await run(kafka, { ...options, behaviour, say, members: 2, brokerStays: true });
+    const own = {
+      behaviour,
+      say,
+      protocol: "range",
+      isStatic: false,
+      mood: "kills",
+      members: 2,
+      forMs: FOR_MS,
+    } as const;
+    const { faults, folder } = await run(kafka, { ...options, ...own });
     await Deno.remove(folder, { recursive: true });
     return faults.some((fault) => fault.startsWith("lost: no effect"));
   }));

@@ -82,13 +82,14 @@ for (const [told, make] of Object.entries(FAULTS)) {
 }
 
 Deno.test("what happens is the same for the same seed, and another for another one", () => {
-  const options: ScheduleOptions = { seed: 5, forMs: 60_000, members: 3, everyMs: 2000, gentle: false };
+  const options: ScheduleOptions = { seed: 5, forMs: 60_000, members: 3, everyMs: 2000, mood: "rough" };
   assert.deepEqual(memberActions("range", options), memberActions("range", options));
   assert.notDeepEqual(memberActions("range", options), memberActions("range", { ...options, seed: 6 }));
   assert.deepEqual(brokerActions(options), brokerActions(options));
   const kinds = (actions: readonly { what: string }[]) => [...new Set(actions.map(({ what }) => what))].sort();
   assert.deepEqual(kinds(memberActions("range", { ...options, forMs: 600_000 })), ["freeze", "kill", "terminate"]);
   assert.deepEqual(kinds(brokerActions({ ...options, forMs: 600_000 })), ["freeze", "kill"]);
-  assert.deepEqual(kinds(memberActions("range", { ...options, gentle: true })), ["terminate"]);
-  assert.deepEqual(brokerActions({ ...options, gentle: true }), []);
+  assert.deepEqual(kinds(memberActions("range", { ...options, mood: "gentle" })), ["terminate"]);
+  assert.deepEqual(brokerActions({ ...options, mood: "gentle" }), []);
+  assert.deepEqual(kinds(memberActions("range", { ...options, mood: "kills" })), ["kill"]);
 });

@@ -89,7 +89,7 @@ async function main(args: readonly string[]): Promise<boolean> {
     members: MEMBERS,
     perSecond: values.short ? 200 : 100,
     everyMs: EVERY_MS,
-    gentle: values.gentle,
+    mood: values.gentle ? "gentle" : "rough",
     debug: values.debug,
     signal: interrupted.signal,
     say,

@@ -18,7 +18,7 @@ import { brokerActions, memberActions, type ScheduleOptions } from "./schedule.t
 import type { Behaviour, Protocol } from "./worker.ts";
 
 /** How a run goes. */
-export interface RunOptions extends Pick<ScheduleOptions, "seed" | "forMs" | "everyMs" | "gentle"> {
+export interface RunOptions extends Pick<ScheduleOptions, "seed" | "forMs" | "everyMs" | "mood"> {
   readonly protocol: Protocol;
   /** Whether members are static. */
   readonly isStatic: boolean;
@@ -26,8 +26,6 @@ export interface RunOptions extends Pick<ScheduleOptions, "seed" | "forMs" | "ev
   readonly members: number;
   /** Messages a second, on top of the backlog. */
   readonly perSecond: number;
-  /** Whether the broker is left alone. */
-  readonly brokerStays?: boolean;
   /** Whether librdkafka's own words are kept, to be printed at a stall. */
   readonly debug: boolean;
   /** How long a handler takes for a message at most, in milliseconds; 0 to half of it on average. */
@@ -147,7 +145,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
         }
       })(),
       (async () => {
-        for (const action of options.brokerStays ? [] : brokerActions(options)) {
+        for (const action of brokerActions(options)) {
           await sleep(Math.max(0, Math.min(action.afterMs, until - Date.now())));
           if (Date.now() >= until) break;
           await outages.make(action);
@@ -177,7 +175,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
         ),
       )).flat(),
       kept: await kept(members.caches),
-      gentle: options.gentle,
+      gentle: options.mood === "gentle",
     });
     for (const fault of found) onFault(fault);
     const rebalances = await rebalancesOf(kafka, group);

@@ -33,19 +33,27 @@ export interface ScheduleOptions {
   readonly members: number;
   /** About how long it is between two things that happen to members, in milliseconds. */
   readonly everyMs: number;
-  /** Nothing but SIGTERM to members. */
-  readonly gentle: boolean;
+  readonly mood: Mood;
 }
 
-const ROUGH = { kill: 4, terminate: 4, freeze: 2 } as const, GENTLE = { kill: 0, terminate: 1, freeze: 0 } as const;
+/** What happens: everything; nothing but SIGTERM to members; nothing but SIGKILL to members. */
+export type Mood = "rough" | "gentle" | "kills";
 
-/** What happens to the members of a group. */
+/** How often each thing happens to members. */
+const WEIGHTS: Readonly<Record<Mood, Readonly<Record<MemberAction["what"], number>>>> = {
+  rough: { kill: 4, terminate: 4, freeze: 2 },
+  gentle: { kill: 0, terminate: 1, freeze: 0 },
+  kills: { kill: 1, terminate: 0, freeze: 0 },
+};
+
+/** What happens to the members of a group. A kill and a SIGTERM come first, so that a short run has them. */
 export function memberActions(group: string, options: ScheduleOptions): MemberAction[] {
-  const { seed, forMs, members, everyMs, gentle } = options;
+  const { seed, forMs, members, everyMs, mood } = options;
   const random = new Random(seed, `members of ${group}`), actions: MemberAction[] = [];
   for (let at = 0; at < forMs;) {
     const afterMs = random.between(everyMs / 2, everyMs * 3 / 2), member = random.between(0, members);
-    const what = random.weighted(gentle ? GENTLE : ROUGH);
+    const drawn = random.weighted(WEIGHTS[mood]), first = (["kill", "terminate"] as const)[actions.length];
+    const what = mood === "rough" ? first ?? drawn : drawn;
     // Longer than a session, some of the time: the group goes on without the frozen member.
     const forMs = random.between(300, 5000), downMs = random.between(0, 1500);
     actions.push(what === "freeze" ? { afterMs, member, what, forMs } : { afterMs, member, what, downMs });
@@ -55,8 +63,8 @@ export function memberActions(group: string, options: ScheduleOptions): MemberAc
 }
 
 /** What happens to the broker: about three things a minute. The first kill comes early, so that a short run has one. */
-export function brokerActions({ seed, forMs, gentle }: ScheduleOptions): BrokerAction[] {
-  if (gentle) return [];
+export function brokerActions({ seed, forMs, mood }: ScheduleOptions): BrokerAction[] {
+  if (mood !== "rough") return [];
   const random = new Random(seed, "broker"), actions: BrokerAction[] = [];
   let what: BrokerAction["what"] = "kill";
   for (let at = 0; at < forMs;) {
