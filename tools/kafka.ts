@@ -58,8 +58,12 @@ export interface Kafka extends AsyncDisposable {
   readonly listeners: Readonly<Record<string, string>>;
   /** What Kafka has logged so far. */
   log(): Promise<string>;
-  /** The Java process. */
+  /** The Java process; another one after {@linkcode Kafka.restart}. */
   readonly pid: number;
+  /** Kills Kafka (SIGKILL). Its data stays, for {@linkcode Kafka.restart}. */
+  kill(): Promise<void>;
+  /** Starts Kafka again on the same data and ports, after a kill, and resolves when it answers. */
+  restart(): Promise<void>;
   /** Stops Kafka and removes its data. Idempotent. */
   stop(): Promise<void>;
 }
@@ -121,14 +125,29 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     const id = (await output(java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!;
     await output(java("kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config, ...scram));
 
-    child = java("kafka.Kafka", config).spawn();
-    logged = record(child, logPath);
-    await answers(child, port, logPath, options.timeoutMs ?? DEFAULTS.timeoutMs);
+    const run = async () => {
+      const from = (await Deno.stat(logPath).catch(() => undefined))?.size ?? 0;
+      child = java("kafka.Kafka", config).spawn();
+      logged = record(child, logPath);
+      await answers(child, port, logPath, from, options.timeoutMs ?? DEFAULTS.timeoutMs);
+    };
+    await run();
     return {
       bootstrapServers: `127.0.0.1:${port}`,
       listeners: Object.fromEntries(listeners.map(({ name, port }) => [name, `127.0.0.1:${port}`])),
       log: () => Deno.readTextFile(logPath),
-      pid: child.pid,
+      get pid() {
+        return child!.pid;
+      },
+      async kill() {
+        kill(child!, "SIGKILL");
+        await child!.status;
+        await logged;
+      },
+      async restart() {
+        if (stopping !== undefined) throw new Error("Cannot restart Kafka: it was stopped, and its data is removed");
+        await run();
+      },
       stop,
       [Symbol.asyncDispose]: stop,
     };
@@ -138,13 +157,23 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   }
 }
 
-/** Waits for Kafka to say that it runs and for its port to take a connection. */
-async function answers(child: Deno.ChildProcess, port: number, logPath: string, timeoutMs: number): Promise<void> {
+/**
+ * Waits for Kafka to say that it runs and for its port to take a connection.
+ *
+ * @param from where in the log its words begin, in bytes
+ */
+async function answers(
+  child: Deno.ChildProcess,
+  port: number,
+  logPath: string,
+  from: number,
+  timeoutMs: number,
+): Promise<void> {
   let exited: Deno.CommandStatus | undefined;
   child.status.then((status) => exited = status);
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const log = await Deno.readTextFile(logPath).catch(() => "");
+    const log = await Deno.readFile(logPath).then((bytes) => new TextDecoder().decode(bytes.subarray(from)), () => "");
     if (log.includes("Kafka Server started")) {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();

@@ -16,9 +16,12 @@ import type { Progress } from "./progress.ts";
 import type { Queries } from "./queries.ts";
 import type { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
+import { within } from "./within.ts";
 
-/** How long a partition that moves to another member waits for messages that are being handled. */
+/** How long a partition that moves to another member waits for messages that are being handled, at most. */
 const REVOKE_MS = 5000;
+/** librdkafka's own defaults, and the broker's interval of heartbeats for the protocol `consumer`. */
+const MAX_POLL_MS = 300_000, HEARTBEAT_MS = 3000, CONSUMER_HEARTBEAT_MS = 5000;
 /** librdkafka's own default. */
 const REFRESH_MS = 300_000;
 /** After so long a topic that does not exist is worth a word. */
@@ -44,7 +47,7 @@ export interface AssignmentParts {
   readonly isGrouped: boolean;
   /** Where to begin where nothing was said or committed; `undefined` where that is an error, of which the consumer tells. */
   readonly resetTo: number | undefined;
-  /** Whether new partitions are to be held up. */
+  /** Whether partitions are held up, and new ones are to be. */
   isPaused(): boolean;
   /** Partitions go to another member: what was read of them is not to be handed out. */
   onRevoke(partitions: ByPartition<true>): void;
@@ -55,6 +58,7 @@ export interface AssignmentParts {
 /** Assigns partitions as they come and go, one change after the other. */
 export class Assignment {
   readonly #parts: AssignmentParts;
+  readonly #revokeMs: number;
   #consumer: KafkaConsumer | undefined;
   #partitions: readonly TopicPartition[] = [];
   #revoking: ByPartition<true> | undefined;
@@ -66,6 +70,7 @@ export class Assignment {
 
   constructor(parts: AssignmentParts) {
     this.#parts = parts;
+    this.#revokeMs = revokeMs(parts.conf);
   }
 
   /** The partitions that are assigned. */
@@ -147,10 +152,11 @@ export class Assignment {
   }
 
   async #assign(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
-    const { stopped, ends, notices } = this.#parts;
+    const { stopped, ends, notices, progress } = this.#parts;
     const placed = await this.#withCommitted(await Promise.all(partitions.map((partition) => this.#placed(partition))));
     const consumer = this.#consumer!;
     if (stopped.fired || !consumer.isConnected) return;
+    progress.begin(partitions);
     if (isCooperative) consumer.incrementalAssign(placed);
     else consumer.assign(placed);
     this.#partitions = isCooperative ? [...this.#partitions, ...partitions] : [...partitions];
@@ -212,13 +218,15 @@ export class Assignment {
     this.#revoking = gone;
     onRevoke(gone);
     // What is being handled gets its time, or the next owner would do it again.
-    if (!isLost && !stopped.fired) await this.#handled();
+    if (!isLost && !stopped.fired) await this.#handled(gone);
     if (!isLost) progress.store();
     for (const partition of partitions) if (progress.position(partition) !== undefined) starts.begun(partition);
-    progress.forget(partitions);
+    progress.leave(partitions);
     this.#partitions = this.#partitions.filter((partition) => !gone.has(partition));
     ends?.assign(this.#partitions, partitions);
     try {
+      // librdkafka leaves them paused: should they come back, nothing would ever be fetched of them.
+      if (this.#parts.isPaused()) consumer.resume(partitions);
       if (isCooperative) consumer.incrementalUnassign(partitions);
       else consumer.unassign();
     } catch (error) {
@@ -233,13 +241,10 @@ export class Assignment {
     }
   }
 
-  /** Resolves when nobody holds messages any more, the time is out, or the reader is stopped. */
-  async #handled(): Promise<void> {
+  /** Resolves when nobody holds messages of partitions any more, the time is out, or the reader is stopped. */
+  async #handled(gone: ByPartition<true>): Promise<void> {
     const { progress, stopped } = this.#parts;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const out = new Promise<void>((resolve) => timer = setTimeout(resolve, REVOKE_MS));
-    await stopped.race(Promise.race([progress.settled(), out]));
-    clearTimeout(timer);
+    await stopped.race(within(this.#revokeMs, progress.leaving(gone)));
   }
 
   /** A topic is said not to exist. One that is made in a moment is not worth a word. */
@@ -253,6 +258,18 @@ export class Assignment {
     const { names } = this.#parts;
     return names.single === undefined ? `A topic of ${names.where}` : names.where;
   }
+}
+
+/**
+ * How long a partition that is taken may wait for what is being handled. The group puts a member out that has not joined
+ * again `max.poll.interval.ms` after a rebalance began, of which the member hears with its next heartbeat: half of
+ * what is left of that is for handlers, the rest for a busy machine.
+ */
+function revokeMs(conf: Readonly<Record<string, unknown>>): number {
+  const isConsumer = String(conf["group.protocol"]).toLowerCase() === "consumer";
+  const heartbeatMs = isConsumer ? CONSUMER_HEARTBEAT_MS : Number(conf["heartbeat.interval.ms"] ?? HEARTBEAT_MS);
+  const allowedMs = Number(conf["max.poll.interval.ms"] ?? MAX_POLL_MS) - heartbeatMs;
+  return Math.max(0, Math.min(REVOKE_MS, allowedMs / 2));
 }
 
 function includes(partitions: readonly TopicPartition[], topic: string): boolean {

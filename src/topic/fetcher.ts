@@ -62,7 +62,12 @@ export class Fetcher {
 
   /** Serves events; a message that comes along is held. Ends at once when the reader is stopped. */
   async serve(): Promise<void> {
-    await this.#parts.stopped.race(this.#poll(1, SERVE_MS));
+    await this.#parts.stopped.race(this.serveStopped());
+  }
+
+  /** Serves events, also when the reader is stopped. */
+  serveStopped(): Promise<void> {
+    return this.#poll(1, SERVE_MS);
   }
 
   #poll(max: number, timeoutMs: number): Promise<void> {
@@ -110,21 +115,22 @@ export class Fetcher {
     return this.#parts.progress.hand(wanted, bytes);
   }
 
-  /** Messages of partitions that are still ours, and not beyond the end. */
+  /** Messages of partitions that are still ours, not beyond the end, and not handled before. */
   #wanted(revoking: ByPartition<true> | undefined): FetchedMessage[] {
-    const { ends } = this.#parts;
-    if (ends === undefined && revoking === undefined) return this.#held;
+    const { ends, progress } = this.#parts;
+    if (ends === undefined && revoking === undefined && !progress.mayRepeat) return this.#held;
     // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
-    let run: TopicPartition | undefined, isLeaving = false, end = Infinity;
+    let run: TopicPartition | undefined, isLeaving = false, end = Infinity, from = 0;
     return this.#held.filter((message) => {
       if (run === undefined || !isSamePartition(message, run)) {
         run = message;
         isLeaving = revoking?.has(message) ?? false;
         end = ends?.of(message) ?? Infinity;
+        from = !isLeaving && progress.mayRepeat ? progress.handledUpTo(message) : 0;
       }
       if (isLeaving) return false;
       if (message.offset + 1 >= end) ends!.at(message, message.offset + 1);
-      return message.offset < end;
+      return message.offset >= from && message.offset < end;
     });
   }
 }

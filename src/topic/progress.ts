@@ -7,6 +7,7 @@
 import type { FetchedMessage, TopicPartition } from "../kafka/client.ts";
 import type { Position } from "../stream/protocol.ts";
 import { ByPartition } from "./by_partition.ts";
+import { HandledBefore } from "./handled_before.ts";
 import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
 
 /**
@@ -20,12 +21,24 @@ export class Progress implements BatchKeeper {
   #moment = 0;
   /** The moment at which a partition was forgotten last. */
   readonly #forgotten = new ByPartition<number>();
+  /** The moment at which a partition was sought in last. */
+  readonly #sought = new ByPartition<number>();
   #store: ((positions: readonly Position[]) => void) | undefined;
   /** In the order in which they were handed out, and how many messages of the first are counted. */
   #inHands: ReadBatch[] = [];
   #counted = 0;
   #isBroken = false;
-  #waiting: (() => void)[] = [];
+  readonly #before = new HandledBefore();
+  /** Partitions that are about to move to another member. */
+  #leaving: ByPartition<true> | undefined;
+  /**
+   * The first message of each partition that was left out, and the moment of its batch. Handlers that work side by side
+   * do not leave messages out in their order, and batches behind may have begun some.
+   */
+  readonly #leftOut = new ByPartition<{ readonly moment: number; readonly offset: number }>();
+  #hasLeftOut = false;
+  /** Who waits for batches. */
+  #waiting: { readonly batches: Set<ReadBatch>; readonly resolve: () => void }[] = [];
 
   /** @param store stores offsets, where offsets are stored */
   constructor(store?: (positions: readonly Position[]) => void) {
@@ -43,19 +56,50 @@ export class Progress implements BatchKeeper {
     return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;
   }
 
-  done(): void {
+  hasLeftSince(moment: number, partition: TopicPartition): boolean {
+    return this.isStaleSince(moment, partition) && (this.#sought.get(partition) ?? 0) <= moment;
+  }
+
+  isLeaving(partition: TopicPartition): boolean {
+    return this.#leaving?.has(partition) ?? false;
+  }
+
+  leaveOut(moment: number, message: TopicPartition & { readonly offset: number }): void {
+    const before = this.#leftOut.get(message), end = this.leftOutFrom(moment, message);
+    if (message.offset >= end) return;
+    this.#hasLeftOut = true;
+    this.#leftOut.set(message, {
+      moment: end === Infinity ? moment : Math.max(moment, before!.moment),
+      offset: message.offset,
+    });
+  }
+
+  leftOutFrom(moment: number, partition: TopicPartition): number {
+    const leftOut = this.#hasLeftOut ? this.#leftOut.get(partition) : undefined;
+    if (leftOut === undefined) return Infinity;
+    // A partition that left and came back is read anew. What is still in hands from before that counts no more.
+    const moved = this.#forgotten.get(partition) ?? 0;
+    if ((leftOut.moment >= moved) === (moment >= moved)) return leftOut.offset;
+    return moment >= moved ? Infinity : 0;
+  }
+
+  done(batch: ReadBatch): void {
     this.store();
     if (this.#isBroken) this.#inHands = this.#inHands.filter(({ isDone }) => !isDone);
-    if (this.#inHands.length === 0) { for (const resolve of this.#waiting.splice(0)) resolve(); }
+    for (const { batches, resolve } of this.#waiting) {
+      batches.delete(batch);
+      if (batches.size === 0) resolve();
+    }
+    this.#waiting = this.#waiting.filter(({ batches }) => batches.size > 0);
   }
 
   /** Counts what is handled by now, in order. */
   #count(): void {
     for (let batch; (batch = this.#inHands[0]) !== undefined && !this.#isBroken;) {
       if (batch.handled > this.#counted) {
-        for (const position of batch.positions(batch.handled, this.#counted)) {
-          this.#positions.set(position, position);
-          this.#unstored.set(position, position);
+        for (const position of batch.positions(batch.handled, this.#counted)) this.#handled(position);
+        if (this.#moment > 0 && this.#store !== undefined) {
+          for (const position of batch.leftPositions(batch.handled, this.#counted)) this.#before.left(position);
         }
         this.#counted = batch.handled;
       }
@@ -64,6 +108,41 @@ export class Progress implements BatchKeeper {
       this.#inHands.shift();
       this.#counted = 0;
     }
+  }
+
+  #handled(position: Position): void {
+    // A partition that came back may be handled further than what it has handed out since.
+    if ((this.#positions.get(position)?.offset ?? 0) >= position.offset) return;
+    this.#positions.set(position, position);
+    this.#unstored.set(position, position);
+  }
+
+  /** Whether {@linkcode Progress.handledUpTo} has to be asked for the first message of each run of a partition. */
+  get mayRepeat(): boolean {
+    return this.#store !== undefined && this.#before.isWatching;
+  }
+
+  /**
+   * The offset up to which the messages of a partition were handled before it left and came back: they are not to be
+   * handed out, and are stored. 0 where all are to be.
+   */
+  handledUpTo(message: FetchedMessage): number {
+    this.#count();
+    const position = this.#before.upTo(message);
+    if (position === undefined) return 0;
+    this.#handled(position);
+    this.store();
+    return position.offset;
+  }
+
+  /** Partitions are assigned. */
+  begin(partitions: Iterable<TopicPartition>): void {
+    this.#before.begin(partitions);
+  }
+
+  /** The broker has offsets as committed. */
+  committed(offsets: Iterable<TopicPartition & { readonly offset: number }>): void {
+    for (const offset of offsets) this.#before.committed(offset);
   }
 
   /** The position of a partition; `undefined` before anything of it is handled. */
@@ -87,20 +166,49 @@ export class Progress implements BatchKeeper {
     this.#store?.(positions);
   }
 
+  /** The positions of all partitions, where offsets are stored; none where they are not. */
+  storable(): Position[] {
+    return this.#store === undefined ? [] : this.positions();
+  }
+
   /** Stores nothing any more. */
   giveUp(): void {
     this.#store = undefined;
   }
 
-  /** Resolves when nobody holds messages any more. */
-  settled(): Promise<void> {
-    if (this.#inHands.length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /**
+   * Partitions are about to move to another member: what is not begun of them is left out. Resolves when nobody holds
+   * messages of them any more.
+   */
+  leaving(partitions: ByPartition<true>): Promise<void> {
+    this.#leaving = partitions;
+    const batches = new Set(this.#inHands.filter(({ messages }) => messages.some((one) => partitions.has(one))));
+    if (batches.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ batches, resolve }));
   }
 
-  /** Forgets partitions: they are another's now, or are read elsewhere. */
-  forget(partitions: Iterable<TopicPartition>): void {
+  /** Partitions are another's now. How far they are handled counts if they come back. */
+  leave(partitions: readonly TopicPartition[]): void {
     this.#count();
+    for (const partition of partitions) {
+      const position = this.#positions.get(partition);
+      if (position !== undefined && this.#store !== undefined) this.#before.left(position);
+    }
+    this.#makeStale(partitions);
+    this.#leaving = undefined;
+  }
+
+  /** Forgets partitions: they are read elsewhere. */
+  forget(partitions: readonly TopicPartition[]): void {
+    this.#count();
+    this.#makeStale(partitions);
+    for (const partition of partitions) {
+      this.#before.forget(partition);
+      this.#sought.set(partition, this.#moment);
+    }
+  }
+
+  #makeStale(partitions: readonly TopicPartition[]): void {
     this.#moment++;
     for (const partition of partitions) {
       this.#positions.delete(partition);

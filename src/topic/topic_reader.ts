@@ -234,7 +234,10 @@ export class TopicReader {
       onLog: (severity, message) => connection.onLog(severity, message),
       onAssign: (partitions) => this.#assignment.onAssign(partitions),
       onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
-      onCommitted: (code, offsets) => this.#commits.onCommitted(code, offsets, clients.errorText),
+      onCommitted: (code, offsets) => {
+        if (code === 0) this.#progress.committed(offsets.filter(({ error }) => error === undefined));
+        this.#commits.onCommitted(code, offsets, clients.errorText);
+      },
       onEnd: (end) => this.#ends?.at(end, end.offset),
     }));
     this.#consumer = consumer;
@@ -369,13 +372,21 @@ export class TopicReader {
   async #close(): Promise<void> {
     // One that is being made is disconnected when it is.
     if (this.#opening === undefined) return;
-    if (this.#consumer?.isConnected) this.#progress.store();
-    const closed = Promise.all([this.#consumer?.disconnect(), this.#opening.catch(() => {})]);
+    const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
     if (!await within(CLOSE_MS, closed)) {
       this.#notices.once("close", `${this.#where}: no broker answers, so leaving the group goes on in the background`);
     }
     await this.#assignment.settled();
     this.#consumer = undefined;
+  }
+
+  async #leave(): Promise<void> {
+    const consumer = this.#consumer;
+    if (consumer?.isConnected) {
+      this.#progress.store();
+      await this.#commits.last(consumer, () => this.#progress.storable(), () => this.#fetcher.serveStopped());
+    }
+    await consumer?.disconnect();
   }
 }
 

@@ -13,7 +13,6 @@ interface Slot extends TopicPartition {
   position: number | undefined;
   /** Where to begin: an offset, or one of librdkafka's logical ones. */
   start: number | undefined;
-  isPaused: boolean;
   /** Its end was told and nothing came since. */
   isAtEnd: boolean;
   stored: TopicPartitionOffset | undefined;
@@ -31,6 +30,8 @@ export class Assignment {
   readonly #reset: string;
   readonly #tellsEnds: boolean;
   readonly #slots = new Map<string, Slot>();
+  /** Partitions that are held up. As in librdkafka, they still are when they come back after a rebalance. */
+  readonly #paused = new Set<string>();
   #turn = 0;
 
   constructor(cluster: Cluster, coordinator: GroupCoordinator, conf: Readonly<Record<string, unknown>>) {
@@ -55,7 +56,7 @@ export class Assignment {
   add(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void {
     for (const { topic, partition, offset } of partitions) {
       this.#slots.set(keyOf({ topic, partition }), {
-        ...{ topic, partition, position: undefined, start: offset, isPaused: false, isAtEnd: false },
+        ...{ topic, partition, position: undefined, start: offset, isAtEnd: false },
         ...{ stored: undefined, committed: undefined },
       });
     }
@@ -69,8 +70,8 @@ export class Assignment {
   /** Holds partitions up, or lets them flow. */
   pause(partitions: readonly TopicPartition[], isPaused: boolean): void {
     for (const partition of partitions) {
-      const slot = this.#slots.get(keyOf(partition));
-      if (slot !== undefined) slot.isPaused = isPaused;
+      if (isPaused) this.#paused.add(keyOf(partition));
+      else this.#paused.delete(keyOf(partition));
     }
   }
 
@@ -94,7 +95,7 @@ export class Assignment {
     const first = this.#cluster.isRandom ? Math.floor(this.#cluster.random() * slots.length) : this.#turn++;
     for (let index = 0; index < slots.length && messages.length < max; index++) {
       const slot = slots[(first + index) % slots.length]!;
-      if (slot.isPaused) continue;
+      if (this.#paused.has(keyOf(slot))) continue;
       const log = this.#cluster.topics.partition(slot);
       if (log === undefined) continue;
       const { lowOffset, highOffset } = log.watermarks;
