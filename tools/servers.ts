@@ -32,6 +32,10 @@ export function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   }
 }
 
+/** What to do when there is no Java, or too old a one. */
+export const INSTALL_JAVA =
+  "install Java 17 or later (apt-get install openjdk-17-jre-headless, brew install openjdk@17)";
+
 /**
  * The version of Java that is installed; undefined when there is none.
  *
