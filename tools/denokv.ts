@@ -14,7 +14,7 @@
  */
 
 import { join } from "node:path";
-import { cacheFolder, freePort, kill, runCommand } from "./servers.ts";
+import { cacheFolder, freePort, kill, outputOf, runCommand } from "./servers.ts";
 
 /** The version that is built. */
 const VERSION = "0.14.0";
@@ -89,11 +89,11 @@ export async function buildDenokv(): Promise<string> {
     stdout: "null",
     stderr: "inherit",
   });
-  const { success } = await command.output().catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  const result = await outputOf(command);
+  if (result === undefined) {
     throw new Error("Cannot build denokv: cargo is not installed (https://rustup.rs, brew install rust)");
-  });
-  if (!success) throw new Error("Cannot build denokv: cargo has failed, see above");
+  }
+  if (!result.success) throw new Error("Cannot build denokv: cargo has failed, see above");
   return program;
 }
 

@@ -15,7 +15,7 @@
  */
 
 import { join } from "node:path";
-import { cacheFolder, freePort, INSTALL_JAVA, javaVersion, kill, runCommand } from "./servers.ts";
+import { cacheFolder, freePort, INSTALL_JAVA, javaVersion, kill, outputOf, runCommand } from "./servers.ts";
 
 /** The last version that runs on Java 17. */
 const VERSION = "3.0.9";
@@ -105,13 +105,13 @@ async function download(): Promise<string> {
     stdout: "piped",
     stderr: "piped",
   });
-  const { success, stdout } = await command.output().catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  const result = await outputOf(command);
+  if (result === undefined) {
     throw new NotInstalledError(
       "A schema registry is fetched with Maven, which is not installed (apt-get install maven, brew install maven)",
     );
-  });
-  if (!success) throw new Error(`Cannot fetch the schema registry:\n${new TextDecoder().decode(stdout)}`);
+  }
+  if (!result.success) throw new Error(`Cannot fetch the schema registry:\n${new TextDecoder().decode(result.stdout)}`);
   await Deno.writeTextFile(complete, "");
   return folder;
 }

@@ -43,13 +43,20 @@ export const INSTALL_JAVA =
  */
 export async function javaVersion(): Promise<number | undefined> {
   const command = new Deno.Command("java", { args: ["-version"], stdout: "piped", stderr: "piped" });
-  const result = await command.output().catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  });
+  const result = await outputOf(command);
   if (!result?.success) return undefined;
   const found = /version "(\d+)/.exec(new TextDecoder().decode(result.stderr));
   return found === null ? undefined : Number(found[1]);
+}
+
+/** Runs a command to its end; undefined when its program is not installed. */
+export async function outputOf(command: Deno.Command): Promise<Deno.CommandOutput | undefined> {
+  try {
+    return await command.output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** A server that a program starts. */
