@@ -63,8 +63,11 @@ const TIMEOUT_MS = 30_000;
  *   `delete()` and `emit()` when they are called, what handlers emit when it is emitted, a transaction whole when its
  *   function has ended (in a shared store: when it is committed). Caches of one path and prefix have one order.
  * - Writes that come together share a commit. A commit that fails fails its own writes and no others: those accepted
- *   after them go on, and the disk shows what was accepted without those that failed. KV may have made a commit that
- *   it calls failed, such as when a remote store's answer was lost; its writes are then on disk.
+ *   after them go on, and the disk shows what was accepted without those that failed. A file may hold the writes of a
+ *   commit that failed.
+ * - A remote store makes each commit once, also when its answer is lost, the connection breaks or the server answers
+ *   5xx: Deno then asks again, without an end, and prints why. A Cache that it can't open fails with a
+ *   `CacheError`.
  * - Some 32 MB (or 50,000 writes) may wait for the disk; then handlers, `deleteRange()` and pipes wait for room.
  *   `set()` and the like take their value whatever waits: await them.
  * - A file belongs to one process, unless it is `shared`.
@@ -184,7 +187,8 @@ export class Cache<V = unknown>
    *
    * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
    * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
-   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys.
+   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys. If it reads
+   *   more than 97 keys of a file that is `shared`, or 7 of a remote store or the default one: an atomic checks no more.
    */
   transaction<R>(
     keys: CacheKey | readonly (readonly KeyPart[])[],

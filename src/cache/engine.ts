@@ -24,6 +24,8 @@ import { fromEntry, isExpired, type Stored } from "./value.ts";
 export interface EngineOptions {
   readonly prefix: string;
   readonly shared: boolean;
+  /** Whether the store is, or may be, behind a network. */
+  readonly remote: boolean;
   readonly followSymlinks: boolean;
   readonly memoryBytes: number;
   /** How many updates the log keeps; 0 for no log. */
@@ -44,9 +46,6 @@ export interface Snapshot {
 interface Watcher {
   changed: boolean;
 }
-
-/** A shared group checks every key it writes, and an atomic has 100 checks. */
-const SHARED_KEYS = 90;
 
 /** How much is read when a store is opened: of one that is new or small nothing is looked for on disk later. */
 const LITTLE = 500;
@@ -146,14 +145,13 @@ export class Engine {
     this.log = options.logLimit > 0
       ? new UpdateLog(file.kv, options.prefix, options.logLimit, options.shared)
       : undefined;
-    this.committer = new Committer(file.kv, options.prefix, options.shared, this.log);
+    this.committer = new Committer(file.kv, options, this.log);
     this.reads = new Reads(file.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
       // Each key has a part before its own that says what it is of.
       prefixBytes: textBytes(options.prefix) + textBytes("v"),
       logged: this.log !== undefined,
-      maxKeys: options.shared ? SHARED_KEYS : Infinity,
     });
   }
 
@@ -196,6 +194,15 @@ export class Engine {
     }).finally(() => {
       if (this.#reading.get(id) === mine) this.#reading.delete(id);
     });
+  }
+
+  /**
+   * Reads a key with its version.
+   *
+   * @throws {CacheError} If the store is closed meanwhile.
+   */
+  readVersion(key: readonly KeyPart[]): ReturnType<Reads["readVersion"]> {
+    return this.#open(this.reads.readVersion(key));
   }
 
   /**
@@ -311,6 +318,7 @@ export class Engine {
     await this.groups.flush();
     this.#closed = true;
     await this.#filling;
+    await this.committer.close();
     this.updates.close();
     this.#file.release();
   }

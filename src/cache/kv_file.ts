@@ -108,14 +108,16 @@ export async function openKvFile(
 async function openStore(path: string | undefined, file: string, shared: boolean) {
   const openRegistered = path === undefined ? undefined : registered.get(path);
   if (openRegistered !== undefined) return { kv: new PatientKv(await openRegistered(), shared) };
-  if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), shared) };
   try {
+    if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), shared) };
     return await openFile(path, file, shared);
   } catch (error) {
     // Deno says itself what permission is missing.
     if (error instanceof CacheError || error instanceof Deno.errors.NotCapable) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new CacheError("path", `The Cache ${path} can't be opened: ${why}`, { cause: error });
+    throw new CacheError("path", `The Cache ${path ?? "on the default store"} can't be opened: ${why}`, {
+      cause: error,
+    });
   }
 }
 

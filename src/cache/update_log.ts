@@ -57,7 +57,7 @@ export class UpdateLog {
         atomic = this.#kv.atomic();
       }
     }
-    await atomic.commit();
+    if (count % 500 !== 0) await atomic.commit();
   }
 
   /** The number of the last update that this process knows of. */

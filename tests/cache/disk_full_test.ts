@@ -95,7 +95,7 @@ onSmallDisk("a full disk leaves large values whole or not at all, and nothing of
   const kv = await Deno.openKv(path);
   const kinds = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key[1]);
   kv.close();
-  assert.deepEqual(kinds, ["b", ...Array(5).fill("c"), "v"]);
+  assert.deepEqual(kinds, ["b", ...Array(5).fill("c"), "l", "v"]);
 });
 
 onSmallDisk(
