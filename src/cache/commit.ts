@@ -46,14 +46,14 @@ export class Committer {
   /**
    * Writes everything or nothing.
    *
-   * @returns the sequence number of the first update (0 without a log), or undefined when a version has changed
+   * @returns the version of the store that it made, or undefined when a version that it rests on has changed
    * @throws whatever KV throws; nothing was written then, as far as KV knows
    */
   async commit(
     writes: readonly Write[],
     updates: readonly Write[],
     checks: readonly Check[] = [],
-  ): Promise<number | undefined> {
+  ): Promise<string | undefined> {
     const replaced = new Map<string, ChunkList>();
     try {
       for (const { key, stored } of writes) {
@@ -67,7 +67,7 @@ export class Committer {
         const before = this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id);
         if (before !== undefined) replaced.set(id, before);
       }
-      const last = updates.length === 0 ? undefined : await this.#log?.last();
+      const logged = updates.length === 0 ? undefined : await this.#log?.next();
       const atomic = this.#kv.atomic();
       for (const { key, versionstamp } of rests) atomic.check({ key: this.entryKey(key), versionstamp });
       const now = Date.now();
@@ -76,17 +76,17 @@ export class Committer {
         else if (stored.expiresAt === 0) atomic.set(this.entryKey(key), toEntry(stored));
         else atomic.set(this.entryKey(key), toEntry(stored), { expireIn: Math.max(1, stored.expiresAt - now) });
       }
-      if (last !== undefined) this.#log!.append(atomic, updates, last);
-      const { ok } = await atomic.commit();
-      if (!ok) return undefined;
-      if (last !== undefined) this.#log!.committed(last.sequence + updates.length);
+      const log = logged && this.#log!.append(atomic, updates, logged);
+      const result = await atomic.commit();
+      if (!result.ok) return undefined;
+      if (log !== undefined) this.#log!.committed(log);
       for (const { id, stored } of this.#shared ? [] : writes) {
         if (stored?.chunks === undefined) this.#live.delete(id);
         else this.#live.set(id, stored.chunks);
       }
       // It is written, whatever becomes of what was before.
       await this.#remove([...replaced.values(), ...this.#left]);
-      return last === undefined ? 0 : last.sequence + 1;
+      return result.versionstamp;
     } catch (error) {
       this.#log?.doubt();
       await this.discard(writes, replaced);

@@ -202,14 +202,11 @@ class Transaction<V> implements CacheTransaction<V> {
     const engine = this.#engine;
     if (engine.shared) {
       if (writes.length === 0) return { onDisk: undefined };
-      // It has a commit of its own, which must not overtake what this process has accepted before.
-      await engine.groups.flush();
-      if (await engine.committer.commit(writes, this.#updates, [...this.#checks?.values() ?? []]) === undefined) {
-        await engine.committer.discard(writes);
-        return undefined;
+      if (await engine.commitAlone(writes, this.#updates, [...this.#checks?.values() ?? []])) {
+        return { onDisk: undefined };
       }
-      if (this.#updates.length > 0) engine.updates.publish(this.#updates);
-      return { onDisk: undefined };
+      await engine.committer.discard(writes);
+      return undefined;
     }
     // What it has read must be on disk before what it makes of it, or with it: the group that it was in may fail.
     for (const group of this.#rests) {

@@ -7,7 +7,7 @@ const PAGE = `<!doctype html><script>
 const [seen, source] = [[], new EventSource("/updates")];
 let opened = 0;
 source.onopen = () => opened++;
-source.onmessage = ({ data, lastEventId }) => seen.push([Number(lastEventId), ...JSON.parse(data)]);
+source.onmessage = ({ data, lastEventId }) => seen.push([Number(lastEventId.split("-")[1]), ...JSON.parse(data)]);
 </script>`;
 
 /** Serves a Cache until it is closed; `drop` ends the connections that there are. */
