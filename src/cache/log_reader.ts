@@ -60,10 +60,6 @@ export class LogReader implements UpdateReader {
         if (!this.#options.wanted(logged.key)) continue;
         return { type: "update", id: idOf(logged.key), ...logged, log: this.#id };
       }
-      if (this.#liveAfter !== undefined && this.#next > this.#liveAfter) {
-        this.#liveAfter = undefined;
-        return { type: "live", position: this.#position };
-      }
       // In this order: what is committed while the log is read wakes the wait that follows.
       const state = await this.#log.state();
       if (this.#waiter.closed) break;
@@ -74,6 +70,10 @@ export class LogReader implements UpdateReader {
         return this.#gap("other-log", state.first);
       }
       if (this.#next < state.first) return this.#gap("trimmed", state.first);
+      if (this.#liveAfter !== undefined && this.#next > this.#liveAfter) {
+        this.#liveAfter = undefined;
+        return { type: "live", position: this.#position };
+      }
       if (this.#next <= state.last) this.#page = await this.#log.read(this.#next, PAGE);
       // A page is empty only when the store was wiped meanwhile.
       if (this.#page.length === 0) {
