@@ -8,7 +8,10 @@ interface Client {
   cancel(): Promise<void>;
 }
 
-const conf = (broker: LocalBroker, more: { "group.id"?: string; "session.timeout.ms"?: number } = {}) => ({
+const conf = (
+  broker: LocalBroker,
+  more: { "group.id"?: string; "session.timeout.ms"?: number; "heartbeat.interval.ms"?: number } = {},
+) => ({
   "bootstrap.servers": broker.bootstrapServers,
   "auto.offset.reset": "earliest" as const,
   "fetch.wait.max.ms": 5,
@@ -16,7 +19,7 @@ const conf = (broker: LocalBroker, more: { "group.id"?: string; "session.timeout
 });
 
 /** The local broker lets a member go when its session has timed out. */
-const GROUP = { "group.id": "group", "session.timeout.ms": 1000 };
+const GROUP = { "group.id": "group", "session.timeout.ms": 1000, "heartbeat.interval.ms": 300 };
 
 const data = ({ value }: Message) => `${value}`;
 
