@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { create, createFileRegistry, createMutableRegistry } from "npm:@bufbuild/protobuf@^2.11.0";
-import {
-  FieldDescriptorProto_Label,
-  FieldDescriptorProto_Type,
-  FileDescriptorProtoSchema,
-  FileDescriptorSetSchema,
-} from "npm:@bufbuild/protobuf@^2.11.0/wkt";
+import { create, createMutableRegistry } from "npm:@bufbuild/protobuf@^2.11.0";
 import { SchemaRegistryClient } from "npm:@confluentinc/schemaregistry@1.10.1/dist/schemaregistry-client.js";
 import { AvroDeserializer, AvroSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/avro.js";
 import { JsonDeserializer, JsonSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/json.js";
@@ -23,6 +17,7 @@ import {
 import { type Codec, Topic } from "@slipstream/slipstream";
 import { SchemaRegistry, SchemaRegistryError } from "@slipstream/slipstream/schema-registry";
 import { LocalBroker } from "@slipstream/slipstream/testing";
+import { emojiMessage } from "./emoji_message.ts";
 import { RegistryServer } from "./registry_server.ts";
 
 interface Emoji {
@@ -41,27 +36,6 @@ const JSON_SCHEMA = {
   properties: { msg: { type: "string" }, seen: { type: "integer" } },
   required: ["msg", "seen"],
 };
-
-/** The descriptor that protoc-gen-es would generate of `message Other {}` and `message Emoji {…}`. */
-function protobufMessage() {
-  const field = (name: string, number: number, type: FieldDescriptorProto_Type) => ({
-    name,
-    jsonName: name,
-    number,
-    type,
-    label: FieldDescriptorProto_Label.OPTIONAL,
-  });
-  const file = create(FileDescriptorProtoSchema, {
-    name: "emoji.proto",
-    package: "demo",
-    syntax: "proto3",
-    messageType: [{ name: "Other" }, {
-      name: "Emoji",
-      field: [field("msg", 1, FieldDescriptorProto_Type.STRING), field("seen", 2, FieldDescriptorProto_Type.INT32)],
-    }],
-  });
-  return createFileRegistry(create(FileDescriptorSetSchema, { file: [file] })).getMessage("demo.Emoji")!;
-}
 
 /** The codec writes what the package's own serializer writes, and each reads what the other wrote. */
 async function sameAs(
@@ -112,7 +86,7 @@ for (const part of ["key", "value"] as const) {
 
   Deno.test(`protobuf() has the wire bytes of the package's own serializer, as a ${part}`, async () => {
     await using server = new RegistryServer();
-    const message = protobufMessage();
+    const message = emojiMessage();
     const codec = new SchemaRegistry(server.url).protobuf("emoji", message, { part, register: true });
     const client = SchemaRegistryClient.newClient({ baseURLs: [server.url] });
     const registry = createMutableRegistry(message);
