@@ -86,14 +86,14 @@ export class Committer {
    * Writes everything or nothing.
    *
    * @param checks the versions that it rests on
-   * @returns the sequence number of the first update (0 without a log), or undefined when a version has changed
+   * @returns the version of the store that it made, or undefined when a version that it rests on has changed
    * @throws whatever KV throws; nothing was written then, as far as KV knows
    */
   commit(
     writes: readonly Write[],
     updates: readonly Write[],
     checks: readonly Check[] = [],
-  ): Promise<number | undefined> {
+  ): Promise<string | undefined> {
     if (this.#fences === undefined) return this.#commit(writes, updates, checks);
     return this.#fences.with((fence) => this.#commit(writes, updates, checks, fence));
   }
@@ -108,7 +108,7 @@ export class Committer {
     updates: readonly Write[],
     checks: readonly Check[],
     fence?: Fence,
-  ): Promise<number | undefined> {
+  ): Promise<string | undefined> {
     let replaced: Replaced = new Map();
     try {
       for (const { key, stored } of writes) {
@@ -121,21 +121,20 @@ export class Committer {
       for (let attempt = 0;; attempt++) {
         const mark = this.#shared ? await this.#markVersion() : undefined;
         replaced = await this.#replacedBy(writes, checks, mark);
-        const last = updates.length === 0 ? undefined : await this.#log?.last();
+        const logged = updates.length === 0 ? undefined : await this.#log?.next();
         const atomic = this.#kv.atomic();
         for (const { key, versionstamp } of checks) atomic.check({ key: this.entryKey(key), versionstamp });
         const checksMark = mark !== undefined && attempt < MARK_ATTEMPTS;
         if (checksMark) atomic.check({ key: this.#markKey, versionstamp: mark });
         if (large) atomic.set(this.#markKey, 0);
         this.#add(atomic, writes);
-        if (last !== undefined) this.#log!.append(atomic, updates, last);
+        const log = logged && this.#log!.append(atomic, updates, logged);
         const made = await commitWith(atomic, fence);
         if (made !== undefined) {
           if (large) this.#mark = made;
+          if (log !== undefined) this.#log!.committed(log);
           await this.#made(writes, replaced);
-          if (last === undefined) return 0;
-          this.#log!.committed(last.sequence + updates.length);
-          return last.sequence + 1;
+          return made;
         }
         this.#mark = undefined;
         // Others have written a large value meanwhile: no reason to give up, unless something else has changed too.

@@ -205,15 +205,11 @@ class Transaction<V> implements CacheTransaction<V> {
       if (writes.length === 0) return { onDisk: undefined };
       const checks = [...this.#checks?.values() ?? []];
       engine.groups.checkSize(writes, this.#updates, checks);
-      // It has a commit of its own, which must not overtake what this process has accepted before.
-      await engine.groups.flush();
-      engine.checkOpen();
-      if (await engine.committer.commit(writes, this.#updates, checks) === undefined) {
-        await engine.committer.discard(writes);
-        return undefined;
+      if (await engine.commitAlone(writes, this.#updates, checks)) {
+        return { onDisk: undefined };
       }
-      if (this.#updates.length > 0) engine.updates.publish(this.#updates);
-      return { onDisk: undefined };
+      await engine.committer.discard(writes);
+      return undefined;
     }
     // What it has read must be on disk before what it makes of it, or with it: the group that it was in may fail.
     for (const group of this.#rests) {

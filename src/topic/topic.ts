@@ -275,7 +275,15 @@ export class Topic<K = string, V = string>
    * @throws {TypeError} If a codec can't decode a message; the message does not count as handled.
    */
   [Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
-    return this.#messages(() => {});
+    let own: TopicReader | undefined;
+    const messages = this.#messages((reader) => own = reader);
+    const leave = messages.return.bind(messages);
+    // A generator that waits for messages would hear of it with the next one: stop the reader, so that it ends.
+    messages.return = (value) => {
+      own?.stop();
+      return leave(value);
+    };
+    return messages;
   }
 
   async *#messages(begun: (reader: TopicReader) => void): AsyncGenerator<Message<K, V>, void, undefined> {

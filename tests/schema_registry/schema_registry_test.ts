@@ -23,18 +23,9 @@ import {
 import { type Codec, Topic } from "@slipstream/slipstream";
 import { SchemaRegistry, SchemaRegistryError } from "@slipstream/slipstream/schema-registry";
 import { LocalBroker } from "@slipstream/slipstream/testing";
+import { emojiMessage } from "./emoji_message.ts";
+import { newTopic, registryTest } from "./real_registry.ts";
 import { startRegistryProxy } from "./registry_proxy.ts";
-
-/** A real registry, which `deno task test:schema-registry` starts; several tests share it, so each has its own topics. */
-const REGISTRY = Deno.env.get("SCHEMA_REGISTRY_URL");
-
-function registryTest(name: string, fn: (registryUrl: string) => Promise<void>): void {
-  const ignore = REGISTRY === undefined;
-  Deno.test({ name: name + (ignore ? " (ignored: no registry)" : ""), ignore, fn: () => fn(REGISTRY!) });
-}
-
-/** A topic of a test's own. */
-const newTopic = () => `emoji-${crypto.randomUUID()}`;
 
 /** The schema's id as four bytes, as they are in what a codec writes. */
 async function idBytes(registry: SchemaRegistry, subject: string): Promise<number[]> {
@@ -61,30 +52,9 @@ const JSON_SCHEMA = {
   required: ["msg", "seen"],
 };
 
-/** The descriptor that protoc-gen-es would generate of `message Other {}` and `message Emoji {…}`. */
-function protobufMessage() {
-  const field = (name: string, number: number, type: FieldDescriptorProto_Type) => ({
-    name,
-    jsonName: name,
-    number,
-    type,
-    label: FieldDescriptorProto_Label.OPTIONAL,
-  });
-  const file = create(FileDescriptorProtoSchema, {
-    name: "emoji.proto",
-    package: "demo",
-    syntax: "proto3",
-    messageType: [{ name: "Other" }, {
-      name: "Emoji",
-      field: [field("msg", 1, FieldDescriptorProto_Type.STRING), field("seen", 2, FieldDescriptorProto_Type.INT32)],
-    }],
-  });
-  return createFileRegistry(create(FileDescriptorSetSchema, { file: [file] })).getMessage("demo.Emoji")!;
-}
-
 /** The descriptor of `message Order { demo.Emoji emoji = 1; }`, in a file that imports that of Emoji. */
 function messageWithReference() {
-  const emoji = protobufMessage();
+  const emoji = emojiMessage();
   const order = create(FileDescriptorProtoSchema, {
     name: "order.proto",
     package: "demo",
@@ -171,7 +141,7 @@ for (const part of ["key", "value"] as const) {
   registryTest(`protobuf() has the wire bytes of the package's own serializer, as a ${part}`, async (registryUrl) => {
     const topic = newTopic();
     await using server = startRegistryProxy(registryUrl);
-    const message = protobufMessage();
+    const message = emojiMessage();
     const codec = new SchemaRegistry(server.url).protobuf(topic, message, { part, register: true });
     const client = SchemaRegistryClient.newClient({ baseURLs: [server.url] });
     const registry = createMutableRegistry(message);
