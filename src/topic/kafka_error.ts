@@ -24,7 +24,6 @@ const RETRIABLE: ReadonlySet<number> = new Set([
 const FATAL = -150;
 
 const REMEDIES: Readonly<Record<number, string>> = {
-  10: "raise message.max.bytes here and max.message.bytes of the topic, or send less in a message",
   29: "the user lacks the right to this topic: ask for an ACL",
   30: "the user lacks the right to this group: ask for an ACL on group.id",
   [-192]: "no broker confirmed it within message.timeout.ms: see whether the brokers are up",
