@@ -47,8 +47,12 @@ export interface Watermarks {
 
 /** What every client reports. */
 export interface ClientEvents {
-  /** An error of the client as a whole, such as a broker that does not answer or refuses the credentials. */
-  onError(code: number, message: string): void;
+  /**
+   * An error of the client as a whole, such as a broker that does not answer or refuses the credentials.
+   *
+   * @param isFatal the client can't go on
+   */
+  onError(code: number, message: string, isFatal?: boolean): void;
   /** A line of the client's log; severities are syslog's, lower is worse. */
   onLog?(severity: number, message: string): void;
 }

@@ -9,7 +9,7 @@ import type { Client, ClientEvents } from "./client.ts";
 /** The npm client's `Client`, as far as it is used here; some of it is left out of its types. */
 interface NpmClient {
   on(event: "event.log", listener: (log: { severity: number; message: string }) => void): unknown;
-  on(event: "event.error", listener: (error: Error & { code?: unknown }) => void): unknown;
+  on(event: "event.error", listener: (error: Error & { code?: unknown; isFatal?: unknown }) => void): unknown;
   connect(options: object, callback: (error: unknown) => void): unknown;
   disconnect(callback: () => void): unknown;
   /** A producer's disconnect without the flush before it. */
@@ -35,7 +35,9 @@ export class NpmConnection implements Client {
     this.#client = client as NpmClient;
     this.#client.on("event.log", ({ severity, message }) => events.onLog?.(severity, message));
     // An emitter whose "error" nobody listens to throws; and errors of the connection come before connect() answers.
-    this.#client.on("event.error", (error) => events.onError(codeOf(error) ?? NO_CODE, error.message));
+    this.#client.on("event.error", (error) => {
+      events.onError(codeOf(error) ?? NO_CODE, wholeText(error), error.isFatal === true);
+    });
   }
 
   get isConnected(): boolean {

@@ -296,7 +296,12 @@ export abstract class Client implements Wakeable {
     const { symbols } = openLibrary();
     if (type === EVENT.ERROR) {
       const code = symbols.rd_kafka_event_error(event);
-      run(() => this.#emit("error", Object.assign(new Error(err2str(code)), { code })));
+      if (symbols.rd_kafka_event_error_is_fatal(event) === 0) {
+        run(() => this.#emit("error", Object.assign(new Error(err2str(code)), { code })));
+      } else {
+        const text = readCString(symbols.rd_kafka_event_error_string(event));
+        run(() => this.#emit("error", Object.assign(new Error(text), { code, isFatal: true })));
+      }
     } else if (type === EVENT.STATS) {
       const message = readCString(symbols.rd_kafka_event_stats(event));
       run(() => this.#emit("stats", { message }));

@@ -10,6 +10,7 @@ import type { Way } from "./deliveries.ts";
 import type { Bytes, Encoded } from "./encoder.ts";
 import { KafkaError } from "./kafka_error.ts";
 import { Line, type Waiting } from "./line.ts";
+import { Patience } from "./patience.ts";
 import type { TopicRecord } from "./message.ts";
 import type { Notices } from "./notices.ts";
 import { headerList } from "./records.ts";
@@ -26,7 +27,9 @@ export interface LinkOptions {
   readonly onFatal: (link: ProducerLink, error: KafkaError) => void;
 }
 
-const QUEUE_FULL = -184, PURGED_QUEUE = -152, PURGED_IN_FLIGHT = -151, FATAL = -150;
+const QUEUE_FULL = -184, PURGED_QUEUE = -152, PURGED_IN_FLIGHT = -151, FATAL = -150, TIMED_OUT = -192;
+/** What `message.timeout.ms` is when it is not set. */
+const MESSAGE_TIMEOUT_MS = 300_000;
 /** How often a record is offered, 1 ms apart, to a client that has no room although nothing is on its way. */
 const TRIES = 50;
 /** How long what is on its way may take after a fatal error, in milliseconds. */
@@ -54,10 +57,13 @@ export class ProducerLink implements Way {
   #hasConnected = false;
   readonly #line = new Line();
   readonly #resends = new Resends();
+  /** Who waits for a broker, and for how long. */
+  readonly #patience: Patience<Waiting>;
   /** Whether records are being sent again. */
   #isResending = false;
   /** Those of a group that is sent again that there was no room for yet. */
   #group: readonly AnsweredRecord[] = [];
+  #connection: Connection | undefined;
   #groupRetry: ReturnType<typeof setTimeout> | undefined;
   /** The client says that it had a fatal error, and its event with the reason has not come yet. */
   #fatal: ReturnType<typeof setTimeout> | undefined;
@@ -80,6 +86,18 @@ export class ProducerLink implements Way {
     this.#where = `Topic ${JSON.stringify(options.topic)}`;
     // 0 is without a limit.
     this.#room = Number(options.conf["queue.buffering.max.messages"]) || Infinity;
+    const timeoutMs = timeoutOf(options.conf);
+    this.#patience = new Patience(timeoutMs, (late) => {
+      const why = this.#whyUnconnected();
+      const error = new KafkaError(
+        `${this.#where}: no broker at ${
+          serversOf(options.conf)
+        } has answered within message.timeout.ms, ${timeoutMs} ms${why}`,
+        { code: TIMED_OUT },
+      );
+      this.#line.drop(error, (waiting) => late.has(waiting));
+      this.#look();
+    });
     this.#opening = this.#open();
   }
 
@@ -140,13 +158,14 @@ export class ProducerLink implements Way {
     if (this.#failure !== undefined) return waiting.dropped(0, this.#failure);
     if (this.#isEnding) return waiting.dropped(0, this.#closed());
     this.#line.push(waiting);
+    if (this.#producer === undefined) this.#patience.begin(waiting);
     // Those before it wait for something that moves the line.
     if (this.#line.length === 1) this.move();
   }
 
   /** Takes back what waits of an owner. */
   takeBack(owner: object, error: unknown): void {
-    this.#line.drop(error, owner);
+    this.#line.drop(error, (one) => one.owner === owner);
     this.move();
   }
 
@@ -349,6 +368,7 @@ export class ProducerLink implements Way {
     this.#producer = undefined;
     clearTimeout(this.#retry);
     clearTimeout(this.#fatal);
+    this.#patience.end();
     this.#dropResends();
     this.#line.drop(this.#closed());
     // What a broker has already may still be confirmed.
@@ -359,13 +379,13 @@ export class ProducerLink implements Way {
 
   async #open(): Promise<void> {
     const { conf, clients, notices } = this.#options;
-    const connection = new Connection(this.#where, serversOf(conf), notices);
+    const connection = this.#connection = new Connection(this.#where, serversOf(conf), notices);
     try {
       const client = await connection.make(clients.producer(conf, {
-        onError: (code, message) => {
+        onError: (code, message, isFatal = code === FATAL) => {
           connection.onError(code, message);
-          if (code === FATAL) {
-            this.#fail(new KafkaError(`${this.#where}: nothing can be delivered: ${message}`, { code }));
+          if (isFatal) {
+            this.#fail(new KafkaError(`${this.#where}: nothing can be delivered: ${message}`, { code, fatal: true }));
           }
         },
         onLog: (severity, message) => connection.onLog(severity, message),
@@ -380,6 +400,7 @@ export class ProducerLink implements Way {
       await connection.open(client);
       if (this.#isEnding) return;
       this.#producer = client;
+      this.#patience.end();
       this.#hasConnected = true;
       this.move();
     } catch (error) {
@@ -390,6 +411,7 @@ export class ProducerLink implements Way {
   #fail(error: KafkaError): void {
     if (this.isOver) return;
     clearTimeout(this.#fatal);
+    this.#patience.end();
     this.#failure = error;
     this.#producer = undefined;
     this.#dropResends();
@@ -405,12 +427,24 @@ export class ProducerLink implements Way {
     );
   }
 
+  #whyUnconnected(): string {
+    const reason = this.#connection?.reason ?? "";
+    return reason === "" ? "" : ` (${reason})`;
+  }
+
   #closed(): KafkaError {
     const before = this.#hasConnected
       ? "the message was sent"
       : `a broker at ${serversOf(this.#options.conf)} had answered`;
     return new KafkaError(`${this.#where}: closed before ${before}`);
   }
+}
+
+/** How long a record may wait to be delivered, in milliseconds. */
+function timeoutOf(conf: Readonly<Record<string, unknown>>): number {
+  const timeoutMs = conf["message.timeout.ms"] ?? conf["delivery.timeout.ms"];
+  // 0 is for ever.
+  return timeoutMs === undefined ? MESSAGE_TIMEOUT_MS : Number(timeoutMs) || Infinity;
 }
 
 function serversOf(conf: Readonly<Record<string, unknown>>): unknown {
