@@ -25,6 +25,7 @@ import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
 import { Decoder, headersOf } from "./decoder.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { lettersConf, LetterSink } from "./letter_sink.ts";
 import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
@@ -431,11 +432,11 @@ export class Topic<K = string, V = string>
     return this.#writer ??= this.#newWriter({ key: this.#key, value: this.#value });
   }
 
-  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }): Writer<A, B> {
+  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }, conf = this.#merged): Writer<A, B> {
     const { single } = this.#names;
     if (single === undefined) throw new TypeError(`${this.#where}: can only be read: write to a Topic of one name`);
     if (this.#dry) return new DryWriter(single, codecs);
-    return new TopicWriter(single, this.#merged, codecs, this.#notices);
+    return new TopicWriter(single, conf, codecs, this.#notices);
   }
 
   /**
@@ -469,11 +470,19 @@ export class Topic<K = string, V = string>
     return this.#write().open({ keepsLink: true });
   }
 
-  /** Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. */
+  /**
+   * Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. Whatever can be read can be
+   * written: the client sets no limit of its own, and what the topic has no room for is written without the headers that
+   * tell of the error, which then stand on stderr.
+   */
   [openDeadLetters](): SinkWriter<RawMessage> {
     this.#checkOpen();
-    this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
-    return this.#letters.open({ keepsLink: true });
+    this.#letters ??= this.#newWriter({ key: bytes, value: bytes }, lettersConf(this.#merged));
+    return new LetterSink(
+      this.#letters.open({ keepsLink: true }) as SinkWriter<RawMessage>,
+      this.#where,
+      this.#notices,
+    );
   }
 
   /** Whether a source is a Topic that reads this one, on the same brokers. */
