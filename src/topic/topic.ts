@@ -4,6 +4,7 @@
  * @module
  */
 
+import { closest } from "fastest-levenshtein";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -21,7 +22,7 @@ import {
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
-import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
+import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "./conf.ts";
 import { Decoder, headersOf } from "./decoder.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
@@ -178,6 +179,7 @@ export class Topic<K = string, V = string>
   constructor(name: TopicNameInput, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
     this.#names = new TopicNames(name);
     const { where } = this.#names;
+    checkOptions(options, where);
     this.name = this.#names.text;
     const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false, app } =
       options;
@@ -571,6 +573,27 @@ export class Topic<K = string, V = string>
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
     return `Topic ${inspect({ name: this.name, conf: this.conf }, options)}`;
   }
+}
+
+// A record, so that the compiler misses an option that is not in it.
+const OPTIONS = Object.keys(
+  { key: 0, value: 0, offset: 0, until: 0, commit: 0, dry: 0, app: 0 } satisfies Record<keyof TopicOptions, 0>,
+);
+
+/** Refuses options that there are not. */
+function checkOptions(options: unknown, where: string): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`${where}: options must be an object such as { offset: "beginning" }`);
+  }
+  for (const name of Object.keys(options)) {
+    if (OPTIONS.includes(name)) continue;
+    throw new TypeError(`${where}: there is no option ${JSON.stringify(name)}: ${optionRemedy(name)}`);
+  }
+}
+
+function optionRemedy(name: string): string {
+  if (isProperty(name)) return "it is a property, for the second argument";
+  return `did you mean ${JSON.stringify(closest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */
