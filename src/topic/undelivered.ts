@@ -49,7 +49,7 @@ export function remedyFor(code: number, { key }: About, byClient: boolean): stri
   switch (code) {
     case TOO_LARGE:
       return byClient
-        ? "it is larger than message.max.bytes, 1000000 by default: raise that, and max.message.bytes of the topic, or send less in a message"
+        ? "raise message.max.bytes, 1000000 by default, and max.message.bytes of the topic, or send less in a message"
         : "raise max.message.bytes of the topic, or send less in a message";
     case LIST_TOO_LARGE:
       return "it is larger than a segment: raise segment.bytes of the topic, or send less in a message";

@@ -77,7 +77,7 @@ Deno.test("what a Topic sink can't deliver fails the run with its message, and i
   assert.ok(error instanceof HandlerError && error.cause instanceof KafkaError, String(error));
   assert.match(
     error.message,
-    /handler "move" failed on refusing-.*\[0\]@\d+: Topic "refused-.*: a message was not delivered/,
+    /handler "move" failed on refusing-.*\[0\]@\d+: Topic "refused-.*: the message without key .* was not delivered/,
   );
   assert.deepEqual([error.topic, error.partition], [from, 0]);
   const left = all.slice(MESSAGES - await notCommitted(broker, from));
