@@ -66,6 +66,16 @@ export interface NativeReport {
   size: number;
 }
 
+/** A produced message as its report gives it back: all that it was produced with. */
+export interface NativeProduced extends NativeReport {
+  code: number;
+  value: Buffer | null;
+  timestamp: number;
+  headers?: NativeHeader[];
+  /** The number that stands for its opaque value; 0 for none. */
+  opaqueId: number;
+}
+
 /** How many messages are taken in one call. */
 export const BATCH_MESSAGES = 1000;
 
@@ -88,6 +98,8 @@ const signed = new Int32Array(unsigned.buffer);
 const places = new BigUint64Array(BATCH_MESSAGES);
 const STRUCT_BYTES = BigInt(MESSAGE.size);
 const EMPTY = Buffer.alloc(0);
+/** What `err`, the first field, is without an error. */
+const NO_ERROR = new Uint32Array(1), ERR_BYTES = 4n;
 const outHeaders = new BigUint64Array(1);
 const timestampType = new Int32Array(1);
 
@@ -220,6 +232,34 @@ export class MessageReader {
     return count;
   }
 
+  /** Reads every message of an event of delivery reports, with all that it was produced with. */
+  takeProduced(event: Pointer): NativeProduced[] {
+    const { symbols } = openLibrary();
+    const produced: NativeProduced[] = [];
+    for (let count = this.#arrayOf(event); count > 0; count = this.#arrayOf(event)) {
+      const slab = copyBatch(count, true);
+      for (let i = 0; i < count; i++) {
+        const at = i * WORDS;
+        const headers = symbols.rd_kafka_message_headers(pointers[i]!, outHeaders) === CODES.NO_ERROR
+          ? readHeaders(outHeaders[0]!)
+          : undefined;
+        produced.push({
+          code: signed[at + ERR]!,
+          topic: this.#topic(address(at + RKT)),
+          partition: signed[at + PARTITION]!,
+          offset: offsetAt(at),
+          key: bytesAt(slab, at + KEY, at + KEY_LEN),
+          value: bytesAt(slab, at + PAYLOAD, at + LEN),
+          size: unsigned[at + LEN]!,
+          timestamp: producedAt(i),
+          ...headers !== undefined && { headers },
+          opaqueId: address(at + PRIVATE),
+        });
+      }
+    }
+    return produced;
+  }
+
   /** Calls back with just code and opaque number of each delivery report of an event. */
   takeOutcomes(
     event: Pointer,
@@ -328,6 +368,18 @@ export class MessageReader {
     }
     return name;
   }
+}
+
+/**
+ * The timestamp of a message of which the struct was copied. librdkafka does not tell that of a message with an error,
+ * although it has it: so the error is taken away for the call.
+ */
+function producedAt(index: number): number {
+  const { memcpy } = libc(), message = pointers[index]!;
+  memcpy(message, addressOf(NO_ERROR), ERR_BYTES);
+  const timestamp = Number(openLibrary().symbols.rd_kafka_message_timestamp(message, timestampType));
+  memcpy(message, places[index]!, ERR_BYTES);
+  return timestamp;
 }
 
 /** Where messages of the same partition end that begin at an index. */

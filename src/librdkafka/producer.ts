@@ -9,6 +9,7 @@ import { type Callback, EVENT } from "./client.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
+import type { NativeHeader } from "./message_headers.ts";
 import { CODES, err2str, nativeError } from "./native_error.ts";
 import { NUMBERS, Opaques } from "./opaques.ts";
 import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
@@ -27,6 +28,29 @@ export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
   dr_msg_cb?: boolean;
   outcomesOnly?: (code: number, opaque: unknown, partition: number, offset: number, number: number) => void;
+  /** With `outcomesOnly`: who is told of some requests as a whole, instead. */
+  requests?: RequestListener;
+}
+
+/** Is told of whole requests. */
+export interface RequestListener {
+  /** Whether to tell of a request that ended with a code. */
+  wants(code: number): boolean;
+  /** The messages of one request, with all that they were produced with, in their order. */
+  tell(messages: readonly ReportedMessage[]): void;
+}
+
+/** A message of a request. */
+export interface ReportedMessage {
+  readonly code: number;
+  readonly opaque: unknown;
+  readonly number: number;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp: number;
+  readonly headers?: readonly NativeHeader[];
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -105,7 +129,16 @@ export class Producer extends TransactionalClient {
   #report(event: Pointer): boolean {
     const callback = this.callbacks.delivery_cb as DeliveryCallback | undefined;
     if (callback?.outcomesOnly !== undefined) {
-      const { outcomesOnly } = callback;
+      const { outcomesOnly, requests } = callback;
+      if (requests?.wants(openLibrary().symbols.rd_kafka_event_error(event)) === true) {
+        const messages = this.#reader.takeProduced(event).map(({ opaqueId, topic: _, size: __, ...message }) => ({
+          ...message,
+          opaque: this.#opaques.take(opaqueId),
+          number: opaqueId % NUMBERS,
+        }));
+        requests.tell(messages);
+        return false;
+      }
       this.#reader.takeOutcomes(event, (code, id, partition, offset) => {
         outcomesOnly(code, this.#opaques.take(id), partition, offset, id % NUMBERS);
       });

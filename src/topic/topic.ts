@@ -4,6 +4,7 @@
  * @module
  */
 
+import { closest } from "fastest-levenshtein";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -21,10 +22,11 @@ import {
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
-import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
+import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "./conf.ts";
 import { Decoder, headersOf } from "./decoder.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { lettersConf, LetterSink } from "./letter_sink.ts";
 import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
@@ -177,6 +179,7 @@ export class Topic<K = string, V = string>
   constructor(name: TopicNameInput, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
     this.#names = new TopicNames(name);
     const { where } = this.#names;
+    checkOptions(options, where);
     this.name = this.#names.text;
     const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false, app } =
       options;
@@ -439,11 +442,11 @@ export class Topic<K = string, V = string>
     return this.#writer ??= this.#newWriter({ key: this.#key, value: this.#value });
   }
 
-  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }): Writer<A, B> {
+  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }, conf = this.#merged): Writer<A, B> {
     const { single } = this.#names;
     if (single === undefined) throw new TypeError(`${this.#where}: can only be read: write to a Topic of one name`);
     if (this.#dry) return new DryWriter(single, codecs);
-    return new TopicWriter(single, this.#merged, codecs, this.#notices);
+    return new TopicWriter(single, conf, codecs, this.#notices);
   }
 
   /**
@@ -477,11 +480,19 @@ export class Topic<K = string, V = string>
     return this.#write().open({ keepsLink: true });
   }
 
-  /** Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. */
+  /**
+   * Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. Whatever can be read can be
+   * written: the client sets no limit of its own, and what the topic has no room for is written without the headers that
+   * tell of the error, which then stand on stderr.
+   */
   [openDeadLetters](): SinkWriter<RawMessage> {
     this.#checkOpen();
-    this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
-    return this.#letters.open({ keepsLink: true });
+    this.#letters ??= this.#newWriter({ key: bytes, value: bytes }, lettersConf(this.#merged));
+    return new LetterSink(
+      this.#letters.open({ keepsLink: true }) as SinkWriter<RawMessage>,
+      this.#where,
+      this.#notices,
+    );
   }
 
   /** Whether a source is a Topic that reads this one, on the same brokers. */
@@ -570,6 +581,27 @@ export class Topic<K = string, V = string>
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
     return `Topic ${inspect({ name: this.name, conf: this.conf }, options)}`;
   }
+}
+
+// A record, so that the compiler misses an option that is not in it.
+const OPTIONS = Object.keys(
+  { key: 0, value: 0, offset: 0, until: 0, commit: 0, dry: 0, app: 0 } satisfies Record<keyof TopicOptions, 0>,
+);
+
+/** Refuses options that there are not. */
+function checkOptions(options: unknown, where: string): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`${where}: options must be an object such as { offset: "beginning" }`);
+  }
+  for (const name of Object.keys(options)) {
+    if (OPTIONS.includes(name)) continue;
+    throw new TypeError(`${where}: there is no option ${JSON.stringify(name)}: ${optionRemedy(name)}`);
+  }
+}
+
+function optionRemedy(name: string): string {
+  if (isProperty(name)) return "it is a property, for the second argument";
+  return `did you mean ${JSON.stringify(closest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */
