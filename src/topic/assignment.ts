@@ -6,7 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import type { KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
-import { ByPartition, partitionSet } from "./by_partition.ts";
+import { ByPartition, isSamePartition, partitionSet } from "./by_partition.ts";
 import type { Ends } from "./ends.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Latch } from "./latch.ts";
@@ -76,6 +76,11 @@ export class Assignment {
   /** Partitions that are on their way to another member: nothing more of them is to be handed out. */
   get revoking(): ByPartition<true> | undefined {
     return this.#revoking;
+  }
+
+  /** Whether a partition is assigned, and not on its way to another member. */
+  isOurs(partition: TopicPartition): boolean {
+    return !this.#revoking?.has(partition) && this.#partitions.some((one) => isSamePartition(one, partition));
   }
 
   /** Resolves when every change that was told so far is made, or the reader is stopped. */

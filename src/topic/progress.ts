@@ -6,7 +6,7 @@
 
 import type { FetchedMessage, TopicPartition } from "../kafka/client.ts";
 import type { Position } from "../stream/protocol.ts";
-import { ByPartition } from "./by_partition.ts";
+import { ByPartition, isSamePartition } from "./by_partition.ts";
 import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
 
 /**
@@ -21,8 +21,11 @@ export class Progress implements BatchKeeper {
   /** The moment at which a partition was forgotten last. */
   readonly #forgotten = new ByPartition<number>();
   #store: ((positions: readonly Position[]) => void) | undefined;
-  /** In the order in which they were handed out, and how many messages of the first are counted. */
-  #inHands: ReadBatch[] = [];
+  /**
+   * In the order in which they were handed out, with the positions that count when all before them is handled; and how
+   * many messages of the first are counted.
+   */
+  #inHands: (ReadBatch | Position)[] = [];
   #counted = 0;
   #isBroken = false;
   #waiting: (() => void)[] = [];
@@ -45,17 +48,21 @@ export class Progress implements BatchKeeper {
 
   done(): void {
     this.store();
-    if (this.#isBroken) this.#inHands = this.#inHands.filter(({ isDone }) => !isDone);
+    if (this.#isBroken) this.#inHands = this.#inHands.filter((one) => one instanceof ReadBatch && !one.isDone);
     if (this.#inHands.length === 0) { for (const resolve of this.#waiting.splice(0)) resolve(); }
   }
 
   /** Counts what is handled by now, in order. */
   #count(): void {
     for (let batch; (batch = this.#inHands[0]) !== undefined && !this.#isBroken;) {
+      if (!(batch instanceof ReadBatch)) {
+        this.#inHands.shift();
+        if (batch.offset > (this.#positions.get(batch)?.offset ?? -1)) this.#reach(batch);
+        continue;
+      }
       if (batch.handled > this.#counted) {
         for (const position of batch.positions(batch.handled, this.#counted)) {
-          this.#positions.set(position, position);
-          this.#unstored.set(position, position);
+          this.#reach(position);
         }
         this.#counted = batch.handled;
       }
@@ -64,6 +71,18 @@ export class Progress implements BatchKeeper {
       this.#inHands.shift();
       this.#counted = 0;
     }
+  }
+
+  #reach(position: Position): void {
+    this.#positions.set(position, position);
+    this.#unstored.set(position, position);
+  }
+
+  /** Nothing is left before an offset, once all that is in hands is handled: the next offset of its partition is this one. */
+  skip({ topic, partition, offset }: Position): void {
+    if (this.#isBroken) return;
+    this.#inHands.push({ topic, partition, offset });
+    this.store();
   }
 
   /** The position of a partition; `undefined` before anything of it is handled. */
@@ -103,6 +122,7 @@ export class Progress implements BatchKeeper {
     this.#count();
     this.#moment++;
     for (const partition of partitions) {
+      this.#inHands = this.#inHands.filter((one) => one instanceof ReadBatch || !isSamePartition(one, partition));
       this.#positions.delete(partition);
       this.#unstored.delete(partition);
       this.#forgotten.set(partition, this.#moment);

@@ -97,7 +97,8 @@ export class TopicReader {
       ...confFor("C", conf),
       "enable.auto.commit": commits,
       "enable.auto.offset.store": false,
-      ...(options.untilEnd ? { "enable.partition.eof": true } : {}),
+      // The end of a partition tells that nothing is left there, also where its last records are not handed out.
+      "enable.partition.eof": true,
     };
     this.#queries = new Queries(names, this.#stopped);
     this.#commits = new Commits(names.where, this.#stopped, notices);
@@ -114,6 +115,7 @@ export class TopicReader {
       progress: this.#progress,
       stopped: this.#stopped,
       consumer: () => this.#consumer!,
+      isOurs: (partition) => this.#assignment.isOurs(partition),
       onError: (error) => this.#onConsumeError(error),
     });
     this.#flow = new Flow(this.#stopped, () => this.#consumer, () => this.#assignment.partitions);
@@ -236,7 +238,7 @@ export class TopicReader {
       onAssign: (partitions) => this.#assignment.onAssign(partitions),
       onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
       onCommitted: (code, offsets) => this.#commits.onCommitted(code, offsets, clients.errorText),
-      onEnd: (end) => this.#ends?.at(end, end.offset),
+      onEnd: (end) => this.#fetcher.onEnd(end),
     }));
     this.#consumer = consumer;
     if (this.#closing !== undefined) {
