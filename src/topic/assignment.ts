@@ -111,6 +111,13 @@ export class Assignment {
     this.#change(() => this.#revoke(partitions, isCooperative));
   }
 
+  /** Does something while no partition comes or goes; what it rejects with is the caller's. */
+  inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#changes.then(act);
+    this.#changes = turn.catch(() => {});
+    return this.#parts.stopped.cut(turn, () => new KafkaError(`${this.#parts.names.where}: closed meanwhile`));
+  }
+
   #change(make: () => Promise<void>): void {
     this.#untaken++;
     this.#changes = this.#changes.then(make).catch((error) => {

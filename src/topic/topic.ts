@@ -292,6 +292,8 @@ export class Topic<K = string, V = string>
             if (batch.isStale(one)) continue;
             const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
+            // A codec may take its time, and the Topic be sought in meanwhile.
+            if (decoded instanceof Promise && batch.isStale(one)) continue;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
             yield message;
             batch.handled = index + 1;

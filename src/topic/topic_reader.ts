@@ -304,13 +304,18 @@ export class TopicReader {
    */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
     const consumer = await this.#opened("seek");
-    await this.#assignment.settled();
-    const targets = this.#assignment.partitions.flatMap(({ topic, partition }) => {
-      const offset = offsetOf(partition);
-      return offset === undefined ? [] : [{ topic, partition, offset }];
+    // No partition comes or goes meanwhile.
+    await this.#assignment.inTurn(async () => {
+      const said = this.#assignment.partitions.flatMap(({ topic, partition }) => {
+        const offset = offsetOf(partition);
+        return offset === undefined ? [] : [{ topic, partition, offset }];
+      });
+      const targets = await Promise.all(said.map((target) => this.#starts.resolved(target)));
+      // Nothing is polled meanwhile: no partition is read on before all are sought in.
+      await this.#fetcher.inTurn(async () => {
+        for (const target of targets) await this.#seek(consumer, target);
+      });
     });
-    for (const target of targets) await this.#starts.check(target, target.offset);
-    for (const target of targets) await this.#fetcher.inTurn(() => this.#seek(consumer, target));
   }
 
   async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
@@ -344,8 +349,10 @@ export class TopicReader {
     const offsets = new ByPartition<number>();
     for (const one of committed) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
-      const offset = this.#progress.position({ topic, partition })?.offset ?? offsets.get({ topic, partition }) ?? -1;
-      return { topic, partition, offset: Math.max(-1, offset) };
+      const place = { topic, partition };
+      const handled = this.#progress.position(place)?.offset;
+      const offset = handled ?? this.#starts.known(place) ?? offsets.get(place) ?? -1;
+      return { ...place, offset: Math.max(-1, offset) };
     });
   }
 

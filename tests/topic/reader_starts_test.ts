@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { END } from "../../src/topic/offsets.ts";
 import type { ReadBatch } from "../../src/topic/read_batch.ts";
-import { kafkaOf, P0, P1, placesOf, readerOf, until } from "./readers.ts";
+import { kafkaOf, P0, P1, placesOf, positionsOf, readerOf, until } from "./readers.ts";
 
 const CONF = { "group.id": "g", "auto.commit.interval.ms": 1 };
 /** Partition 0 from offset 2, partition 1 from its end on. */
@@ -74,4 +74,51 @@ Deno.test("A reader whose start is not there fails by name, and stops", async ()
   const reader = readerOf(kafka, CONF, { startAt: () => 5 });
   await assert.rejects(reader.next(), new RangeError('Topic "t": t[1] has no offset 5: it has 0 to 3'));
   await reader.close();
+});
+
+Deno.test("The end that a reader is sought to is where it was then, whatever comes before a rebalance", async () => {
+  using kafka = kafkaOf([6, 3]);
+  const reader = readerOf(kafka, CONF);
+  (await reader.next())!.done();
+  await reader.seek(() => END);
+  kafka.append(P0, { value: "new" });
+  kafka.append(P1, { value: "new" });
+  kafka.loseMember("g");
+  const read: string[] = [];
+  while (new Set(read).size < 2) read.push(...placesOf(await reader.next()));
+  assert.deepEqual([...new Set(read)].sort(), ["0@6", "1@3"]);
+  await reader.close();
+});
+
+for (const conf of [CONF, {}]) {
+  Deno.test(`A reader is where it was sought to at once (${"group.id" in conf ? "group" : "no group"})`, async () => {
+    using kafka = kafkaOf([6, 3]);
+    const reader = readerOf(kafka, conf);
+    (await reader.next())!.done();
+    await reader.seek((partition) => partition === 0 ? 2 : END);
+    assert.deepEqual(positionsOf(await reader.positions()), ["0@2", "1@3"]);
+    await reader.seek((partition) => partition === 0 ? undefined : 1);
+    assert.deepEqual(positionsOf(await reader.positions()), ["0@2", "1@1"]);
+    await reader.close();
+  });
+}
+
+Deno.test("A reader reads on in no partition before it was sought in all", async () => {
+  using kafka = kafkaOf([900, 700], { random: () => 0.01, delayMs: (request) => request === "seek" ? 30 : 0 });
+  const reader = readerOf(kafka, CONF);
+  let sought = false;
+  const after: string[] = [];
+  const reading = (async () => {
+    for (let batch; (batch = await reader.next()) !== undefined; batch.done()) {
+      if (sought) after.push(...placesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await reader.seek((partition) => partition + 5);
+  sought = true;
+  await until(() => ["0", "1"].every((partition) => after.some((place) => place[0] === partition)));
+  await reader.close();
+  await reading;
+  assert.deepEqual(["0", "1"].map((partition) => after.find((place) => place[0] === partition)), ["0@5", "1@6"]);
 });
