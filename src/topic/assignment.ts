@@ -128,7 +128,7 @@ export class Assignment {
   async #assignAll(consumer: KafkaConsumer): Promise<void> {
     const { names, queries, ends, stopped } = this.#parts;
     for (;;) {
-      const partitions = await queries.partitions(consumer);
+      const partitions = await queries.patiently(() => queries.partitions(consumer));
       if (stopped.fired) return;
       // An expression that nothing matches at the time is read to its end.
       const isFound = partitions.length > 0 || (names.isPattern && ends !== undefined);
@@ -160,7 +160,10 @@ export class Assignment {
 
   async #assign(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
     const { stopped, ends, notices } = this.#parts;
-    const placed = await this.#withCommitted(await Promise.all(partitions.map((partition) => this.#placed(partition))));
+    const { queries } = this.#parts;
+    const placed = await this.#withCommitted(
+      await Promise.all(partitions.map((partition) => queries.patiently(() => this.#placed(partition)))),
+    );
     const consumer = this.#consumer!;
     if (stopped.fired || !consumer.isConnected) return;
     if (isCooperative) consumer.incrementalAssign(placed);

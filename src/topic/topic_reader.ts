@@ -21,7 +21,7 @@ import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
-import { Queries } from "./queries.ts";
+import { answered, Queries, QUERY_MS } from "./queries.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
@@ -52,6 +52,7 @@ const FATAL = -150;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
 const MAX_POLL_EXCEEDED = -147;
+const TIMED_OUT = -185;
 
 /**
  * Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. A stop
@@ -100,7 +101,7 @@ export class TopicReader {
       // The end of a partition tells that nothing is left there, also where its last records are not handed out.
       "enable.partition.eof": true,
     };
-    this.#queries = new Queries(names, this.#stopped);
+    this.#queries = new Queries(names, this.#stopped, notices);
     this.#commits = new Commits(names.where, this.#stopped, notices);
     this.#progress = new Progress(commits ? (positions) => this.#store(positions) : undefined);
     this.#starts = new Starts(names.where, options.startAt, {
@@ -220,15 +221,29 @@ export class TopicReader {
     return this.#opening ??= this.#connect();
   }
 
-  /** The consumer, once it is connected; rejects when the reader is stopped first. */
-  #opened(doing: string): Promise<KafkaConsumer> {
-    return this.#stopped.cut(this.#open(), () => new KafkaError(`${this.#where}: closed before it could ${doing}`));
+  /**
+   * The consumer, once it is connected.
+   *
+   * @throws {KafkaError} If no broker answers in time, or the reader is stopped first.
+   */
+  async #opened(doing: string): Promise<KafkaConsumer> {
+    const opening = this.#stopped.cut(
+      this.#open(),
+      () => new KafkaError(`${this.#where}: closed before it could ${doing}`),
+    );
+    return await answered(opening, () => {
+      const text = `${this.#where}: can't ${doing}: no broker answers at ${this.#servers} within ${QUERY_MS / 1000} s`;
+      return new KafkaError(text, { code: TIMED_OUT });
+    });
+  }
+
+  get #servers(): unknown {
+    return this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
   }
 
   async #connect(): Promise<KafkaConsumer> {
     const clients = clientsFor(this.#conf);
-    const servers = this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
-    const connection = new Connection(this.#where, servers, this.#notices);
+    const connection = new Connection(this.#where, this.#servers, this.#notices);
     const consumer = await connection.make(clients.consumer(this.#conf, {
       onError: (code, message) => {
         connection.onError(code, message);
@@ -336,14 +351,15 @@ export class TopicReader {
    * The next offset to be handled in each assigned partition; what was committed where nothing was handled yet, −1 where
    * nothing was.
    *
+   * @throws {KafkaError} If a topic does not exist, the broker refuses or does not answer in time, or the reader is stopped.
    * @param isJustAsking joins no group, and reads nothing
    */
   async positions(isJustAsking = false): Promise<TopicPartitionOffset[]> {
     this.#isJustAsking = isJustAsking;
-    const consumer = await this.#opened("ask for positions");
+    const consumer = await this.#opened("ask for its positions");
     await this.#assignment.settled();
     const { partitions: assigned } = this.#assignment;
-    const partitions = assigned.length > 0 ? assigned : await this.#queries.partitions(consumer);
+    const partitions = assigned.length > 0 ? assigned : await this.#queries.existing(consumer);
     const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
     const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
     const offsets = new ByPartition<number>();
