@@ -9,9 +9,10 @@ import type { KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../kaf
 import { ByPartition, isSamePartition, partitionSet } from "./by_partition.ts";
 import type { Ends } from "./ends.ts";
 import { KafkaError } from "./kafka_error.ts";
+import type { KnownPartitions } from "./known_partitions.ts";
 import type { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
-import { BEGINNING } from "./offsets.ts";
+import { BEGINNING, END } from "./offsets.ts";
 import type { Progress } from "./progress.ts";
 import type { Queries } from "./queries.ts";
 import type { Starts } from "./starts.ts";
@@ -35,6 +36,10 @@ export interface AssignmentParts {
   readonly conf: Readonly<Record<string, unknown>>;
   readonly queries: Queries;
   readonly starts: Starts;
+  /** The partitions that are there when reading begins. */
+  readonly known: KnownPartitions;
+  /** Whether what is there at first may be left out: then it has to be known. */
+  readonly startsAtEnd: boolean;
   /** What ends a reader that reads until the end. */
   readonly ends: Ends | undefined;
   readonly progress: Progress;
@@ -91,8 +96,7 @@ export class Assignment {
   /** Joins the group of a consumer; or, without one, assigns all partitions there are, and those that are added later. */
   start(consumer: KafkaConsumer, isGrouped: boolean): void {
     this.#consumer = consumer;
-    if (isGrouped) consumer.subscribe(this.#parts.names.subscription);
-    else this.#change(() => this.#assignAll(consumer));
+    this.#change(() => isGrouped ? this.#join(consumer) : this.#assignAll(consumer));
   }
 
   /** Looks for no partitions any more. */
@@ -125,11 +129,21 @@ export class Assignment {
     }).finally(() => this.#untaken--);
   }
 
+  async #join(consumer: KafkaConsumer): Promise<void> {
+    const { names, known, queries, startsAtEnd, stopped } = this.#parts;
+    if (startsAtEnd) {
+      const partitions = await queries.patiently(() => queries.partitions(consumer));
+      known.found(partitions, await queries.patiently(() => queries.committed(consumer, partitions)));
+    }
+    if (!stopped.fired && consumer.isConnected) consumer.subscribe(names.subscription);
+  }
+
   async #assignAll(consumer: KafkaConsumer): Promise<void> {
-    const { names, queries, ends, stopped } = this.#parts;
+    const { names, known, queries, ends, stopped } = this.#parts;
     for (;;) {
       const partitions = await queries.patiently(() => queries.partitions(consumer));
       if (stopped.fired) return;
+      if (!known.isFound) known.found(partitions);
       // An expression that nothing matches at the time is read to its end.
       const isFound = partitions.length > 0 || (names.isPattern && ends !== undefined);
       if (isFound && (names.isPattern || names.subscription.every((name) => includes(partitions, name)))) {
@@ -177,8 +191,8 @@ export class Assignment {
 
   /** A partition with the offset to start at. */
   async #placed({ topic, partition }: TopicPartition): Promise<Assigned> {
-    const { starts, ends, queries, isGrouped, resetTo } = this.#parts, place = { topic, partition };
-    const offset = await starts.of(place) ?? (isGrouped ? undefined : resetTo);
+    const { starts, ends, queries, isGrouped } = this.#parts, place = { topic, partition };
+    const offset = await starts.of(place) ?? (isGrouped ? undefined : this.#resetTo(place));
     if (ends?.knows(place) === false) ends.set(place, (await queries.watermarks(this.#consumer!, place)).highOffset);
     return offset === undefined ? place : { ...place, offset };
   }
@@ -194,10 +208,16 @@ export class Assignment {
     const found = new ByPartition<Assigned>();
     for (const one of committed) found.set(one, one);
     return placed.map((place) => {
-      const known = found.get(place), { resetTo } = this.#parts;
-      if (known === undefined) return place;
-      return known.offset! >= 0 || resetTo === undefined ? known : { ...place, offset: resetTo };
+      const one = found.get(place), resetTo = this.#resetTo(place);
+      if (one === undefined) return place;
+      return one.offset! >= 0 || resetTo === undefined ? one : { ...place, offset: resetTo };
     });
+  }
+
+  /** Where a partition is begun of which nothing is said or committed. */
+  #resetTo(place: TopicPartition): number | undefined {
+    const { known, resetTo } = this.#parts;
+    return resetTo === END && known.isNew(place) ? BEGINNING : resetTo;
   }
 
   /**

@@ -14,6 +14,8 @@ export interface StartQueries {
   watermarks(place: TopicPartition): Promise<Watermarks>;
   /** What the group has committed; negative when it has not. */
   committed(place: TopicPartition): Promise<number>;
+  /** Whether a partition came after the reader did, with all that is in it. */
+  isNew(place: TopicPartition): boolean;
 }
 
 /**
@@ -49,7 +51,10 @@ export class Starts {
     if (said === undefined) return undefined;
     if (this.#begun.has(place) && await this.#queries.committed(place) >= 0) return undefined;
     if (before !== undefined) return before;
-    const { offset } = await this.resolved({ ...place, offset: said });
+    const isNew = said === END && this.#queries.isNew(place);
+    // Other members may have read it already.
+    if (isNew && await this.#queries.committed(place) >= 0) return undefined;
+    const { offset } = await this.resolved({ ...place, offset: isNew ? BEGINNING : said });
     this.#starts.set(place, offset);
     return offset;
   }

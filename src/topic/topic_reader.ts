@@ -17,6 +17,7 @@ import { Fetcher } from "./fetcher.ts";
 import { Flow } from "./flow.ts";
 import { IdlePolling } from "./idle_polling.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { KnownPartitions } from "./known_partitions.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
@@ -104,9 +105,12 @@ export class TopicReader {
     this.#queries = new Queries(names, this.#stopped, notices);
     this.#commits = new Commits(names.where, this.#stopped, notices);
     this.#progress = new Progress(commits ? (positions) => this.#store(positions) : undefined);
+    const known = new KnownPartitions();
     this.#starts = new Starts(names.where, options.startAt, {
       watermarks: (partition) => this.watermarks(partition),
-      committed: async (partition) => (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset,
+      committed: async (partition) =>
+        this.#isGrouped ? (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset : -1,
+      isNew: (partition) => known.isNew(partition),
     });
     if (options.untilEnd) this.#ends = new Ends();
     const reset = String(conf["auto.offset.reset"]);
@@ -125,6 +129,9 @@ export class TopicReader {
       conf,
       queries: this.#queries,
       starts: this.#starts,
+      known,
+      // A partition that nobody has named is begun as any other.
+      startsAtEnd: resetTo === END || options.startAt(Infinity) === END,
       ends: this.#ends,
       progress: this.#progress,
       notices,

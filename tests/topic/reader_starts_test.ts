@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MemoryKafka } from "../../src/testing/memory_kafka.ts";
 import { END } from "../../src/topic/offsets.ts";
 import type { ReadBatch } from "../../src/topic/read_batch.ts";
 import { kafkaOf, P0, P1, placesOf, positionsOf, readerOf, until } from "./readers.ts";
@@ -122,3 +123,60 @@ Deno.test("A reader reads on in no partition before it was sought in all", async
   await reading;
   assert.deepEqual(["0", "1"].map((partition) => after.find((place) => place[0] === partition)), ["0@5", "1@6"]);
 });
+
+const LATEST = { ...CONF, "auto.offset.reset": "latest" };
+
+for (const strategy of ["range", "cooperative-sticky"]) {
+  for (const startAt of [() => undefined, () => END]) {
+    const what = `${strategy}, ${startAt() === undefined ? "auto.offset.reset" : "offset"}`;
+    Deno.test(`Two readers that begin at the end read partitions from their beginning that are added later (${what})`, async () => {
+      using kafka = kafkaOf([6, 3]);
+      const conf = { ...LATEST, "partition.assignment.strategy": strategy };
+      const readers = [readerOf(kafka, conf, { startAt }), readerOf(kafka, conf, { startAt })];
+      const read: string[] = [];
+      const reading = readers.map(async (reader) => {
+        for (let batch; (batch = await reader.next()) !== undefined; batch.done()) read.push(...placesOf(batch));
+      });
+      await until(() => kafka.committed("g", P0) === 6 && kafka.committed("g", P1) === 3);
+      kafka.createTopic("t", 4);
+      for (const partition of [2, 2, 3]) kafka.append({ topic: "t", partition }, { value: "first" });
+      kafka.append(P0, { value: "new" });
+      await until(() => new Set(read).size === 4);
+      assert.deepEqual([...new Set(read)].sort(), ["0@6", "2@0", "2@1", "3@0"]);
+      await Promise.all(readers.map((reader) => reader.close()));
+      await Promise.all(reading);
+    });
+  }
+}
+
+Deno.test("A reader that begins at the end reads what was added to its topic while the group was away", async () => {
+  using kafka = kafkaOf([6, 3]);
+  const first = readerOf(kafka, LATEST), waiting = first.next();
+  await until(() => kafka.committed("g", P0) === 6 && kafka.committed("g", P1) === 3);
+  await first.close();
+  await waiting;
+  kafka.createTopic("t", 3);
+  kafka.append({ topic: "t", partition: 2 }, { value: "first" });
+  const reader = readerOf(kafka, LATEST);
+  assert.deepEqual(placesOf(await reader.next()), ["2@0"]);
+  await reader.close();
+});
+
+for (const conf of [LATEST, { "auto.offset.reset": "latest" }]) {
+  const which = "group.id" in conf ? "group" : "no group";
+  Deno.test(`A reader that waits for its topic reads it from its beginning (${which})`, async () => {
+    using kafka = new MemoryKafka();
+    const said = console.warn;
+    console.warn = () => {};
+    try {
+      const reader = readerOf(kafka, conf), next = reader.next();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      kafka.createTopic("t", 2);
+      kafka.append(P1, { value: "first" });
+      assert.deepEqual(placesOf(await next), ["1@0"]);
+      await reader.close();
+    } finally {
+      console.warn = said;
+    }
+  });
+}
