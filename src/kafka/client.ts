@@ -77,7 +77,11 @@ export interface ConsumerEvents extends ClientEvents {
   onRevoke(partitions: readonly TopicPartition[]): void;
   /** A commit in the background was answered; its offsets say which partitions were refused. */
   onCommitted(code: number, offsets: readonly TopicPartitionOffset[]): void;
-  /** The end of a partition was reached. It comes after the messages before it are handed over. */
+  /**
+   * The end of a partition is reached, with `enable.partition.eof`: the offset behind all that there is to be read, also
+   * behind what is not handed out, such as records of aborted transactions. It comes before the messages of the same
+   * {@linkcode KafkaConsumer.consume}, some of which lie before it.
+   */
   onEnd(end: TopicPartitionOffset): void;
 }
 

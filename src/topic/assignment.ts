@@ -6,12 +6,13 @@
 
 import { setImmediate } from "node:timers";
 import type { KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
-import { ByPartition, partitionSet } from "./by_partition.ts";
+import { ByPartition, isSamePartition, partitionSet } from "./by_partition.ts";
 import type { Ends } from "./ends.ts";
 import { KafkaError } from "./kafka_error.ts";
+import type { KnownPartitions } from "./known_partitions.ts";
 import type { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
-import { BEGINNING } from "./offsets.ts";
+import { BEGINNING, END } from "./offsets.ts";
 import type { Progress } from "./progress.ts";
 import type { Queries } from "./queries.ts";
 import type { Starts } from "./starts.ts";
@@ -38,6 +39,10 @@ export interface AssignmentParts {
   readonly conf: Readonly<Record<string, unknown>>;
   readonly queries: Queries;
   readonly starts: Starts;
+  /** The partitions that are there when reading begins. */
+  readonly known: KnownPartitions;
+  /** Whether what is there at first may be left out: then it has to be known. */
+  readonly startsAtEnd: boolean;
   /** What ends a reader that reads until the end. */
   readonly ends: Ends | undefined;
   readonly progress: Progress;
@@ -83,6 +88,11 @@ export class Assignment {
     return this.#revoking;
   }
 
+  /** Whether a partition is assigned, and not on its way to another member. */
+  isOurs(partition: TopicPartition): boolean {
+    return !this.#revoking?.has(partition) && this.#partitions.some((one) => isSamePartition(one, partition));
+  }
+
   /** Resolves when every change that was told so far is made, or the reader is stopped. */
   async settled(): Promise<void> {
     await this.#parts.stopped.race(this.#changes);
@@ -91,8 +101,7 @@ export class Assignment {
   /** Joins the group of a consumer; or, without one, assigns all partitions there are, and those that are added later. */
   start(consumer: KafkaConsumer, isGrouped: boolean): void {
     this.#consumer = consumer;
-    if (isGrouped) consumer.subscribe(this.#parts.names.subscription);
-    else this.#change(() => this.#assignAll(consumer));
+    this.#change(() => isGrouped ? this.#join(consumer) : this.#assignAll(consumer));
   }
 
   /** Looks for no partitions any more. */
@@ -111,6 +120,13 @@ export class Assignment {
     this.#change(() => this.#revoke(partitions, isCooperative));
   }
 
+  /** Does something while no partition comes or goes; what it rejects with is the caller's. */
+  inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#changes.then(act);
+    this.#changes = turn.catch(() => {});
+    return this.#parts.stopped.cut(turn, () => new KafkaError(`${this.#parts.names.where}: closed meanwhile`));
+  }
+
   #change(make: () => Promise<void>): void {
     this.#untaken++;
     this.#changes = this.#changes.then(make).catch((error) => {
@@ -118,11 +134,21 @@ export class Assignment {
     }).finally(() => this.#untaken--);
   }
 
+  async #join(consumer: KafkaConsumer): Promise<void> {
+    const { names, known, queries, startsAtEnd, stopped } = this.#parts;
+    if (startsAtEnd) {
+      const partitions = await queries.patiently(() => queries.partitions(consumer));
+      known.found(partitions, await queries.patiently(() => queries.committed(consumer, partitions)));
+    }
+    if (!stopped.fired && consumer.isConnected) consumer.subscribe(names.subscription);
+  }
+
   async #assignAll(consumer: KafkaConsumer): Promise<void> {
-    const { names, queries, ends, stopped } = this.#parts;
+    const { names, known, queries, ends, stopped } = this.#parts;
     for (;;) {
-      const partitions = await queries.partitions(consumer);
+      const partitions = await queries.patiently(() => queries.partitions(consumer));
       if (stopped.fired) return;
+      if (!known.isFound) known.found(partitions);
       // An expression that nothing matches at the time is read to its end.
       const isFound = partitions.length > 0 || (names.isPattern && ends !== undefined);
       if (isFound && (names.isPattern || names.subscription.every((name) => includes(partitions, name)))) {
@@ -152,8 +178,10 @@ export class Assignment {
   }
 
   async #assign(partitions: readonly TopicPartition[], isCooperative: boolean): Promise<void> {
-    const { stopped, ends, notices, progress } = this.#parts;
-    const placed = await this.#withCommitted(await Promise.all(partitions.map((partition) => this.#placed(partition))));
+    const { stopped, ends, notices, progress, queries } = this.#parts;
+    const placed = await this.#withCommitted(
+      await Promise.all(partitions.map((partition) => queries.patiently(() => this.#placed(partition)))),
+    );
     const consumer = this.#consumer!;
     if (stopped.fired || !consumer.isConnected) return;
     progress.begin(partitions);
@@ -168,8 +196,8 @@ export class Assignment {
 
   /** A partition with the offset to start at. */
   async #placed({ topic, partition }: TopicPartition): Promise<Assigned> {
-    const { starts, ends, queries, isGrouped, resetTo } = this.#parts, place = { topic, partition };
-    const offset = await starts.of(place) ?? (isGrouped ? undefined : resetTo);
+    const { starts, ends, queries, isGrouped } = this.#parts, place = { topic, partition };
+    const offset = await starts.of(place) ?? (isGrouped ? undefined : this.#resetTo(place));
     if (ends?.knows(place) === false) ends.set(place, (await queries.watermarks(this.#consumer!, place)).highOffset);
     return offset === undefined ? place : { ...place, offset };
   }
@@ -185,10 +213,16 @@ export class Assignment {
     const found = new ByPartition<Assigned>();
     for (const one of committed) found.set(one, one);
     return placed.map((place) => {
-      const known = found.get(place), { resetTo } = this.#parts;
-      if (known === undefined) return place;
-      return known.offset! >= 0 || resetTo === undefined ? known : { ...place, offset: resetTo };
+      const one = found.get(place), resetTo = this.#resetTo(place);
+      if (one === undefined) return place;
+      return one.offset! >= 0 || resetTo === undefined ? one : { ...place, offset: resetTo };
     });
+  }
+
+  /** Where a partition is begun of which nothing is said or committed. */
+  #resetTo(place: TopicPartition): number | undefined {
+    const { known, resetTo } = this.#parts;
+    return resetTo === END && known.isNew(place) ? BEGINNING : resetTo;
   }
 
   /**

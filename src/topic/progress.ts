@@ -6,7 +6,7 @@
 
 import type { FetchedMessage, TopicPartition } from "../kafka/client.ts";
 import type { Position } from "../stream/protocol.ts";
-import { ByPartition } from "./by_partition.ts";
+import { ByPartition, isSamePartition } from "./by_partition.ts";
 import { HandledBefore } from "./handled_before.ts";
 import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
 
@@ -24,8 +24,11 @@ export class Progress implements BatchKeeper {
   /** The moment at which a partition was sought in last. */
   readonly #sought = new ByPartition<number>();
   #store: ((positions: readonly Position[]) => void) | undefined;
-  /** In the order in which they were handed out, and how many messages of the first are counted. */
-  #inHands: ReadBatch[] = [];
+  /**
+   * In the order in which they were handed out, with the positions that count when all before them is handled; and how
+   * many messages of the first are counted.
+   */
+  #inHands: (ReadBatch | Position)[] = [];
   #counted = 0;
   #isBroken = false;
   readonly #before = new HandledBefore();
@@ -85,7 +88,7 @@ export class Progress implements BatchKeeper {
 
   done(batch: ReadBatch): void {
     this.store();
-    if (this.#isBroken) this.#inHands = this.#inHands.filter(({ isDone }) => !isDone);
+    if (this.#isBroken) this.#inHands = this.#inHands.filter((one) => one instanceof ReadBatch && !one.isDone);
     for (const { batches, resolve } of this.#waiting) {
       batches.delete(batch);
       if (batches.size === 0) resolve();
@@ -96,6 +99,11 @@ export class Progress implements BatchKeeper {
   /** Counts what is handled by now, in order. */
   #count(): void {
     for (let batch; (batch = this.#inHands[0]) !== undefined && !this.#isBroken;) {
+      if (!(batch instanceof ReadBatch)) {
+        this.#inHands.shift();
+        this.#handled(batch);
+        continue;
+      }
       if (batch.handled > this.#counted) {
         for (const position of batch.positions(batch.handled, this.#counted)) this.#handled(position);
         if (this.#moment > 0 && this.#store !== undefined) {
@@ -112,7 +120,7 @@ export class Progress implements BatchKeeper {
 
   #handled(position: Position): void {
     // A partition that came back may be handled further than what it has handed out since.
-    if ((this.#positions.get(position)?.offset ?? 0) >= position.offset) return;
+    if ((this.#positions.get(position)?.offset ?? -1) >= position.offset) return;
     this.#positions.set(position, position);
     this.#unstored.set(position, position);
   }
@@ -143,6 +151,13 @@ export class Progress implements BatchKeeper {
   /** The broker has offsets as committed. */
   committed(offsets: Iterable<TopicPartition & { readonly offset: number }>): void {
     for (const offset of offsets) this.#before.committed(offset);
+  }
+
+  /** Nothing is left before an offset, once all that is in hands is handled: the next offset of its partition is this one. */
+  skip({ topic, partition, offset }: Position): void {
+    if (this.#isBroken) return;
+    this.#inHands.push({ topic, partition, offset });
+    this.store();
   }
 
   /** The position of a partition; `undefined` before anything of it is handled. */
@@ -182,7 +197,11 @@ export class Progress implements BatchKeeper {
    */
   leaving(partitions: ByPartition<true>): Promise<void> {
     this.#leaving = partitions;
-    const batches = new Set(this.#inHands.filter(({ messages }) => messages.some((one) => partitions.has(one))));
+    const batches = new Set(
+      this.#inHands.filter((one): one is ReadBatch =>
+        one instanceof ReadBatch && one.messages.some((message) => partitions.has(message))
+      ),
+    );
     if (batches.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ batches, resolve }));
   }
@@ -211,6 +230,7 @@ export class Progress implements BatchKeeper {
   #makeStale(partitions: readonly TopicPartition[]): void {
     this.#moment++;
     for (const partition of partitions) {
+      this.#inHands = this.#inHands.filter((one) => one instanceof ReadBatch || !isSamePartition(one, partition));
       this.#positions.delete(partition);
       this.#unstored.delete(partition);
       this.#forgotten.set(partition, this.#moment);

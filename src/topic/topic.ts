@@ -31,6 +31,7 @@ import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./messag
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
 import { partitionText } from "./by_partition.ts";
+import { answered, QUERY_MS } from "./queries.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./topic_names.ts";
 import { TopicReader } from "./topic_reader.ts";
@@ -99,6 +100,7 @@ export interface Lag {
 
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
+const TIMED_OUT = -185;
 
 /**
  * A Kafka topic: a source to be read, a sink to be written to.
@@ -157,6 +159,8 @@ export class Topic<K = string, V = string>
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
+  /** Asks brokers while nobody reads, for so many who wait for an answer. */
+  #asking: { readonly reader: TopicReader; users: number } | undefined;
   #writer: Writer<K, V> | undefined;
   #letters: Writer<Uint8Array, Uint8Array> | undefined;
   readonly #dry: boolean;
@@ -303,6 +307,8 @@ export class Topic<K = string, V = string>
             if (batch.isStale(one)) continue;
             const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
+            // A codec may take its time, and the Topic be sought in meanwhile.
+            if (decoded instanceof Promise && batch.isStale(one)) continue;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
             yield message;
             batch.handled = index + 1;
@@ -415,24 +421,36 @@ export class Topic<K = string, V = string>
   /**
    * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
    *
-   * @throws {KafkaError} If the broker does not answer.
+   * @throws {KafkaError} If a topic does not exist, a broker refuses, no broker answers within 10 s, or the Topic is closed.
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
     const reader = this.#reader;
     const single = this.#names.single !== undefined;
-    if (reader !== undefined) return await lagOf(reader, single);
-    // A reader that never pulls joins nothing: it asks and goes.
-    const asking = new TopicReader(this.#names, { ...this.#merged }, {
-      startAt: () => undefined,
-      untilEnd: false,
-      autoCommit: false,
-    }, this.#notices);
+    if (reader !== undefined) return await this.#answered(lagOf(reader, single));
+    // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
+    const asking = this.#asking ??= {
+      users: 0,
+      reader: new TopicReader(this.#names, { ...this.#merged }, {
+        startAt: () => undefined,
+        untilEnd: false,
+        autoCommit: false,
+      }, this.#notices),
+    };
+    asking.users++;
     try {
-      return await lagOf(asking, single, true);
+      return await this.#answered(lagOf(asking.reader, single, true));
     } finally {
-      await asking.close();
+      if (--asking.users === 0) {
+        this.#asking = undefined;
+        await asking.reader.close();
+      }
     }
+  }
+
+  #answered(lag: Promise<Lag>): Promise<Lag> {
+    const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
+    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
   }
 
   // Writing
@@ -567,7 +585,8 @@ export class Topic<K = string, V = string>
   }
 
   async #close(): Promise<void> {
-    const outcomes = await Promise.allSettled([this.#reader?.close(), this.#writer?.close(), this.#letters?.close()]);
+    const open = [this.#reader, this.#asking?.reader, this.#writer, this.#letters];
+    const outcomes = await Promise.allSettled(open.map((one) => one?.close()));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }

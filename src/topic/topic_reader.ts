@@ -17,11 +17,12 @@ import { Fetcher } from "./fetcher.ts";
 import { Flow } from "./flow.ts";
 import { IdlePolling } from "./idle_polling.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { KnownPartitions } from "./known_partitions.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
-import { Queries } from "./queries.ts";
+import { answered, Queries, QUERY_MS } from "./queries.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
@@ -51,6 +52,7 @@ const PAUSE_MS = 10_000;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
 const MAX_POLL_EXCEEDED = -147;
+const TIMED_OUT = -185;
 
 /**
  * Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. A stop
@@ -96,14 +98,18 @@ export class TopicReader {
       ...confFor("C", conf),
       "enable.auto.commit": commits,
       "enable.auto.offset.store": false,
-      ...(options.untilEnd ? { "enable.partition.eof": true } : {}),
+      // The end of a partition tells that nothing is left there, also where its last records are not handed out.
+      "enable.partition.eof": true,
     };
-    this.#queries = new Queries(names, this.#stopped);
+    this.#queries = new Queries(names, this.#stopped, notices);
     this.#commits = new Commits(names.where, this.#stopped, notices);
     this.#progress = new Progress(commits ? (positions) => this.#store(positions) : undefined);
+    const known = new KnownPartitions();
     this.#starts = new Starts(names.where, options.startAt, {
       watermarks: (partition) => this.watermarks(partition),
-      committed: async (partition) => (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset,
+      committed: async (partition) =>
+        this.#isGrouped ? (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset : -1,
+      isNew: (partition) => known.isNew(partition),
     });
     if (options.untilEnd) this.#ends = new Ends();
     const reset = String(conf["auto.offset.reset"]);
@@ -113,6 +119,7 @@ export class TopicReader {
       progress: this.#progress,
       stopped: this.#stopped,
       consumer: () => this.#consumer!,
+      isOurs: (partition) => this.#assignment.isOurs(partition),
       onError: (error) => this.#onConsumeError(error),
     });
     this.#flow = new Flow(this.#stopped, () => this.#consumer, () => this.#assignment.partitions);
@@ -121,6 +128,9 @@ export class TopicReader {
       conf,
       queries: this.#queries,
       starts: this.#starts,
+      known,
+      // A partition that nobody has named is begun as any other.
+      startsAtEnd: resetTo === END || options.startAt(Infinity) === END,
       ends: this.#ends,
       progress: this.#progress,
       notices,
@@ -217,15 +227,29 @@ export class TopicReader {
     return this.#opening ??= this.#connect();
   }
 
-  /** The consumer, once it is connected; rejects when the reader is stopped first. */
-  #opened(doing: string): Promise<KafkaConsumer> {
-    return this.#stopped.cut(this.#open(), () => new KafkaError(`${this.#where}: closed before it could ${doing}`));
+  /**
+   * The consumer, once it is connected.
+   *
+   * @throws {KafkaError} If no broker answers in time, or the reader is stopped first.
+   */
+  async #opened(doing: string): Promise<KafkaConsumer> {
+    const opening = this.#stopped.cut(
+      this.#open(),
+      () => new KafkaError(`${this.#where}: closed before it could ${doing}`),
+    );
+    return await answered(opening, () => {
+      const text = `${this.#where}: can't ${doing}: no broker answers at ${this.#servers} within ${QUERY_MS / 1000} s`;
+      return new KafkaError(text, { code: TIMED_OUT });
+    });
+  }
+
+  get #servers(): unknown {
+    return this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
   }
 
   async #connect(): Promise<KafkaConsumer> {
     const clients = clientsFor(this.#conf);
-    const servers = this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
-    const connection = new Connection(this.#where, servers, this.#notices);
+    const connection = new Connection(this.#where, this.#servers, this.#notices);
     const consumer = await connection.make(clients.consumer(this.#conf, {
       onError: (code, message, isFatal) => {
         connection.onError(code, message);
@@ -238,7 +262,7 @@ export class TopicReader {
         if (code === 0) this.#progress.committed(offsets.filter(({ error }) => error === undefined));
         this.#commits.onCommitted(code, offsets, clients.errorText);
       },
-      onEnd: (end) => this.#ends?.at(end, end.offset),
+      onEnd: (end) => this.#fetcher.onEnd(end),
     }));
     this.#consumer = consumer;
     if (this.#closing !== undefined) {
@@ -304,13 +328,18 @@ export class TopicReader {
    */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
     const consumer = await this.#opened("seek");
-    await this.#assignment.settled();
-    const targets = this.#assignment.partitions.flatMap(({ topic, partition }) => {
-      const offset = offsetOf(partition);
-      return offset === undefined ? [] : [{ topic, partition, offset }];
+    // No partition comes or goes meanwhile.
+    await this.#assignment.inTurn(async () => {
+      const said = this.#assignment.partitions.flatMap(({ topic, partition }) => {
+        const offset = offsetOf(partition);
+        return offset === undefined ? [] : [{ topic, partition, offset }];
+      });
+      const targets = await Promise.all(said.map((target) => this.#starts.resolved(target)));
+      // Nothing is polled meanwhile: no partition is read on before all are sought in.
+      await this.#fetcher.inTurn(async () => {
+        for (const target of targets) await this.#seek(consumer, target);
+      });
     });
-    for (const target of targets) await this.#starts.check(target, target.offset);
-    for (const target of targets) await this.#fetcher.inTurn(() => this.#seek(consumer, target));
   }
 
   async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
@@ -331,21 +360,24 @@ export class TopicReader {
    * The next offset to be handled in each assigned partition; what was committed where nothing was handled yet, −1 where
    * nothing was.
    *
+   * @throws {KafkaError} If a topic does not exist, the broker refuses or does not answer in time, or the reader is stopped.
    * @param isJustAsking joins no group, and reads nothing
    */
   async positions(isJustAsking = false): Promise<TopicPartitionOffset[]> {
     this.#isJustAsking = isJustAsking;
-    const consumer = await this.#opened("ask for positions");
+    const consumer = await this.#opened("ask for its positions");
     await this.#assignment.settled();
     const { partitions: assigned } = this.#assignment;
-    const partitions = assigned.length > 0 ? assigned : await this.#queries.partitions(consumer);
+    const partitions = assigned.length > 0 ? assigned : await this.#queries.existing(consumer);
     const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
     const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
     const offsets = new ByPartition<number>();
     for (const one of committed) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
-      const offset = this.#progress.position({ topic, partition })?.offset ?? offsets.get({ topic, partition }) ?? -1;
-      return { topic, partition, offset: Math.max(-1, offset) };
+      const place = { topic, partition };
+      const handled = this.#progress.position(place)?.offset;
+      const offset = handled ?? this.#starts.known(place) ?? offsets.get(place) ?? -1;
+      return { ...place, offset: Math.max(-1, offset) };
     });
   }
 

@@ -216,8 +216,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
       const messages: FetchedMessage[] = [], ends: TopicPartitionOffset[] = [];
       let error = this.#errors.shift();
       if (error === undefined && this.cluster.isUp) error = this.#assignment.take(request.max, messages, ends);
-      // The port has ends come after the messages before them.
-      for (const end of ends) this.after(0, () => this.#events.onEnd(end));
+      for (const end of ends) this.#events.onEnd(end);
       if (error === undefined && messages.length === 0 && !request.isDue) return;
       this.#requests.shift();
       request.forget();
