@@ -35,7 +35,7 @@ export class HandledBefore {
     return this.#freshCount > 0 || this.#hasHandled;
   }
 
-  /** Partitions are assigned. */
+  /** Partitions are read from now on. */
   begin(partitions: Iterable<TopicPartition>): void {
     for (const partition of partitions) {
       if (!this.#fresh.has(partition)) this.#freshCount++;

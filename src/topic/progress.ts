@@ -8,6 +8,7 @@ import type { FetchedMessage, TopicPartition } from "../kafka/client.ts";
 import type { Position } from "../stream/protocol.ts";
 import { ByPartition, isSamePartition } from "./by_partition.ts";
 import { HandledBefore } from "./handled_before.ts";
+import { LeftOut } from "./left_out.ts";
 import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
 
 /**
@@ -34,12 +35,7 @@ export class Progress implements BatchKeeper {
   readonly #before = new HandledBefore();
   /** Partitions that are about to move to another member. */
   #leaving: ByPartition<true> | undefined;
-  /**
-   * The first message of each partition that was left out, and the moment of its batch. Handlers that work side by side
-   * do not leave messages out in their order, and batches behind may have begun some.
-   */
-  readonly #leftOut = new ByPartition<{ readonly moment: number; readonly offset: number }>();
-  #hasLeftOut = false;
+  readonly #leftOut = new LeftOut();
   /** Who waits for batches. */
   #waiting: { readonly batches: Set<ReadBatch>; readonly resolve: () => void }[] = [];
 
@@ -68,22 +64,11 @@ export class Progress implements BatchKeeper {
   }
 
   leaveOut(moment: number, message: TopicPartition & { readonly offset: number }): void {
-    const before = this.#leftOut.get(message), end = this.leftOutFrom(moment, message);
-    if (message.offset >= end) return;
-    this.#hasLeftOut = true;
-    this.#leftOut.set(message, {
-      moment: end === Infinity ? moment : Math.max(moment, before!.moment),
-      offset: message.offset,
-    });
+    this.#leftOut.add(moment, message);
   }
 
   leftOutFrom(moment: number, partition: TopicPartition): number {
-    const leftOut = this.#hasLeftOut ? this.#leftOut.get(partition) : undefined;
-    if (leftOut === undefined) return Infinity;
-    // A partition that left and came back is read anew. What is still in hands from before that counts no more.
-    const moved = this.#forgotten.get(partition) ?? 0;
-    if ((leftOut.moment >= moved) === (moment >= moved)) return leftOut.offset;
-    return moment >= moved ? Infinity : 0;
+    return this.#leftOut.from(moment, partition);
   }
 
   done(batch: ReadBatch): void {
@@ -143,9 +128,10 @@ export class Progress implements BatchKeeper {
     return position.offset;
   }
 
-  /** Partitions are assigned. */
-  begin(partitions: Iterable<TopicPartition>): void {
+  /** Partitions are read from now on: they are assigned, or were sought in. */
+  begin(partitions: readonly TopicPartition[]): void {
     this.#before.begin(partitions);
+    for (const partition of partitions) this.#leftOut.begin(partition, this.#moment);
   }
 
   /** The broker has offsets as committed. */
@@ -225,6 +211,7 @@ export class Progress implements BatchKeeper {
       this.#before.forget(partition);
       this.#sought.set(partition, this.#moment);
     }
+    this.begin(partitions);
   }
 
   #makeStale(partitions: readonly TopicPartition[]): void {

@@ -97,15 +97,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   const results: string[] = [];
   let isGood = true;
   if (values.controls) {
-    const calm = {
-      ...plan,
-      protocol: "range",
-      isStatic: false,
-      gentle: false,
-      forMs: SHORT_MS,
-      takesMs: QUICK_MS,
-    } as const;
-    for (const missed of await missedControls(kafka, calm)) {
+    for (const missed of await missedControls(kafka, { ...plan, takesMs: QUICK_MS })) {
       isGood = false;
       results.push(`NOT FOUND: a worker that ${missed}`);
     }

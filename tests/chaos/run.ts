@@ -134,6 +134,8 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
       }
     })();
 
+    // On a busy machine processes take seconds to begin: what happened before would happen to nobody.
+    while (progress.effects.every((effects) => effects.length === 0) && !options.signal.aborted) await sleep(100);
     const flowing = new AbortController(), flow = producer.flow(options.perSecond, flowing.signal);
     const until = Date.now() + options.forMs;
     await Promise.all([

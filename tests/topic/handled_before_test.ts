@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ReadBatch } from "../../src/topic/read_batch.ts";
 import type { TopicReader } from "../../src/topic/topic_reader.ts";
-import { kafkaOf, P0, P1, placesOf, readerOf } from "./readers.ts";
+import { kafkaOf, P0, P1, placesOf, readerOf, until } from "./readers.ts";
 
 const CONF = { "group.id": "g" };
 
@@ -84,5 +84,25 @@ Deno.test("What was sought after it was handled is handled again, also when the 
   for (const batch of batches) batch.done();
   const again = await take(reader, 4);
   assert.deepEqual(again.flatMap(placesOf).filter((place) => place[0] === "0"), ["0@0", "0@1", "0@2", "0@3"]);
+  await reader.close();
+});
+
+Deno.test("A reader that is put out for every message gets on by one each time", async () => {
+  using kafka = kafkaOf([3, 2]);
+  const reader = readerOf(kafka, { ...CONF, "auto.commit.interval.ms": 60_000 });
+  const handled: string[] = [];
+  for (let rounds = 0; rounds < 5; rounds++) {
+    const batch = (await reader.next())!;
+    const [message, ...others] = batch.messages;
+    assert(!batch.isStale(message!));
+    handled.push(`${message!.partition}@${message!.offset}`);
+    kafka.loseMember("g");
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    // Every other time the partition has come back by the time the message is handled.
+    if (rounds % 2 === 0) await until(() => kafka.consumers[0]!.assigned.length === 2);
+    for (const other of others) assert(batch.isStale(other));
+    batch.done();
+  }
+  assert.deepEqual(handled.sort(), ["0@0", "0@1", "0@2", "1@0", "1@1"]);
   await reader.close();
 });
