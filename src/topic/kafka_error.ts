@@ -18,7 +18,7 @@ export interface KafkaErrorOptions extends ErrorOptions {
 
 /** Codes after which the same may succeed later. */
 const RETRIABLE: ReadonlySet<number> = new Set([
-  ...[3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 27, 72, 74, 75, 78, 88, 89],
+  ...[3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 27, 72, 74, 75, 78, 89],
   ...[-195, -193, -192, -187, -185, -184, -180, -178, -166, -164, -152, -151, -147, -142],
 ]);
 const FATAL = -150;
