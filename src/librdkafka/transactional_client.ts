@@ -15,10 +15,13 @@ import { CODES, err2str, nativeError, takeError, takeTransactionError, type Tran
 import { type TopicPartition, withList } from "./topic_partitions.ts";
 
 /**
- * The one transactional call that can't be resumed, and so holds a thread until it is answered or its time is out. It
- * has lanes of its own: a transaction has begun, so that its broker has answered before.
+ * Lanes of the one transactional call that can't be resumed, and so holds a thread until it is answered or its time is
+ * out. Each cluster has few of all, so that one that hangs keeps no other waiting.
  */
-const SENDING_OFFSETS = new Lanes(8);
+const SENDING_OFFSETS = { all: 12, ofCluster: 4 } as const;
+const sendingOffsets = new Lanes(SENDING_OFFSETS.all);
+const sendingOffsetsTo = new Map<string, Lanes>();
+
 /** librdkafka's own default. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
@@ -33,12 +36,15 @@ type Call =
 /** A client that can have transactions. */
 export abstract class TransactionalClient extends Client {
   readonly #transactionTimeoutMs: number;
+  readonly #cluster: string;
   /** The call that is being made. librdkafka knows of none between its slices. */
   #making: Call | undefined;
 
   constructor(globalConf: unknown, topicConf: unknown) {
     super("producer", globalConf, topicConf);
-    this.#transactionTimeoutMs = Number((globalConf as ConfObject)["transaction.timeout.ms"] ?? TRANSACTION_TIMEOUT_MS);
+    const conf = globalConf as ConfObject;
+    this.#transactionTimeoutMs = Number(conf["transaction.timeout.ms"] ?? TRANSACTION_TIMEOUT_MS);
+    this.#cluster = `${conf["bootstrap.servers"] ?? conf["metadata.broker.list"]}`;
   }
 
   /** Runs what waits for reports to be taken, and takes them meanwhile. */
@@ -105,7 +111,7 @@ export abstract class TransactionalClient extends Client {
             partitions,
             async (list) =>
               takeTransactionError(
-                await SENDING_OFFSETS.run(() =>
+                await this.#sendingOffsets(() =>
                   symbols.rd_kafka_send_offsets_to_transaction_async(rk, list, metadata, leftMs)
                 ),
               ),
@@ -114,6 +120,12 @@ export abstract class TransactionalClient extends Client {
           symbols.rd_kafka_consumer_group_metadata_destroy(metadata);
         }
       }));
+  }
+
+  #sendingOffsets<T>(call: () => Promise<T>): Promise<T> {
+    let own = sendingOffsetsTo.get(this.#cluster);
+    if (own === undefined) sendingOffsetsTo.set(this.#cluster, own = new Lanes(SENDING_OFFSETS.ofCluster));
+    return own.run(() => sendingOffsets.run(call));
   }
 
   /** Makes a call in slices: when its time is out librdkafka goes on, and the same call waits on. */

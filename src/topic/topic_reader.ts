@@ -394,7 +394,7 @@ export class TopicReader {
    * Stores what was handled, leaves the group, and frees everything. Idempotent.
    *
    * Without a broker, librdkafka tries to leave for up to `session.timeout.ms`: then this resolves after a few seconds,
-   * and the rest goes on in the background.
+   * and the rest goes on in the background, which keeps no program from its end.
    */
   close(): Promise<void> {
     this.stop();

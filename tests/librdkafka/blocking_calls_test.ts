@@ -127,3 +127,35 @@ Deno.test("a transactional call without a broker ends when its time is out, to b
   assert.deepEqual(await answer((callback) => client.initTransactions(20_000, callback)), [null]);
   await disconnect(client);
 });
+
+Deno.test("ten transactions of a cluster that hangs keep none of another from sending its offsets", async () => {
+  await using broker = await LocalBroker.start();
+  await using other = await LocalBroker.start();
+  const begun = async (servers: string, id: string) => {
+    const client = producer(servers, { "transactional.id": id }), group = consumer(servers, id);
+    await Promise.all([client, group].map(connect));
+    for (const [name, ...args] of [["initTransactions", 20_000], ["beginTransaction"]]) {
+      assert.deepEqual(await answer((callback) => client[name as string](...args, callback)), [null], `${name}`);
+    }
+    const send = (timeoutMs: number) =>
+      answer((callback) =>
+        client.sendOffsetsToTransaction([{ topic: "t", partition: 0, offset: 1 }], group, timeoutMs, callback)
+      );
+    return { send, clients: [client, group] };
+  };
+  for (const one of [broker, other]) one.createTopic("t");
+  const hanging = await Promise.all(
+    Array.from({ length: 10 }, (_, n) => begun(other.bootstrapServers, `hanging ${n}`)),
+  );
+  const healthy = await Promise.all(["one", "two"].map((id) => begun(broker.bootstrapServers, id)));
+  other.setRtt(600_000);
+  const sending = hanging.map(({ send }) => send(15_000));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const began = performance.now();
+  for (const { send } of healthy) assert.deepEqual(await send(20_000), [null]);
+  const tookMs = performance.now() - began;
+  other.setRtt(0);
+  await Promise.all(sending);
+  for (const { clients } of [...healthy, ...hanging]) await Promise.all(clients.map(disconnect));
+  assert.ok(tookMs < 8000, `${tookMs} ms`);
+});
