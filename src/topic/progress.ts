@@ -11,6 +11,13 @@ import { HandledBefore } from "./handled_before.ts";
 import { LeftOut } from "./left_out.ts";
 import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
 
+/** A position that counts when all that was handed out before it is handled. */
+interface Skip {
+  readonly position: Position;
+  /** When it was reached, as a batch has it. */
+  readonly moment: number;
+}
+
 /**
  * Remembers the position of each partition, and which batches are in hands. Positions of a batch count after those of
  * the batches before, whatever is done first; after a batch that was given up, none counts.
@@ -29,7 +36,7 @@ export class Progress implements BatchKeeper {
    * In the order in which they were handed out, with the positions that count when all before them is handled; and how
    * many messages of the first are counted.
    */
-  #inHands: (ReadBatch | Position)[] = [];
+  #inHands: (ReadBatch | Skip)[] = [];
   #counted = 0;
   #isBroken = false;
   readonly #before = new HandledBefore();
@@ -86,7 +93,8 @@ export class Progress implements BatchKeeper {
     for (let batch; (batch = this.#inHands[0]) !== undefined && !this.#isBroken;) {
       if (!(batch instanceof ReadBatch)) {
         this.#inHands.shift();
-        this.#handled(batch);
+        const { position, moment } = batch;
+        if (this.#leftOut.from(moment, position) >= position.offset) this.#handled(position);
         continue;
       }
       if (batch.handled > this.#counted) {
@@ -142,7 +150,7 @@ export class Progress implements BatchKeeper {
   /** Nothing is left before an offset, once all that is in hands is handled: the next offset of its partition is this one. */
   skip({ topic, partition, offset }: Position): void {
     if (this.#isBroken) return;
-    this.#inHands.push({ topic, partition, offset });
+    this.#inHands.push({ position: { topic, partition, offset }, moment: this.#moment });
     this.store();
   }
 
@@ -217,7 +225,9 @@ export class Progress implements BatchKeeper {
   #makeStale(partitions: readonly TopicPartition[]): void {
     this.#moment++;
     for (const partition of partitions) {
-      this.#inHands = this.#inHands.filter((one) => one instanceof ReadBatch || !isSamePartition(one, partition));
+      this.#inHands = this.#inHands.filter((one) =>
+        one instanceof ReadBatch || !isSamePartition(one.position, partition)
+      );
       this.#positions.delete(partition);
       this.#unstored.delete(partition);
       this.#forgotten.set(partition, this.#moment);

@@ -93,7 +93,7 @@ Deno.test("chunks that can't be removed now are removed after a later commit", a
     },
   });
   const committer = new Committer(
-    new PatientKv(limping, false),
+    new PatientKv(limping, ":memory:", false),
     { prefix: "", shared: false, remote: false },
     undefined,
   );
