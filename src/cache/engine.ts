@@ -318,7 +318,6 @@ export class Engine {
     await this.groups.flush();
     this.#closed = true;
     await this.#filling;
-    await this.committer.close();
     this.updates.close();
     this.#file.release();
   }
