@@ -250,3 +250,28 @@ Deno.test("remote, a commit that was made although it has failed counts as made,
     kv.close();
   }
 });
+
+Deno.test("shared, a commit is made though others never stop writing large values, and removes what it replaces", async () => {
+  let [others, commits] = [0, 0];
+  const { cache, kv } = await openLimping<unknown>((call) => void (call === "commit" && commits++), { shared: true });
+  const limping = kv.atomic.bind(kv);
+  // As another process does: between what a commit has read and the commit itself.
+  kv.atomic = () => {
+    const atomic = limping();
+    const commit = atomic.commit.bind(atomic);
+    return Object.assign(atomic, {
+      commit: async () => {
+        await kv.set(["", "l"], others++);
+        return await commit();
+      },
+    });
+  };
+  await cache.set("k", new Uint8Array(200_000));
+  assert.ok(commits > 5, `${commits} commits`);
+  await cache.update("k", () => "small");
+  kv.atomic = limping;
+  assert.equal(await cache.get("k"), "small");
+  assert.deepEqual((await Array.fromAsync(kv.list({ prefix: ["", "c"] }))).length, 0);
+  await cache.close();
+  kv.close();
+});
