@@ -98,11 +98,6 @@ export class Committer {
     return this.#fences.with((fence) => this.#commit(writes, updates, checks, fence));
   }
 
-  /** Takes its fences out of the store. */
-  async close(): Promise<void> {
-    await this.#fences?.remove();
-  }
-
   async #commit(
     writes: readonly Write[],
     updates: readonly Write[],

@@ -351,7 +351,6 @@ export class Engine {
     await this.groups.flush();
     this.#closed = true;
     await this.#filling;
-    await this.committer.close();
     this.updates.close();
     this.#file.release();
   }

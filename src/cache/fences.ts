@@ -12,7 +12,10 @@
 
 import type { PatientKv } from "./patient_kv.ts";
 
-/** How long the fences of a program stay that has ended without closing its Cache. */
+/**
+ * How long a fence stays after its last commit: longer than any outage, over which a commit may be sent again. Nobody
+ * removes it before, since asking a store that can't be reached keeps a program from ending.
+ */
 const KEPT_MS = 24 * 3_600_000;
 
 /** The fence of one commit at a time. */
@@ -67,16 +70,6 @@ export class Fences {
       return await commit(fence);
     } finally {
       this.#idle.push(fence);
-    }
-  }
-
-  /** Removes them, if the store lets itself be asked; else they expire. */
-  async remove(): Promise<void> {
-    const keys = Array.from({ length: this.#count }, (_, n) => [...this.#prefix, n]);
-    for (let from = 0; from < keys.length; from += 500) {
-      const atomic = this.#kv.atomic();
-      for (const key of keys.slice(from, from + 500)) atomic.delete(key);
-      await atomic.commit().catch(() => {});
     }
   }
 }

@@ -180,8 +180,8 @@ Deno.test("values above 64 KiB are whole, and nothing of old ones is left", asyn
   const kv = await Deno.openKv(path);
   const left = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key[1]);
   kv.close();
-  // The entries, and the mark that there have been large values.
-  assert.deepEqual(left, ["l", "v", "v", "v", "v"]);
+  // The entries, and the mark that there have been large values; the fence of a remote store goes by itself.
+  assert.deepEqual(left.filter((kind) => kind !== "f"), ["l", "v", "v", "v", "v"]);
 });
 
 for (const memoryBytes of [0, 2_000, 64_000_000]) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
-import { freshStore } from "../support/stores.ts";
+import { fileTest, freshStore } from "../support/stores.ts";
 
 const later = (ms = 1) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -115,4 +115,18 @@ Deno.test("a transaction refuses keys it does not hold, and more than an atomic 
   const keys = Array.from({ length: 1200 }, (_, n) => [n]);
   await assert.rejects(cache.transaction(keys, (tx) => keys.forEach((key) => tx.set(key, 1))), /one atomic/);
   assert.deepEqual(await Array.fromAsync(cache.keys()), []);
+});
+
+fileTest("a transaction on a shared file reads 97 keys, which an atomic can check, and refuses one more", async () => {
+  await using store = await freshStore();
+  await using cache = new Cache<number>(store.path, { shared: true, log: { limit: 10 } });
+  const keys = Array.from({ length: 98 }, (_, n) => [n]);
+  const copy = (count: number) =>
+    cache.transaction(keys, async (tx) => {
+      const values = await Promise.all(keys.slice(0, count).map((key) => tx.get(key)));
+      tx.emit(keys[0]!, values.length);
+    });
+  await copy(97);
+  await assert.rejects(copy(98), (error) => error instanceof RangeError && /can read 97 keys/.test(error.message));
+  assert.equal(await cache.get(0), 97);
 });
