@@ -20,6 +20,7 @@ import { KafkaError } from "./kafka_error.ts";
 import { KnownPartitions } from "./known_partitions.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
+import { type OffsetReset, offsetResetOf, offsetResetText } from "./offset_resets.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
 import { answered, Queries, QUERY_MS } from "./queries.ts";
@@ -198,6 +199,15 @@ export class TopicReader {
     }
   }
 
+  async #onReset(reset: OffsetReset): Promise<void> {
+    try {
+      const text = offsetResetText(reset, await this.watermarks(reset));
+      this.#notices.once(text, `${this.#where}: ${text}`);
+    } catch {
+      // No broker says what is there, or the reader is stopped.
+    }
+  }
+
   #fail(error: unknown): void {
     if (!this.#stopped.fired) this.#failure ??= error;
   }
@@ -256,7 +266,11 @@ export class TopicReader {
         connection.onError(code, message);
         if (code === FATAL) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code }));
       },
-      onLog: (severity, message) => connection.onLog(severity, message),
+      onLog: (severity, message) => {
+        connection.onLog(severity, message);
+        const reset = offsetResetOf(message);
+        if (reset !== undefined) void this.#onReset(reset);
+      },
       onAssign: (partitions) => this.#assignment.onAssign(partitions),
       onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
       onCommitted: (code, offsets) => this.#commits.onCommitted(code, offsets, clients.errorText),
