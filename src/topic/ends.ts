@@ -51,10 +51,16 @@ export class Ends {
       this.#ends.delete(partition);
       this.#reached.delete(partition);
     }
-    // A member that has nothing left may be given something yet: it has not come to its end.
-    this.#assigned = gone.length > 0 && partitions.length === 0 ? undefined : partitions;
+    // A member that has nothing may be given something yet: it has not come to its end.
+    this.#assigned = partitions.length === 0 ? undefined : partitions;
     // What was over before may go on with a partition that is not read yet.
     if (!this.allReached) this.finished.reset();
+    this.#look();
+  }
+
+  /** Nothing is left to be read, although nothing is assigned. */
+  finish(): void {
+    this.#assigned = [];
     this.#look();
   }
 

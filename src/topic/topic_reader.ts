@@ -35,6 +35,10 @@ export interface TopicReaderOptions {
   readonly startAt: (partition: number) => number | undefined;
   /** Whether to end at the end offsets seen when a partition is assigned. */
   readonly untilEnd: boolean;
+  /** How long the first answer of a broker is waited for, in milliseconds; for ever when left out. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long topics that do not exist are waited for, in milliseconds; for ever when left out. */
+  readonly missingMs?: number | undefined;
   /** Whether offsets are stored, and committed in the background. */
   readonly autoCommit: boolean;
 }
@@ -81,6 +85,7 @@ export class TopicReader {
   #opening: Promise<KafkaConsumer> | undefined;
   #closing: Promise<void> | undefined;
   #failure: unknown;
+  readonly #connectTimeoutMs: number | undefined;
   #isJustAsking = false;
 
   constructor(
@@ -90,6 +95,7 @@ export class TopicReader {
     notices: Notices,
   ) {
     this.#names = names;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#where = names.where;
     this.#notices = notices;
     this.#isGrouped = conf["group.id"] !== undefined;
@@ -140,6 +146,7 @@ export class TopicReader {
       // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
       isGrouped: this.#isGrouped,
       resetTo: this.#isGrouped && reset === "error" ? undefined : resetTo,
+      missingMs: options.missingMs,
       isPaused: () => this.#flow.isStill,
       onRevoke: (gone) => this.#fetcher.drop((partition) => gone.has(partition)),
       onFailure: (error) => this.#fail(error),
@@ -281,10 +288,20 @@ export class TopicReader {
       await consumer.disconnect();
       throw new KafkaError(`${this.#where}: closed before it was connected`);
     }
-    await connection.open(consumer);
+    await this.#within(consumer, connection.open(consumer));
     // Storing offsets wants a subscription; without a group there is nothing to store.
     if (!this.#isJustAsking && !this.#stopped.fired) this.#assignment.start(consumer, this.#isGrouped);
     return consumer;
+  }
+
+  /** Gives a connection up that takes too long. */
+  async #within(consumer: KafkaConsumer, opening: Promise<void>): Promise<void> {
+    const ms = this.#connectTimeoutMs;
+    if (ms === undefined || await within(ms, opening)) return await opening;
+    void consumer.disconnect();
+    await opening.catch(() => {});
+    const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
+    throw new KafkaError(late, { code: TIMED_OUT, fatal: true });
   }
 
   // Offsets
