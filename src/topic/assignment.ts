@@ -137,6 +137,8 @@ export class Assignment {
 
   async #join(consumer: KafkaConsumer): Promise<void> {
     const { names, known, queries, ends, startsAtEnd, missingMs, stopped } = this.#parts;
+    // Of several topics, one that is read to its end is no end while another is missing.
+    ends?.hold();
     if (ends !== undefined || missingMs !== undefined) this.#beside(() => this.#watch(consumer));
     if (startsAtEnd) {
       const partitions = await queries.patiently(() => queries.partitions(consumer));
@@ -193,6 +195,7 @@ export class Assignment {
     const { ends, queries, stopped } = this.#parts;
     const partitions = await this.#find(consumer);
     if (ends === undefined) return;
+    ends.release();
     const marks = await Promise.all(
       partitions.map(async (place) => ({
         place,

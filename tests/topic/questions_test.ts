@@ -117,11 +117,12 @@ for (const group of [{}, { "group.id": "g" }]) {
 }
 
 Deno.test("A Topic refuses a whenMissing and a connectTimeoutMs that are none", () => {
+  const conf = { "bootstrap.servers": "localhost:9092" };
   assert.throws(
-    () => new Topic("t", {}, { whenMissing: "never" as "fail" }),
+    () => new Topic("t", conf, { whenMissing: "never" as "fail" }),
     /whenMissing must be "wait" or "fail": never/,
   );
   for (const connectTimeoutMs of [0, -1, NaN, Infinity, 2 ** 31, "1000" as unknown as number]) {
-    assert.throws(() => new Topic("t", {}, { connectTimeoutMs }), /connectTimeoutMs must be milliseconds from 1 to/);
+    assert.throws(() => new Topic("t", conf, { connectTimeoutMs }), /connectTimeoutMs must be milliseconds from 1 to/);
   }
 });
