@@ -24,6 +24,7 @@ import { type OffsetReset, offsetResetOf, offsetResetText } from "./offset_reset
 import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
 import { answered, Queries, QUERY_MS } from "./queries.ts";
+import { Outage } from "./outage.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
@@ -58,6 +59,10 @@ const FATAL = -150;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
 const MAX_POLL_EXCEEDED = -147;
+/** A connection is broken, can't be made, or none is left. */
+const BROKEN: ReadonlySet<number> = new Set([-195, -193, -187]);
+/** How long a broker is asked whether it is there. */
+const ASK_MS = 3000;
 const TIMED_OUT = -185;
 
 /**
@@ -87,6 +92,7 @@ export class TopicReader {
   #failure: unknown;
   readonly #connectTimeoutMs: number | undefined;
   #isJustAsking = false;
+  #isConnected = false;
 
   constructor(
     names: TopicNames,
@@ -268,9 +274,17 @@ export class TopicReader {
   async #connect(): Promise<KafkaConsumer> {
     const clients = clientsFor(this.#conf);
     const connection = new Connection(this.#where, this.#servers, this.#notices);
+    const outage = new Outage({
+      where: this.#where,
+      servers: this.#servers,
+      notices: this.#notices,
+      stopped: this.#stopped,
+      ask: () => this.#consumer!.partitions(this.#names.isPattern ? undefined : this.#names.subscription[0], ASK_MS),
+    });
     const consumer = await connection.make(clients.consumer(this.#conf, {
       onError: (code, message) => {
         connection.onError(code, message);
+        if (BROKEN.has(code) && this.#isConnected) void outage.onBroken();
         if (code === FATAL) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code }));
       },
       onLog: (severity, message) => {
@@ -289,6 +303,7 @@ export class TopicReader {
       throw new KafkaError(`${this.#where}: closed before it was connected`);
     }
     await this.#within(consumer, connection.open(consumer));
+    this.#isConnected = true;
     // Storing offsets wants a subscription; without a group there is nothing to store.
     if (!this.#isJustAsking && !this.#stopped.fired) this.#assignment.start(consumer, this.#isGrouped);
     return consumer;
