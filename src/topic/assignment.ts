@@ -25,6 +25,8 @@ const REVOKE_MS = 5000;
 const MAX_POLL_MS = 300_000, HEARTBEAT_MS = 3000, CONSUMER_HEARTBEAT_MS = 5000;
 /** librdkafka's own default. */
 const REFRESH_MS = 300_000;
+/** How often a member without partitions looks whether its group has read everything. */
+const WATCH_MS = 1000;
 /** After so long a topic that does not exist is worth a word. */
 const UNKNOWN_MS = 3000;
 
@@ -52,6 +54,8 @@ export interface AssignmentParts {
   readonly isGrouped: boolean;
   /** Where to begin where nothing was said or committed; `undefined` where that is an error, of which the consumer tells. */
   readonly resetTo: number | undefined;
+  /** How long topics that do not exist are waited for, in milliseconds; for ever when it is `undefined`. */
+  readonly missingMs: number | undefined;
   /** Whether partitions are held up, and new ones are to be. */
   isPaused(): boolean;
   /** Partitions go to another member: what was read of them is not to be handed out. */
@@ -72,6 +76,8 @@ export class Assignment {
   #untaken = 0;
   #following: ReturnType<typeof setTimeout> | undefined;
   #unknownSince: number | undefined;
+  /** Whether something was assigned, be it no partition. */
+  #isMember = false;
 
   constructor(parts: AssignmentParts) {
     this.#parts = parts;
@@ -135,7 +141,10 @@ export class Assignment {
   }
 
   async #join(consumer: KafkaConsumer): Promise<void> {
-    const { names, known, queries, startsAtEnd, stopped } = this.#parts;
+    const { names, known, queries, ends, startsAtEnd, missingMs, stopped } = this.#parts;
+    // Of several topics, one that is read to its end is no end while another is missing.
+    ends?.hold();
+    if (ends !== undefined || missingMs !== undefined) this.#beside(() => this.#watch(consumer));
     if (startsAtEnd) {
       const partitions = await queries.patiently(() => queries.partitions(consumer));
       known.found(partitions, await queries.patiently(() => queries.committed(consumer, partitions)));
@@ -144,20 +153,73 @@ export class Assignment {
   }
 
   async #assignAll(consumer: KafkaConsumer): Promise<void> {
-    const { names, known, queries, ends, stopped } = this.#parts;
-    for (;;) {
+    const { known, ends, stopped } = this.#parts;
+    const partitions = await this.#find(consumer, (found) => !known.isFound && known.found(found));
+    if (stopped.fired) return;
+    await this.#assign(partitions, false);
+    // Of an expression that nothing matches.
+    if (partitions.length === 0) ends?.finish();
+    this.#follow(consumer);
+  }
+
+  /**
+   * The partitions of all topics, once they exist; of an expression, once something matches it, or at once for a reader
+   * until the end. Nothing when the reader is stopped.
+   *
+   * @throws {KafkaError} If topics do not exist for too long.
+   */
+  async #find(
+    consumer: KafkaConsumer,
+    onFound: (partitions: readonly TopicPartition[]) => void = () => {},
+  ): Promise<readonly TopicPartition[]> {
+    const { names, queries, ends, missingMs = Infinity, stopped } = this.#parts, began = performance.now();
+    while (!stopped.fired) {
       const partitions = await queries.patiently(() => queries.partitions(consumer));
-      if (stopped.fired) return;
-      if (!known.isFound) known.found(partitions);
-      // An expression that nothing matches at the time is read to its end.
-      const isFound = partitions.length > 0 || (names.isPattern && ends !== undefined);
-      if (isFound && (names.isPattern || names.subscription.every((name) => includes(partitions, name)))) {
-        await this.#assign(partitions, false);
-        return this.#follow(consumer);
-      }
+      onFound(partitions);
+      const missing = names.missing(partitions);
+      if (missing.length === 0 && (partitions.length > 0 || ends !== undefined)) return partitions;
       this.onUnknown();
+      if (missing.length > 0 && performance.now() - began >= missingMs) throw queries.doesNotExist(missing);
       await queries.later();
     }
+    return [];
+  }
+
+  /** Does something besides the changes; reading ends with its failure. */
+  #beside(act: () => Promise<void>): void {
+    act().catch((error) => {
+      if (!this.#parts.stopped.fired) this.#parts.onFailure(error);
+    });
+  }
+
+  /**
+   * Looks whether the topics of a group exist, and ends a reader until the end that has no partition when its group has
+   * committed up to the ends that are there now: with more members than partitions it may never get one.
+   */
+  async #watch(consumer: KafkaConsumer): Promise<void> {
+    const { ends, queries, stopped } = this.#parts;
+    const partitions = await this.#find(consumer);
+    if (ends === undefined) return;
+    ends.release();
+    const marks = await Promise.all(
+      partitions.map(async (place) => ({
+        place,
+        ...await queries.patiently(() => queries.watermarks(consumer, place)),
+      })),
+    );
+    const open = marks.filter(({ lowOffset, highOffset }) => lowOffset < highOffset);
+    while (!stopped.fired) {
+      if (this.#isIdle) {
+        const committed = await queries.patiently(() => queries.committed(consumer, open.map(({ place }) => place)));
+        if (this.#isIdle && committed.every(({ offset }, index) => offset >= open[index]!.highOffset)) ends.finish();
+      }
+      await stopped.pause(WATCH_MS);
+    }
+  }
+
+  /** Whether the group has given this member nothing to read. */
+  get #isIdle(): boolean {
+    return this.#isMember && this.#partitions.length === 0 && this.#revoking === undefined;
   }
 
   /** Without a group nobody tells of partitions, or topics, that are added: looks for them now and then. */
@@ -188,8 +250,8 @@ export class Assignment {
     if (isCooperative) consumer.incrementalAssign(placed);
     else consumer.assign(placed);
     this.#partitions = isCooperative ? [...this.#partitions, ...partitions] : [...partitions];
-    // A cooperative member is given nothing at first, while others give back what it is to get: that is no end.
-    if (!isCooperative || this.#partitions.length > 0) ends?.assign(this.#partitions);
+    this.#isMember = true;
+    ends?.assign(this.#partitions);
     if (partitions.length > 0) notices.over("unknown", `${this.#missing} exists now`);
     if (this.#parts.isPaused()) consumer.pause(partitions);
   }
@@ -304,8 +366,4 @@ function revokeMs(conf: Readonly<Record<string, unknown>>): number {
   const heartbeatMs = isConsumer ? CONSUMER_HEARTBEAT_MS : Number(conf["heartbeat.interval.ms"] ?? HEARTBEAT_MS);
   const allowedMs = Number(conf["max.poll.interval.ms"] ?? MAX_POLL_MS) - heartbeatMs;
   return Math.max(0, Math.min(REVOKE_MS, allowedMs / 2));
-}
-
-function includes(partitions: readonly TopicPartition[], topic: string): boolean {
-  return partitions.some((partition) => partition.topic === topic);
 }

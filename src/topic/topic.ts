@@ -60,10 +60,24 @@ export interface TopicOptions<K = string, V = string> {
    */
   readonly offset?: Offsets;
   /**
-   * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. In a
-   * group that rebalances cooperatively, a member that has no partition waits for one.
+   * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. A
+   * member of a group that has no partition waits for one, and ends when the group has committed all that was there when
+   * it began. A topic that does not exist is waited for 30 s; see {@linkcode TopicOptions.connectTimeoutMs}.
    */
   readonly until?: "end";
+  /**
+   * What reading does while a topic does not exist: `"wait"` for it, which is said on stderr; or `"fail"` with a
+   * `KafkaError` that names it, after 3 s.
+   * @default {"wait"}
+   */
+  readonly whenMissing?: "wait" | "fail";
+  /**
+   * How long reading waits for the first answer of a broker and, with `until: "end"`, for topics that do not exist; in
+   * milliseconds, from 1 to 2,147,483,647. Then it fails with a `KafkaError`. When left out, brokers are waited for
+   * without a limit, and topics by `until: "end"` for 30 s.
+   * @default {no limit}
+   */
+  readonly connectTimeoutMs?: number;
   /**
    * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
    * {@linkcode Topic.commit} commits. Without `group.id` nothing is committed.
@@ -101,6 +115,11 @@ export interface Lag {
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
 const TIMED_OUT = -185;
+/** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
+const DRAIN_MS = 30_000;
+/** A topic that is being made is not known to all brokers at once. */
+const FAIL_MS = 3000;
+const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * A Kafka topic: a source to be read, a sink to be written to.
@@ -156,6 +175,9 @@ export class Topic<K = string, V = string>
   readonly #decoder: Decoder<K, V>;
   readonly #untilEnd: boolean;
   readonly #autoCommit: boolean;
+  readonly #connectTimeoutMs: number | undefined;
+  /** How long topics that do not exist are waited for. */
+  readonly #missingMs: number | undefined;
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
@@ -178,15 +200,24 @@ export class Topic<K = string, V = string>
    * @param conf properties of librdkafka, on top of the defaults of `conf()`
    * @param options codecs, and how to read
    * @throws {TypeError} If the name, properties or options are wrong; all problems of the properties at once.
-   * @throws {RangeError} If an offset is below −2.
+   * @throws {RangeError} If an offset is below −2, or a time is out of its range.
    */
   constructor(name: TopicNameInput, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
     this.#names = new TopicNames(name);
     const { where } = this.#names;
     checkOptions(options, where);
     this.name = this.#names.text;
-    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false, app } =
-      options;
+    const {
+      key = text as Codec<unknown>,
+      value = text as Codec<unknown>,
+      offset,
+      until,
+      commit,
+      dry = false,
+      app,
+      connectTimeoutMs,
+    } = options;
+    const { whenMissing = "wait" } = options;
     const merged = mergedConf(conf, where, app);
     this.#merged = inTheirCase(merged);
     this.conf = masked(merged);
@@ -200,6 +231,17 @@ export class Topic<K = string, V = string>
     this.#decoder = new Decoder(this.#key, this.#value);
     this.#startAt = offset === undefined ? () => undefined : parseOffsets(offset);
     if (until !== undefined && until !== "end") throw new TypeError(`${where}: until must be "end": ${until}`);
+    if (whenMissing !== "wait" && whenMissing !== "fail") {
+      throw new TypeError(`${where}: whenMissing must be "wait" or "fail": ${whenMissing}`);
+    }
+    const ms = connectTimeoutMs ?? 1;
+    if (typeof ms !== "number" || !(ms >= 1 && ms <= LONGEST_MS)) {
+      throw new RangeError(
+        `${where}: connectTimeoutMs must be milliseconds from 1 to 2147483647: ${String(connectTimeoutMs)}`,
+      );
+    }
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#missingMs = whenMissing === "fail" ? FAIL_MS : until === "end" ? connectTimeoutMs ?? DRAIN_MS : undefined;
     if (commit !== undefined && commit !== "auto" && commit !== "manual") {
       throw new TypeError(`${where}: commit must be "auto" or "manual": ${commit}`);
     }
@@ -229,7 +271,13 @@ export class Topic<K = string, V = string>
     return this.#reader = new TopicReader(
       this.#names,
       this.#merged,
-      { startAt: (partition) => this.#startAt(partition), untilEnd: this.#untilEnd, autoCommit: this.#autoCommit },
+      {
+        startAt: (partition) => this.#startAt(partition),
+        untilEnd: this.#untilEnd,
+        autoCommit: this.#autoCommit,
+        connectTimeoutMs: this.#connectTimeoutMs,
+        missingMs: this.#missingMs,
+      },
       this.#notices,
     );
   }
@@ -604,7 +652,17 @@ export class Topic<K = string, V = string>
 
 // A record, so that the compiler misses an option that is not in it.
 const OPTIONS = Object.keys(
-  { key: 0, value: 0, offset: 0, until: 0, commit: 0, dry: 0, app: 0 } satisfies Record<keyof TopicOptions, 0>,
+  {
+    key: 0,
+    value: 0,
+    offset: 0,
+    until: 0,
+    whenMissing: 0,
+    connectTimeoutMs: 0,
+    commit: 0,
+    dry: 0,
+    app: 0,
+  } satisfies Record<keyof TopicOptions, 0>,
 );
 
 /** Refuses options that there are not. */

@@ -20,9 +20,11 @@ import { KafkaError } from "./kafka_error.ts";
 import { KnownPartitions } from "./known_partitions.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
+import { type OffsetReset, offsetResetOf, offsetResetText } from "./offset_resets.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
 import { answered, Queries, QUERY_MS } from "./queries.ts";
+import { Outage } from "./outage.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
@@ -34,6 +36,10 @@ export interface TopicReaderOptions {
   readonly startAt: (partition: number) => number | undefined;
   /** Whether to end at the end offsets seen when a partition is assigned. */
   readonly untilEnd: boolean;
+  /** How long the first answer of a broker is waited for, in milliseconds; for ever when left out. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long topics that do not exist are waited for, in milliseconds; for ever when left out. */
+  readonly missingMs?: number | undefined;
   /** Whether offsets are stored, and committed in the background. */
   readonly autoCommit: boolean;
 }
@@ -52,6 +58,10 @@ const PAUSE_MS = 10_000;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
 const MAX_POLL_EXCEEDED = -147;
+/** A connection is broken, can't be made, or none is left. */
+const BROKEN: ReadonlySet<number> = new Set([-195, -193, -187]);
+/** How long a broker is asked whether it is there. */
+const ASK_MS = 3000;
 const TIMED_OUT = -185;
 
 /**
@@ -79,7 +89,9 @@ export class TopicReader {
   #opening: Promise<KafkaConsumer> | undefined;
   #closing: Promise<void> | undefined;
   #failure: unknown;
+  readonly #connectTimeoutMs: number | undefined;
   #isJustAsking = false;
+  #isConnected = false;
 
   constructor(
     names: TopicNames,
@@ -88,6 +100,7 @@ export class TopicReader {
     notices: Notices,
   ) {
     this.#names = names;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#where = names.where;
     this.#notices = notices;
     this.#isGrouped = conf["group.id"] !== undefined;
@@ -138,6 +151,7 @@ export class TopicReader {
       // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
       isGrouped: this.#isGrouped,
       resetTo: this.#isGrouped && reset === "error" ? undefined : resetTo,
+      missingMs: options.missingMs,
       isPaused: () => this.#flow.isStill,
       onRevoke: (gone) => this.#fetcher.drop((partition) => gone.has(partition)),
       onFailure: (error) => this.#fail(error),
@@ -197,6 +211,15 @@ export class TopicReader {
     }
   }
 
+  async #onReset(reset: OffsetReset): Promise<void> {
+    try {
+      const text = offsetResetText(reset, await this.watermarks(reset));
+      this.#notices.once(text, `${this.#where}: ${text}`);
+    } catch {
+      // No broker says what is there, or the reader is stopped.
+    }
+  }
+
   #fail(error: unknown): void {
     if (!this.#stopped.fired) this.#failure ??= error;
   }
@@ -250,12 +273,24 @@ export class TopicReader {
   async #connect(): Promise<KafkaConsumer> {
     const clients = clientsFor(this.#conf);
     const connection = new Connection(this.#where, this.#servers, this.#notices);
+    const outage = new Outage({
+      where: this.#where,
+      servers: this.#servers,
+      notices: this.#notices,
+      stopped: this.#stopped,
+      ask: () => this.#consumer!.partitions(this.#names.isPattern ? undefined : this.#names.subscription[0], ASK_MS),
+    });
     const consumer = await connection.make(clients.consumer(this.#conf, {
       onError: (code, message, isFatal) => {
         connection.onError(code, message);
+        if (BROKEN.has(code) && this.#isConnected) void outage.onBroken();
         if (isFatal) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code, fatal: true }));
       },
-      onLog: (severity, message) => connection.onLog(severity, message),
+      onLog: (severity, message) => {
+        connection.onLog(severity, message);
+        const reset = offsetResetOf(message);
+        if (reset !== undefined) void this.#onReset(reset);
+      },
       onAssign: (partitions) => this.#assignment.onAssign(partitions),
       onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
       onCommitted: (code, offsets) => {
@@ -269,10 +304,21 @@ export class TopicReader {
       await consumer.disconnect();
       throw new KafkaError(`${this.#where}: closed before it was connected`);
     }
-    await connection.open(consumer);
+    await this.#within(consumer, connection.open(consumer));
+    this.#isConnected = true;
     // Storing offsets wants a subscription; without a group there is nothing to store.
     if (!this.#isJustAsking && !this.#stopped.fired) this.#assignment.start(consumer, this.#isGrouped);
     return consumer;
+  }
+
+  /** Gives a connection up that takes too long. */
+  async #within(consumer: KafkaConsumer, opening: Promise<void>): Promise<void> {
+    const ms = this.#connectTimeoutMs;
+    if (ms === undefined || await within(ms, opening)) return await opening;
+    void consumer.disconnect();
+    await opening.catch(() => {});
+    const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
+    throw new KafkaError(late, { code: TIMED_OUT, fatal: true });
   }
 
   // Offsets

@@ -29,12 +29,20 @@ export class Assignment {
   readonly #coordinator: GroupCoordinator;
   readonly #reset: string;
   readonly #tellsEnds: boolean;
+  readonly #log: (severity: number, line: string) => void;
   readonly #slots = new Map<string, Slot>();
   /** Partitions that are held up. As in librdkafka, they still are when they come back after a rebalance. */
   readonly #paused = new Set<string>();
   #turn = 0;
 
-  constructor(cluster: Cluster, coordinator: GroupCoordinator, conf: Readonly<Record<string, unknown>>) {
+  /** @param log writes a line of the client's log, with syslog's severity */
+  constructor(
+    cluster: Cluster,
+    coordinator: GroupCoordinator,
+    conf: Readonly<Record<string, unknown>>,
+    log: (severity: number, line: string) => void,
+  ) {
+    this.#log = log;
     this.#cluster = cluster;
     this.#coordinator = coordinator;
     this.#reset = String(conf["auto.offset.reset"] ?? "latest");
@@ -102,7 +110,9 @@ export class Assignment {
       let { position } = slot;
       position ??= this.#startOf(slot, lowOffset, highOffset);
       if (position === undefined || position < lowOffset || position > highOffset) {
+        const missing = position;
         position = this.#resetTo(lowOffset, highOffset);
+        if (missing !== undefined && position !== undefined) this.#tellReset(slot, missing, position === lowOffset);
       }
       if (position === undefined) return NO_RESET;
       if (position < highOffset) {
@@ -129,6 +139,16 @@ export class Assignment {
   #resetTo(lowOffset: number, highOffset: number): number | undefined {
     if (this.#reset === "error") return undefined;
     return ["earliest", "beginning", "smallest"].includes(this.#reset) ? lowOffset : highOffset;
+  }
+
+  /** Logs what librdkafka logs. */
+  #tellReset({ topic, partition }: Slot, missing: number, toBeginning: boolean): void {
+    const target = toBeginning ? "BEGINNING" : "END";
+    this.#log(
+      4,
+      `${topic} [${partition}]: offset reset (at offset ${missing} (leader epoch 0), broker 1) to offset ${target} ` +
+        "(leader epoch -1): fetch failed due to requested offset not available on the broker: Broker: Offset out of range",
+    );
   }
 
   // Offsets

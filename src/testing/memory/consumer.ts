@@ -70,7 +70,12 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
     this.isEager = conf["partition.assignment.strategy"] !== "cooperative-sticky";
     this.#coordinator = cluster.group(String(conf["group.id"]));
     this.#commitsInBackground = String(conf["enable.auto.commit"] ?? true) !== "false";
-    this.#assignment = new Assignment(cluster, this.#coordinator, conf);
+    this.#assignment = new Assignment(
+      cluster,
+      this.#coordinator,
+      conf,
+      (severity, line) => this.log(severity, line),
+    );
   }
 
   /** The group it reads for. */
