@@ -52,7 +52,7 @@ interface Moved {
 /** Short, so that a member that was killed is not waited for. The broker sets them for the protocol `consumer`. */
 const CLASSIC = { "session.timeout.ms": 2000, "heartbeat.interval.ms": 300 } as const;
 /** How late the faulty sink is, in milliseconds. */
-const LATE_MS = 500;
+const LATE_MS = 1500;
 /** The message that the faulty worker drops in each ten thousand. */
 const DROPPED = 4711;
 
