@@ -275,6 +275,8 @@ export class BoundHandler {
     batch.begin();
     const { owner } = batch, number = batch.first + origin.index;
     const left = () => {
+      // What is behind it is repeated with it.
+      owner.begun = Math.min(owner.begun, number);
       batch.leave(origin.index);
       batch.end();
     };
