@@ -315,7 +315,7 @@ export class Topic<K = string, V = string>
       ...(unreadable === undefined ? {} : { unreadable }),
       positions: (handled) => batch.positions(handled),
       done: (handled) => batch.done(handled),
-      stale: (message) => batch.isStale(message),
+      stale: (message, isAccepted) => batch.isStale(message, isAccepted),
       describe: (message) => `${partitionText(message)}@${message.offset}`,
       // Looked for, since it is seldom needed: an index would cost every message something.
       raw: ({ topic, partition, offset }) => {
