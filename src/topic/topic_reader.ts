@@ -451,7 +451,10 @@ export class TopicReader {
     if (this.#consumer?.isConnected) this.#progress.store();
     const closed = Promise.all([this.#consumer?.disconnect(), this.#opening.catch(() => {})]);
     if (!await within(CLOSE_MS, closed)) {
-      this.#notices.once("close", `${this.#where}: no broker answers, so leaving the group goes on in the background`);
+      this.#notices.once(
+        "close",
+        `${this.#where}: leaving the group takes more than ${CLOSE_MS / 1000} s, and goes on in the background`,
+      );
     }
     await this.#assignment.settled();
     this.#consumer = undefined;
