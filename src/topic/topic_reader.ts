@@ -452,7 +452,10 @@ export class TopicReader {
     if (this.#opening === undefined) return;
     const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
     if (!await within(CLOSE_MS, closed)) {
-      this.#notices.once("close", `${this.#where}: no broker answers, so leaving the group goes on in the background`);
+      this.#notices.once(
+        "close",
+        `${this.#where}: leaving the group takes more than ${CLOSE_MS / 1000} s, and goes on in the background`,
+      );
     }
     await this.#assignment.settled();
     this.#consumer = undefined;
