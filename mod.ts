@@ -31,13 +31,22 @@ export { SNAKE_CASE } from "./src/topic/snake_case.ts";
 export type { Offset, Offsets } from "./src/topic/offsets.ts";
 export type { TopicNameInput } from "./src/topic/topic_names.ts";
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
-export { Cache, type CacheInput, type CacheUpdate, type UpdatesOptions } from "./src/cache/cache.ts";
+export { Cache, type CacheInput } from "./src/cache/cache.ts";
+export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 export type { CacheKey, KeyPart } from "./src/cache/key.ts";
 export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
 export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
-export { type ResumableSource, sse, type SseOptions, type SseSource } from "./src/endpoint/sse.ts";
+export {
+  type ChangeSource,
+  sse,
+  type SseChange,
+  type SseKeyPart,
+  type SseOptions,
+  type SsePrefix,
+  type SseSource,
+} from "./src/endpoint/sse.ts";
 export { LibraryError, type OldLibrary } from "./src/librdkafka/library_error.ts";
 export type { Binding, ErrorPolicy, HandleOptions, SinkFor } from "./src/stream/binding.ts";
 export type { EmittedBy, Handler, Yields } from "./src/stream/handler.ts";

@@ -19,7 +19,10 @@ export interface CacheOptions {
    * not there are answered without the disk as well. @default {67_108_864}
    */
   readonly memoryBytes?: number;
-  /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
+  /**
+   * Keeps the last updates on disk, so that `changes({ after })` and `updates({ from })` can go on where a reader was.
+   * Every Cache that publishes under this prefix must have it: what one without it publishes is in no log. @default {none}
+   */
   readonly log?: CacheLogOptions;
   /** Allows a path that leads through a symlink. @default {false} */
   readonly followSymlinks?: boolean;
@@ -64,7 +67,7 @@ export function checkOptions(path: string | undefined, { log, ...rest }: CacheOp
   if (log !== undefined && !(Number.isSafeInteger(log.limit) && log.limit > 0)) {
     throw new RangeError(`log.limit must be a whole number above 0: ${log.limit}`);
   }
-  const options = { ...DEFAULTS, shared: remote, ...rest, logLimit: log?.limit ?? 0 };
+  const options = { ...DEFAULTS, shared: remote, ...rest, remote, logLimit: log?.limit ?? 0 };
   if (!(options.memoryBytes >= 0)) throw new RangeError(`memoryBytes must be 0 or more: ${options.memoryBytes}`);
   const { prefix } = options;
   if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > 64) {

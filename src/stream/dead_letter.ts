@@ -8,10 +8,14 @@ import { type HandlerError, textOf } from "./handler_error.ts";
 import type { Batch, RawMessage } from "./protocol.ts";
 
 const encoder = new TextEncoder();
+/** The longest error text, in bytes. */
+const ERROR_BYTES = 4096;
 
 /**
  * The letter about a message that failed: its own bytes and headers, and after these what happened, as UTF-8 in
  * `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four when known).
+ *
+ * An error text is cut after 4096 bytes: one that quotes the message would not fit beside it.
  *
  * A message whose source has no bytes is written as text: bytes and strings as they are, anything else as JSON.
  */
@@ -19,7 +23,7 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
   const raw = batch?.raw?.(message) ?? { key: null, value: bytesOf(message), headers: [] };
   const { timestamp } = (message ?? {}) as { timestamp?: unknown };
   const facts = {
-    error: error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : textOf(error.cause),
+    error: cut(error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : textOf(error.cause)),
     handler: error.handler,
     topic: error.topic,
     partition: error.partition,
@@ -30,6 +34,16 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
     fact === undefined ? [] : [[`slipstream.${name}`, encoder.encode(String(fact))] as const]
   );
   return { key: raw.key, value: raw.value, headers: [...raw.headers, ...told] };
+}
+
+/** A text of 4096 bytes at most; says how much is left out. */
+function cut(text: string): string {
+  const buffer = new Uint8Array(ERROR_BYTES);
+  // Whole characters alone are written.
+  if (encoder.encodeInto(text, buffer).read === text.length) return text;
+  const end = `… (cut: the text has ${text.length} characters)`;
+  const { read } = encoder.encodeInto(text, buffer.subarray(encoder.encode(end).length));
+  return text.slice(0, read) + end;
 }
 
 function bytesOf(message: unknown): Uint8Array | null {
