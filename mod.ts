@@ -71,6 +71,7 @@ export {
   Slipstream,
   stream,
   type StreamOptions,
+  type StreamParameters,
 } from "./src/stream/slipstream.ts";
 export type { MessageOf, Source } from "./src/stream/sources.ts";
 export { transform } from "./src/stream/transform.ts";

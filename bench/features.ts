@@ -78,7 +78,7 @@ for (let round = 0; round < rounds; round++) {
     const app = new slipstream.Slipstream();
     bind(app);
     const began = performance.now();
-    await app.stream(undefined, { handleSignals: false });
+    await app.stream({ handleSignals: false });
     const rate = Math.ceil(messages / BATCH) * BATCH / (performance.now() - began) * 1000;
     rates.set(name, [...rates.get(name) ?? [], rate]);
   }

@@ -93,7 +93,7 @@ const writing = write().catch((error) => {
   finished.abort();
   throw error;
 });
-await Promise.all([writing, app.stream(undefined, { signal: finished.signal })]);
+await Promise.all([writing, app.stream({ signal: finished.signal })]);
 const seconds = (performance.now() - started) / 1000;
 clearInterval(progress);
 if (terminal) console.error();

@@ -16,8 +16,9 @@ const SETTLEMENT = "src/stream/settlement.ts";
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
   "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
-  stream: ["npm:deno-std"],
-  topic: [PROTOCOL, SETTLEMENT, "codecs", "kafka"],
+  options: [],
+  stream: ["options", "npm:deno-std"],
+  topic: [PROTOCOL, SETTLEMENT, "options", "codecs", "kafka"],
   kafka: ["librdkafka"],
   cache: [PROTOCOL, SETTLEMENT],
   codecs: [],

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { complain, unknownOptions } from "../options/problems.ts";
 import { bind, type Binding, type Bound, type SinkFor } from "./binding.ts";
 import type { Handler } from "./handler.ts";
 import type { PipeStage } from "./pipe.ts";
@@ -11,25 +12,63 @@ import { Run } from "./run.ts";
 import { onShutdown } from "./shutdown.ts";
 import { describe, type MessageOf, type Source } from "./sources.ts";
 
-/** How `stream()` runs. */
-export interface StreamOptions {
+/**
+ * How {@linkcode Slipstream.stream} runs.
+ *
+ * @typeParam Args what every handler gets as its second parameter
+ */
+export interface StreamOptions<Args = unknown> {
+  /**
+   * The second parameter of every handler.
+   * @default {undefined}
+   */
+  readonly args?: Args;
   /** Ends all sources in order when it aborts; `stream()` then resolves. */
   readonly signal?: AbortSignal;
-  /**
-   * How long the end may take, in milliseconds, after a stop or a failure: handlers finish the message in hand, and sinks
-   * settle. Then `stream()` rejects, with the failure if there was one; after SIGINT or SIGTERM the process exits.
-   * What is not done by then is read again by sources that can begin again.
-   * @default {30_000}
-   */
-  readonly shutdownTimeoutMs?: number;
   /**
    * Whether SIGINT and SIGTERM end the sources in order.
    * @default {true}
    */
   readonly handleSignals?: boolean;
+  /**
+   * How long the end may take, in milliseconds, after a stop or a failure: handlers finish the message in hand, and sinks
+   * settle. Then `stream()` rejects, with the failure if there was one; after SIGINT or SIGTERM the process exits.
+   * Sources that can begin again deliver again what is not done by then.
+   * @default {30_000}
+   */
+  readonly shutdownTimeoutMs?: number;
 }
 
-const DEFAULTS = { shutdownTimeoutMs: 30_000, handleSignals: true } as const satisfies StreamOptions;
+/** The parameters of {@linkcode Slipstream.stream}: its options, required when handlers need `args`. */
+export type StreamParameters<Args = unknown> = undefined extends Args ? [options?: StreamOptions<Args>]
+  : [options: StreamOptions<Args> & { readonly args: Args }];
+
+const DEFAULTS = { handleSignals: true, shutdownTimeoutMs: 30_000 } as const satisfies StreamOptions;
+const OPTIONS = ["args", "signal", "handleSignals", "shutdownTimeoutMs"] as const satisfies (keyof StreamOptions)[];
+
+/**
+ * The options that `stream()` was called with, checked.
+ *
+ * @throws {TypeError} If they are not one object of known options, each of its type. Lists all problems.
+ */
+function optionsOf([options = {}, ...more]: readonly unknown[]): StreamOptions {
+  const form = "it takes one object of options, such as stream({ args, signal })";
+  if (typeof options !== "object" || options === null) complain("stream()", [`${form}: got ${describe(options)}`]);
+  if (more.length > 0) complain("stream()", [`${form}: got ${more.length + 1} parameters`]);
+  const { signal, handleSignals, shutdownTimeoutMs } = options as Record<string, unknown>;
+  const problems = unknownOptions(options as object, OPTIONS);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    problems.push(`signal must be an AbortSignal: got ${describe(signal)}`);
+  }
+  if (handleSignals !== undefined && typeof handleSignals !== "boolean") {
+    problems.push(`handleSignals must be true or false: got ${describe(handleSignals)}`);
+  }
+  if (shutdownTimeoutMs !== undefined && !(typeof shutdownTimeoutMs === "number" && shutdownTimeoutMs >= 0)) {
+    problems.push(`shutdownTimeoutMs must be a number of milliseconds from 0 on: got ${String(shutdownTimeoutMs)}`);
+  }
+  complain("stream()", problems);
+  return options as StreamOptions;
+}
 
 /** A source, whatever its messages are. */
 export type AnySource = Source<never> | Source<unknown>;
@@ -57,6 +96,8 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  *   some 64 MB of a Topic's messages, are accepted and not done.
  *
  * Needs no permission by itself.
+ *
+ * @typeParam Args what handlers get as their second parameter: the `args` of {@linkcode Slipstream.stream}
  *
  * @example
  * ```ts
@@ -88,8 +129,19 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * await app.stream();
  * console.assert(seen.join() === "1,3" && refused.join() === "2");
  * ```
+ *
+ * @example Handlers get what the run was started with
+ * ```ts
+ * import { Slipstream } from "@slipstream/slipstream";
+ *
+ * const app = new Slipstream<{ readonly rate: number }>();
+ * const converted: number[] = [];
+ * app.handle([10, 20], { sink: (n: number) => converted.push(n) }, (price, { rate }) => price * rate);
+ * await app.stream({ args: { rate: 3 } });
+ * console.assert(converted.join() === "30,60");
+ * ```
  */
-export class Slipstream {
+export class Slipstream<Args = unknown> {
   readonly #bindings: Bound[] = [];
   readonly #paused = new Set<unknown>();
   readonly #exitHooks = new Set<() => unknown>();
@@ -109,15 +161,15 @@ export class Slipstream {
    * @param handler called for each message; what it returns or yields is emitted, `undefined` is not
    * @throws {TypeError} If a source, a sink, an option or the handler is none. Nothing was bound then.
    */
-  handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
+  handle<S extends AnySource | readonly AnySource[], R>(
     source: S,
-    handler: Handler<Messages<S>, R, A>,
+    handler: Handler<Messages<S>, R, Args>,
   ): Binding;
   /** Binds with options: sinks, and a name. */
-  handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
+  handle<S extends AnySource | readonly AnySource[], R>(
     source: S,
     options: SinkFor<R, Messages<S>> & { readonly pipe?: undefined },
-    handler: Handler<Messages<S>, R, A>,
+    handler: Handler<Messages<S>, R, Args>,
   ): Binding;
   /**
    * Binds with a pipe before the handler: async generator functions and TransformStreams, in order. Messages go through
@@ -126,24 +178,24 @@ export class Slipstream {
    * A stage that ends takes the handler out of the run, not out of the app: it gets no message any more, and a source that
    * nobody else handles ends. The next run makes the stage anew.
    */
-  handle<S extends AnySource | readonly AnySource[], P, R, A = unknown>(
+  handle<S extends AnySource | readonly AnySource[], P, R>(
     source: S,
     options: SinkFor<R, P> & { readonly pipe: PipeStage<Messages<S>, P> | readonly [PipeStage<Messages<S>, P>] },
-    handler: Handler<P, R, A>,
+    handler: Handler<P, R, Args>,
   ): Binding;
   /** Binds with two stages before the handler. */
-  handle<S extends AnySource | readonly AnySource[], P1, P, R, A = unknown>(
+  handle<S extends AnySource | readonly AnySource[], P1, P, R>(
     source: S,
     options: SinkFor<R, P> & { readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P>] },
-    handler: Handler<P, R, A>,
+    handler: Handler<P, R, Args>,
   ): Binding;
   /** Binds with three stages before the handler. */
-  handle<S extends AnySource | readonly AnySource[], P1, P2, P, R, A = unknown>(
+  handle<S extends AnySource | readonly AnySource[], P1, P2, P, R>(
     source: S,
     options: SinkFor<R, P> & {
       readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P2>, PipeStage<P2, P>];
     },
-    handler: Handler<P, R, A>,
+    handler: Handler<P, R, Args>,
   ): Binding;
   handle(source: unknown, second: unknown, third?: unknown): Binding {
     if (this.#running) throw new Error("handle() can't bind while stream() runs: bind first");
@@ -158,19 +210,16 @@ export class Slipstream {
    * SIGINT and SIGTERM end the sources in order: what is in flight is finished and settled first. A second signal
    * exits at once.
    *
-   * @param args reaches every handler as its second parameter
    * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order: batches that
    * came before it, and those of other sources that were begun, are settled and done. An error of a source itself is
    * thrown as it is, in the same way.
+   * @throws {TypeError} If an option is unknown or wrong; the error lists all problems, and nothing runs.
    * @throws {Error} If nothing is bound, the app runs already, or the end takes longer than `shutdownTimeoutMs`.
-   * @throws {RangeError} If a time is negative.
    */
-  async stream(args?: unknown, options: StreamOptions = {}): Promise<void> {
-    const { signal, shutdownTimeoutMs, handleSignals } = { ...DEFAULTS, ...options };
-    if (!(shutdownTimeoutMs >= 0)) throw new RangeError(`shutdownTimeoutMs must be from 0 on: ${shutdownTimeoutMs}`);
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`signal must be an AbortSignal: got ${describe(signal)}`);
-    }
+  async stream(...parameters: StreamParameters<Args>): Promise<void> {
+    const options = optionsOf(parameters);
+    const { handleSignals = DEFAULTS.handleSignals, shutdownTimeoutMs = DEFAULTS.shutdownTimeoutMs } = options;
+    const { args, signal } = options;
     if (this.#bindings.length === 0) throw new Error("stream() has nothing to run: bind a handler with handle() first");
     if (this.#running) throw new Error("stream() runs already: await it before it is run again");
     this.#running = true;
@@ -298,7 +347,10 @@ const app = new Slipstream();
  */
 export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["handle"];
 
-/** Runs the default app: {@linkcode Slipstream.stream}. */
+/**
+ * Runs the default app: {@linkcode Slipstream.stream}. Its handlers get `args` as `unknown`; make a `Slipstream<Args>` for
+ * arguments with a type.
+ */
 export const stream: Slipstream["stream"] = app.stream.bind(app);
 
 /**

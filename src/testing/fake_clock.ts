@@ -48,7 +48,7 @@ let installed: FakeClock | undefined;
  * const times: number[] = [];
  * app.handle(timer(60_000), { sink: (time: number) => times.push(time) }, ({ time }) => time);
  * const ended = new AbortController();
- * const running = app.stream(undefined, { signal: ended.signal });
+ * const running = app.stream({ signal: ended.signal });
  * await clock.advance(120_000);
  * ended.abort();
  * await running;

@@ -13,16 +13,28 @@ const { setTimeout, clearTimeout } = globalThis;
 /** Readers that wait for something of their own, such as a pause in a script: who waits for them is not idle. */
 export const readersAtWork: WeakSet<SourceReader<unknown>> = new WeakSet();
 
-/** What runs an app: `stream()`. */
-export type StreamFunction = (
-  args?: unknown,
-  options?: { readonly signal?: AbortSignal; readonly handleSignals?: boolean },
-) => Promise<void>;
+/**
+ * What runs an app: the `stream` of a Slipstream, or the function.
+ *
+ * @typeParam Args what the app's handlers get as their second parameter
+ */
+export type StreamFunction<Args = unknown> = (options: {
+  readonly args: Args;
+  readonly signal: AbortSignal;
+  readonly handleSignals: boolean;
+}) => Promise<void>;
 
-/** How {@linkcode runUntilIdle} runs an app. */
-export interface RunUntilIdleOptions {
-  /** Reaches every handler as its second parameter. */
-  readonly args?: unknown;
+/**
+ * How {@linkcode runUntilIdle} runs an app.
+ *
+ * @typeParam Args what the app's handlers get as their second parameter
+ */
+export interface RunUntilIdleOptions<Args = unknown> {
+  /**
+   * The second parameter of every handler.
+   * @default {undefined}
+   */
+  readonly args?: Args;
   /** What has to hold before the app can count as idle; for sources that need time to begin, such as a Topic. */
   readonly until?: () => boolean;
   /**
@@ -36,6 +48,10 @@ export interface RunUntilIdleOptions {
    */
   readonly timeoutMs?: number;
 }
+
+/** The parameters of {@linkcode runUntilIdle} behind the app: its options, required when handlers need `args`. */
+export type RunUntilIdleParameters<Args = unknown> = undefined extends Args ? [options?: RunUntilIdleOptions<Args>]
+  : [options: RunUntilIdleOptions<Args> & { readonly args: Args }];
 
 const DEFAULTS = { quietMs: 50, timeoutMs: 10_000 } as const satisfies RunUntilIdleOptions;
 const LOOK_MS = 5;
@@ -65,9 +81,9 @@ const END_MS = 2000;
  * console.assert(sent.join() === "sent a fish,sent a trophy");
  * ```
  */
-export async function runUntilIdle(
-  app: { readonly stream: StreamFunction } | StreamFunction,
-  options: RunUntilIdleOptions = {},
+export async function runUntilIdle<Args>(
+  app: { readonly stream: StreamFunction<Args> } | StreamFunction<Args>,
+  ...[options = {}]: RunUntilIdleParameters<Args>
 ): Promise<void> {
   const { args, until = () => true, quietMs, timeoutMs } = { ...DEFAULTS, ...options };
   for (const [name, ms] of Object.entries({ quietMs, timeoutMs })) {
@@ -76,8 +92,8 @@ export async function runUntilIdle(
   const activity = new Activity();
   const ending = new AbortController();
   const running = watched((reader) => activity.watch(reader), () => {
-    const streamOptions = { signal: ending.signal, handleSignals: false };
-    return typeof app === "function" ? app(args, streamOptions) : app.stream(args, streamOptions);
+    const streamOptions = { args: args as Args, signal: ending.signal, handleSignals: false };
+    return typeof app === "function" ? app(streamOptions) : app.stream(streamOptions);
   });
   let over = false;
   running.then(() => over = true, () => over = true);

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { closest } from "fastest-levenshtein";
 import type {
   ConsumerGlobalConfig,
   ConsumerTopicConfig,
   ProducerGlobalConfig,
   ProducerTopicConfig,
 } from "../kafka/conf_types.ts";
+import { complain, nearest } from "../options/problems.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
 import { dotted, INSTEAD, type SNAKE_CASE } from "./snake_case.ts";
 
@@ -158,20 +158,13 @@ function inItsCase(property: Property | undefined, value: unknown): unknown {
   return property.values?.find((word) => word.toLowerCase() === value.toLowerCase()) ?? value;
 }
 
-function complain(where: string, found: readonly string[]): void {
-  if (found.length === 0) return;
-  throw new TypeError(
-    found.length === 1 ? `${where}: ${found[0]}` : `${where}: ${found.length} problems\n  - ${found.join("\n  - ")}`,
-  );
-}
-
 function problems(name: string, value: unknown): string[] {
   const property = PROPERTIES.get(name);
   if (property === undefined) {
     if (Object.hasOwn(INSTEAD, name)) return [`${name} has no counterpart here: ${INSTEAD[name]}`];
     return [
       `there is no property ${JSON.stringify(name)}: did you mean ${
-        JSON.stringify(closest(name, [...PROPERTIES.keys()]))
+        JSON.stringify(nearest(name, [...PROPERTIES.keys()]))
       }?`,
     ];
   }

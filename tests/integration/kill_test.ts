@@ -96,7 +96,7 @@ Deno.test("the committed offset is never ahead of what the sinks have settled", 
     return { partition, offset };
   });
   let over = false, between = 0;
-  const running = app.stream(undefined, { handleSignals: false }).finally(() => over = true);
+  const running = app.stream({ handleSignals: false }).finally(() => over = true);
   while (!over) {
     for (const [partition, next] of (await committed(asking)).entries()) {
       if (next > 0 && next < COUNTS[partition]!) between++;

@@ -146,7 +146,7 @@ for (const [kind, bind] of Object.entries(KINDS)) {
             handler as never,
           );
           app.handle(orders, { name: "other", onError: "skip" }, ({ value }) => void others.push(value));
-          const error = await app.stream(undefined, QUIET).then(() => undefined, (error) => error);
+          const error = await app.stream(QUIET).then(() => undefined, (error) => error);
           const [first = error] = told;
           if (policy === "fail" || policy === "function") {
             assert.ok(first instanceof HandlerError, `${policy}: ${first}`);

@@ -21,7 +21,7 @@ async function refusing(options: { readonly onError: ErrorPolicy }) {
       return n;
     },
   );
-  const error = await app.stream(undefined, QUIET).then(() => undefined, (error: HandlerError) => error);
+  const error = await app.stream(QUIET).then(() => undefined, (error: HandlerError) => error);
   return { out, error, done: log.filter((line) => line.startsWith("done")) };
 }
 
@@ -70,7 +70,7 @@ Deno.test("a batch is done only when its dead letters have settled", async () =>
   app.handle(scripted([["ok"], ["bad"]], log), { onError: sink }, (word) => {
     if (word === "bad") throw new Error("no good");
   });
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.deepEqual([log, letters.map(({ value }) => new TextDecoder().decode(value!))], [["done 0"], ["bad"]]);
   settling.resolve();
@@ -93,7 +93,7 @@ Deno.test("retry tries a handler and a sink again, and emits nothing twice", asy
     if (handled++ < 2) throw new Error("not yet");
     yield "b";
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual([handled, out], [3, ["a", "A", "b", "B"]]);
 });
 
@@ -106,7 +106,7 @@ Deno.test("retry gives up after maxAttempts, or at once for what is not retriabl
       attempts++;
       throw failure;
     });
-    await assert.rejects(app.stream(undefined, QUIET), (error: HandlerError) => error.cause === failure);
+    await assert.rejects(app.stream(QUIET), (error: HandlerError) => error.cause === failure);
     assert.equal(attempts, expected);
   }
 });
@@ -119,7 +119,7 @@ Deno.test("other handlers of the source go on when one skips, and the message is
     throw new Error("never");
   });
   app.handle(source, (n) => void seen.push(n));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [1, 2]);
 });
 
@@ -151,6 +151,6 @@ Deno.test("handle() refuses to bind while the app runs", async () => {
       refused = error;
     }
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.match(String(refused), /can't bind while stream\(\) runs/);
 });

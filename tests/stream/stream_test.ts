@@ -7,7 +7,7 @@ Deno.test("stream() does a batch only when its sinks have settled, in order, and
   const sink = manual(log);
   const app = new Slipstream();
   app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.deepEqual(log, ["accept 1", "accept 2"]);
   sink.settling[1]!.resolve();
@@ -23,7 +23,7 @@ Deno.test("stream() never does a batch that failed to settle, nor one after it",
   const sink = manual(log);
   const app = new Slipstream();
   app.handle(scripted([[1], [2], [3]], log), { sink }, (n) => n);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   // While the one before it is awaited: nobody listens to this one yet, and that is no unhandled rejection.
   sink.settling[1]!.reject(new Error("disk full"));
@@ -40,7 +40,7 @@ Deno.test("stream() accepts a bounded number of batches that have not settled", 
   const sink = manual(log);
   const app = new Slipstream();
   app.handle(scripted(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   const accepted = log.length;
   assert.ok(accepted >= 2 && accepted <= 40, `${accepted} accepted`);
@@ -62,7 +62,7 @@ Deno.test("stream() runs the handlers of a message in the order of binding, and 
     return `slow ${n}`;
   });
   app.handle(once, { sink: (line: string) => void log.push(line) }, (n) => `fast ${n}`);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log, ["slow 1", "fast 1", "slow 2", "fast 2"]);
   assert.equal(opened, 1);
 });
@@ -74,7 +74,7 @@ Deno.test("stream() fans several sources into one handler and opens a shared sin
   const app = new Slipstream();
   app.handle([scripted([[1]]), scripted([[2]])], { sink }, (n) => n);
   app.handle(scripted([[3]]), { sink }, (n) => n);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   clearInterval(settling);
   assert.equal(sink.opened(), 1);
   assert.deepEqual(log.filter((line) => line.startsWith("accept")).sort(), ["accept 1", "accept 2", "accept 3"]);
@@ -83,7 +83,7 @@ Deno.test("stream() fans several sources into one handler and opens a shared sin
 Deno.test("handle() emits what handlers return and yield; undefined is nothing, null and arrays are values", async () => {
   const emitted: unknown[] = [];
   const sink = (value: unknown) => void emitted.push(value);
-  const app = new Slipstream();
+  const app = new Slipstream<{ readonly name: string }>();
   app.handle([1], { sink }, () => undefined);
   app.handle([1], { sink }, () => null);
   app.handle([1], { sink }, () => [1, 2]);
@@ -97,8 +97,8 @@ Deno.test("handle() emits what handlers return and yield; undefined is nothing, 
     await turn();
     yield "c";
   });
-  app.handle([1], { sink }, (_n, args: { name: string }) => args.name);
-  await app.stream({ name: "args" }, QUIET);
+  app.handle([1], { sink }, (_n, args) => args.name);
+  await app.stream({ ...QUIET, args: { name: "args" } });
   assert.deepEqual(
     new Set(emitted.map((value) => JSON.stringify(value))),
     new Set(["null", "[1,2]", '"later"', '"a"', '"b"', '"c"', '"args"']),
@@ -124,7 +124,7 @@ Deno.test("stream() wraps a handler's error with its name, source and message, a
   app.handle(scripted([["ok", "bad"]], log), { name: "check" }, (value) => {
     if (value === "bad") throw new Error("no good");
   });
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError);
     assert.equal(error.message, 'handler "check" failed on scripted@bad: no good');
     assert.equal(error.value, "bad");
@@ -160,7 +160,7 @@ Deno.test("stream() resolves when its signal aborts, and generators run their fi
     await turn();
   });
   app.handle(stuck(), () => {});
-  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await app.stream({ ...QUIET, signal: abort.signal });
   // A handler that is slow does not let the source run ahead.
   assert.ok(pulled <= 4, `${pulled} pulled`);
   await new Promise((resolve) => setTimeout(resolve, 150));
@@ -180,13 +180,13 @@ Deno.test("handle() writes to WritableStreams with backpressure, closes them at 
     });
   const app = new Slipstream();
   app.handle([1, 2], { sink: stream() }, (n) => n);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log.splice(0), ["wrote 1", "wrote 2", "closed"]);
   const failing = new Slipstream();
   failing.handle([1], { sink: { writable: stream() } }, () => {
     throw new Error("on purpose");
   });
-  await assert.rejects(failing.stream(undefined, QUIET), /on purpose/);
+  await assert.rejects(failing.stream(QUIET), /on purpose/);
   assert.match(log.join(), /aborted: handler .* on purpose/);
 });
 
@@ -205,11 +205,42 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     /options go before the handler/,
   );
   assert.throws(() => app.handle([1], { snik: console.log } as never, () => {}), /no option "snik"/);
-  await assert.rejects(app.stream(undefined, QUIET), /nothing to run/);
+  await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
-  await assert.rejects(app.stream(undefined, { shutdownTimeoutMs: -1 }), RangeError);
-  await assert.rejects(app.stream(undefined, { signal: {} as never }), /signal must be an AbortSignal: got an object/);
-  const running = app.stream(undefined, QUIET);
-  await assert.rejects(app.stream(undefined, QUIET), /runs already/);
+  const running = app.stream(QUIET);
+  await assert.rejects(app.stream(QUIET), /runs already/);
   await running;
+});
+
+Deno.test("stream() takes one object of known options, and names everything that is wrong with it", async () => {
+  const app = new Slipstream();
+  let handled = 0;
+  app.handle([1], () => void handled++);
+  const call = (...parameters: unknown[]) => app.stream(...parameters as []);
+  const rejects = (parameters: readonly unknown[], message: string) =>
+    assert.rejects(call(...parameters), { name: "TypeError", message: `stream(): ${message}` });
+
+  const form = "it takes one object of options, such as stream({ args, signal })";
+  await rejects([undefined, QUIET], `${form}: got 2 parameters`);
+  await rejects([{ name: "args" }, {}], `${form}: got 2 parameters`);
+  await rejects(["args"], `${form}: got a string`);
+  await rejects([null], `${form}: got null`);
+  await rejects([{ handleSignal: false }], 'there is no option "handleSignal": did you mean "handleSignals"?');
+  await rejects(
+    [{ name: "args" }],
+    'there is no option "name": the options are args, signal, handleSignals, shutdownTimeoutMs',
+  );
+  await rejects(
+    [{ singal: 1, signal: {}, handleSignals: 1, shutdownTimeoutMs: -1 }],
+    [
+      "4 problems",
+      'there is no option "singal": did you mean "signal"?',
+      "signal must be an AbortSignal: got an object",
+      "handleSignals must be true or false: got a number",
+      "shutdownTimeoutMs must be a number of milliseconds from 0 on: got -1",
+    ].join("\n  - "),
+  );
+  assert.equal(handled, 0);
+  await call({ args: undefined, signal: undefined, handleSignals: undefined, shutdownTimeoutMs: undefined });
+  assert.equal(handled, 1);
 });

@@ -1,4 +1,5 @@
-import { type BatchSource, bytes, json, type Slipstream, Topic, transform } from "@slipstream/slipstream";
+import { type BatchSource, bytes, json, Slipstream, stream, Topic, transform } from "@slipstream/slipstream";
+import { runUntilIdle } from "@slipstream/slipstream/testing";
 
 /** Never run: the compiler is what is tested. Each `@ts-expect-error` fails `deno check` when there is no error. */
 function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
@@ -22,7 +23,6 @@ function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
   app.handle([["a", 1], ["b", 2]] as [string, number][], ([letter, n]) => letter.repeat(n));
   app.handle([{ id: 1 }], { sink: numbers }, ({ id }) => id);
   app.handle([new Uint8Array(1)], { sink: numbers }, (bytes) => bytes.length);
-  app.handle([1], (_n, args: { name: string }) => args.name);
 
   // @ts-expect-error: the sink takes strings, the handler emits numbers
   app.handle([1, 2], { sink: strings }, (n: number) => n * 2);
@@ -38,7 +38,7 @@ function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
   app.handle([1, 2], (n) => n.toUpperCase());
   // @ts-expect-error: the messages are no `any`
   app.handle(source, (message) => message.name);
-  // @ts-expect-error: the arguments are unknown until the handler says what they are
+  // @ts-expect-error: the arguments are unknown until the app says what they are
   app.handle([1], (_n, args) => args.name);
   // @ts-expect-error: a number can't be read
   app.handle(5, () => {});
@@ -48,6 +48,33 @@ function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
   const wrong: ReadableStream<number> = out;
   void wrong;
 }
+
+function compiledArgs(): void {
+  const app = new Slipstream<{ readonly name: string }>();
+  app.handle([1], (_n, args) => args.name);
+  app.handle([1], { sink: (name: string) => name }, (_n, { name }) => name);
+  void app.stream({ args: { name: "a" }, handleSignals: false });
+  void runUntilIdle(app, { args: { name: "a" } });
+  void new Slipstream<string | undefined>().stream();
+  void new Slipstream().stream({ args: 5 });
+  void runUntilIdle(new Slipstream());
+  void runUntilIdle(stream, { args: 5 });
+
+  // @ts-expect-error: the handlers need arguments
+  void app.stream();
+  // @ts-expect-error: the handlers need arguments
+  void app.stream({ handleSignals: false });
+  // @ts-expect-error: the handlers need other arguments
+  void app.stream({ args: { name: 5 } });
+  // @ts-expect-error: the handlers need arguments
+  void runUntilIdle(app);
+  // @ts-expect-error: no such argument
+  app.handle([1], (_n, args) => args.title);
+  // @ts-expect-error: the arguments are not of this type
+  app.handle([1], (_n, args: { readonly title: string }) => args);
+}
+
+Deno.test("stream() needs the arguments that the handlers of a Slipstream<Args> get", () => void compiledArgs);
 
 Deno.test("handle() infers messages and checks that sinks take what is emitted", () => void compiled);
 

@@ -24,12 +24,12 @@ Deno.test("scripted() begins again after the last batch that was done", async ()
     return n;
   });
   await assert.rejects(
-    app.stream(undefined, { handleSignals: false }),
+    app.stream({ handleSignals: false }),
     (error) => error instanceof HandlerError && error.source === "script[1]",
   );
   assert.deepEqual(source.done, [1]);
   broken = false;
-  await app.stream(undefined, { handleSignals: false });
+  await app.stream({ handleSignals: false });
   assert.deepEqual([seen, source.done], [[1, 2, 2, 3, 4], [1, 2, 3, 4]]);
 });
 
@@ -48,7 +48,7 @@ Deno.test("scripted() stops at once, in a pause and at the end of a script that 
     const app = new Slipstream();
     const ended = new AbortController();
     app.handle(source, { sink: () => void setTimeout(() => ended.abort()) }, (n) => n);
-    await app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    await app.stream({ signal: ended.signal, handleSignals: false });
     assert.deepEqual([source.done, source.stopped], [[1], true]);
   }
 });
@@ -146,7 +146,7 @@ Deno.test("FakeClock runs timers and crons as it passes them", async () => {
   // 1 January 2026 is a Thursday: the fifth day.
   app.handle(cron("fridays", { hour: 1, dayOfWeek: 6 }), { sink }, (tick) => `fridays ${at(tick)}`);
   const ended = new AbortController();
-  const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+  const running = app.stream({ signal: ended.signal, handleSignals: false });
   await clock.advance(2 * 3_600_000);
   assert.deepEqual(log, [
     "timer 01-01T00:40",
@@ -171,7 +171,7 @@ Deno.test("FakeClock tells what a cron's run failed with, and refuses a second c
   app.handle(cron("bad", "* * * * *"), () => {
     throw new Error("no");
   });
-  const running = assert.rejects(app.stream(undefined, { handleSignals: false }), HandlerError);
+  const running = assert.rejects(app.stream({ handleSignals: false }), HandlerError);
   await assert.rejects(clock.advance(60_000), HandlerError);
   await running;
 });
