@@ -39,8 +39,8 @@ export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
 export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
 export { type ResumableSource, sse, type SseOptions, type SseSource } from "./src/endpoint/sse.ts";
 export { LibraryError, type OldLibrary } from "./src/librdkafka/library_error.ts";
-export type { Binding, ErrorPolicy, HandleOptions, SinkFor } from "./src/stream/binding.ts";
-export type { EmittedBy, Handler, Yields } from "./src/stream/handler.ts";
+export type { Binding, ErrorPolicy, HandleOptions } from "./src/stream/binding.ts";
+export type { Handler, HandlerOutput, Yields } from "./src/stream/handler.ts";
 export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";
 export {
   type Batch,
@@ -58,9 +58,9 @@ export {
   type SourceReader,
   type Unreadable,
 } from "./src/stream/protocol.ts";
-export type { PipeStage, StreamStage } from "./src/stream/pipe.ts";
+export type { Pipe, PipeStage, StreamStage } from "./src/stream/pipe.ts";
 export type { RetryOptions } from "./src/stream/retry.ts";
-export type { Sink } from "./src/stream/sinks.ts";
+export type { AcceptedBy, AnySink, Sink } from "./src/stream/sinks.ts";
 export {
   type AnySource,
   handle,

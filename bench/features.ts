@@ -65,10 +65,10 @@ const FEATURES: readonly (readonly [name: string, bind: Bind])[] = [
   ["retry", (app) => app.handle(source(), { sink, retry: {} }, plain)],
   ["concurrency: 10", (app) => app.handle(source(), { sink, concurrency: 10 }, plain)],
   ["concurrency: 10, async", (app) => app.handle(source(), { sink, concurrency: 10 }, ({ n }) => Promise.resolve(n))],
-  ["pipe: a generator", (app) => app.handle(source(), { sink, pipe: same }, plain)],
+  ["pipe: a generator", (app) => app.handle(source(), { sink, pipe: [same] }, plain)],
   [
     "pipe: a TransformStream",
-    (app) => app.handle(source(), { sink, pipe: new TransformStream<Keyed, Keyed>() }, plain),
+    (app) => app.handle(source(), { sink, pipe: [new TransformStream<Keyed, Keyed>()] }, plain),
   ],
 ];
 

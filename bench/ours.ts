@@ -101,7 +101,7 @@ async function move<T extends { readonly length: number }>({ codec, filled }: Ki
   app.handle(from, { sink: timed(to, clock) }, (m) => {
     if (count++ === 0) clock.start();
     size += m.value!.length;
-    return [m.key, m.value] as const;
+    return [m.key, m.value];
   });
   await app.stream();
   clock.report(count, size);

@@ -80,7 +80,7 @@ app.handle(words, { sink: totals, name: "count" }, (message) => {
   ahead -= 2 * word.length;
   if (written - counted < AHEAD_WORDS / 2) room.resolve();
   if (allWritten && counted === written) finished.abort();
-  return [word, String(count)] as const;
+  return [word, String(count)];
 });
 
 const terminal = Deno.stderr.isTerminal();

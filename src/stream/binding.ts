@@ -4,27 +4,41 @@
  * @module
  */
 
-import type { EmittedBy, Handler } from "./handler.ts";
+import type { Handler } from "./handler.ts";
 import type { HandlerError } from "./handler_error.ts";
 import { checkStage, type PipeStage } from "./pipe.ts";
 import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
 import { checkRetry, type RetryOptions } from "./retry.ts";
-import { checkSink, type Sink } from "./sinks.ts";
+import { type AnySink, checkSink, type Sink } from "./sinks.ts";
 import { checkSource, describe, type Source } from "./sources.ts";
 
 /** What happens with a message that can't be handled; {@linkcode HandleOptions.onError}. */
 export type ErrorPolicy = "fail" | "skip" | DeadLetterSink | ((error: HandlerError) => unknown);
 
 /**
- * How a handler is bound.
+ * How {@linkcode Slipstream.handle} binds a handler.
  *
- * @typeParam T what the handler emits
- * @typeParam M what it takes
+ * @typeParam M what the handler takes: a message of the source, or what the pipe makes of them
+ * @typeParam S the sink, or the tuple of sinks
+ * @typeParam P the tuple of stages
  */
-export interface HandleOptions<T, M = never> {
-  /** Where the emitted values go: each to every sink, in order. Without, they go nowhere. */
-  // Also as a tuple: in a plain array of sinks the compiler lets `console.log` stand for the others, and checks no more.
-  readonly sink?: Sink<T> | readonly Sink<T>[] | readonly [Sink<T>, ...Sink<T>[]];
+export interface HandleOptions<M, S extends AnySink = AnySink, P = readonly PipeStage<never, unknown>[]> {
+  /**
+   * Where the emitted values go. Of several sinks, each gets every value, in the order of the array.
+   * @default {none: the values go nowhere}
+   */
+  readonly sink?: S;
+  /**
+   * Stages between the source and the handler: functions from an async iterable to one, such as async generator
+   * functions, TransformStreams, and functions that make one. Messages pass them one by one, and a batch is done when all
+   * that came of it has settled. What a stage holds back, to emit it with a later message or at its end, is handled,
+   * settles and fails like anything else, but its message may be done before.
+   *
+   * A stage that ends takes the handler out of the run, not out of the app: the handler gets no message any more, and a
+   * source that no other handler reads ends. The next run makes the stage anew.
+   * @default {none}
+   */
+  readonly pipe?: P;
   /** The handler's name, for errors. @default {the function's name} */
   readonly name?: string;
   /**
@@ -37,7 +51,7 @@ export interface HandleOptions<T, M = never> {
    */
   readonly concurrency?: number;
   /** The key by which `concurrency` keeps order. @default {message.key} */
-  readonly by?: (message: M) => unknown;
+  readonly by?: (message: NoInfer<M>) => unknown;
   /**
    * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What they emit then goes on when they
    * have succeeded: no attempt emits twice. A TransformStream in the pipe can't be tried again; a function that makes one
@@ -88,9 +102,6 @@ export interface Bound extends Binding {
   readonly onError: ErrorPolicy;
 }
 
-/** The sinks' side of the compiler's check: what the handler emits must be what they take. */
-export type SinkFor<R, M = never> = HandleOptions<EmittedBy<R>, M>;
-
 /**
  * Checks what `handle()` was given and makes a binding of it.
  *
@@ -101,7 +112,7 @@ export function bind(source: unknown, second: unknown, third: unknown, stop: (bo
     throw new TypeError(`handle() takes (source, options, handler): options go before the handler, not after it`);
   }
   const handler = typeof second === "function" ? second : third;
-  const options = (typeof second === "function" ? {} : second) as HandleOptions<unknown> & { readonly pipe?: unknown };
+  const options = (typeof second === "function" ? {} : second) as HandleOptions<unknown>;
   if (typeof handler !== "function") throw new TypeError(`A handler must be a function: got ${describe(handler)}`);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`handle() takes (source, handler) or (source, options, handler): got ${describe(options)}`);
@@ -119,11 +130,8 @@ export function bind(source: unknown, second: unknown, third: unknown, stop: (bo
   >[];
   sources.forEach(checkSource);
   sinks.forEach(checkSink);
-  const pipe =
-    (options.pipe === undefined ? [] : Array.isArray(options.pipe) ? options.pipe : [options.pipe]) as PipeStage<
-      unknown,
-      unknown
-    >[];
+  const pipe = (options.pipe ?? []) as readonly PipeStage<unknown, unknown>[];
+  if (!Array.isArray(pipe)) throw new TypeError(`pipe must be an array of stages: got ${describe(pipe)}`);
   pipe.forEach(checkStage);
   const { concurrency = 1, by, retry, onError = "fail" } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {

@@ -11,7 +11,7 @@ import { type Emit, emitAll } from "./handler.ts";
 import { HandlerError, isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
 import { Once } from "./once.ts";
-import { BrokenPipeError, Pipe } from "./pipe.ts";
+import { BrokenPipeError, RunningPipe } from "./pipe.ts";
 import { comparable, KeyedPool } from "./pool.ts";
 import type { RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
 import { retried, RetryAbortedError } from "./retry.ts";
@@ -58,7 +58,7 @@ export class BoundHandler {
   /** It takes nothing more. */
   removed = false;
   readonly #sinks: readonly OpenSink[];
-  readonly #pipe: Pipe | undefined;
+  readonly #pipe: RunningPipe | undefined;
   readonly #args: unknown;
   readonly #emit: Emit<Origin>;
   readonly #onEnd: (handler: BoundHandler) => void;
@@ -86,7 +86,7 @@ export class BoundHandler {
     this.#runningSources = sources;
     this.#emit = (value, origin) => this.#emitTo(value, origin, 0);
     this.pool = bound.concurrency > 1 ? new KeyedPool(bound.concurrency) : undefined;
-    this.#pipe = bound.pipe.length === 0 ? undefined : new Pipe(bound.pipe, {
+    this.#pipe = bound.pipe.length === 0 ? undefined : new RunningPipe(bound.pipe, {
       handle: (value) => this.#handleByItself(value),
       fail: (error) => this.#pipeFailedByItself(error),
     });

@@ -26,6 +26,25 @@ export type PipeStage<I, O> =
   | ((messages: AsyncIterable<I>) => AsyncIterable<O> | StreamStage<I, O>)
   | StreamStage<I, O>;
 
+/**
+ * From one stage to ten, in order, each of which takes what the one before it emits. For more, write a stage that is made
+ * of others: `(messages) => third(second(first(messages)))`.
+ *
+ * @typeParam I what the first stage takes
+ */
+export type Pipe<I, O1, O2, O3, O4, O5, O6, O7, O8, O9, O10> = readonly [
+  PipeStage<I, O1>,
+  PipeStage<O1, O2>?,
+  PipeStage<O2, O3>?,
+  PipeStage<O3, O4>?,
+  PipeStage<O4, O5>?,
+  PipeStage<O5, O6>?,
+  PipeStage<O6, O7>?,
+  PipeStage<O7, O8>?,
+  PipeStage<O8, O9>?,
+  PipeStage<O9, O10>?,
+];
+
 type AnyStage = PipeStage<unknown, unknown>;
 
 /**
@@ -80,7 +99,7 @@ type Handle = (value: unknown) => void | Promise<void>;
  * Stages are pulled: a push is over when the first stage asks for the next message, and by then everything that they
  * made of this one has been handled. What a stage emits later than that, it emits by itself; so does one that asks ahead.
  */
-export class Pipe {
+export class RunningPipe {
   readonly #stages: readonly AnyStage[];
   readonly #events: PipeEvents;
   /** Of the message that is being pushed. */

@@ -7,12 +7,34 @@
 import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
 import { describe } from "./sources.ts";
 
-/** What `handle()` writes to. */
+/**
+ * What `handle()` writes to: a function, a WritableStream, an object with one as `.writable`, a Topic or a Cache.
+ *
+ * @typeParam T what it takes
+ */
 export type Sink<T> =
   | ((value: T) => unknown)
   | WritableStream<T>
   | { readonly writable: WritableStream<T> }
   | BatchSink<T>;
+
+/** A sink, or several. */
+export type AnySink = Sink<never> | readonly Sink<never>[];
+
+/**
+ * What a sink takes; of an array of sinks, what all of them take.
+ *
+ * Of several it is an intersection, which the compiler infers for the parameter of a function that stands for all of them.
+ * A sink that takes `any` counts as one of `unknown`: an intersection with `any` would be `any`.
+ */
+export type AcceptedBy<S> = S extends readonly (infer One)[]
+  ? (One extends unknown ? (value: 0 extends 1 & AcceptedBy<One> ? unknown : AcceptedBy<One>) => void : never) extends
+    (value: infer T) => void ? T : never
+  : S extends BatchSink<infer T> ? T
+  : S extends WritableStream<infer T> ? T
+  : S extends { readonly writable: WritableStream<infer T> } ? T
+  : S extends (value: infer T) => unknown ? T
+  : never;
 
 /**
  * Checks a sink.

@@ -5,11 +5,12 @@
  */
 
 import { complain, unknownOptions } from "../options/problems.ts";
-import { bind, type Binding, type Bound, type SinkFor } from "./binding.ts";
+import { bind, type Binding, type Bound, type HandleOptions } from "./binding.ts";
 import type { Handler } from "./handler.ts";
-import type { PipeStage } from "./pipe.ts";
+import type { Pipe } from "./pipe.ts";
 import { Run } from "./run.ts";
 import { onShutdown } from "./shutdown.ts";
+import type { AcceptedBy, AnySink } from "./sinks.ts";
 import { describe, type MessageOf, type Source } from "./sources.ts";
 
 /**
@@ -149,55 +150,60 @@ export class Slipstream<Args = unknown> {
   #run: Run | undefined;
 
   /**
-   * Binds a handler to a source, or to several (as an array of sources).
+   * Binds a handler to a source, or to several: an array of which every element can be read. (Arrays and bytes in an array
+   * are messages.)
    *
-   * Emitted values go to the sinks: functions (awaited when they return a promise), WritableStreams and what has
-   * `.writable` (closed when all that writes to it has ended, aborted when the run fails, as `pipeTo` does; wrap one in a
-   * function to keep it open), Topics, Caches. A TransformStream can be the sink of one handler and the source of another;
-   * a message is done then when the stream has taken it, so a `pipe` is safer.
-   *
-   * @param source an iterable, an async iterable, a ReadableStream, something with `.readable`, a Topic; or several: an
-   * array of which every element can be read (arrays and bytes in it are messages)
-   * @param handler called for each message; what it returns or yields is emitted, `undefined` is not
-   * @throws {TypeError} If a source, a sink, an option or the handler is none. Nothing was bound then.
+   * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
+   * array of them
+   * @param handler called with each message, and with the `args` of {@linkcode Slipstream.stream}; the values that it returns
+   * or yields go nowhere
+   * @throws {TypeError} If an argument is not a source or a function. Nothing is bound then.
+   * @throws {Error} If the app runs.
    */
-  handle<S extends AnySource | readonly AnySource[], R>(
+  handle<S extends AnySource | readonly AnySource[]>(
     source: S,
-    handler: Handler<Messages<S>, R, Args>,
-  ): Binding;
-  /** Binds with options: sinks, and a name. */
-  handle<S extends AnySource | readonly AnySource[], R>(
-    source: S,
-    options: SinkFor<R, Messages<S>> & { readonly pipe?: undefined },
-    handler: Handler<Messages<S>, R, Args>,
+    handler: Handler<Messages<S>, unknown, Args>,
   ): Binding;
   /**
-   * Binds with a pipe before the handler: async generator functions and TransformStreams, in order. Messages go through
-   * one by one, and a batch is done when all that came of it has settled. What a stage holds back, to emit it with a
-   * later message or by itself, is handled, settles and fails like anything else, but its message may be done before.
-   * A stage that ends takes the handler out of the run, not out of the app: it gets no message any more, and a source that
-   * nobody else handles ends. The next run makes the stage anew.
+   * Binds a handler with options: sinks for what it emits, stages in front of it, and what happens when it fails.
+   *
+   * Sinks are functions (awaited when they return a promise), WritableStreams and objects with `.writable` (closed when
+   * all that writes to them has ended, aborted when the run fails, as `pipeTo` does; wrap one in a function to keep it
+   * open), Topics and Caches. A TransformStream can be the sink of one handler and the source of another; a message is done
+   * then when the stream has taken it, so a `pipe` is safer.
+   *
+   * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
+   * array of them
+   * @param options the sinks, the pipe, concurrency, retries, and what happens with errors
+   * @param handler called with each message, and with the `args` of {@linkcode Slipstream.stream}; it returns or yields
+   * values that every sink takes
+   * @throws {TypeError} If an argument is not a source, a sink, an option or a function. Nothing is bound then.
+   * @throws {RangeError} If a number is out of its range. Nothing is bound then.
+   * @throws {Error} If the app runs.
    */
-  handle<S extends AnySource | readonly AnySource[], P, R>(
+  handle<
+    S extends AnySource | readonly AnySource[],
+    // `const`, so that `[key, value]` is a pair, not an array. What is not inferred is its default: without a sink the
+    // handler may emit anything, and a stage that is not there emits what the one before it does.
+    const T extends AcceptedBy<K>,
+    const K extends AnySink = (value: unknown) => unknown,
+    O1 = Messages<S>,
+    O2 = O1,
+    O3 = O2,
+    O4 = O3,
+    O5 = O4,
+    O6 = O5,
+    O7 = O6,
+    O8 = O7,
+    O9 = O8,
+    O10 = O9,
+  >(
     source: S,
-    options: SinkFor<R, P> & { readonly pipe: PipeStage<Messages<S>, P> | readonly [PipeStage<Messages<S>, P>] },
-    handler: Handler<P, R, Args>,
+    options: HandleOptions<O10, K, Pipe<Messages<S>, O1, O2, O3, O4, O5, O6, O7, O8, O9, O10>>,
+    handler: Handler<NoInfer<O10>, T, Args>,
   ): Binding;
-  /** Binds with two stages before the handler. */
-  handle<S extends AnySource | readonly AnySource[], P1, P, R>(
-    source: S,
-    options: SinkFor<R, P> & { readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P>] },
-    handler: Handler<P, R, Args>,
-  ): Binding;
-  /** Binds with three stages before the handler. */
-  handle<S extends AnySource | readonly AnySource[], P1, P2, P, R>(
-    source: S,
-    options: SinkFor<R, P> & {
-      readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P2>, PipeStage<P2, P>];
-    },
-    handler: Handler<P, R, Args>,
-  ): Binding;
-  handle(source: unknown, second: unknown, third?: unknown): Binding {
+  // `never`: or the compiler would say of each wrong call that this signature allows it.
+  handle(source: unknown, ...[second, third]: never[]): Binding {
     if (this.#running) throw new Error("handle() can't bind while stream() runs: bind first");
     const bound = bind(source, second, third, (bound) => this.#stop(bound));
     this.#bindings.push(bound);

@@ -1,4 +1,4 @@
-import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
+import { emitAll, type HandlerOutput } from "./handler.ts";
 
 /**
  * A handler as a TransformStream, for pipes made by hand.
@@ -7,7 +7,7 @@ import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
  * reader slows the handler: it goes on when the reader has room. Errors travel both ways, as in every pipe.
  *
  * @typeParam T what goes in
- * @typeParam R what the handler returns
+ * @typeParam O what comes out
  *
  * @example
  * ```ts
@@ -17,16 +17,16 @@ import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
  * console.assert((await Array.fromAsync(doubled)).join() === "2,4");
  * ```
  */
-export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStream<T, EmittedBy<R>> {
+export function transform<T, const O>(handler: (message: T) => HandlerOutput<O>): TransformStream<T, O> {
   let room = Promise.withResolvers<void>();
   let failed: unknown;
-  let controller!: ReadableStreamDefaultController<EmittedBy<R>>;
+  let controller!: ReadableStreamDefaultController<O>;
   let incoming!: WritableStreamDefaultController;
   const fail = (reason: unknown) => {
     failed = reason;
     room.reject(reason);
   };
-  const readable = new ReadableStream<EmittedBy<R>>({
+  const readable = new ReadableStream<O>({
     start: (own) => void (controller = own),
     pull: () => room.resolve(),
     cancel: (reason) => {
@@ -39,7 +39,7 @@ export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStr
     await room.promise;
     room = Promise.withResolvers<void>();
     room.promise.catch(() => {});
-    controller.enqueue(value as EmittedBy<R>);
+    controller.enqueue(value as O);
   };
   const writable = new WritableStream<T>({
     start(own) {
@@ -53,7 +53,7 @@ export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStr
     async write(message) {
       if (failed !== undefined) throw failed;
       try {
-        await emitAll(handler(message, undefined), emit, undefined);
+        await emitAll(handler(message), emit, undefined);
       } catch (error) {
         if (failed === undefined) controller.error(error);
         throw error;

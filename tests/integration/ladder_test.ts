@@ -124,14 +124,14 @@ Deno.test("a value that a Topic can't take is an error that names the handler, a
   const name = await broker.createTopic("refused");
   await using sink = new Topic(name, broker.conf());
   const app = new Slipstream();
-  app.handle([1, 2], { name: "sum", sink: sink as never }, (n) => n);
+  app.handle([1, 2], { name: "sum", sink }, ((n: number) => n) as never);
   await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError && error.cause instanceof TypeError);
     assert.match(error.message, /handler "sum" failed: A topic takes \[key, value\]/);
     return true;
   });
   const skipping = new Slipstream();
-  skipping.handle([1, 2, 3], { sink: sink as never, onError: "skip" }, (n) => n === 2 ? ["k", "two"] : n);
+  skipping.handle([1, 2, 3], { sink, onError: "skip" }, ((n: number) => n === 2 ? ["k", "two"] : n) as never);
   await skipping.stream(QUIET);
   assert.deepEqual((await everything(broker, name)).map(({ value }) => value), ["two"]);
 });

@@ -62,7 +62,7 @@ Deno.test("handle() moves every message from topic to topic, and a clean stop re
     await using input = new Topic(from, conf, { until: "end" });
     await using output = new Topic(to, broker.conf());
     const app = new Slipstream();
-    app.handle(input, { sink: output }, (message) => [message.key, message.value] as const);
+    app.handle(input, { sink: output }, (message) => [message.key, message.value]);
     await app.stream({ handleSignals: false });
   };
   await move();

@@ -100,7 +100,7 @@ Deno.test("a Topic of several can't be written to, and says so before anything i
   assert.throws(() => several.writable, /can only be read/);
   const app = new Slipstream();
   let read = 0;
-  app.handle([1], { sink: several, onError: several }, () => (read++, ["k", "v"] as const));
+  app.handle([1], { sink: several, onError: several }, () => (read++, ["k", "v"]));
   await assert.rejects(app.stream(QUIET), /can only be read/);
   assert.equal(read, 0);
 });

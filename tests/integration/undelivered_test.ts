@@ -20,7 +20,7 @@ async function refused(
   await writing.send(null, "first");
   broker.local!.pushErrors(PRODUCE, [INVALID_RECORD]);
   const app = new Slipstream();
-  app.handle(reading, { name: "move", sink: writing, onError }, ({ value }) => [null, value] as const);
+  app.handle(reading, { name: "move", sink: writing, onError }, ({ value }) => [null, value]);
   const error = await app.stream(QUIET).then(() => undefined, (error) => error);
   broker.local!.clearErrors(PRODUCE);
   return { from, error, delivered: (await everything(broker, to)).map(({ value }) => value) };

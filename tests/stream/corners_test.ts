@@ -118,14 +118,14 @@ Deno.test("what a pipe emits by itself lets no message begin after a stop", asyn
   const app = new Slipstream();
   app.handle(source, {
     concurrency: 2,
-    pipe: async function* (messages: AsyncIterable<{ key?: string }>) {
+    pipe: [async function* (messages: AsyncIterable<{ key?: string }>) {
       const iterator = messages[Symbol.asyncIterator]();
       for (let n = 0; n < 20; n++) yield (await iterator.next()).value!;
       const next = iterator.next();
       await sleep(5);
       yield {};
       await next;
-    },
+    }],
   }, async (message) => {
     seen.push(message.key ?? "own");
     if (message.key === undefined) own.resolve();
@@ -185,9 +185,9 @@ Deno.test("a stage that waits for nothing lets timers have their turn", async ()
   const timer = setTimeout(() => aborter.abort(), 5);
   const app = new Slipstream();
   app.handle([1], {
-    pipe: async function* (messages: AsyncIterable<number>) {
+    pipe: [async function* (messages: AsyncIterable<number>) {
       for await (const _ of messages) while (!aborter.signal.aborted && emitted < 3_000_000) yield emitted++;
-    },
+    }],
   }, () => {});
   await app.stream(QUIET);
   clearTimeout(timer);
@@ -245,7 +245,7 @@ Deno.test("what a pipe emits by itself settles before its sinks are closed, thou
   const app = new Slipstream();
   app.handle([first, second], {
     sink,
-    pipe: async function* (messages: AsyncIterable<number>) {
+    pipe: [async function* (messages: AsyncIterable<number>) {
       const iterator = messages[Symbol.asyncIterator]();
       await iterator.next();
       const next = iterator.next();
@@ -253,7 +253,7 @@ Deno.test("what a pipe emits by itself settles before its sinks are closed, thou
       yield 1;
       emitted.resolve();
       await next;
-    },
+    }],
   }, (n) => n);
   await assert.rejects(app.stream(QUIET), /not delivered/);
   assert.deepEqual(log, ["settled", "closed"]);
@@ -281,14 +281,14 @@ Deno.test("a stage may ask for several messages ahead", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   app.handle([1, 2, 3, 4, 5], {
-    pipe: async function* (messages: AsyncIterable<number>) {
+    pipe: [async function* (messages: AsyncIterable<number>) {
       const iterator = messages[Symbol.asyncIterator]();
       for (;;) {
         const both = await Promise.all([iterator.next(), iterator.next()]);
         for (const { done, value } of both) if (!done) yield value;
         if (both.some(({ done }) => done)) return;
       }
-    },
+    }],
   }, (n) => void seen.push(n));
   await Promise.race([app.stream({ ...QUIET, signal: AbortSignal.timeout(1000), shutdownTimeoutMs: 0 })]);
   assert.deepEqual(seen, [1, 2, 3, 4, 5]);
@@ -310,7 +310,7 @@ for (const kind of ["function", "generator"]) {
       made = 0;
       const source = scripted([1, 2, 3]);
       const app = new Slipstream();
-      app.handle(source, { pipe: stage, onError, retry: { maxAttempts: 2, minTimeout: 1 } }, () => {});
+      app.handle(source, { pipe: [stage], onError, retry: { maxAttempts: 2, minTimeout: 1 } }, () => {});
       const running = app.stream(QUIET);
       if (onError === "skip") await running;
       else await assert.rejects(running, { name: "HandlerError", message: /failed on script\[0\]: no stage/ });

@@ -96,14 +96,14 @@ for (const kind of ["generator", "TransformStream"]) {
     for (const batches of [[[1], [2], [3], [4]], [[1, 2, 3], [4]]]) {
       const source = scripted(batches), seen: number[] = [];
       const app = new Slipstream();
-      app.handle(source, { pipe: two }, (n) => void seen.push(n));
+      app.handle(source, { pipe: [two] }, (n) => void seen.push(n));
       assert.equal(await outcome(app.stream(QUIET)), "resolved");
       assert.deepEqual([seen, source.done], [[1, 2], [1, 2]]);
     }
     // Another handler of the source goes on, and so does another source of this one's: it is out.
     const one = scripted([[1], [2], [3]]), seen: number[] = [], others: number[] = [];
     const app = new Slipstream();
-    app.handle(one, { pipe: two }, (n) => void seen.push(n));
+    app.handle(one, { pipe: [two] }, (n) => void seen.push(n));
     app.handle(one, (n) => void others.push(n));
     assert.equal(await outcome(app.stream(QUIET)), "resolved");
     assert.deepEqual([seen, others, one.done], [[1, 2], [1, 2, 3], [1, 2, 3]]);
@@ -141,18 +141,18 @@ Deno.test("what a pipe emits late is on the ladder, and settles before the run e
     throw new Error(`can't handle ${numbers}`);
   };
   const failing = new Slipstream();
-  failing.handle(thenQuiet(1, 2), { name: "late", pipe: debounced }, refuse);
+  failing.handle(thenQuiet(1, 2), { name: "late", pipe: [debounced] }, refuse);
   assert.equal(await outcome(failing.stream(QUIET)), `rejected: handler "late" failed: can't handle 1,2`);
 
   const told: HandlerError[] = [];
   const telling = new Slipstream();
-  telling.handle([thenQuiet(1, 2), thenQuiet(3)], { pipe: debounced, onError: (error) => told.push(error) }, refuse);
+  telling.handle([thenQuiet(1, 2), thenQuiet(3)], { pipe: [debounced], onError: (error) => told.push(error) }, refuse);
   assert.equal(await outcome(telling.stream(QUIET)), "resolved");
   assert.deepEqual(told.flatMap(({ value }) => value as number[]).toSorted(), [1, 2, 3]);
 
   const sink = shared();
   const settling = new Slipstream();
-  settling.handle(thenQuiet(1), { name: "late", pipe: debounced, sink }, ([n]) => n);
+  settling.handle(thenQuiet(1), { name: "late", pipe: [debounced], sink }, ([n]) => n);
   const running = outcome(settling.stream(QUIET));
   while (sink.waiting.size === 0) await turn();
   sink.fail(1, new Error("refused"));
@@ -177,7 +177,7 @@ Deno.test("a stage that fails between messages blames none of them", async () =>
   }
   const seen: number[] = [], told: unknown[] = [];
   const app = new Slipstream();
-  app.handle(slowly(), { pipe: failsLater, onError: ({ value }) => told.push(value) }, (n) => void seen.push(n));
+  app.handle(slowly(), { pipe: [failsLater], onError: ({ value }) => told.push(value) }, (n) => void seen.push(n));
   assert.equal(await outcome(app.stream(QUIET)), "resolved");
   assert.deepEqual([seen, told], [[1, 2, 3], [undefined, undefined, undefined]]);
 });
@@ -187,13 +187,13 @@ Deno.test("a stage that is tried again emits nothing twice", async () => {
   const seen: string[] = [];
   const app = new Slipstream();
   app.handle([1, 2].values(), {
-    async *pipe(numbers: AsyncIterable<number>) {
+    pipe: [async function* (numbers: AsyncIterable<number>) {
       for await (const n of numbers) {
         yield `${n}a`;
         if (attempts++ < 2) throw new Error("flaky stage");
         yield `${n}b`;
       }
-    },
+    }],
     retry: { maxAttempts: 5, minTimeout: 1, maxTimeout: 2 },
     sink: (text: string) => void seen.push(text),
   }, (text) => text);
@@ -211,13 +211,13 @@ Deno.test("dead letters of what a pipe emits at its end, and late, hold what it 
     }),
   };
   const app = new Slipstream();
-  app.handle(thenQuiet(1, 2), { pipe: debounced, onError: deadLetters }, () => {
+  app.handle(thenQuiet(1, 2), { pipe: [debounced], onError: deadLetters }, () => {
     throw new Error("no");
   });
   app.handle([3, 4], {
-    async *pipe(numbers: AsyncIterable<number>) {
+    pipe: [async function* (numbers: AsyncIterable<number>) {
       yield await Array.fromAsync(numbers);
-    },
+    }],
     onError: deadLetters,
   }, () => {
     throw new Error("no");

@@ -7,6 +7,7 @@ import {
   openDeadLetters,
   openSource,
   type RawMessage,
+  type Sink,
   Slipstream,
 } from "@slipstream/slipstream";
 import { QUIET, turn } from "./scripted.ts";
@@ -55,7 +56,7 @@ function source(done: number[], unreadable: boolean): BatchSource<Sent> {
   };
 }
 
-type Options = HandleOptions<string, Sent>;
+type Options = HandleOptions<Sent, Sink<string> | readonly Sink<string>[]>;
 /** How a message fails: what is bound for it to do so. */
 const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object; handler: (sent: Sent) => unknown }> =
   {
@@ -140,7 +141,7 @@ for (const [kind, bind] of Object.entries(KINDS)) {
               name: "bill",
               concurrency,
               onError,
-              ...(pipe === undefined ? {} : { pipe }),
+              ...(pipe === undefined ? {} : { pipe: [pipe] }),
               ...(retry === undefined ? {} : { retry }),
             } as never,
             handler as never,

@@ -33,7 +33,7 @@ Deno.test("a batch is done when what its messages became was handled, through st
   for (const pipe of [accumulate, doubled()]) {
     const log: string[] = [];
     const app = new Slipstream();
-    app.handle(scripted([[1, 2], [3]], log), { pipe }, async (n) => {
+    app.handle(scripted([[1, 2], [3]], log), { pipe: [pipe] }, async (n) => {
       await turn();
       log.push(`handled ${n}`);
     });
@@ -59,7 +59,7 @@ Deno.test("a stream that makes many of one is read before the next message, howe
   });
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]], log), { pipe: many }, async (line) => {
+  app.handle(scripted([[1], [2]], log), { pipe: [many] }, async (line) => {
     await turn();
     log.push(line);
   });
@@ -85,7 +85,7 @@ Deno.test("what a pipe holds back is handled and settled at the end", async () =
     close: () => void out.push("closed"),
   });
   const app = new Slipstream();
-  app.handle([1, 2, 3].values(), { pipe: inTwos, sink }, (some) => some.join());
+  app.handle([1, 2, 3].values(), { pipe: [inTwos], sink }, (some) => some.join());
   await app.stream(QUIET);
   assert.deepEqual(out, ["1,2", "3", "closed"]);
 });
@@ -103,7 +103,7 @@ Deno.test("a pipe that fails is on the ladder, and goes on with a new generator"
   const app = new Slipstream();
   app.handle(
     scripted([[1, 2, 3]]),
-    { name: "check", pipe: checked, onError: ({ message }) => errors.push(message) },
+    { name: "check", pipe: [checked], onError: ({ message }) => errors.push(message) },
     (n) => void seen.push(n),
   );
   await app.stream(QUIET);
@@ -113,7 +113,7 @@ Deno.test("a pipe that fails is on the ladder, and goes on with a new generator"
 Deno.test("a handler behind a pipe fails by its own ladder, and the pipe goes on", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
-  app.handle([1, 2, 3].values(), { pipe: accumulate, onError: "skip" }, (n) => {
+  app.handle([1, 2, 3].values(), { pipe: [accumulate], onError: "skip" }, (n) => {
     if (n === 3) throw new Error("no threes");
     seen.push(n);
   });
@@ -122,13 +122,13 @@ Deno.test("a handler behind a pipe fails by its own ladder, and the pipe goes on
   const failing = new Slipstream();
   let ended = false;
   failing.handle([1, 2].values(), {
-    async *pipe(numbers: AsyncIterable<number>) {
+    pipe: [async function* (numbers: AsyncIterable<number>) {
       try {
         yield* numbers;
       } finally {
         ended = true;
       }
-    },
+    }],
   }, () => {
     throw new Error("on purpose");
   });
@@ -149,7 +149,7 @@ Deno.test("a TransformStream that failed ends the run at the next message, inste
   const app = new Slipstream();
   app.handle(
     scripted([[1], [2], [3], [4]], log),
-    { name: "check", pipe: checked(), onError: "skip", retry: { minTimeout: 1 } },
+    { name: "check", pipe: [checked()], onError: "skip", retry: { minTimeout: 1 } },
     (n) => void seen.push(n),
   );
   await assert.rejects(app.stream(QUIET), (error: Error) => {
@@ -174,11 +174,11 @@ Deno.test("a function that makes a TransformStream makes another after an error,
 Deno.test("a TransformStream that is in use, or was in an earlier run, is refused before anything is read", async () => {
   const app = new Slipstream();
   const seen: number[] = [];
-  app.handle([1, 2], { pipe: doubled(), onError: "skip" }, (n) => void seen.push(n));
+  app.handle([1, 2], { pipe: [doubled()], onError: "skip" }, (n) => void seen.push(n));
   await app.stream(QUIET);
   await assert.rejects(app.stream(QUIET), /A TransformStream of a pipe is in use, or was in an earlier run/);
   assert.deepEqual(seen, [2, 4]);
   const locked = doubled();
   locked.readable.getReader();
-  assert.throws(() => app.handle([1], { pipe: locked }, () => {}), /is in use/);
+  assert.throws(() => app.handle([1], { pipe: [locked] }, () => {}), /is in use/);
 });
