@@ -39,7 +39,8 @@ export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
 export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
 export { type ResumableSource, sse, type SseOptions, type SseSource } from "./src/endpoint/sse.ts";
 export { LibraryError, type OldLibrary } from "./src/librdkafka/library_error.ts";
-export type { Binding, ErrorPolicy, HandleOptions } from "./src/stream/binding.ts";
+export type { Binding } from "./src/stream/binding.ts";
+export type { ErrorPolicy, HandleOptions } from "./src/stream/handle_options.ts";
 export type { Handler, HandlerOutput, Yields } from "./src/stream/handler.ts";
 export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";
 export {

@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Bound, ErrorPolicy } from "./binding.ts";
+import type { Bound } from "./binding.ts";
 import { deadLetter } from "./dead_letter.ts";
 import type { BatchDelivery, BatchOwner, HandlerDelivery } from "./delivery.ts";
 import { type Emit, emitAll } from "./handler.ts";
+import type { ErrorPolicy } from "./handle_options.ts";
 import { HandlerError, isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
 import { Once } from "./once.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 
 /** A TransformStream, or what else has its two ends. */
@@ -47,19 +48,12 @@ export type Pipe<I, O1, O2, O3, O4, O5, O6, O7, O8, O9, O10> = readonly [
 
 type AnyStage = PipeStage<unknown, unknown>;
 
-/**
- * Checks a stage.
- *
- * @throws {TypeError} If it is none.
- */
-export function checkStage(stage: unknown): void {
+/** Why something is no stage; `undefined` if it is one. */
+export function stageProblem(stage: unknown): string | undefined {
   if (typeof stage === "function") return;
-  if (!isStream(stage)) {
-    throw new TypeError(
-      "A stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable that returns one",
-    );
-  }
-  checkFree(stage);
+  if (isStream(stage)) return isFree(stage) ? undefined : IN_USE;
+  return "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable that " +
+    `returns one: got ${describe(stage)}`;
 }
 
 function isStream(stage: unknown): stage is StreamStage<unknown, unknown> {
@@ -67,11 +61,10 @@ function isStream(stage: unknown): stage is StreamStage<unknown, unknown> {
   return readable instanceof ReadableStream && writable instanceof WritableStream;
 }
 
-function checkFree({ readable, writable }: StreamStage<unknown, unknown>): void {
-  if (!readable.locked && !writable.locked) return;
-  throw new TypeError(
-    "A TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
-  );
+const IN_USE = "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one";
+
+function isFree({ readable, writable }: StreamStage<unknown, unknown>): boolean {
+  return !readable.locked && !writable.locked;
 }
 
 /** Nothing can go through a pipe any more. */
@@ -123,7 +116,7 @@ export class RunningPipe {
 
   /** @throws {TypeError} If a stream is in use. */
   constructor(stages: readonly AnyStage[], events: PipeEvents) {
-    for (const stage of stages) if (typeof stage !== "function") checkFree(stage);
+    if (!stages.every((stage) => typeof stage === "function" || isFree(stage))) throw new TypeError(IN_USE);
     this.#stages = stages;
     this.#events = events;
     this.isRenewable = stages.every((stage) => typeof stage === "function");

@@ -5,6 +5,8 @@
  */
 
 import * as std from "@std/async/retry";
+import { describe } from "../options/describe.ts";
+import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
 import type { Once } from "./once.ts";
@@ -53,34 +55,49 @@ const { retry, RetryError } = std as {
   RetryError: new (cause: unknown, attempts: number) => Error;
 };
 
-/**
- * Checks the options as `retry()` would, before anything is tried.
- *
- * @throws {TypeError | RangeError} If one is wrong, or the shortest wait is longer than the longest.
- */
-export function checkRetry(options: RetryOptions): void {
-  if (typeof options !== "object" || options === null) throw new TypeError("retry must be options: { maxAttempts, … }");
-  const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1 } = options;
-  const known = ["maxAttempts", "minTimeout", "maxTimeout", "multiplier", "jitter", "isRetriable", "signal"];
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`retry has no option ${JSON.stringify(unknown)}: it has ${known.join(", ")}`);
+const OPTIONS = [
+  "maxAttempts",
+  "minTimeout",
+  "maxTimeout",
+  "multiplier",
+  "jitter",
+  "isRetriable",
+  "signal",
+] as const satisfies (keyof RetryOptions)[];
+
+/** What is wrong with the option `retry`, as `retry()` would find it, before anything is tried. */
+export function retryProblems(options: unknown): string[] {
+  if (typeof options !== "object" || options === null) {
+    return [`retry must be an object such as { maxAttempts: 3 }: got ${describe(options)}`];
   }
-  const check = (holds: boolean, what: string) => {
-    if (!holds) throw new RangeError(`retry.${what}`);
+  const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1, isRetriable, signal } =
+    options as RetryOptions;
+  const problems = unknownOptions(options, OPTIONS);
+  const check = (holds: boolean, problem: string) => {
+    if (!holds) problems.push(problem);
   };
   check(
     Number.isInteger(maxAttempts) && maxAttempts >= 1,
     `maxAttempts must be a whole number from 1 on: ${maxAttempts}`,
   );
+  const areTimes = minTimeout >= 0 && maxTimeout > 0;
   check(minTimeout >= 0, `minTimeout must be from 0 on: ${minTimeout}`);
   check(maxTimeout > 0, `maxTimeout must be above 0: ${maxTimeout}`);
-  check(minTimeout <= maxTimeout, `minTimeout must be at most maxTimeout: ${minTimeout} and ${maxTimeout}`);
+  check(
+    !areTimes || minTimeout <= maxTimeout,
+    `minTimeout must be at most maxTimeout: ${minTimeout} and ${maxTimeout}`,
+  );
   check(Number.isFinite(multiplier) && multiplier >= 1, `multiplier must be from 1 on: ${multiplier}`);
   check(jitter >= 0 && jitter <= 1, `jitter must be from 0 to 1: ${jitter}`);
-  if (options.isRetriable !== undefined && typeof options.isRetriable !== "function") {
-    throw new TypeError(`retry.isRetriable must be a function: got ${typeof options.isRetriable}`);
-  }
+  check(
+    isRetriable === undefined || typeof isRetriable === "function",
+    `isRetriable must be a function: got ${describe(isRetriable)}`,
+  );
+  check(
+    signal === undefined || signal instanceof AbortSignal,
+    `signal must be an AbortSignal: got ${describe(signal)}`,
+  );
+  return problems.map((problem) => `retry: ${problem}`);
 }
 
 /** `retry.signal` aborted: nobody has decided what is to become of the message. */

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
-import { describe } from "./sources.ts";
 
 /**
  * What `handle()` writes to: a function, a WritableStream, an object with one as `.writable`, a Topic or a Cache.
@@ -36,21 +36,15 @@ export type AcceptedBy<S> = S extends readonly (infer One)[]
   : S extends (value: infer T) => unknown ? T
   : never;
 
-/**
- * Checks a sink.
- *
- * @throws {TypeError} If it is nothing that can be written to.
- */
-export function checkSink(sink: unknown): void {
+/** Why something can't be written to; `undefined` if it can. */
+export function sinkProblem(sink: unknown): string | undefined {
   if (typeof sink === "function") return;
   const some = sink as Record<PropertyKey, unknown> | null;
   if (typeof sink === "object" && some !== null) {
     if (typeof some[openSink] === "function" || sink instanceof WritableStream) return;
     if (some.writable instanceof WritableStream) return;
   }
-  throw new TypeError(
-    `A sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`,
-  );
+  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`;
 }
 
 /** A sink that is written to in a run. */

@@ -4,14 +4,16 @@
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { complain, unknownOptions } from "../options/problems.ts";
-import { bind, type Binding, type Bound, type HandleOptions } from "./binding.ts";
+import { bind, type Binding, type Bound } from "./binding.ts";
+import type { HandleOptions } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
 import type { Pipe } from "./pipe.ts";
 import { Run } from "./run.ts";
 import { onShutdown } from "./shutdown.ts";
 import type { AcceptedBy, AnySink } from "./sinks.ts";
-import { describe, type MessageOf, type Source } from "./sources.ts";
+import type { MessageOf, Source } from "./sources.ts";
 
 /**
  * How {@linkcode Slipstream.stream} runs.
@@ -148,6 +150,11 @@ export class Slipstream<Args = unknown> {
   readonly #exitHooks = new Set<() => unknown>();
   #running = false;
   #run: Run | undefined;
+
+  /** Makes an app that nothing is bound in. It has no options. */
+  constructor(...options: never[]) {
+    if (options.length > 0) complain("new Slipstream()", ["it has no options: see those of handle() and stream()"]);
+  }
 
   /**
    * Binds a handler to a source, or to several: an array of which every element can be read. (Arrays and bytes in an array

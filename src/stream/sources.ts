@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { type Batch, type BatchSource, openSource, type SourceReader } from "./protocol.ts";
 import { throughWatch } from "./watch.ts";
 
@@ -28,12 +29,8 @@ const FINALLY_MS = 1000;
 /** How many messages of an iterable make a batch. They are pulled one by one all the same. */
 const BATCH_MESSAGES = 1000;
 
-/**
- * Checks a source.
- *
- * @throws {TypeError} If it is nothing that can be read.
- */
-export function checkSource(source: unknown): void {
+/** Why something can't be read; `undefined` if it can. */
+export function sourceProblem(source: unknown): string | undefined {
   if (typeof source === "object" || typeof source === "function") {
     const some = source as Record<PropertyKey, unknown> | null;
     if (some !== null && typeof some[openSource] === "function") return;
@@ -44,9 +41,7 @@ export function checkSource(source: unknown): void {
     : typeof source === "function"
     ? "a function; one that makes a source, such as a generator function, has to be called"
     : describe(source);
-  throw new TypeError(
-    `A source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`,
-  );
+  return `a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`;
 }
 
 /** Starts reading a source. */
@@ -234,12 +229,4 @@ function isIterable(value: object): value is Iterable<unknown> {
 
 function isAsyncIterable(value: object): value is AsyncIterable<never> {
   return typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === "function";
-}
-
-/** What something is, for an error. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const { name } = value.constructor ?? {};
-  return name === undefined || name === "Object" ? "an object" : `a ${name}`;
 }

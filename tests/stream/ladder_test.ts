@@ -132,13 +132,13 @@ Deno.test("handle() refuses policies that are none or contradict", () => {
     assert.throws(() => app.handle(source, options as Record<never, never>, () => {}), expected);
   bad({ onError: "ignore" }, /onError must be "fail", "skip", a Topic.*got "ignore"/);
   bad({ onError: source }, /onError can't be a source of the handler/);
-  bad({ retry: { maxAttempts: 0 } }, /retry.maxAttempts must be a whole number from 1 on: 0/);
-  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry.minTimeout must be at most maxTimeout: 10 and 5/);
-  bad({ retry: { times: 3 } }, /retry has no option "times"/);
+  bad({ retry: { maxAttempts: 0 } }, /retry: maxAttempts must be a whole number from 1 on: 0/);
+  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry: minTimeout must be at most maxTimeout: 10 and 5/);
+  bad({ retry: { times: 3 } }, /retry: there is no option "times"/);
   bad({ concurrency: 0 }, /concurrency must be a whole number from 1 on: 0/);
   bad({ concurrency: 1.5 }, /concurrency must be/);
   bad({ by: () => 1 }, /set concurrency above 1/);
-  bad({ pipe: [5] }, /A stage of a pipe must be a TransformStream/);
+  bad({ pipe: [5] }, /a stage of a pipe must be a TransformStream/);
 });
 
 Deno.test("handle() refuses to bind while the app runs", async () => {

@@ -176,7 +176,7 @@ Deno.test("a TransformStream that is in use, or was in an earlier run, is refuse
   const seen: number[] = [];
   app.handle([1, 2], { pipe: [doubled()], onError: "skip" }, (n) => void seen.push(n));
   await app.stream(QUIET);
-  await assert.rejects(app.stream(QUIET), /A TransformStream of a pipe is in use, or was in an earlier run/);
+  await assert.rejects(app.stream(QUIET), /a TransformStream of a pipe is in use, or was in an earlier run/);
   assert.deepEqual(seen, [2, 4]);
   const locked = doubled();
   locked.readable.getReader();

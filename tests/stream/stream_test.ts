@@ -196,20 +196,81 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     () => app.handle("text" as never, () => {}),
     /got a string, which would be read character by character/,
   );
-  assert.throws(() => app.handle(5 as never, () => {}), /A source must be .*: got a number/);
-  assert.throws(() => app.handle([1], { sink: {} as never }, () => {}), /A sink must be .*: got an object/);
-  assert.throws(() => app.handle([1], 3 as never), /A handler must be a function/);
+  assert.throws(() => app.handle(5 as never, () => {}), /a source must be .*: got a number/);
+  assert.throws(() => app.handle([1], { sink: {} as never }, () => {}), /a sink must be .*: got an object/);
+  assert.throws(
+    () => app.handle([1], 3 as never),
+    /^TypeError: handle\(\): the handler must be a function: got undefined$/,
+  );
   assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function; .* has to be called/);
   assert.throws(
     () => app.handle([1], (() => {}) as never, { sink: console.log } as never),
     /options go before the handler/,
   );
-  assert.throws(() => app.handle([1], { snik: console.log } as never, () => {}), /no option "snik"/);
+  assert.throws(
+    () => app.handle([1], { snik: console.log } as never, () => {}),
+    /^TypeError: handle\(\): there is no option "snik": did you mean "sink"\?$/,
+  );
+  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it has no options/);
   await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
   const running = app.stream(QUIET);
   await assert.rejects(app.stream(QUIET), /runs already/);
   await running;
+});
+
+Deno.test("handle() names everything that is wrong with its arguments", () => {
+  const { readable, writable } = new TransformStream();
+  readable.getReader();
+  assert.throws(
+    () =>
+      new Slipstream().handle(
+        5 as never,
+        {
+          sinks: [],
+          sink: [console.log, 1, null],
+          pipe: [2, { readable, writable }],
+          name: 3,
+          concurrency: 0.5,
+          by: 4,
+          retry: { maxAttempt: 2, maxAttempts: 0, minTimeout: 9, maxTimeout: 8, jitter: 2, isRetriable: 5, signal: 6 },
+          onError: "skipp",
+        } as never,
+        7 as never,
+      ),
+    {
+      name: "TypeError",
+      message: [
+        "handle(): 17 problems",
+        "a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got a number",
+        "the handler must be a function: got a number",
+        'there is no option "sinks": did you mean "sink"?',
+        "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got a number",
+        "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got null",
+        "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable " +
+        "that returns one: got a number",
+        "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
+        "name must be a string: got a number",
+        "concurrency must be a whole number from 1 on: 0.5",
+        "by must be a function: got a number",
+        'retry: there is no option "maxAttempt": did you mean "maxAttempts"?',
+        "retry: maxAttempts must be a whole number from 1 on: 0",
+        "retry: minTimeout must be at most maxTimeout: 9 and 8",
+        "retry: jitter must be from 0 to 1: 2",
+        "retry: isRetriable must be a function: got a number",
+        "retry: signal must be an AbortSignal: got a number",
+        'onError must be "fail", "skip", a Topic for dead letters or a function: got "skipp": did you mean "skip"?',
+      ].join("\n  - "),
+    },
+  );
+  const app = new Slipstream();
+  const loose = app.handle.bind(app) as (...args: unknown[]) => unknown;
+  assert.throws(() => loose([1]), /handle\(\): the handler must be a function: got undefined$/);
+  assert.throws(() => loose([1], { sink: console.log }), /handle\(\): the handler must be a function: got undefined$/);
+  assert.throws(() => loose([1], 5, () => {}), /handle\(\): the options must be an object: got a number$/);
+  assert.throws(() => loose([1], null, () => {}), /handle\(\): the options must be an object: got null$/);
+  assert.throws(() => loose([1], { pipe: (numbers: unknown) => numbers }, () => {}), /pipe must be an array of stages/);
+  assert.throws(() => loose([1], { retry: 3 }, () => {}), /retry must be an object .*: got a number$/);
 });
 
 Deno.test("stream() takes one object of known options, and names everything that is wrong with it", async () => {
