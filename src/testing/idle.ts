@@ -10,7 +10,7 @@ import { watched } from "../stream/watch.ts";
 // Kept from the start, so that they go on when a test has put fake ones in their place.
 const { setTimeout, clearTimeout } = globalThis;
 
-/** Readers that wait for something of their own, such as a pause in a script: who waits for them is not idle. */
+/** Readers that wait for something of their own, such as a delay in a script: who waits for them is not idle. */
 export const readersAtWork: WeakSet<SourceReader<unknown>> = new WeakSet();
 
 /**

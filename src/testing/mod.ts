@@ -20,4 +20,4 @@ export {
   type RequestKind,
   type SentRecord,
 } from "./memory_kafka.ts";
-export { fail, pause, scripted, type ScriptedOptions, type ScriptedSource, ScriptStep, together } from "./scripted.ts";
+export { delay, fail, scripted, type ScriptedOptions, type ScriptedSource, ScriptStep, together } from "./scripted.ts";

@@ -12,7 +12,7 @@ import {
   stream,
   timer,
 } from "@slipstream/slipstream";
-import { fail, FakeClock, pause, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
+import { delay, fail, FakeClock, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
 
 Deno.test("scripted() begins again after the last batch that was done", async () => {
   const source = scripted([1, together(2, 3), 4]);
@@ -43,8 +43,8 @@ Deno.test("scripted() fails as the script has it, once, and can be iterated", as
   assert.deepEqual(seen, ["a", "b"]);
 });
 
-Deno.test("scripted() stops at once, in a pause and at the end of a script that stays open", async () => {
-  for (const source of [scripted([1, pause(1_000_000), 2]), scripted([1], { then: "stayOpen" })]) {
+Deno.test("scripted() stops at once, in a delay and at the end of a script that stays open", async () => {
+  for (const source of [scripted([1, delay(1_000_000), 2]), scripted([1], { then: "stayOpen" })]) {
     const app = new Slipstream();
     const ended = new AbortController();
     app.handle(source, { sink: () => void setTimeout(() => ended.abort()) }, (n) => n);
@@ -53,12 +53,12 @@ Deno.test("scripted() stops at once, in a pause and at the end of a script that 
   }
 });
 
-Deno.test("pause() refuses what is no time", () => {
-  for (const ms of [-1, NaN, Infinity]) assert.throws(() => pause(ms), RangeError);
+Deno.test("delay() refuses what is no time", () => {
+  for (const ms of [-1, NaN, Infinity]) assert.throws(() => delay(ms), RangeError);
 });
 
 Deno.test("runUntilIdle() ends an app whose sources stay open when all is settled", async () => {
-  const source = scripted(["a", pause(100), "b"], { then: "stayOpen" });
+  const source = scripted(["a", delay(100), "b"], { then: "stayOpen" });
   const settled: string[] = [];
   const app = new Slipstream();
   const sink = async (value: string) => {
@@ -77,7 +77,7 @@ Deno.test("runUntilIdle() rejects with the app's error, and when the app does no
   });
   await assert.rejects(runUntilIdle(failing), HandlerError);
   const busy = new Slipstream();
-  busy.handle(scripted([1, pause(1_000_000)]), () => {});
+  busy.handle(scripted([1, delay(1_000_000)]), () => {});
   await assert.rejects(runUntilIdle(busy, { timeoutMs: 50 }), /not idle within 50 ms: 1 of 1 sources at work/);
   const waiting = new Slipstream();
   waiting.handle(scripted([1], { then: "stayOpen" }), () => {});
