@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type BatchSink, bytes, type Codec, openSink, Slipstream, text, Topic, type TopicInput } from "../mod.ts";
+import { bytes, type Codec, Slipstream, text, Topic, type TopicInput } from "../mod.ts";
+import { type BatchSink, openSink } from "../src/stream/protocol.ts";
 
 /** A codec, and what it makes of so many bytes. */
 interface Kind<T extends { readonly length: number }> {

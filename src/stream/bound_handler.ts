@@ -36,7 +36,7 @@ interface Origin {
   readonly delivery: HandlerDelivery;
 }
 
-/** How a {@linkcode BoundHandler} works. */
+/** How a `BoundHandler` works. */
 export interface BoundHandlerOptions {
   /** Where emitted values go. */
   readonly sinks: readonly OpenSink[];
@@ -135,7 +135,7 @@ export class BoundHandler {
    * Takes a message; a promise only when there is something to wait for before the next.
    *
    * @throws {HandlerError} If the message failed, and the policy is to fail.
-   * @throws {@linkcode LEFT} If a stop cut it short.
+   * @throws `LEFT` If a stop cut it short.
    */
   take(
     message: unknown,

@@ -12,11 +12,11 @@ import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
 import { type RetryOptions, retryProblems } from "./retry.ts";
 import { type AnySink, sinkProblem } from "./sinks.ts";
 
-/** What happens with a message that can't be handled; {@linkcode HandleOptions.onError}. */
+/** What happens with a message that can't be handled; `HandleOptions.onError`. */
 export type ErrorPolicy = "fail" | "skip" | DeadLetterSink | ((error: HandlerError) => unknown);
 
 /**
- * How {@linkcode Slipstream.handle} binds a handler.
+ * How `Slipstream.handle` binds a handler.
  *
  * @typeParam M what the handler takes: a message of the source, or what the pipe makes of them
  * @typeParam S the sink, or the tuple of sinks

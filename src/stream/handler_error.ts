@@ -1,4 +1,4 @@
-/** More about a {@linkcode HandlerError}. */
+/** More about a `HandlerError`. */
 export interface HandlerErrorOptions {
   /** The handler's name. */
   readonly handler: string;

@@ -13,7 +13,7 @@ const WAITING_PER_RUNNING = 16;
 /**
  * Runs up to so many tasks at a time, and those of one key one after the other.
  *
- * - **Bounded**: at most 17 times the limit are running or waiting; then {@linkcode KeyedPool.run} asks to wait.
+ * - **Bounded**: at most 17 times the limit are running or waiting; then `KeyedPool.run` asks to wait.
  * - **Fair**: keys that have work take turns, so one busy key does not hold up others that wait already. It can fill
  *   the room to wait, though, and then everybody goes on at its pace: what is behind it was not read yet.
  */

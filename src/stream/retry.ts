@@ -110,8 +110,8 @@ export class RetryAbortedError extends Error {
  * Tries, and tries again as the options say. Costs a promise only when the first attempt does, or fails.
  *
  * @param stop cuts the wait before another attempt short
- * @param isLeftAtStop asked then: whether {@linkcode LEFT} is thrown, or the error of the last attempt
- * @throws {@linkcode LEFT} If it was stopped before an attempt succeeded.
+ * @param isLeftAtStop asked then: whether `LEFT` is thrown, or the error of the last attempt
+ * @throws `LEFT` If it was stopped before an attempt succeeded.
  * @throws {RetryAbortedError} If `signal` aborted before; its cause is the error of the last attempt.
  * @throws the error of the last attempt
  */

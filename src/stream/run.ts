@@ -23,7 +23,7 @@ const FED_END_MS = 1000;
 /** What a timer takes: longer ones fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** How a {@linkcode Run} works. */
+/** How a `Run` works. */
 export interface RunOptions {
   /** Reaches every handler as its second parameter. */
   readonly args: unknown;

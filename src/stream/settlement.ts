@@ -20,7 +20,7 @@ export class Settlement {
     this.#pending++;
   }
 
-  /** A value is delivered or disposed of; with a failure, it can't be. Each {@linkcode Settlement.begin} ends once. */
+  /** A value is delivered or disposed of; with a failure, it can't be. Each `Settlement.begin` ends once. */
   end(failure?: { readonly error: unknown }): void {
     this.#failure ??= failure;
     if (--this.#pending === 0) this.#answer();
@@ -67,7 +67,7 @@ export class Settlements {
     return this.#last = account;
   }
 
-  /** {@linkcode Settlement.settled} of a delivery's account, if there is one. */
+  /** `Settlement.settled` of a delivery's account, if there is one. */
   settle(delivery: Delivery): void | Promise<void> {
     return this.#accounts.get(delivery)?.settled();
   }

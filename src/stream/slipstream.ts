@@ -16,7 +16,7 @@ import type { AcceptedBy, AnySink } from "./sinks.ts";
 import type { MessageOf, Source } from "./sources.ts";
 
 /**
- * How {@linkcode Slipstream.stream} runs.
+ * How `Slipstream.stream` runs.
  *
  * @typeParam Args what every handler gets as its second parameter
  */
@@ -42,7 +42,7 @@ export interface StreamOptions<Args = unknown> {
   readonly shutdownTimeoutMs?: number;
 }
 
-/** The parameters of {@linkcode Slipstream.stream}: its options, required when handlers need `args`. */
+/** The parameters of `Slipstream.stream`: its options, required when handlers need `args`. */
 export type StreamParameters<Args = unknown> = undefined extends Args ? [options?: StreamOptions<Args>]
   : [options: StreamOptions<Args> & { readonly args: Args }];
 
@@ -85,7 +85,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
   : MessageOf<S>;
 
 /**
- * An isolated app: bindings of its own, run together. The free functions {@linkcode handle} and {@linkcode stream}
+ * An isolated app: bindings of its own, run together. The free functions `handle` and `stream`
  * belong to one default app.
  *
  * - **Order**: messages of a source are handled one after the other; for each, its handlers run in the order of
@@ -100,7 +100,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  *
  * Needs no permission by itself.
  *
- * @typeParam Args what handlers get as their second parameter: the `args` of {@linkcode Slipstream.stream}
+ * @typeParam Args what handlers get as their second parameter: the `args` of `Slipstream.stream`
  *
  * @example
  * ```ts
@@ -162,7 +162,7 @@ export class Slipstream<Args = unknown> {
    *
    * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
    * array of them
-   * @param handler called with each message, and with the `args` of {@linkcode Slipstream.stream}; the values that it returns
+   * @param handler called with each message, and with the `args` of `Slipstream.stream`; the values that it returns
    * or yields go nowhere
    * @throws {TypeError} If an argument is not a source or a function. Nothing is bound then.
    * @throws {Error} If the app runs.
@@ -182,7 +182,7 @@ export class Slipstream<Args = unknown> {
    * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
    * array of them
    * @param options the sinks, the pipe, concurrency, retries, and what happens with errors
-   * @param handler called with each message, and with the `args` of {@linkcode Slipstream.stream}; it returns or yields
+   * @param handler called with each message, and with the `args` of `Slipstream.stream`; it returns or yields
    * values that every sink takes
    * @throws {TypeError} If an argument is not a source, a sink, an option or a function. Nothing is bound then.
    * @throws {RangeError} If a number is out of its range. Nothing is bound then.
@@ -344,7 +344,7 @@ export class Slipstream<Args = unknown> {
 const app = new Slipstream();
 
 /**
- * Binds a handler in the default app: {@linkcode Slipstream.handle}.
+ * Binds a handler in the default app: `Slipstream.handle`.
  *
  * @example
  * ```ts
@@ -361,13 +361,13 @@ const app = new Slipstream();
 export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["handle"];
 
 /**
- * Runs the default app: {@linkcode Slipstream.stream}. Its handlers get `args` as `unknown`; make a `Slipstream<Args>` for
+ * Runs the default app: `Slipstream.stream`. Its handlers get `args` as `unknown`; make a `Slipstream<Args>` for
  * arguments with a type.
  */
-export const stream: Slipstream["stream"] = app.stream.bind(app);
+export const stream: (options?: StreamOptions) => Promise<void> = app.stream.bind(app);
 
 /**
- * Pauses a source of the default app: {@linkcode Slipstream.pause}.
+ * Pauses a source of the default app: `Slipstream.pause`.
  *
  * @example
  * ```ts
@@ -386,10 +386,10 @@ export const stream: Slipstream["stream"] = app.stream.bind(app);
  * console.assert(seen.join() === "1,2,3");
  * ```
  */
-export const pause: Slipstream["pause"] = app.pause.bind(app);
+export const pause: (source: AnySource) => void = app.pause.bind(app);
 
-/** Calls a function at the end of each run of the default app: {@linkcode Slipstream.onExit}. */
-export const onExit: Slipstream["onExit"] = app.onExit.bind(app);
+/** Calls a function at the end of each run of the default app: `Slipstream.onExit`. */
+export const onExit: (hook: () => unknown) => () => void = app.onExit.bind(app);
 
-/** Resumes a source of the default app: {@linkcode Slipstream.resume}. */
-export const resume: Slipstream["resume"] = app.resume.bind(app);
+/** Resumes a source of the default app: `Slipstream.resume`. */
+export const resume: (source: AnySource) => void = app.resume.bind(app);

@@ -28,7 +28,7 @@ interface Undone {
   readonly taken: number | undefined;
 }
 
-/** How a {@linkcode SourceLoop} works. */
+/** How a `SourceLoop` works. */
 export interface SourceLoopOptions {
   readonly reader: SourceReader<unknown>;
   readonly handlers: readonly BoundHandler[];
@@ -85,7 +85,7 @@ export class SourceLoop implements BatchOwner {
     return this.#stop.happened;
   }
 
-  /** Hands on nothing more until {@linkcode SourceLoop.resume}, or the end. */
+  /** Hands on nothing more until `SourceLoop.resume`, or the end. */
   pause(): void {
     this.#gate ??= Promise.withResolvers();
     this.reader.pause?.();

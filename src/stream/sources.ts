@@ -72,12 +72,12 @@ function listener(source: object): Listener {
   };
 }
 
-/** Pulled one at a time: how {@linkcode readOneByOne} gets at messages. */
+/** Pulled one at a time: how `readOneByOne` gets at messages. */
 interface Pulled<T> {
   next(signal?: Signal): Promise<IteratorResult<T, unknown>>;
   /** Lets what is read end; called once. */
   end(): Promise<unknown>;
-  /** Called when the last message was handled, or nobody waits for {@linkcode Pulled.end} any more. */
+  /** Called when the last message was handled, or nobody waits for `Pulled.end` any more. */
   release?(): void;
 }
 

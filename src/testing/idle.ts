@@ -25,7 +25,7 @@ export type StreamFunction<Args = unknown> = (options: {
 }) => Promise<void>;
 
 /**
- * How {@linkcode runUntilIdle} runs an app.
+ * How `runUntilIdle` runs an app.
  *
  * @typeParam Args what the app's handlers get as their second parameter
  */
@@ -49,7 +49,7 @@ export interface RunUntilIdleOptions<Args = unknown> {
   readonly timeoutMs?: number;
 }
 
-/** The parameters of {@linkcode runUntilIdle} behind the app: its options, required when handlers need `args`. */
+/** The parameters of `runUntilIdle` behind the app: its options, required when handlers need `args`. */
 export type RunUntilIdleParameters<Args = unknown> = undefined extends Args ? [options?: RunUntilIdleOptions<Args>]
   : [options: RunUntilIdleOptions<Args> & { readonly args: Args }];
 
@@ -62,7 +62,7 @@ const END_MS = 2000;
  * Runs an app until it is idle, and ends it in order: all it was given is handled and settled, and its sources have
  * nothing more to give for the moment. Resolves as well when all sources have ended.
  *
- * Its own waits are in real time, also under a {@linkcode FakeClock}: a timer that waits for the clock is idle.
+ * Its own waits are in real time, also under a `FakeClock`: a timer that waits for the clock is idle.
  *
  * @param app a Slipstream, or the default app's `stream`
  * @throws {Error} If the app is not idle in time. It is ended in order then, too.

@@ -7,7 +7,7 @@
 import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
 import { readersAtWork } from "./idle.ts";
 
-/** A step of a script that is no message: what {@linkcode together}, {@linkcode delay} and {@linkcode fail} make. */
+/** A step of a script that is no message: what `together`, `delay` and `fail` make. */
 export class ScriptStep<T = never> {
   /** What the step does: messages that come together, a wait in milliseconds, or an error. */
   readonly does: { readonly messages: readonly T[] } | { readonly delayMs: number } | { readonly error: unknown };
@@ -39,7 +39,7 @@ export function fail(error: unknown): ScriptStep {
   return new ScriptStep({ error });
 }
 
-/** How a {@linkcode scripted} source behaves. */
+/** How a `scripted` source behaves. */
 export interface ScriptedOptions<T> {
   /**
    * What happens when the script is over: the source ends, or it stays open until it is stopped, as a topic does.
@@ -61,14 +61,14 @@ export interface ScriptedSource<T> extends BatchSource<T>, AsyncIterable<T> {
 }
 
 /**
- * A source for tests that follows a script: each message is a batch by itself, unless it is in {@linkcode together}.
+ * A source for tests that follows a script: each message is a batch by itself, unless it is in `together`.
  *
  * - **Redelivery**: read again, it begins after the last message that was done, as a topic with a group does. So a test
  *   sees what at-least-once means for an app that failed halfway.
  * - **Backpressure**: a message comes when it is asked for.
  *
  * @typeParam T what a message is
- * @param steps messages, and between them {@linkcode delay}, {@linkcode fail} and {@linkcode together}
+ * @param steps messages, and between them `delay`, `fail` and `together`
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { openSink, Slipstream, Topic } from "@slipstream/slipstream";
+import { Slipstream, Topic } from "@slipstream/slipstream";
+import { openSink } from "@slipstream/slipstream/protocol";
 import { everything, SESSION, TestBroker } from "./brokers.ts";
 
 /** How many messages each partition has: not the same, so that no partition is taken for another. */

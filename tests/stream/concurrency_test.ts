@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { openSink, Slipstream } from "@slipstream/slipstream";
+import { Slipstream } from "@slipstream/slipstream";
+import { openSink } from "@slipstream/slipstream/protocol";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 interface Keyed {

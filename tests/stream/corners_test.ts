@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Cache, openDeadLetters, openSink, openSource, Slipstream, Topic } from "@slipstream/slipstream";
+import { Cache, Slipstream, Topic } from "@slipstream/slipstream";
+import { openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { MemoryKafka, scripted, together } from "@slipstream/slipstream/testing";
 import { QUIET } from "./scripted.ts";
 

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type Batch,
-  type Delivery,
-  type HandlerError,
-  openDeadLetters,
-  openSink,
-  openSource,
-  Slipstream,
-} from "@slipstream/slipstream";
+import { type HandlerError, Slipstream } from "@slipstream/slipstream";
+import { type Batch, type Delivery, openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { Settlements } from "../../src/stream/settlement.ts";
 import { QUIET, scripted, turn } from "./scripted.ts";
 

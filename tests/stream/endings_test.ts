@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { type Batch, HandlerError, openSink, openSource, Slipstream } from "@slipstream/slipstream";
+import { HandlerError, Slipstream } from "@slipstream/slipstream";
+import { type Batch, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 /** A sink that takes a while to settle, and writes down that it is closed. */

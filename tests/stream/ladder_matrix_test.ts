@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
+import { type HandleOptions, HandlerError, type Sink, Slipstream } from "@slipstream/slipstream";
 import {
   type BatchSource,
   type DeadLetterSink,
-  type HandleOptions,
-  HandlerError,
   openDeadLetters,
   openSource,
   type RawMessage,
-  type Sink,
-  Slipstream,
-} from "@slipstream/slipstream";
+} from "@slipstream/slipstream/protocol";
 import { QUIET, turn } from "./scripted.ts";
 
 /** Messages as a topic has them, in two batches; the fourth of six is the one that fails. */

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type DeadLetterSink,
-  type ErrorPolicy,
-  type HandlerError,
-  openDeadLetters,
-  type RawMessage,
-  Slipstream,
-} from "@slipstream/slipstream";
+import { type ErrorPolicy, type HandlerError, Slipstream } from "@slipstream/slipstream";
+import { type DeadLetterSink, openDeadLetters, type RawMessage } from "@slipstream/slipstream/protocol";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 /** Runs one handler that refuses 2, and tells what went through and what was done. */

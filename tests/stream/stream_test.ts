@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { HandlerError, openSource, Slipstream } from "@slipstream/slipstream";
+import { HandlerError, Slipstream } from "@slipstream/slipstream";
+import { openSource } from "@slipstream/slipstream/protocol";
 import { manual, QUIET, scripted, turn } from "./scripted.ts";
 
 Deno.test("stream() does a batch only when its sinks have settled, in order, and closes at the end", async () => {

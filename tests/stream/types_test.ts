@@ -1,14 +1,5 @@
-import {
-  type BatchSource,
-  bytes,
-  Cache,
-  type HandlerError,
-  json,
-  Slipstream,
-  stream,
-  Topic,
-  transform,
-} from "@slipstream/slipstream";
+import { bytes, Cache, type HandlerError, json, Slipstream, stream, Topic, transform } from "@slipstream/slipstream";
+import type { BatchSource } from "@slipstream/slipstream/protocol";
 import { runUntilIdle } from "@slipstream/slipstream/testing";
 
 /** Never run: the compiler is what is tested. Each `@ts-expect-error` fails `deno check` when there is no error. */

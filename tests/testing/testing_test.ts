@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
+import { cron, handle, HandlerError, Slipstream, stream, timer } from "@slipstream/slipstream";
 import {
   type BatchSource,
-  cron,
   type DeadLetterSink,
-  handle,
-  HandlerError,
   openDeadLetters,
   openSource,
   type RawMessage,
-  Slipstream,
-  stream,
-  timer,
-} from "@slipstream/slipstream";
+} from "@slipstream/slipstream/protocol";
 import { delay, fail, FakeClock, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
 
 Deno.test("scripted() begins again after the last batch that was done", async () => {
