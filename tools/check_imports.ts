@@ -26,7 +26,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
   endpoint: [],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
-  testing: [PROTOCOL, "src/stream/watch.ts", "kafka", "librdkafka"],
+  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "librdkafka"],
   // The only room that the package with the clouds' SDKs is fetched for.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.

@@ -13,6 +13,7 @@ import { openDeadLetters, openSink, type RawMessage, type SinkWriter, type Sourc
 import { inTurn, openAnySink, type OpenSink, type Sink } from "./sinks.ts";
 import { SourceLoop } from "./source_loop.ts";
 import { openAnySource, type Source } from "./sources.ts";
+import type { WrapReader } from "./wrap_readers.ts";
 
 /** How long sinks and sources may take to be released after the time for the end is over, in milliseconds. */
 const RELEASE_MS = 1000;
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly args: unknown;
   /** Sources that begin paused. */
   readonly paused: ReadonlySet<unknown>;
+  /** What each reader is read through. */
+  readonly wrap: WrapReader;
   /** How long the end may take after a stop or a failure, in milliseconds. */
   readonly endTimeoutMs: number;
 }
@@ -126,7 +129,7 @@ export class Run {
   #openAll(): void {
     const bySource = this.#openSinks();
     for (const source of bySource.keys()) {
-      this.#readers.set(source, openAnySource(source));
+      this.#readers.set(source, this.#options.wrap(openAnySource(source)));
       this.#open.add(source);
     }
     for (const [source, handlers] of bySource) {

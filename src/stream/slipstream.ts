@@ -14,6 +14,7 @@ import { Run } from "./run.ts";
 import { onShutdown } from "./shutdown.ts";
 import type { AcceptedBy, AnySink } from "./sinks.ts";
 import type { MessageOf, Source } from "./sources.ts";
+import { readerWrapper } from "./wrap_readers.ts";
 
 /**
  * How `Slipstream.stream` runs.
@@ -241,6 +242,7 @@ export class Slipstream<Args = unknown> {
       const run = this.#run = new Run([...this.#bindings], {
         args,
         paused: this.#paused,
+        wrap: readerWrapper(options),
         endTimeoutMs: shutdownTimeoutMs,
       });
       const stop = () => run.stop();

@@ -6,7 +6,6 @@
 
 import { describe } from "../options/describe.ts";
 import { type Batch, type BatchSource, openSource, type SourceReader } from "./protocol.ts";
-import { throughWatch } from "./watch.ts";
 
 /** What `handle()` reads from. */
 export type Source<T> =
@@ -46,10 +45,6 @@ export function sourceProblem(source: unknown): string | undefined {
 
 /** Starts reading a source. */
 export function openAnySource<T>(source: Source<T>): SourceReader<T> {
-  return throughWatch(openUnwatched(source));
-}
-
-function openUnwatched<T>(source: Source<T>): SourceReader<T> {
   if (openSource in source) return source[openSource]();
   if (source instanceof ReadableStream) return fromStream(source);
   // Not `"readable" in source`: streams of Node.js have a `readable` that is a boolean, and are async iterable.

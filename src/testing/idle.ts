@@ -5,7 +5,7 @@
  */
 
 import type { Batch, SourceReader } from "../stream/protocol.ts";
-import { watched } from "../stream/watch.ts";
+import { type WrapReader, wrapReaders } from "../stream/wrap_readers.ts";
 
 // Kept from the start, so that they go on when a test has put fake ones in their place.
 const { setTimeout, clearTimeout } = globalThis;
@@ -91,10 +91,9 @@ export async function runUntilIdle<Args>(
   }
   const activity = new Activity();
   const ending = new AbortController();
-  const running = watched((reader) => activity.watch(reader), () => {
-    const streamOptions = { args: args as Args, signal: ending.signal, handleSignals: false };
-    return typeof app === "function" ? app(streamOptions) : app.stream(streamOptions);
-  });
+  const wrap: WrapReader = (reader) => activity.watch(reader);
+  const streamOptions = { args: args as Args, signal: ending.signal, handleSignals: false, [wrapReaders]: wrap };
+  const running = typeof app === "function" ? app(streamOptions) : app.stream(streamOptions);
   let over = false;
   running.then(() => over = true, () => over = true);
   const startedAt = monotonic();
