@@ -1,5 +1,5 @@
 /**
- * What `handle()` has bound together.
+ * Bindings: what `handle()` makes of its arguments.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import type { RetryOptions } from "./retry.ts";
 import type { Sink } from "./sinks.ts";
 import { type Source, sourceProblem } from "./sources.ts";
 
-/** A handler with its sources and sinks. */
+/** A handler that is bound to its sources and sinks: what `handle()` returns. */
 export interface Binding {
-  /** The handler's name. */
+  /** The name of the handler. */
   readonly name: string;
-  /** The binding in words: `"count: 1 source, 2 sinks"`. */
+  /** Describes the binding: `"count: 1 source, 2 sinks"`. */
   describe(): string;
   /**
-   * Takes the handler out of the app: it gets no message any more, from the next on. A run goes on without it; a source
-   * that nobody else handles ends in order. Idempotent.
+   * Takes the handler out of its app: it gets no more messages, from the next one on. A run goes on without it, and ends a
+   * source that no other handler reads. Idempotent.
    */
   stop(): void;
 }
 
-/** A binding as what runs it sees it. */
+/** A binding as a run sees it. */
 export interface Bound extends Binding {
   readonly sources: readonly Source<unknown>[];
   readonly sinks: readonly Sink<unknown>[];
@@ -50,7 +50,7 @@ export function bind(source: unknown, second: unknown, third: unknown, stop: (bo
   if (typeof second === "function" && third !== undefined) problems.push("options go before the handler, not after it");
   if (typeof handler !== "function") problems.push(`the handler must be a function: got ${describe(handler)}`);
   if (typeof options === "object" && options !== null) problems.push(...optionProblems(options, sources));
-  // A call such as handle(source, 5) lacks a handler, which is said already.
+  // handle(source, 5) lacks a handler, and that is reported already.
   else if (typeof handler === "function") problems.push(`the options must be an object: got ${describe(options)}`);
   complain("handle()", problems);
 
@@ -79,8 +79,8 @@ function counted(count: number, noun: string): string {
 }
 
 /**
- * An array of sources is several of them; an array of anything else is one source of its elements. Arrays and bytes
- * inside it are messages, though they can be iterated.
+ * Whether an element of an array is a source. An array of sources stands for each of them, an array of anything else is
+ * one source of its elements. Arrays and bytes in it are messages, though they can be iterated.
  */
 function isSource(value: unknown): boolean {
   return sourceProblem(value) === undefined && typeof value === "object" && !Array.isArray(value) &&

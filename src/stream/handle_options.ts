@@ -12,66 +12,98 @@ import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
 import { type RetryOptions, retryProblems } from "./retry.ts";
 import { type AnySink, sinkProblem } from "./sinks.ts";
 
-/** What happens with a message that can't be handled; `HandleOptions.onError`. */
+/**
+ * What becomes of a message that can't be handled: the run fails, the message is skipped, it goes to a Topic for dead
+ * letters, or a function decides. `HandleOptions.onError` says what each does.
+ */
 export type ErrorPolicy = "fail" | "skip" | DeadLetterSink | ((error: HandlerError) => unknown);
 
 /**
- * How `Slipstream.handle` binds a handler.
+ * The options of `handle()`.
  *
- * @typeParam M what the handler takes: a message of the source, or what the pipe makes of them
+ * @typeParam M what the handler gets: a message of the source, or what the last stage of the pipe emits
  * @typeParam S the sink, or the tuple of sinks
  * @typeParam P the tuple of stages
  */
 export interface HandleOptions<M, S extends AnySink = AnySink, P = readonly PipeStage<never, unknown>[]> {
   /**
-   * Where the emitted values go. Of several sinks, each gets every value, in the order of the array.
-   * @default {none: the values go nowhere}
+   * Receives what the handler emits. Each of several sinks receives every value, in the order of the array.
+   *
+   * A sink is a function (the run awaits the promise that it may return), a WritableStream, an object with `.writable`, a
+   * Topic or a Cache. A run closes a WritableStream when every handler that writes to it has ended, and aborts it when
+   * the run fails, as `pipeTo()` does; wrap the stream in a function to keep it open.
+   *
+   * A TransformStream can be the sink of one handler and the source of another. A message is done then when the stream
+   * has taken what the first handler emits for it, before the second one has handled that: a `pipe` is safer.
+   *
+   * @default {none: emitted values are dropped}
    */
   readonly sink?: S;
   /**
-   * Stages between the source and the handler: functions from an async iterable to one, such as async generator
-   * functions, TransformStreams, and functions that make one. Messages pass them one by one, and a batch is done when all
-   * that came of it has settled. What a stage holds back, to emit it with a later message or at its end, is handled,
-   * settles and fails like anything else, but its message may be done before.
+   * One to ten stages that messages pass, in order, before the handler gets them. A stage is a function from an async
+   * iterable to another, such as an async generator function; a TransformStream, which serves one run; or a function that
+   * makes a TransformStream.
    *
-   * A stage that ends takes the handler out of the run, not out of the app: the handler gets no message any more, and a
-   * source that no other handler reads ends. The next run makes the stage anew.
-   * @default {none}
+   * - Messages pass the stages one by one. A batch is done when everything that the stages and the handler made of it has
+   *   settled.
+   * - A stage may hold values back and emit them later, or at its end. They are handled, settle and fail like all others,
+   *   but the messages that they were made of may be done before them.
+   * - When a stage ends by itself, its handler gets no more messages in this run, and a source without other handlers
+   *   ends. The next run starts the stages anew.
+   *
+   * @default {none: the handler gets the messages}
    */
   readonly pipe?: P;
-  /** The handler's name, for errors. @default {the function's name} */
+  /**
+   * The name of the handler, which errors carry.
+   * @default {the function's name, or "handler"}
+   */
   readonly name?: string;
   /**
-   * How many messages are handled at a time, when the handler is asynchronous. Those of one key stay in order, and so
-   * does what they emit; those without a key have none. A batch is done when all of it is: no offset is stored
-   * before those in front of it.
+   * How many messages an asynchronous handler works on at a time: a whole number from 1 on.
    *
-   * One busy key can hold up others when 16 times as many messages wait.
+   * - Messages with the same key are handled one after the other, and so is what they emit. Messages without a key, and
+   *   those of different keys, have no order between them.
+   * - A batch is done when all of its messages are, so no offset is stored before those in front of it.
+   * - At most 16 times `concurrency` messages wait for their keys. When so many wait for one busy key, others wait too.
+   *
    * @default {1}
    */
   readonly concurrency?: number;
-  /** The key by which `concurrency` keeps order. @default {message.key} */
+  /**
+   * Returns the key by which `concurrency` keeps messages in order.
+   * @default {message.key}
+   */
   readonly by?: (message: NoInfer<M>) => unknown;
   /**
-   * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What they emit then goes on when they
-   * have succeeded: no attempt emits twice. A TransformStream in the pipe can't be tried again; a function that makes one
-   * can. A stop does not wait for the next attempt: the message is not done, and read again next time.
+   * Tries again when a codec, a stage, the handler or a sink fails for a message, and `onError` applies after the last
+   * attempt. Sinks get only what the successful attempt emits.
+   *
+   * A TransformStream in the pipe can't be tried again; a function that makes one can. A stop does not wait for the next
+   * attempt: the message is not done, and a source that can begin again delivers it in the next run.
+   *
+   * @default {none: the first failure counts}
    */
   readonly retry?: RetryOptions;
   /**
-   * What happens when codec, pipe, handler or a sink failed for a message, and `retry` is through:
+   * Decides what becomes of a message when a codec, a stage, the handler or a sink fails for it, after the last attempt of
+   * `retry`:
    *
-   * - `"fail"`: the run ends with the error. The message is not done, and read again next time.
-   * - `"skip"`: goes on with the next message. What was emitted already stays.
-   * - a Topic: the message goes there as it was, byte for byte, with what happened in headers that begin with
-   *   `slipstream.`; it is done when that is delivered. It can't be one that the handler reads.
-   * - a function: gets the error, which carries the message, and is awaited; when it throws, the run fails.
+   * - `"fail"`: `stream()` ends the sources and rejects with the error. The message is not done; a source that can begin
+   *   again delivers it in the next run.
+   * - `"skip"`: the message counts as done. What it has emitted already stays in the sinks.
+   * - a Topic: gets the message byte for byte, and why it failed in headers that begin with `slipstream.`. The message
+   *   is done when the Topic has delivered it. The Topic can't be a source of the handler.
+   * - a function: gets the error, with the message as its `value`, and is awaited. The message is done when the function
+   *   returns; when it throws, `stream()` rejects.
    *
-   * Other handlers of the source go on. A Topic that could not deliver what it had accepted comes here too, once a
-   * message, without `retry`: it has tried for `message.timeout.ms`. Any other sink that fails after it has accepted,
-   * such as a Cache whose disk is full or a WritableStream, fails the run whatever the policy, and so does a sink that
-   * can't take anything any more, such as a closed Cache or a Topic whose credentials are refused: no message is to
-   * blame for that.
+   * Other handlers of the source get the message in any case.
+   *
+   * Some failures come after a sink has accepted a value. A Topic that can't deliver within `message.timeout.ms` reports
+   * each message here, without `retry`. A WritableStream that fails, or a Cache whose disk is full, fails the run under
+   * every policy. So does a sink that can accept nothing more, such as a closed Cache or a Topic whose credentials are
+   * refused: no message is to blame.
+   *
    * @default {"fail"}
    */
   readonly onError?: ErrorPolicy;

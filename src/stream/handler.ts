@@ -1,5 +1,5 @@
 /**
- * Handlers, and running them.
+ * Handlers, and what they emit.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export type HandlerOutput<T> =
  */
 export type Handler<M, T, Args = unknown> = (message: M, args: Args) => HandlerOutput<T>;
 
-/** Takes what is emitted, and what it came of. */
+/** Receives an emitted value, and the origin that was passed with the result. */
 export type Emit<O> = (value: unknown, origin: O) => void | Promise<void>;
 
 /**
@@ -79,9 +79,10 @@ function emitYields<O>(yields: Yields<unknown>, emit: Emit<O>, origin: O): void 
 }
 
 /**
- * A loop, not a promise that waits for the next: a generator without end would make a chain without end.
+ * Takes the rest of the values in a loop. (If each value's promise waited for the next one's, a generator without end would
+ * make a chain of promises without end.)
  *
- * @param later the step to begin with, or what the step before it waits for
+ * @param later the pending first step, or the pending emission of the step before it
  */
 async function emitYieldsLater<O>(
   yields: Yields<unknown>,
@@ -105,14 +106,14 @@ async function emitYieldsLater<O>(
 }
 
 /**
- * The sink refused: lets the generator's finally blocks run. That they fail, or wait for something, must not hide why
- * it was abandoned.
+ * Ends a generator after a sink has refused a value, so that its finally blocks run. Nobody awaits them, and their errors are
+ * dropped: the error of the sink is the one that counts.
  */
 function abandon(yields: Yields<unknown>): void {
   try {
     const returned: unknown = (yields as Iterator<unknown>).return?.();
     if (isThenable(returned)) returned.then(undefined, () => {});
   } catch {
-    // The sink's error is the one that is told.
+    // The error of the sink is thrown, not this one.
   }
 }

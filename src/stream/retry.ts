@@ -1,5 +1,5 @@
 /**
- * Trying again: the only place that knows where `@std/async` comes from.
+ * Attempts after a failure. Only this file imports `@std/async`.
  *
  * @module
  */
@@ -11,41 +11,45 @@ import { isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
 import type { Once } from "./once.ts";
 
-/** How a handler is tried again: the options of `retry()` of `@std/async`. */
+/**
+ * The option `retry` of `handle()`: the options of `retry()` of `@std/async`. Waits grow from `minTimeout` by `multiplier` up
+ * to `maxTimeout`, and `jitter` shortens them at random.
+ */
 export interface RetryOptions {
   /**
-   * How often it is tried in all, from 1 on.
+   * The number of attempts, with the first: a whole number from 1 on.
    * @default {5}
    */
   readonly maxAttempts?: number;
   /**
-   * The wait before the second attempt, in milliseconds.
+   * The wait before the second attempt, in milliseconds, from 0 to `maxTimeout`.
    * @default {1000}
    */
   readonly minTimeout?: number;
   /**
-   * The longest wait, in milliseconds.
+   * The longest wait between two attempts, in milliseconds, above 0.
    * @default {60_000}
    */
   readonly maxTimeout?: number;
   /**
-   * What the wait is multiplied with each time, from 1 on.
+   * The factor by which each wait is longer than the one before it, from 1 on.
    * @default {2}
    */
   readonly multiplier?: number;
   /**
-   * How much of a wait is left to chance, from 0 to 1.
+   * The share of each wait that is random, from 0 (none of it) to 1 (all of it).
    * @default {1}
    */
   readonly jitter?: number;
   /**
-   * Whether an error is worth another attempt.
+   * Returns whether another attempt can help after an error. When it returns `false`, `onError` applies at once.
    * @default {() => true}
    */
   readonly isRetriable?: (error: unknown) => boolean;
   /**
-   * Ends the waiting, and the attempts, when it aborts. The message is not done then, and the run ends with the error of
+   * Ends the wait and the attempts when it aborts. The message is not done then, and `stream()` rejects with the error of
    * the last attempt, whatever `onError` says.
+   * @default {none}
    */
   readonly signal?: AbortSignal;
 }
@@ -100,20 +104,20 @@ export function retryProblems(options: unknown): string[] {
   return problems.map((problem) => `retry: ${problem}`);
 }
 
-/** `retry.signal` aborted: nobody has decided what is to become of the message. */
+/** The error when `retry.signal` aborts: the message is not handled, and no policy has disposed of it. */
 export class RetryAbortedError extends Error {
   /** The class's name. */
   override readonly name = "RetryAbortedError";
 }
 
 /**
- * Tries, and tries again as the options say. Costs a promise only when the first attempt does, or fails.
+ * Makes an attempt, and more of them as the options say. Returns a promise only if the first attempt does, or fails.
  *
- * @param stop cuts the wait before another attempt short
- * @param isLeftAtStop asked then: whether `LEFT` is thrown, or the error of the last attempt
- * @throws `LEFT` If it was stopped before an attempt succeeded.
- * @throws {RetryAbortedError} If `signal` aborted before; its cause is the error of the last attempt.
- * @throws the error of the last attempt
+ * @param stop ends the wait before the next attempt when it happens
+ * @param isLeftAtStop says what is thrown then: `LEFT` if it returns `true`, else the error of the last attempt
+ * @throws `LEFT` If `stop` happens before an attempt succeeds.
+ * @throws {RetryAbortedError} If `signal` aborts before an attempt succeeds; the cause is the error of the last attempt.
+ * @throws The error of the last attempt.
  */
 export function retried(
   attempt: () => void | Promise<void>,
@@ -129,7 +133,7 @@ export function retried(
   }
 }
 
-/** The attempts after the first, which counts as one. */
+/** Makes the attempts after the first, which has failed with `error` and counts as one. */
 async function again(
   attempt: () => void | Promise<void>,
   { signal, ...options }: RetryOptions,
@@ -138,7 +142,7 @@ async function again(
   isLeftAtStop: () => boolean,
 ): Promise<void> {
   const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
-  // What no attempt would help is no matter of a stop.
+  // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
   let last = error, isFirst = true;
   const cut = new AbortController();

@@ -1,5 +1,5 @@
 /**
- * Everything that can be written to, as a sink of two moments.
+ * Sinks: everything that can be written to, adapted to a writer that accepts values and settles them.
  *
  * @module
  */
@@ -75,13 +75,13 @@ function fromFunction<T>(sink: (value: T) => unknown): SinkWriter<T> {
 
 function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
   const writer = stream.getWriter();
-  writer.closed.catch(() => {}); // each write tells
+  writer.closed.catch(() => {}); // each write rejects with it
   // Writes end in order: when the last one of a delivery has ended, all of it have.
   const last = new WeakMap<Delivery, Promise<void>>();
   return {
     accept(value, delivery) {
       const written = writer.write(value);
-      written.catch(() => {}); // settle() tells
+      written.catch(() => {}); // settle() rejects with it
       last.set(delivery, written);
       if ((writer.desiredSize ?? 0) <= 0) return writer.ready;
     },
@@ -98,14 +98,14 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
 }
 
 /**
- * A writer for several at once, who know nothing of each other: a value is offered only when the one before it was
- * accepted, as the protocol has it.
+ * Makes a writer safe for several handlers that call `accept()` at once: it offers a value only after the writer has accepted
+ * the one before, as the protocol demands.
  */
 export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
   let last: Promise<void> | undefined;
   let isClosed = false;
   const offer = (value: T, delivery: Delivery, message: unknown): void | Promise<void> => {
-    // A stop has left it, and the run is over by now.
+    // A stop has cut this value's wait short, and the run is over by now.
     if (isClosed) throw new Error("the sink was closed while a value waited for its turn");
     return writer.accept(value, delivery, message);
   };

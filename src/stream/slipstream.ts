@@ -17,33 +17,37 @@ import type { MessageOf, Source } from "./sources.ts";
 import { readerWrapper } from "./wrap_readers.ts";
 
 /**
- * How `Slipstream.stream` runs.
+ * The options of `stream()`.
  *
  * @typeParam Args what every handler gets as its second parameter
  */
 export interface StreamOptions<Args = unknown> {
   /**
-   * The second parameter of every handler.
+   * Every handler gets this as its second parameter.
    * @default {undefined}
    */
   readonly args?: Args;
-  /** Ends all sources in order when it aborts; `stream()` then resolves. */
+  /**
+   * Stops the run when it aborts: the sources end, what is in hand is finished and settled, and `stream()` resolves.
+   * @default {none}
+   */
   readonly signal?: AbortSignal;
   /**
-   * Whether SIGINT and SIGTERM end the sources in order.
+   * Whether SIGINT and SIGTERM stop the run, in the same way. A second signal exits the process at once.
    * @default {true}
    */
   readonly handleSignals?: boolean;
   /**
-   * How long the end may take, in milliseconds, after a stop or a failure: handlers finish the message in hand, and sinks
-   * settle. Then `stream()` rejects, with the failure if there was one; after SIGINT or SIGTERM the process exits.
-   * Sources that can begin again deliver again what is not done by then.
+   * How long the end of a run may take after a stop or a failure, in milliseconds, from 0 on; `Infinity` sets no limit.
+   * Handlers finish the message in hand in that time, and sinks settle. After it `stream()` rejects, with the failure if
+   * there was one; after SIGINT or SIGTERM the process exits. Sources that can begin again deliver what is not done by then
+   * in the next run.
    * @default {30_000}
    */
   readonly shutdownTimeoutMs?: number;
 }
 
-/** The parameters of `Slipstream.stream`: its options, required when handlers need `args`. */
+/** The parameters of `stream()`: its options, which are required when handlers need `args`. */
 export type StreamParameters<Args = unknown> = undefined extends Args ? [options?: StreamOptions<Args>]
   : [options: StreamOptions<Args> & { readonly args: Args }];
 
@@ -74,11 +78,11 @@ function optionsOf([options = {}, ...more]: readonly unknown[]): StreamOptions {
   return options as StreamOptions;
 }
 
-/** A source, whatever its messages are. */
+/** Any source, whatever its messages are. */
 export type AnySource = Source<never> | Source<unknown>;
 /**
- * What the messages of a source are, or of several. In an array, what can be read is a source; strings, numbers,
- * arrays, bytes and other objects are messages.
+ * The messages of a source, or of an array of sources. Elements of an array that can be read are sources; strings,
+ * numbers, arrays, bytes and other objects in it are messages.
  */
 export type Messages<S> = S extends readonly (infer One)[] ? (
     One extends string | readonly unknown[] | ArrayBufferView ? One : One extends AnySource ? MessageOf<One> : One
@@ -86,22 +90,26 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
   : MessageOf<S>;
 
 /**
- * An isolated app: bindings of its own, run together. The free functions `handle` and `stream`
- * belong to one default app.
+ * An app: handlers that are bound together with `handle()`, and run together with `stream()`.
  *
- * - **Order**: messages of a source are handled one after the other; for each, its handlers run in the order of
- *   binding, and every sink has accepted what they emit before the next message. Sources run side by side.
- * - **Delivery**: at least once, for sources that can begin again: a batch is done when all that came of it has
- *   settled in its sinks. A Topic stores its offsets then, and not before.
- * - **Errors**: `retry`, then what `onError` says: fail (the default), skip, a Topic for dead letters, or a function.
- * - **Side by side**: `concurrency` handles so many messages at a time, those of one key in order; other handlers of the
- *   source then go on meanwhile.
- * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 32 batches of a source, and
- *   some 64 MB of a Topic's messages, are accepted and not done.
+ * Apps share nothing with each other. The functions `handle()`, `stream()`, `pause()`, `resume()` and `onExit()` belong to
+ * one default app.
  *
- * Needs no permission by itself.
+ * - **Order**: an app handles the messages of a source one after the other. For each message, the handlers of the source run
+ *   in the order of their binding, and every sink accepts what they emit before the next message is handled. Different
+ *   sources run side by side.
+ * - **Delivery**: at least once, for sources that can begin again. A batch of messages is done when everything that its
+ *   handlers emitted has settled in the sinks; a Topic stores the offsets of a batch then, and not before.
+ * - **Errors**: the option `retry` tries again, then the option `onError` decides: the run fails (the default), the message
+ *   is skipped, it goes to a Topic for dead letters, or a function decides.
+ * - **Concurrency**: the option `concurrency` lets a handler work on several messages at a time, and keeps those of one key
+ *   in order. Other handlers of the source go on meanwhile.
+ * - **Backpressure**: a slow handler or sink slows its sources. At most 32 batches of a source, and about 64 MB of a
+ *   Topic's messages, are read and not done.
  *
- * @typeParam Args what handlers get as their second parameter: the `args` of `Slipstream.stream`
+ * An app needs no permission of its own.
+ *
+ * @typeParam Args what handlers get as their second parameter: the `args` of `stream()`
  *
  * @example
  * ```ts
@@ -114,7 +122,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * console.assert(seen.join() === "2,4,6");
  * ```
  *
- * @example What can't be handled is skipped and told, the rest runs side by side
+ * @example Handle three messages at a time, and report those that fail twice
  * ```ts
  * import { Slipstream } from "@slipstream/slipstream";
  *
@@ -134,7 +142,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * console.assert(seen.join() === "1,3" && refused.join() === "2");
  * ```
  *
- * @example Handlers get what the run was started with
+ * @example Pass arguments to the handlers of a run
  * ```ts
  * import { Slipstream } from "@slipstream/slipstream";
  *
@@ -152,42 +160,83 @@ export class Slipstream<Args = unknown> {
   #running = false;
   #run: Run | undefined;
 
-  /** Makes an app that nothing is bound in. It has no options. */
+  /**
+   * Creates an app without handlers.
+   *
+   * @throws {TypeError} If it is called with options: an app has none.
+   */
   constructor(...options: never[]) {
     if (options.length > 0) complain("new Slipstream()", ["it has no options: see those of handle() and stream()"]);
   }
 
   /**
-   * Binds a handler to a source, or to several: an array of which every element can be read. (Arrays and bytes in an array
-   * are messages.)
+   * Binds a handler to a source, or to several. The next `stream()` runs it; what the handler emits is dropped.
    *
    * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
-   * array of them
-   * @param handler called with each message, and with the `args` of `Slipstream.stream`; the values that it returns
-   * or yields go nowhere
-   * @throws {TypeError} If an argument is not a source or a function. Nothing is bound then.
-   * @throws {Error} If the app runs.
+   * array of them. An array is one source of its elements, unless every element can be read (arrays and bytes count as
+   * messages).
+   * @param handler is called with each message, and with the `args` of `stream()`; it may be asynchronous
+   * @returns the binding, with which the handler can be taken out again
+   * @throws {TypeError} If an argument is wrong; the error lists all problems, and nothing is bound.
+   * @throws {Error} If the app is running.
+   *
+   * @example
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * let sum = 0;
+   * app.handle([[1, 2].values(), [3].values()], (n) => void (sum += n));
+   * await app.stream();
+   * console.assert(sum === 6);
+   * ```
    */
   handle<S extends AnySource | readonly AnySource[]>(
     source: S,
     handler: Handler<Messages<S>, unknown, Args>,
   ): Binding;
   /**
-   * Binds a handler with options: sinks for what it emits, stages in front of it, and what happens when it fails.
+   * Binds a handler to a source, or to several, with options: sinks for what it emits, a pipe of stages in front of it,
+   * concurrency, and what happens when it fails.
    *
-   * Sinks are functions (awaited when they return a promise), WritableStreams and objects with `.writable` (closed when
-   * all that writes to them has ended, aborted when the run fails, as `pipeTo` does; wrap one in a function to keep it
-   * open), Topics and Caches. A TransformStream can be the sink of one handler and the source of another; a message is done
-   * then when the stream has taken it, so a `pipe` is safer.
+   * The handler emits the value that it returns, the value of the promise that it returns, or every value that it yields.
+   * It emits nothing for `undefined`; `null` and arrays are values. Every sink must accept what it emits, or the program
+   * does not compile.
    *
    * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
-   * array of them
-   * @param options the sinks, the pipe, concurrency, retries, and what happens with errors
-   * @param handler called with each message, and with the `args` of `Slipstream.stream`; it returns or yields
-   * values that every sink takes
-   * @throws {TypeError} If an argument is not a source, a sink, an option or a function. Nothing is bound then.
-   * @throws {RangeError} If a number is out of its range. Nothing is bound then.
-   * @throws {Error} If the app runs.
+   * array of them. An array is one source of its elements, unless every element can be read (arrays and bytes count as
+   * messages).
+   * @param options the sinks and the rest
+   * @param handler is called with each message, or with each value that the pipe emits, and with the `args` of `stream()`
+   * @returns the binding, with which the handler can be taken out again
+   * @throws {TypeError} If an argument or an option is wrong; the error lists all problems, and nothing is bound.
+   * @throws {Error} If the app is running.
+   *
+   * @example Several sinks
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const lines: string[] = [], { readable, writable } = new TransformStream<string>();
+   * app.handle([1, 2, 3], { sink: [(line: string) => lines.push(line), writable] }, function* (n) {
+   *   if (n % 2 === 1) yield `odd: ${n}`;
+   * });
+   * const [copies] = await Promise.all([Array.fromAsync(readable), app.stream()]);
+   * console.assert(lines.join() === "odd: 1,odd: 3" && copies.join() === lines.join());
+   * ```
+   *
+   * @example A pipe
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const seen: string[] = [];
+   * const gunzip = () => new DecompressionStream("gzip");
+   * const packed = ReadableStream.from([new TextEncoder().encode("fish")]).pipeThrough(new CompressionStream("gzip"));
+   * app.handle(packed, { pipe: [gunzip, () => new TextDecoderStream()] }, (text) => void seen.push(text));
+   * await app.stream();
+   * console.assert(seen.join("") === "fish");
+   * ```
    */
   handle<
     S extends AnySource | readonly AnySource[],
@@ -219,16 +268,34 @@ export class Slipstream<Args = unknown> {
   }
 
   /**
-   * Runs everything that is bound. Resolves when all sources have ended, and everything is settled and released.
+   * Runs the handlers of the app until all sources have ended, everything is settled, and all is released.
    *
-   * SIGINT and SIGTERM end the sources in order: what is in flight is finished and settled first. A second signal
-   * exits at once.
+   * The run stops earlier when `signal` aborts, and, unless `handleSignals` is `false`, on SIGINT and SIGTERM: the sources
+   * end, and what is in hand is finished and settled. A second signal exits the process at once.
    *
-   * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order: batches that
-   * came before it, and those of other sources that were begun, are settled and done. An error of a source itself is
-   * thrown as it is, in the same way.
+   * An app can run again after a run; it can't run twice at a time.
+   *
+   * @param parameters one object of options
+   * @throws {HandlerError} If a codec, a stage, a handler or a sink fails, and `onError` is `"fail"`: the first such error.
+   * It is thrown after the end of the run: the batches before the failure, and those that other sources have begun, are
+   * settled and done.
+   * @throws The error of a source that fails, as it is, in the same way.
    * @throws {TypeError} If an option is unknown or wrong; the error lists all problems, and nothing runs.
-   * @throws {Error} If nothing is bound, the app runs already, or the end takes longer than `shutdownTimeoutMs`.
+   * @throws {Error} If nothing is bound, the app is running, or the end takes longer than `shutdownTimeoutMs`.
+   *
+   * @example Stop a run
+   * ```ts
+   * import { Slipstream, timer } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const enough = new AbortController();
+   * let ticks = 0;
+   * app.handle(timer(5), () => {
+   *   if (++ticks === 3) enough.abort();
+   * });
+   * await app.stream({ signal: enough.signal });
+   * console.assert(ticks === 3);
+   * ```
    */
   async stream(...parameters: StreamParameters<Args>): Promise<void> {
     const options = optionsOf(parameters);
@@ -251,7 +318,7 @@ export class Slipstream<Args = unknown> {
       signal?.addEventListener("abort", stop, { once: true });
       const ended = run.toEnd().finally(() => signal?.removeEventListener("abort", stop));
       const hooked = ended.catch(() => {}).then(() => this.#exit());
-      // The run's own error is the one that is told; both are waited for.
+      // Both are awaited; the error of the run comes before that of a hook.
       for (const outcome of await Promise.allSettled([ended, hooked])) {
         if (outcome.status === "rejected") throw outcome.reason;
       }
@@ -263,14 +330,16 @@ export class Slipstream<Args = unknown> {
   }
 
   /**
-   * Calls a function at the end of each run, whatever ended it: once, when all is settled, done and released, before
-   * `stream()` resolves or rejects. Hooks are called in the order they came, each when the one before it is over. One
-   * that fails does not keep the others from being called; `stream()` rejects with its error, unless the run had failed.
+   * Calls a function at the end of each run, whatever ended it: when everything is settled and released, before `stream()`
+   * resolves or rejects.
    *
-   * A second signal, and a time-out of the end, exit without calling them.
+   * The app calls its hooks in the order in which they were added, and awaits each. A hook that fails does not keep the
+   * later ones from being called; `stream()` rejects with the first error of a hook, unless the run itself has failed.
+   * Hooks are not called when a second signal, or `shutdownTimeoutMs` after a signal, exits the process.
    *
-   * @returns takes the hook away again
-   * @throws {TypeError} If it is no function.
+   * @param hook is called without arguments, and awaited
+   * @returns a function that removes the hook
+   * @throws {TypeError} If the hook is not a function.
    *
    * @example
    * ```ts
@@ -290,7 +359,7 @@ export class Slipstream<Args = unknown> {
     return () => void this.#exitHooks.delete(hook);
   }
 
-  /** @throws what the first hook that failed did */
+  /** @throws the first error of a hook */
   async #exit(): Promise<void> {
     const failed: unknown[] = [];
     for (const hook of [...this.#exitHooks]) {
@@ -311,14 +380,16 @@ export class Slipstream<Args = unknown> {
   }
 
   /**
-   * Hands on nothing more of a source, from the next message on, until it is resumed. A Topic stays in its group. Also
-   * before a run, which then begins paused. A run that is stopped leaves what was paused unhandled.
+   * Pauses a source: its handlers get no more messages, from the next one on, until `resume()`. A source that is paused
+   * before a run begins paused. A Topic stays in its group. A stop leaves the messages of a paused source unhandled.
    *
-   * A source with the methods `pause` and `resume` has them called; an async generator gets `"pause"` and
-   * `"resume"` as the value of a `yield`: what it yields in answer is a message, unless it is `undefined`. One that does
-   * not listen is so asked for one message more, which waits.
+   * The source is told: the app calls its methods `pause` and `resume` if it has them, and passes `"pause"` and
+   * `"resume"` to an async generator, as the value of the `yield` where it waits. What the generator yields next in answer is
+   * a message, or nothing if it is `undefined`; so a generator that does not listen is asked for one message more, which
+   * waits until `resume()`.
    *
-   * @throws {TypeError} If nothing is bound to the source.
+   * @param source a source as `handle()` got it
+   * @throws {TypeError} If no handler is bound to the source.
    */
   pause(source: AnySource): void {
     this.#checkBound(source);
@@ -328,9 +399,10 @@ export class Slipstream<Args = unknown> {
   }
 
   /**
-   * Goes on with a source that was paused, at once.
+   * Resumes a source that was paused, at once. Does nothing if it is not paused.
    *
-   * @throws {TypeError} If nothing is bound to the source.
+   * @param source a source as `handle()` got it
+   * @throws {TypeError} If no handler is bound to the source.
    */
   resume(source: AnySource): void {
     this.#checkBound(source);
@@ -346,7 +418,7 @@ export class Slipstream<Args = unknown> {
 const app = new Slipstream();
 
 /**
- * Binds a handler in the default app: `Slipstream.handle`.
+ * Binds a handler to sources and sinks, in the default app; see `Slipstream.handle`.
  *
  * @example
  * ```ts
@@ -363,13 +435,24 @@ const app = new Slipstream();
 export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["handle"];
 
 /**
- * Runs the default app: `Slipstream.stream`. Its handlers get `args` as `unknown`; make a `Slipstream<Args>` for
- * arguments with a type.
+ * Runs the handlers of the default app until all sources have ended; see `Slipstream.stream`.
+ *
+ * Handlers of the default app get `args` as `unknown`. For arguments with a type, make a `Slipstream<Args>`.
+ *
+ * @example
+ * ```ts
+ * import { handle, stream } from "@slipstream/slipstream";
+ *
+ * const seen: number[] = [];
+ * handle([1, 2], (n) => void seen.push(n));
+ * await stream({ handleSignals: false });
+ * console.assert(seen.join() === "1,2");
+ * ```
  */
 export const stream: (options?: StreamOptions) => Promise<void> = app.stream.bind(app);
 
 /**
- * Pauses a source of the default app: `Slipstream.pause`.
+ * Pauses a source of the default app; see `Slipstream.pause`.
  *
  * @example
  * ```ts
@@ -390,8 +473,8 @@ export const stream: (options?: StreamOptions) => Promise<void> = app.stream.bin
  */
 export const pause: (source: AnySource) => void = app.pause.bind(app);
 
-/** Calls a function at the end of each run of the default app: `Slipstream.onExit`. */
+/** Calls a function at the end of each run of the default app; see `Slipstream.onExit`. */
 export const onExit: (hook: () => unknown) => () => void = app.onExit.bind(app);
 
-/** Resumes a source of the default app: `Slipstream.resume`. */
+/** Resumes a source of the default app; see `Slipstream.resume`. */
 export const resume: (source: AnySource) => void = app.resume.bind(app);

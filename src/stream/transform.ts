@@ -1,13 +1,16 @@
 import { emitAll, type HandlerOutput } from "./handler.ts";
 
 /**
- * A handler as a TransformStream, for pipes made by hand.
+ * Makes a TransformStream of a handler, for `pipeThrough()`.
  *
- * The handler returns a value, or a promise of one, or yields any number of them; `undefined` emits nothing. A slow
- * reader slows the handler: it goes on when the reader has room. Errors travel both ways, as in every pipe.
+ * The handler emits the value that it returns, the value of the promise that it returns, or every value that it yields.
+ * It emits nothing for `undefined`. The handler waits while the reader of the stream has no room. When it throws, both sides
+ * of the stream fail with the error.
  *
- * @typeParam T what goes in
- * @typeParam O what comes out
+ * @typeParam T a message
+ * @typeParam O what the handler emits
+ * @param handler is called with each message
+ * @returns a stream that takes messages and emits what the handler emits
  *
  * @example
  * ```ts
