@@ -74,7 +74,8 @@ export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
 
 // State.
-export { Cache, type CacheInput, type CacheUpdate, type UpdatesOptions } from "./src/cache/cache.ts";
+export { Cache, type CacheInput } from "./src/cache/cache.ts";
+export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
 export type { CacheKey, KeyPart } from "./src/cache/key.ts";
 export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
@@ -85,4 +86,12 @@ export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 export { timer } from "./src/time/timer.ts";
 export { cron } from "./src/time/cron.ts";
 export type { Tick } from "./src/time/tick.ts";
-export { type ResumableSource, sse, type SseOptions, type SseSource } from "./src/endpoint/sse.ts";
+export {
+  type ChangeSource,
+  sse,
+  type SseChange,
+  type SseKeyPart,
+  type SseOptions,
+  type SsePrefix,
+  type SseSource,
+} from "./src/endpoint/sse.ts";

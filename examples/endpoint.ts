@@ -18,10 +18,10 @@ const server = Deno.serve(
   },
   (request) =>
     new URL(request.url).pathname === "/updates"
-      ? sse(cache, { request })
+      ? sse(cache, { request, snapshot: true })
       : new Response(PAGE, { headers: { "content-type": "text/html" } }),
 );
 
 await stream(); // until Ctrl-C
+await cache.close(); // ends the responses that read it
 await server.shutdown();
-await cache.close();

@@ -24,7 +24,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   codecs: [],
   time: [PROTOCOL],
   kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
-  endpoint: [],
+  endpoint: [PROTOCOL],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
   testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "librdkafka"],
   // The only room that the package with the clouds' SDKs is fetched for.

@@ -13,6 +13,7 @@
  */
 
 import { delimiter, join } from "node:path";
+import { cacheFolder, freePort, INSTALL_JAVA, javaVersion, kill, runCommand } from "./servers.ts";
 
 /** What to start. */
 export interface KafkaOptions {
@@ -58,8 +59,12 @@ export interface Kafka extends AsyncDisposable {
   readonly listeners: Readonly<Record<string, string>>;
   /** What Kafka has logged so far. */
   log(): Promise<string>;
-  /** The Java process. */
+  /** The Java process; another one after {@linkcode Kafka.restart}. */
   readonly pid: number;
+  /** Kills Kafka (SIGKILL). Its data stays, for {@linkcode Kafka.restart}. */
+  kill(): Promise<void>;
+  /** Starts Kafka again on the same data and ports, after a kill, and resolves when it answers. */
+  restart(): Promise<void>;
   /** Stops Kafka and removes its data. Idempotent. */
   stop(): Promise<void>;
 }
@@ -70,7 +75,7 @@ const DEFAULTS = { version: "4.3.1", timeoutMs: 60_000 } as const satisfies Kafk
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const version = options.version ?? DEFAULTS.version;
   await requireJava();
-  const classpath = await jars(version, options.cacheDir ?? defaultCacheDir(version));
+  const classpath = await jars(version, options.cacheDir ?? join(cacheFolder(), "kafka", version));
 
   const data = await Deno.makeTempDir({ prefix: "slipstream-kafka-" });
   const logPath = join(data, "kafka.log");
@@ -121,14 +126,29 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     const id = (await output(java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!;
     await output(java("kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", config, ...scram));
 
-    child = java("kafka.Kafka", config).spawn();
-    logged = record(child, logPath);
-    await answers(child, port, logPath, options.timeoutMs ?? DEFAULTS.timeoutMs);
+    const run = async () => {
+      const from = (await Deno.stat(logPath).catch(() => undefined))?.size ?? 0;
+      child = java("kafka.Kafka", config).spawn();
+      logged = record(child, logPath);
+      await answers(child, port, logPath, from, options.timeoutMs ?? DEFAULTS.timeoutMs);
+    };
+    await run();
     return {
       bootstrapServers: `127.0.0.1:${port}`,
       listeners: Object.fromEntries(listeners.map(({ name, port }) => [name, `127.0.0.1:${port}`])),
       log: () => Deno.readTextFile(logPath),
-      pid: child.pid,
+      get pid() {
+        return child!.pid;
+      },
+      async kill() {
+        kill(child!, "SIGKILL");
+        await child!.status;
+        await logged;
+      },
+      async restart() {
+        if (stopping !== undefined) throw new Error("Cannot restart Kafka: it was stopped, and its data is removed");
+        await run();
+      },
       stop,
       [Symbol.asyncDispose]: stop,
     };
@@ -138,13 +158,23 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   }
 }
 
-/** Waits for Kafka to say that it runs and for its port to take a connection. */
-async function answers(child: Deno.ChildProcess, port: number, logPath: string, timeoutMs: number): Promise<void> {
+/**
+ * Waits for Kafka to say that it runs and for its port to take a connection.
+ *
+ * @param from where in the log its words begin, in bytes
+ */
+async function answers(
+  child: Deno.ChildProcess,
+  port: number,
+  logPath: string,
+  from: number,
+  timeoutMs: number,
+): Promise<void> {
   let exited: Deno.CommandStatus | undefined;
   child.status.then((status) => exited = status);
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const log = await Deno.readTextFile(logPath).catch(() => "");
+    const log = await Deno.readFile(logPath).then((bytes) => new TextDecoder().decode(bytes.subarray(from)), () => "");
     if (log.includes("Kafka Server started")) {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -275,19 +305,9 @@ ${dependency("org.apache.logging.log4j", "log4j-core", "2.25.1")}
 }
 
 async function requireJava(): Promise<void> {
-  const install = "install Java 17 or later (apt-get install openjdk-17-jre-headless, brew install openjdk@17)";
-  const command = new Deno.Command("java", { args: ["-version"], stdout: "piped", stderr: "piped" });
-  let result;
-  try {
-    result = await command.output();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Error(`Cannot start Kafka: Java is not installed; ${install}`, { cause: error });
-  }
-  const text = new TextDecoder().decode(result.stderr);
-  const major = Number(/version "(\d+)/.exec(text)?.[1] ?? 0);
-  if (!result.success || major < 17) {
-    throw new Error(`Cannot start Kafka: it needs Java 17, found ${text.split("\n")[0] || "none"}; ${install}`);
+  const major = await javaVersion();
+  if (major === undefined || major < 17) {
+    throw new Error(`Cannot start Kafka: it needs Java 17, found ${major ?? "none"}; ${INSTALL_JAVA}`);
   }
 }
 
@@ -298,56 +318,13 @@ async function output(command: Deno.Command): Promise<string> {
   return out;
 }
 
-function defaultCacheDir(version: string): string {
-  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";
-  const cache = Deno.build.os === "darwin"
-    ? join(home, "Library", "Caches")
-    : Deno.build.os === "windows"
-    ? Deno.env.get("LOCALAPPDATA") ?? home
-    : Deno.env.get("XDG_CACHE_HOME") || join(home, ".cache");
-  return join(cache, "slipstream", "kafka", version);
+if (import.meta.main) {
+  Deno.exit(
+    await runCommand(Deno.args, {
+      name: "Kafka",
+      start: () => startKafka(),
+      print: ({ bootstrapServers }) => bootstrapServers,
+      env: ({ bootstrapServers }) => ({ KAFKA_BOOTSTRAP_SERVERS: bootstrapServers }),
+    }),
+  );
 }
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
-
-/** Signals the process unless it is gone already. */
-function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    child.kill(signal);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-  }
-}
-
-async function main(args: string[]): Promise<number> {
-  const command = args[0] === "--" ? args.slice(1) : args;
-  const startedAt = performance.now();
-  // Listening from the start: a SIGINT while Kafka is starting must not leave a Java process behind.
-  const interrupted = Promise.withResolvers<number>();
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-    if (Deno.build.os !== "windows" || signal === "SIGINT") {
-      Deno.addSignalListener(signal, () => interrupted.resolve(code));
-    }
-  }
-  await using kafka = await startKafka();
-  console.error(`Kafka runs at ${kafka.bootstrapServers} (up in ${Math.round(performance.now() - startedAt)} ms)`);
-  if (command.length === 0) {
-    console.log(kafka.bootstrapServers);
-    await interrupted.promise;
-    return 0;
-  }
-  // The Deno that runs this, which need not be on the PATH.
-  const child = new Deno.Command(command[0] === "deno" ? Deno.execPath() : command[0]!, {
-    args: command.slice(1),
-    env: { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers },
-  }).spawn();
-  const status = child.status.then(({ code }) => code);
-  const code = await Promise.race([status, interrupted.promise.then((code) => (kill(child, "SIGTERM"), code))]);
-  await status;
-  return code;
-}
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

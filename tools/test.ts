@@ -12,7 +12,7 @@
  */
 
 /** Tests that have tasks of their own. */
-const APART = ["tests/schema_registry", "tests/memory", "tests/simulation/mutants_test.ts"];
+const APART = ["tests/schema_registry", "tests/remote", "tests/memory", "tests/simulation/mutants_test.ts"];
 const AT_A_TIME = 4;
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

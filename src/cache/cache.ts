@@ -16,6 +16,15 @@ import {
 } from "../stream/protocol.ts";
 import { type Settlement, Settlements } from "../stream/settlement.ts";
 import { closed } from "./cache_error.ts";
+import {
+  type CacheChange,
+  type CacheUpdate,
+  type ChangeReader,
+  type ChangesOptions,
+  openChanges,
+  openUpdates,
+  type UpdatesOptions,
+} from "./cache_change.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
 import type { Write } from "./write.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
@@ -32,7 +41,6 @@ import {
   type SetOptions,
   type TransactionOptions,
 } from "./transaction.ts";
-import type { Published, UpdateReader } from "./updates.ts";
 import { decode, encode, type Stored } from "./value.ts";
 import { writableOf } from "./writable.ts";
 
@@ -41,17 +49,6 @@ export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
   readonly key: CacheKey;
   readonly value: V | null;
 };
-
-/** A published update: the value is undefined when the key was removed, the sequence number without a log. */
-export type CacheUpdate<V> = readonly [key: CacheKey, value: V | undefined, sequence: number | undefined];
-
-/** Which updates are read. */
-export interface UpdatesOptions {
-  /** Only those of keys that begin with these parts, or are this key. @default {all} */
-  readonly prefix?: CacheKey;
-  /** The number of the first one; needs a log. Those that it has dropped are left out. @default {the next one} */
-  readonly from?: number;
-}
 
 const TIMEOUT_MS = 30_000;
 
@@ -63,8 +60,11 @@ const TIMEOUT_MS = 30_000;
  *   `delete()` and `emit()` when they are called, what handlers emit when it is emitted, a transaction whole when its
  *   function has ended (in a shared store: when it is committed). Caches of one path and prefix have one order.
  * - Writes that come together share a commit. A commit that fails fails its own writes and no others: those accepted
- *   after them go on, and the disk shows what was accepted without those that failed. KV may have made a commit that
- *   it calls failed, such as when a remote store's answer was lost; its writes are then on disk.
+ *   after them go on, and the disk shows what was accepted without those that failed. A file may hold the writes of a
+ *   commit that failed.
+ * - A remote store makes each commit once, also when its answer is lost, the connection breaks or the server answers
+ *   5xx: Deno then asks again, without an end, and prints why. A Cache that it can't open fails with a
+ *   `CacheError`.
  * - Some 32 MB (or 50,000 writes) may wait for the disk; then handlers, `deleteRange()` and pipes wait for room.
  *   `set()` and the like take their value whatever waits: await them.
  * - A file belongs to one process, unless it is `shared`.
@@ -184,7 +184,8 @@ export class Cache<V = unknown>
    *
    * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
    * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
-   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys.
+   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys. If it reads
+   *   more than 97 keys of a file that is `shared`, or 7 of a remote store or the default one: an atomic checks no more.
    */
   transaction<R>(
     keys: CacheKey | readonly (readonly KeyPart[])[],
@@ -258,33 +259,84 @@ export class Cache<V = unknown>
     }
     if (from !== undefined && !Number.isSafeInteger(from)) throw new TypeError(`from must be a whole number: ${from}`);
     const parts = prefix === undefined ? [] : checkKey(prefix).parts;
-    const ids = parts.map((part) => idOf([part]));
-    const wanted = (key: readonly KeyPart[]) => ids.every((id, n) => n < key.length && idOf([key[n]!]) === id);
-    let reader: UpdateReader | undefined;
-    let engine: Engine;
-    let end = () => {};
-    return new ReadableStream<CacheUpdate<V>>({
+    return this.#read((engine) => openUpdates<V>(engine, parts, from));
+  }
+
+  /**
+   * Reads what the Cache has and what is published, and tells what is missing; until the Cache is closed.
+   *
+   * - With `snapshot`, the entries come first and then their updates: none is missing in between, and none comes that
+   *   its key's entry is ahead of. So who keeps the latest value of each key has what the Cache has, but for what is
+   *   set and not published. A key's values come in order; entries of different keys may be of different moments.
+   * - With a log, each update has an id, which says of which log it is: a program that was away goes on with `after`,
+   *   in any process that uses the store. It gets each update once, or learns that some are missing.
+   * - Without, updates of other processes are not read, and a reader that is far behind has a gap, as with `updates()`.
+   * - An entry that expires is no update.
+   *
+   * @throws {TypeError} If `after` is given without a log.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using stock = new Cache<number>(":memory:", { log: { limit: 100 } });
+   * await stock.emit("fish", 3);
+   * const types: string[] = [];
+   * for await (const change of stock.changes({ snapshot: true })) {
+   *   types.push(change.type);
+   *   if (change.type === "entry") assert.deepEqual(change.update, ["fish", 3, undefined]);
+   *   if (change.type === "live") break;
+   * }
+   * assert.deepEqual(types, ["snapshot", "entry", "live"]);
+   * ```
+   */
+  changes({ prefix, after, snapshot = false }: ChangesOptions = {}): ReadableStream<CacheChange<V>> {
+    if (after !== undefined && !this.resumable) {
+      throw new TypeError("after needs a log: new Cache(path, { log: { limit: 1000 } })");
+    }
+    const parts = prefix === undefined ? [] : checkKey(prefix).parts;
+    return this.#read((engine) => openChanges<V>(engine, parts, after, snapshot));
+  }
+
+  /** Reads one by one when pulled; a cancel releases the reader at once, even one that is still being opened. */
+  #read<T>(
+    open: (engine: Engine) => Promise<ChangeReader<T>>,
+  ): ReadableStream<T> {
+    let reader: ChangeReader<T> | undefined;
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+      this.#readers.delete(end);
+      reader?.close();
+    };
+    this.#readers.add(end);
+    return new ReadableStream<T>({
       start: async () => {
-        const opening = this.#opened();
-        engine = opening instanceof Promise ? await opening : opening;
-        const { log, updates, shared } = engine;
-        reader = log === undefined ? updates.live(wanted) : updates.logged(log, from, shared, wanted);
-        end = () => {
-          reader!.close();
-          this.#readers.delete(end);
-        };
-        this.#readers.add(end);
+        try {
+          const opening = this.#opened();
+          reader = await open(opening instanceof Promise ? await opening : opening);
+          if (isOver) reader.close();
+        } catch (error) {
+          end();
+          throw error;
+        }
       },
       pull: async (controller) => {
-        for (let update = await reader!.next(); update !== undefined; update = await reader!.next()) {
-          const found = await valueOf<V>(engine, update);
-          if (found === ABSENT) continue;
-          return controller.enqueue([keyOf(update.key), found, update.sequence]);
+        try {
+          const read = await reader!.next();
+          if (read !== undefined) return controller.enqueue(read);
+        } catch (error) {
+          // A read of the store that the close has cut short.
+          if (!isOver) {
+            end();
+            throw error;
+          }
         }
         end();
         controller.close();
       },
-      cancel: () => end(),
+      cancel: end,
     }, { highWaterMark: 0 });
   }
 
@@ -478,12 +530,4 @@ async function* keysOf(found: AsyncIterable<Found>): AsyncGenerator<Found["key"]
 
 function writing({ id, parts, bytes }: CheckedKey, stored: Stored | undefined): Write {
   return { id, key: parts, keyBytes: bytes, stored };
-}
-
-/** The value of an update; absent when it was too large for the log and its key is gone. */
-async function valueOf<V>(engine: Engine, { key, stored }: Published): Promise<V | undefined | typeof ABSENT> {
-  if (stored === undefined) return undefined;
-  if (stored !== "large") return decode(stored) as V;
-  const known = await engine.read(checkKey(key));
-  return known === ABSENT ? ABSENT : decode(known) as V;
 }

@@ -64,7 +64,7 @@ export function checkOptions(path: string | undefined, { log, ...rest }: CacheOp
   if (log !== undefined && !(Number.isSafeInteger(log.limit) && log.limit > 0)) {
     throw new RangeError(`log.limit must be a whole number above 0: ${log.limit}`);
   }
-  const options = { ...DEFAULTS, shared: remote, ...rest, logLimit: log?.limit ?? 0 };
+  const options = { ...DEFAULTS, shared: remote, ...rest, remote, logLimit: log?.limit ?? 0 };
   if (!(options.memoryBytes >= 0)) throw new RangeError(`memoryBytes must be 0 or more: ${options.memoryBytes}`);
   const { prefix } = options;
   if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > 64) {

@@ -5,31 +5,70 @@
  */
 
 import { Chunks } from "./chunks.ts";
+import { type Fence, Fences } from "./fences.ts";
 import { idOf, type KeyPart } from "./key.ts";
 import type { PatientKv } from "./patient_kv.ts";
 import type { UpdateLog } from "./update_log.ts";
 import { type ChunkList, fromEntry, toEntry } from "./value.ts";
 import type { Check, Write } from "./write.ts";
 
-/** Commits what belongs together. */
+/** Chunks that writes have replaced, by the ids of their keys. */
+type Replaced = ReadonlyMap<string, ChunkList>;
+
+/** How many checks an atomic takes. */
+const FILE_CHECKS = 100;
+const REMOTE_CHECKS = 10;
+/** Checks that are not a transaction's: the fence, the mark of large values, the end of the log. */
+const OWN_CHECKS = 3;
+/**
+ * So often a commit checks that others have written no large value meanwhile. Where they never stop it is made all the
+ * same; chunks that it may have lost sight of are removed when the store is next opened.
+ */
+const MARK_ATTEMPTS = 5;
+
+/** Where a committer works. */
+export interface CommitterOptions {
+  /** The Cache's. */
+  readonly prefix: string;
+  /** Whether other processes write to the store. */
+  readonly shared: boolean;
+  /** Whether it is, or may be, behind a network. */
+  readonly remote: boolean;
+}
+
+/**
+ * Commits what belongs together.
+ *
+ * A commit that replaces a large value removes its chunks afterwards. Whether there are large values, another process
+ * may change at any moment. So each commit that writes one also writes an entry, the mark, and each commit to a shared
+ * store checks that the mark is as it was before the entries were read that it replaces. As long as there is no mark,
+ * none has chunks, and none is read.
+ */
 export class Committer {
   readonly chunks: Chunks;
+  /** How many keys a transaction in a shared store can rest on. */
+  readonly maxReads: number;
   readonly #kv: PatientKv;
   readonly #prefix: string;
   readonly #shared: boolean;
   readonly #log: UpdateLog | undefined;
+  readonly #fences: Fences | undefined;
+  /** The version of the mark when it was last seen; undefined when that must be asked. */
+  #mark: string | null | undefined;
   /** Who has chunks on disk; known only while one process owns the file. */
   #live = new Map<string, ChunkList>();
   readonly #written = new WeakSet<ChunkList>();
   /** What could not be removed. */
   readonly #left = new Set<ChunkList>();
 
-  /** @param prefix the Cache's */
-  constructor(kv: PatientKv, prefix: string, shared: boolean, log: UpdateLog | undefined) {
+  /** Nothing is asked of the store yet. */
+  constructor(kv: PatientKv, { prefix, shared, remote }: CommitterOptions, log: UpdateLog | undefined) {
     this.#kv = kv;
     this.#prefix = prefix;
     this.#shared = shared;
     this.#log = log;
+    this.#fences = remote ? new Fences(kv, prefix) : undefined;
+    this.maxReads = (remote ? REMOTE_CHECKS : FILE_CHECKS) - OWN_CHECKS;
     this.chunks = new Chunks(kv, prefix);
   }
 
@@ -46,15 +85,26 @@ export class Committer {
   /**
    * Writes everything or nothing.
    *
-   * @returns the sequence number of the first update (0 without a log), or undefined when a version has changed
+   * @param checks the versions that it rests on
+   * @returns the version of the store that it made, or undefined when a version that it rests on has changed
    * @throws whatever KV throws; nothing was written then, as far as KV knows
    */
-  async commit(
+  commit(
     writes: readonly Write[],
     updates: readonly Write[],
     checks: readonly Check[] = [],
-  ): Promise<number | undefined> {
-    const replaced = new Map<string, ChunkList>();
+  ): Promise<string | undefined> {
+    if (this.#fences === undefined) return this.#commit(writes, updates, checks);
+    return this.#fences.with((fence) => this.#commit(writes, updates, checks, fence));
+  }
+
+  async #commit(
+    writes: readonly Write[],
+    updates: readonly Write[],
+    checks: readonly Check[],
+    fence?: Fence,
+  ): Promise<string | undefined> {
+    let replaced: Replaced = new Map();
     try {
       for (const { key, stored } of writes) {
         if (stored?.chunks === undefined || this.#written.has(stored.chunks)) continue;
@@ -62,31 +112,29 @@ export class Committer {
         await this.chunks.write(key, stored.chunks, data, stored.expiresAt);
         this.#written.add(stored.chunks);
       }
-      const rests = this.#shared ? [...checks, ...await this.#versions(writes, checks)] : checks;
-      for (const { id } of writes) {
-        const before = this.#shared ? rests.find((check) => check.id === id)?.chunks : this.#live.get(id);
-        if (before !== undefined) replaced.set(id, before);
+      const large = writes.some(({ stored }) => stored?.chunks !== undefined);
+      for (let attempt = 0;; attempt++) {
+        const mark = this.#shared ? await this.#markVersion() : undefined;
+        replaced = await this.#replacedBy(writes, checks, mark);
+        const logged = updates.length === 0 ? undefined : await this.#log?.next();
+        const atomic = this.#kv.atomic();
+        for (const { key, versionstamp } of checks) atomic.check({ key: this.entryKey(key), versionstamp });
+        const checksMark = mark !== undefined && attempt < MARK_ATTEMPTS;
+        if (checksMark) atomic.check({ key: this.#markKey, versionstamp: mark });
+        if (large) atomic.set(this.#markKey, 0);
+        this.#add(atomic, writes);
+        const log = logged && this.#log!.append(atomic, updates, logged);
+        const made = await commitWith(atomic, fence);
+        if (made !== undefined) {
+          if (large) this.#mark = made;
+          if (log !== undefined) this.#log!.committed(log);
+          await this.#made(writes, replaced);
+          return made;
+        }
+        this.#mark = undefined;
+        // Others have written a large value meanwhile: no reason to give up, unless something else has changed too.
+        if (!checksMark || await this.#markVersion() === mark) return undefined;
       }
-      const last = updates.length === 0 ? undefined : await this.#log?.last();
-      const atomic = this.#kv.atomic();
-      for (const { key, versionstamp } of rests) atomic.check({ key: this.entryKey(key), versionstamp });
-      const now = Date.now();
-      for (const { key, stored } of writes) {
-        if (stored === undefined) atomic.delete(this.entryKey(key));
-        else if (stored.expiresAt === 0) atomic.set(this.entryKey(key), toEntry(stored));
-        else atomic.set(this.entryKey(key), toEntry(stored), { expireIn: Math.max(1, stored.expiresAt - now) });
-      }
-      if (last !== undefined) this.#log!.append(atomic, updates, last);
-      const { ok } = await atomic.commit();
-      if (!ok) return undefined;
-      if (last !== undefined) this.#log!.committed(last.sequence + updates.length);
-      for (const { id, stored } of this.#shared ? [] : writes) {
-        if (stored?.chunks === undefined) this.#live.delete(id);
-        else this.#live.set(id, stored.chunks);
-      }
-      // It is written, whatever becomes of what was before.
-      await this.#remove([...replaced.values(), ...this.#left]);
-      return last === undefined ? 0 : last.sequence + 1;
     } catch (error) {
       this.#log?.doubt();
       await this.discard(writes, replaced);
@@ -94,8 +142,26 @@ export class Committer {
     }
   }
 
+  #add(atomic: Deno.AtomicOperation, writes: readonly Write[]): void {
+    const now = Date.now();
+    for (const { key, stored } of writes) {
+      if (stored === undefined) atomic.delete(this.entryKey(key));
+      else if (stored.expiresAt === 0) atomic.set(this.entryKey(key), toEntry(stored));
+      else atomic.set(this.entryKey(key), toEntry(stored), { expireIn: Math.max(1, stored.expiresAt - now) });
+    }
+  }
+
+  /** Notes that writes are on disk, and removes the chunks that they have replaced. */
+  async #made(writes: readonly Write[], replaced: Replaced): Promise<void> {
+    for (const { id, stored } of this.#shared ? [] : writes) {
+      if (stored?.chunks === undefined) this.#live.delete(id);
+      else this.#live.set(id, stored.chunks);
+    }
+    await this.#remove([...replaced.values(), ...this.#left]);
+  }
+
   /** Removes the chunks of writes that are given up; or of what they have replaced, when they have. */
-  async discard(writes: readonly Write[], replaced: ReadonlyMap<string, ChunkList> = new Map()): Promise<void> {
+  async discard(writes: readonly Write[], replaced: Replaced = new Map()): Promise<void> {
     for (const { id, key, stored } of writes) {
       if (stored?.chunks === undefined) continue;
       try {
@@ -124,19 +190,58 @@ export class Committer {
     }
   }
 
-  /** The versions of what is written unread, so that chunks which another process puts there are not lost sight of. */
-  async #versions(writes: readonly Write[], checks: readonly Check[]): Promise<Check[]> {
-    const known = new Set(checks.map(({ id }) => id));
-    const unread = writes.filter(({ id }) => !known.has(id));
-    const found: Check[] = [];
-    for (let from = 0; from < unread.length; from += 10) {
-      const some = unread.slice(from, from + 10);
+  /** The entry that each commit of a large value changes. */
+  get #markKey(): Deno.KvKey {
+    return [this.#prefix, "l"];
+  }
+
+  /** The version of the mark; null as long as the store has held no large value. */
+  async #markVersion(): Promise<string | null> {
+    if (this.#mark === undefined) this.#mark = (await this.#kv.get(this.#markKey)).versionstamp;
+    return this.#mark;
+  }
+
+  /** The chunks that are in use before some entries are written, by the ids of these. */
+  async #replacedBy(
+    writes: readonly Write[],
+    checks: readonly Check[],
+    mark: string | null | undefined,
+  ): Promise<Replaced> {
+    const replaced = new Map<string, ChunkList>();
+    if (mark === null) return replaced;
+    const add = (id: string, chunks: ChunkList | undefined) => void (chunks !== undefined && replaced.set(id, chunks));
+    if (mark === undefined) {
+      for (const { id } of this.#live.size === 0 ? [] : writes) add(id, this.#live.get(id));
+      return replaced;
+    }
+    const read = new Map(checks.map(({ id, chunks }) => [id, chunks]));
+    const unread: Write[] = [];
+    for (const write of writes) {
+      if (read.has(write.id)) add(write.id, read.get(write.id));
+      else unread.push(write);
+    }
+    const slices = Array.from({ length: Math.ceil(unread.length / 10) }, (_, n) => unread.slice(10 * n, 10 * n + 10));
+    await Promise.all(slices.map(async (some) => {
       const entries = await this.#kv.getMany(some.map(({ key }) => this.entryKey(key)));
       entries.forEach(({ value, versionstamp }, n) => {
-        const { id, key } = some[n]!;
-        found.push({ id, key, versionstamp, chunks: versionstamp === null ? undefined : fromEntry(value).chunks });
+        if (versionstamp !== null) add(some[n]!.id, fromEntry(value).chunks);
       });
-    }
-    return found;
+    }));
+    return replaced;
   }
+}
+
+/** Commits; the new version, or undefined when a check has failed. */
+async function commitWith(atomic: Deno.AtomicOperation, fence: Fence | undefined): Promise<string | undefined> {
+  fence?.guard(atomic);
+  let made: string | undefined;
+  try {
+    const result = await atomic.commit();
+    made = result.ok ? result.versionstamp : await fence?.lookUp();
+  } catch (error) {
+    made = await fence?.lookUp().catch(() => undefined);
+    if (made === undefined) throw error;
+  }
+  if (made !== undefined) fence?.made(made);
+  return made;
 }

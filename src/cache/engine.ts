@@ -6,7 +6,7 @@
 
 import { CacheError, closed } from "./cache_error.ts";
 import { Committer } from "./commit.ts";
-import type { Write } from "./write.ts";
+import type { Check, Write } from "./write.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
 import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
@@ -24,6 +24,8 @@ import { fromEntry, isExpired, type Stored } from "./value.ts";
 export interface EngineOptions {
   readonly prefix: string;
   readonly shared: boolean;
+  /** Whether the store is, or may be, behind a network. */
+  readonly remote: boolean;
   readonly followSymlinks: boolean;
   readonly memoryBytes: number;
   /** How many updates the log keeps; 0 for no log. */
@@ -44,9 +46,6 @@ export interface Snapshot {
 interface Watcher {
   changed: boolean;
 }
-
-/** A shared group checks every key it writes, and an atomic has 100 checks. */
-const SHARED_KEYS = 90;
 
 /** How much is read when a store is opened: of one that is new or small nothing is looked for on disk later. */
 const LITTLE = 500;
@@ -133,6 +132,9 @@ export class Engine {
   readonly #scans = new Set<WeakRef<Scan>>();
   /** Told when a key is written that a transaction has read. */
   readonly #watchers = new Map<string, Watcher>();
+  /** Transactions that have a commit of their own under way. */
+  readonly #alone = new Set<Promise<boolean>>();
+  #latest = "";
   #diskReads = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
@@ -146,14 +148,13 @@ export class Engine {
     this.log = options.logLimit > 0
       ? new UpdateLog(file.kv, options.prefix, options.logLimit, options.shared)
       : undefined;
-    this.committer = new Committer(file.kv, options.prefix, options.shared, this.log);
+    this.committer = new Committer(file.kv, options, this.log);
     this.reads = new Reads(file.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
       // Each key has a part before its own that says what it is of.
       prefixBytes: textBytes(options.prefix) + textBytes("v"),
       logged: this.log !== undefined,
-      maxKeys: options.shared ? SHARED_KEYS : Infinity,
     });
   }
 
@@ -199,6 +200,15 @@ export class Engine {
   }
 
   /**
+   * Reads a key with its version.
+   *
+   * @throws {CacheError} If the store is closed meanwhile.
+   */
+  readVersion(key: readonly KeyPart[]): ReturnType<Reads["readVersion"]> {
+    return this.#open(this.reads.readVersion(key));
+  }
+
+  /**
    * Accepts writes that belong together: reads see them at once, and they get on disk together, after everything that
    * was accepted before them.
    *
@@ -217,6 +227,36 @@ export class Engine {
       if (watcher !== undefined) watcher.changed = true;
     }
     return group;
+  }
+
+  /**
+   * Commits a transaction of a shared store by itself, after what this process has accepted before.
+   *
+   * @returns whether it was written; if not, a version that it rests on has changed
+   */
+  async commitAlone(writes: readonly Write[], updates: readonly Write[], checks: readonly Check[]): Promise<boolean> {
+    await this.groups.flush();
+    this.checkOpen();
+    const committing = this.committer.commit(writes, updates, checks).then((versionstamp) => {
+      if (versionstamp !== undefined) this.#committed(updates, versionstamp);
+      return versionstamp !== undefined;
+    });
+    this.#alone.add(committing);
+    try {
+      return await committing;
+    } finally {
+      this.#alone.delete(committing);
+    }
+  }
+
+  /** The latest version of the store that this process has made; empty before the first. */
+  get latest(): string {
+    return this.#latest;
+  }
+
+  /** Waits for all commits under way, and until their updates are published. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.groups.flush(), ...this.#alone]);
   }
 
   /** Whether writes would go into a certain group, if they were accepted now. */
@@ -345,10 +385,12 @@ export class Engine {
 
   async #commit(group: Group): Promise<void> {
     const writes = [...group.writes.values()];
+    let versionstamp: string | undefined;
     try {
       if (this.#scans.size > 0) await this.#keepForScans(writes);
       for (let attempt = 0;; attempt++) {
-        if (await this.committer.commit(writes, group.updates) !== undefined) break;
+        versionstamp = await this.committer.commit(writes, group.updates);
+        if (versionstamp !== undefined) break;
         await backOff(attempt);
       }
     } catch (error) {
@@ -363,7 +405,12 @@ export class Engine {
       if (!this.shared) this.#memory.set(id, key, stored ?? ABSENT);
       if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
     }
-    if (group.updates.length > 0) this.updates.publish(group.updates);
+    this.#committed(group.updates, versionstamp);
+  }
+
+  #committed(updates: readonly Write[], versionstamp: string): void {
+    if (versionstamp > this.#latest) this.#latest = versionstamp;
+    if (updates.length > 0) this.updates.publish(updates, versionstamp);
   }
 
   /** Tells the scans under way what is about to change. */

@@ -98,8 +98,6 @@ export interface GroupCommitOptions {
   readonly prefixBytes: number;
   /** Whether updates are written to a log. */
   readonly logged: boolean;
-  /** How many different keys a group may have. */
-  readonly maxKeys: number;
 }
 
 /** Collects writes into groups, and has them committed in order. */
@@ -130,14 +128,8 @@ export class GroupCommit {
     if (updates.length === 0 && newest !== undefined && this.#replace(newest, writes)) return newest;
     let group = newest?.state === "waiting" && this.#fits(newest, writes, updates) ? newest : undefined;
     if (group === undefined) {
+      this.checkSize(writes, updates);
       group = new Open();
-      if (!this.#fits(group, writes, updates)) {
-        const { bytes, keyBytes } = this.#costOf(writes, updates);
-        throw new RangeError(
-          `A transaction must fit into one atomic of Deno KV (1,000 changes, 800 KB, 80 KB of keys; ` +
-            `${this.#options.maxKeys} keys here): it has ${writes.length} writes of ${bytes} bytes, ${keyBytes} of keys`,
-        );
-      }
       this.#groups.push(group);
       if (this.#groups.length === 1) setImmediate(() => this.#run());
     }
@@ -161,6 +153,24 @@ export class GroupCommit {
     this.#bytes += group.held - held;
     this.#count += writes.length;
     return group;
+  }
+
+  /**
+   * Refuses what no atomic can hold.
+   *
+   * @param reads the keys whose versions it checks
+   * @throws {RangeError} If it is more than that.
+   */
+  checkSize(writes: readonly Write[], updates: readonly Write[], reads: readonly { keyBytes: number }[] = []): void {
+    const { mutations, bytes, keyBytes } = this.#costOf(writes, updates);
+    const readBytes = reads.reduce((sum, read) => sum + this.#options.prefixBytes + read.keyBytes, 0);
+    const fits = mutations <= LIMITS.mutations && bytes + readBytes <= LIMITS.bytes &&
+      keyBytes + readBytes <= LIMITS.keyBytes;
+    if (fits) return;
+    throw new RangeError(
+      "A transaction must fit into one atomic of Deno KV (1,000 changes, 800 KB, 80 KB of keys): " +
+        `it has ${writes.length} writes of ${bytes} bytes, and ${keyBytes + readBytes} bytes of keys`,
+    );
   }
 
   /** What a busy key does most: a newer value takes the place of the one in the newest group, and nothing else changes. */
@@ -220,19 +230,15 @@ export class GroupCommit {
 
   #fits(group: Open, writes: readonly Write[], updates: readonly Write[]): boolean {
     const cost = this.#costOf(writes, updates);
-    let keys = writes.length;
     for (const { id } of group.writes.size === 0 ? [] : writes) {
       const replaced = group.writes.get(id);
-      if (replaced === undefined) continue;
-      this.#weigh(cost, replaced, -1);
-      keys--;
+      if (replaced !== undefined) this.#weigh(cost, replaced, -1);
     }
     const enough = this.#groups.length > 2 ? LIMITS.mutations : ENOUGH;
     return (cost.mutations <= 0 || group.mutations < enough) &&
       group.mutations + cost.mutations <= LIMITS.mutations &&
       group.bytes + cost.bytes <= LIMITS.bytes &&
       group.keyBytes + cost.keyBytes <= LIMITS.keyBytes &&
-      group.writes.size + keys <= this.#options.maxKeys &&
       group.held < GROUP_BYTES &&
       group.updates.length < UPDATES;
   }

@@ -5,7 +5,7 @@
  */
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { CacheError } from "./cache_error.ts";
+import { CacheError, ofStore } from "./cache_error.ts";
 import { PatientKv } from "./patient_kv.ts";
 
 /** An open store and who may write to it. */
@@ -67,7 +67,7 @@ export async function openKvFile(
     );
   }
   if (name === undefined) {
-    const kv = new PatientKv(await Deno.openKv(":memory:"), shared);
+    const kv = new PatientKv(await Deno.openKv(":memory:"), ":memory:", shared);
     return { kv, release: () => kv.close() };
   }
   let entry = open.get(name);
@@ -106,16 +106,19 @@ export async function openKvFile(
 }
 
 async function openStore(path: string | undefined, file: string, shared: boolean) {
+  const name = path ?? "on the default store";
   const openRegistered = path === undefined ? undefined : registered.get(path);
-  if (openRegistered !== undefined) return { kv: new PatientKv(await openRegistered(), shared) };
-  if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), shared) };
+  if (openRegistered !== undefined) return { kv: new PatientKv(await openRegistered(), name, shared) };
   try {
+    if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), name, shared) };
     return await openFile(path, file, shared);
   } catch (error) {
     // Deno says itself what permission is missing.
     if (error instanceof CacheError || error instanceof Deno.errors.NotCapable) throw error;
+    const known = ofStore(error, name);
+    if (known instanceof CacheError) throw known;
     const why = error instanceof Error ? error.message : String(error);
-    throw new CacheError("path", `The Cache ${path} can't be opened: ${why}`, { cause: error });
+    throw new CacheError("path", `The Cache ${name} can't be opened: ${why}`, { cause: error });
   }
 }
 
@@ -142,7 +145,7 @@ async function openFile(path: string, file: string, shared: boolean) {
             : ": close it there, or open it with shared: true in both"),
       );
     }
-    return { kv: new PatientKv(await Deno.openKv(file), shared), lock };
+    return { kv: new PatientKv(await Deno.openKv(file), path, shared), lock };
   } catch (error) {
     unlock(lock);
     throw error;

@@ -4,41 +4,54 @@
  * @module
  */
 
+import { ofStore } from "./cache_error.ts";
+
 /** How long another process may keep the file to itself before the error surfaces. */
 const PATIENCE_MS = 60_000;
 
-/** What a Cache asks of Deno KV. */
+/** What a Cache asks of Deno KV. Errors of its disk are CacheErrors that name the store. */
 export class PatientKv {
   readonly #kv: Deno.Kv;
+  readonly #name: string;
   readonly #shared: boolean;
 
-  /** @param shared whether others may write to it between two batches of a list */
-  constructor(kv: Deno.Kv, shared: boolean) {
+  /**
+   * @param name what errors call it
+   * @param shared whether others may write to it between two batches of a list
+   */
+  constructor(kv: Deno.Kv, name: string, shared: boolean) {
     this.#kv = kv;
+    this.#name = name;
     this.#shared = shared;
   }
 
   get<T = unknown>(key: Deno.KvKey): Promise<Deno.KvEntryMaybe<T>> {
-    return patiently(() => this.#kv.get<T>(key));
+    return this.#ask(() => this.#kv.get<T>(key));
   }
 
   getMany<T = unknown>(keys: readonly Deno.KvKey[]): Promise<Deno.KvEntryMaybe<T>[]> {
-    return patiently(() => this.#kv.getMany<T[]>(keys));
+    return this.#ask(() => this.#kv.getMany<T[]>(keys));
   }
 
   delete(key: Deno.KvKey): Promise<void> {
-    return patiently(() => this.#kv.delete(key));
+    return this.#ask(() => this.#kv.delete(key));
   }
 
   /** Its commit may be called again: what is locked has not been written. */
   atomic(): Deno.AtomicOperation {
     const atomic = this.#kv.atomic();
     const commit = atomic.commit.bind(atomic);
-    return Object.assign(atomic, { commit: () => patiently(commit) });
+    return Object.assign(atomic, { commit: () => this.#ask(commit) });
   }
 
   list<T = unknown>(selector: Deno.KvListSelector, options: Deno.KvListOptions = {}): AsyncIterable<Deno.KvEntry<T>> {
-    return this.#shared ? this.#listOn<T>(selector, options) : this.#kv.list<T>(selector, options);
+    if (this.#shared) return this.#listOn<T>(selector, options);
+    const listed = this.#kv.list<T>(selector, options);
+    const next = () =>
+      listed.next().catch((error) => {
+        throw ofStore(error, this.#name);
+      });
+    return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
   close(): void {
@@ -47,30 +60,46 @@ export class PatientKv {
 
   /** Goes on with a new list where one has come to a locked file. */
   async *#listOn<T>(selector: Deno.KvListSelector, { limit = Infinity, ...options }: Deno.KvListOptions) {
-    let cursor: string | undefined;
-    const next = () =>
-      this.#kv.list<T>(selector, {
+    let last: Deno.KvKey | undefined;
+    const list = () =>
+      this.#kv.list<T>(last === undefined ? selector : behind(selector, last, options.reverse === true), {
         ...options,
         ...(limit < Infinity && { limit }),
-        ...(cursor !== undefined && { cursor }),
       });
-    for (let [listed, begun] = [next(), false];;) {
-      const { value, done } = await patiently(async () => {
+    for (let listed = list(); limit > 0; limit--) {
+      const { value, done } = await this.#ask(async () => {
         try {
           return await listed.next();
         } catch (error) {
-          if (begun) cursor = listed.cursor;
-          [listed, begun] = [next(), false];
+          listed = list();
           throw error;
         }
       });
       if (done) return;
-      begun = true;
-      limit--;
+      last = value.key;
       yield value;
-      if (limit === 0) return;
     }
   }
+
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await patiently(call);
+    } catch (error) {
+      throw ofStore(error, this.#name);
+    }
+  }
+}
+
+/**
+ * What a list has left behind a key. A cursor can't say it: Deno's is empty, as if there were none, behind a key with
+ * which all keys of the range begin.
+ */
+function behind(selector: Deno.KvListSelector, key: Deno.KvKey, reverse: boolean): Deno.KvListSelector {
+  const { prefix, start, end } = selector as { prefix?: Deno.KvKey; start?: Deno.KvKey; end?: Deno.KvKey };
+  // No key is between one and the same with an empty part more.
+  const next = [...key, new Uint8Array()];
+  if (reverse) return start === undefined ? { prefix: prefix!, end: key } : { start, end: key };
+  return end === undefined ? { prefix: prefix!, start: next } : { start: next, end };
 }
 
 /** Waits a little longer each time, never two processes as long as each other. */

@@ -5,10 +5,11 @@
  */
 
 import type { Committer } from "./commit.ts";
-import { type CheckedKey, type KeyPart, showKey } from "./key.ts";
+import { type CheckedKey, idOf, type KeyPart, showKey } from "./key.ts";
 import { ABSENT, type Known } from "./memory.ts";
 import type { PatientKv } from "./patient_kv.ts";
-import { fromEntry, type Stored } from "./value.ts";
+import type { Found } from "./scan.ts";
+import { fromEntry, isExpired, type Stored } from "./value.ts";
 
 const AT_ONCE = 10;
 
@@ -16,6 +17,12 @@ interface Waiting {
   readonly key: CheckedKey;
   readonly resolve: (known: Known) => void;
   readonly reject: (reason: unknown) => void;
+}
+
+/** An entry, and the version of the store that it was written with. */
+export interface Versioned extends Found {
+  readonly id: string;
+  readonly versionstamp: string;
 }
 
 /** Reads entries and the chunks they point at. */
@@ -56,6 +63,26 @@ export class Reads {
     }
   }
 
+  /**
+   * Walks over the entries on disk whose keys begin with some parts, or are those parts: each as it is when the walk
+   * comes by, with its version. What is committed meanwhile is in some and not in others.
+   */
+  async *list(prefix: readonly KeyPart[]): AsyncGenerator<Versioned, void, undefined> {
+    if (prefix.length > 0) {
+      const { known, versionstamp } = await this.readVersion(prefix);
+      const own = versioned(prefix, known, versionstamp);
+      if (own !== undefined) yield own;
+    }
+    const listed = this.#kv.list<unknown>({ prefix: this.#committer.entryKey(prefix) }, { batchSize: 500 });
+    for await (const { key, value, versionstamp } of listed) {
+      const parts = key.slice(2) as KeyPart[];
+      const known = await this.resolve(fromEntry(value));
+      const now = known === undefined ? await this.readVersion(parts) : undefined;
+      const found = versioned(parts, now?.known ?? known!, now?.versionstamp ?? versionstamp);
+      if (found !== undefined) yield found;
+    }
+  }
+
   /** Adds the bytes from the chunks; undefined when the value was replaced meanwhile. */
   async resolve(known: Known): Promise<Known | undefined> {
     if (known === ABSENT || known.chunks === undefined) return known;
@@ -81,4 +108,9 @@ export class Reads {
       for (const { reject } of some) reject(error);
     }
   }
+}
+
+function versioned(key: readonly KeyPart[], known: Known, versionstamp: string | null): Versioned | undefined {
+  if (known === ABSENT || versionstamp === null || isExpired(known)) return undefined;
+  return { id: idOf(key), key, stored: known, versionstamp };
 }

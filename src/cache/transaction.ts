@@ -160,7 +160,8 @@ class Transaction<V> implements CacheTransaction<V> {
   readonly #updates: Write[] = [];
   readonly #watched: string[] = [];
   readonly #rests: Group[] = [];
-  /** The versions that were read, in a shared store. */
+  /** The keys that were read in a shared store, and the versions that were found. */
+  readonly #read = new Set<string>();
   #checks: Map<string, Check> | undefined;
   #ended = false;
   /** Whether a key that was read has been written since, by someone without a lock. */
@@ -173,13 +174,13 @@ class Transaction<V> implements CacheTransaction<V> {
   }
 
   async get(key: CacheKey): Promise<V | undefined> {
-    const reading = this.#read(this.#check(key));
+    const reading = this.#ask(this.#check(key));
     const known = reading instanceof Promise ? await reading : reading;
     return known === ABSENT || isExpired(known) ? undefined : decode(known) as V;
   }
 
   async has(key: CacheKey): Promise<boolean> {
-    const known = await this.#read(this.#check(key));
+    const known = await this.#ask(this.#check(key));
     return known !== ABSENT && !isExpired(known);
   }
 
@@ -202,14 +203,13 @@ class Transaction<V> implements CacheTransaction<V> {
     const engine = this.#engine;
     if (engine.shared) {
       if (writes.length === 0) return { onDisk: undefined };
-      // It has a commit of its own, which must not overtake what this process has accepted before.
-      await engine.groups.flush();
-      if (await engine.committer.commit(writes, this.#updates, [...this.#checks?.values() ?? []]) === undefined) {
-        await engine.committer.discard(writes);
-        return undefined;
+      const checks = [...this.#checks?.values() ?? []];
+      engine.groups.checkSize(writes, this.#updates, checks);
+      if (await engine.commitAlone(writes, this.#updates, checks)) {
+        return { onDisk: undefined };
       }
-      if (this.#updates.length > 0) engine.updates.publish(this.#updates);
-      return { onDisk: undefined };
+      await engine.committer.discard(writes);
+      return undefined;
     }
     // What it has read must be on disk before what it makes of it, or with it: the group that it was in may fail.
     for (const group of this.#rests) {
@@ -247,7 +247,7 @@ class Transaction<V> implements CacheTransaction<V> {
   }
 
   /** What is known of a key, expired or not; at once if memory knows. */
-  #read(key: CheckedKey): Known | Promise<Known> {
+  #ask(key: CheckedKey): Known | Promise<Known> {
     const { id } = key;
     const own = this.#writes.get(id);
     if (own !== undefined) return own.stored ?? ABSENT;
@@ -260,12 +260,20 @@ class Transaction<V> implements CacheTransaction<V> {
     return engine.peek(id) ?? engine.read(key);
   }
 
-  async #readVersion({ id, parts }: CheckedKey): Promise<Known> {
-    const { known, versionstamp, pointer } = await this.#engine.reads.readVersion(parts);
+  async #readVersion({ id, parts, bytes }: CheckedKey): Promise<Known> {
+    const { maxReads } = this.#engine.committer;
+    this.#read.add(id);
+    if (this.#read.size > maxReads) {
+      throw new RangeError(
+        `A transaction on this store can read ${maxReads} keys, and ${showKey(parts)} is one more: ` +
+          "keep what belongs together under one key, or in several transactions",
+      );
+    }
+    const { known, versionstamp, pointer } = await this.#engine.readVersion(parts);
     const chunks = pointer === ABSENT ? undefined : pointer.chunks;
     this.#checks ??= new Map();
     // The first version that was seen is the one that must still be there.
-    if (!this.#checks.has(id)) this.#checks.set(id, { id, key: parts, versionstamp, chunks });
+    if (!this.#checks.has(id)) this.#checks.set(id, { id, key: parts, keyBytes: bytes, versionstamp, chunks });
     return known;
   }
 

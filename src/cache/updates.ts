@@ -4,40 +4,73 @@
  * @module
  */
 
-import type { Write } from "./write.ts";
 import type { KeyPart } from "./key.ts";
+import { LogReader, type LogReaderOptions } from "./log_reader.ts";
 import type { Logged, UpdateLog } from "./update_log.ts";
-import type { Stored } from "./value.ts";
+import { Waiter } from "./waiter.ts";
+import type { Write } from "./write.ts";
+
+/** A place in a log. */
+export interface Position {
+  /** The identity of the log. */
+  readonly log: string;
+  /** The number of the last update that was read. */
+  readonly sequence: number;
+}
 
 /** An update on its way to a reader. */
-export interface Published {
+export interface Published extends Pick<Logged, "key" | "stored" | "versionstamp"> {
+  readonly type: "update";
   readonly id: string;
-  readonly key: readonly KeyPart[];
-  /** The value; undefined when the key was deleted, `"large"` when it must be read. */
-  readonly stored: Stored | undefined | "large";
   /** Its number in the log. */
   readonly sequence: number | undefined;
+  /** The log's identity. */
+  readonly log: string | undefined;
 }
+
+/**
+ * Why updates are missing: the log no longer holds them (`"trimmed"`); it is not the log that was read before, such as
+ * after the store was wiped (`"other-log"`); there is no log, and the reader was too slow (`"behind"`).
+ */
+export type GapReason = "trimmed" | "other-log" | "behind";
+
+/** What a reader reads: an update; that some are missing; that it has caught up with what there was when it was marked. */
+export type Read =
+  | Published
+  | { readonly type: "gap"; readonly reason: GapReason; readonly position: Position | undefined }
+  | { readonly type: "live"; readonly position: Position | undefined };
 
 /** A reader of updates. */
 export interface UpdateReader {
   /** The next one; undefined at the end. */
-  next(): Promise<Published | undefined>;
-  /** Ends it. */
+  next(): Promise<Read | undefined>;
+  /**
+   * Leaves out everything up to now, and reads on from here.
+   *
+   * @returns a version of the store: all that is read from now on has a later one, and what was left out is on disk
+   */
+  restart(): Promise<string>;
+  /** Has it answer "live" once it has read everything that was committed until now. */
+  mark(): Promise<void>;
+  /** Ends it, and a `next()` that waits. */
   close(): void;
+}
+
+/** How far the commits of this process are. */
+export interface CommitProgress {
+  /** The latest version of the store that this process has made; empty before the first. */
+  readonly latest: string;
+  /** Waits for all commits under way, and until their updates are published. */
+  settle(): Promise<void>;
 }
 
 /** How far a reader may fall behind before it gets only the latest update of each key, and then loses the oldest. */
 const BEHIND = 1_000;
 const BEHIND_BYTES = 8 * 1024 * 1024;
-/** How many updates are read from the log at once. */
-const PAGE = 100;
-/** How often the log is looked at when other processes write to it. */
-const POLL_MS = 250;
 
 /** Tells readers of updates. */
 export class Updates {
-  readonly #readers = new Set<{ push(writes: readonly Write[]): void; close(): void }>();
+  readonly #readers = new Set<UpdateReader & { push(writes: readonly Write[], versionstamp: string): void }>();
 
   /** Whether anyone reads. */
   get wanted(): boolean {
@@ -45,8 +78,8 @@ export class Updates {
   }
 
   /** Hands committed updates to everyone who reads. */
-  publish(writes: readonly Write[]): void {
-    for (const reader of this.#readers) reader.push(writes);
+  publish(writes: readonly Write[], versionstamp: string): void {
+    for (const reader of this.#readers) reader.push(writes, versionstamp);
   }
 
   /** Ends every reader. */
@@ -55,126 +88,117 @@ export class Updates {
   }
 
   /** Reads what is published from now on. */
-  live(wanted: (key: readonly KeyPart[]) => boolean): UpdateReader {
-    let queue: Published[] = [];
-    let at = 0;
-    let bytes = 0;
-    const waiter = new Waiter();
-    const compact = () => {
-      const latest = new Map<string, Published>();
-      for (const update of queue.slice(at)) {
-        latest.delete(update.id);
-        latest.set(update.id, update);
-      }
-      queue = [...latest.values()].slice(-BEHIND);
-      at = 0;
-      bytes = queue.reduce((sum, update) => sum + bytesOf(update), 0);
-      while (bytes > BEHIND_BYTES && queue.length > 1) bytes -= bytesOf(queue.shift()!);
-    };
-    const reader = {
-      push: (writes: readonly Write[]) => {
-        for (const { id, key, stored } of writes) {
-          if (!wanted(key)) continue;
-          const update = { id, key, stored, sequence: undefined };
-          queue.push(update);
-          bytes += bytesOf(update);
-          if (queue.length - at > 2 * BEHIND || bytes > 2 * BEHIND_BYTES) compact();
-        }
-        if (at < queue.length) waiter.wake();
-      },
-      next: async () => {
-        while (at === queue.length && !waiter.closed) await waiter.wait();
-        if (at === queue.length || waiter.closed) return undefined;
-        const update = queue[at++]!;
-        bytes -= bytesOf(update);
-        if (at === queue.length || at > BEHIND) {
-          queue = queue.slice(at);
-          at = 0;
-        }
-        return update;
-      },
-      close: () => {
-        this.#readers.delete(reader);
-        queue = [];
-        at = 0;
-        waiter.close();
-      },
-    };
+  live(progress: CommitProgress, wanted: (key: readonly KeyPart[]) => boolean): UpdateReader {
+    const reader = new LiveReader(progress, wanted, () => this.#readers.delete(reader));
     this.#readers.add(reader);
     return reader;
   }
 
-  /** Reads on from a number in the log, for as long as there are updates, then as they come. */
-  logged(
-    log: UpdateLog,
-    from: number | undefined,
-    shared: boolean,
-    wanted: (key: readonly KeyPart[]) => boolean,
-  ): UpdateReader {
-    const waiter = new Waiter();
-    let next = from ?? log.sequence + 1;
-    // The log was begun anew: nothing that it holds was seen.
-    if (next > log.sequence + 1) next = 0;
-    let page: Logged[] = [];
-    const reader = {
-      push: () => waiter.wake(),
-      next: async (): Promise<Published | undefined> => {
-        while (!waiter.closed) {
-          const logged = page.shift();
-          if (logged === undefined) {
-            // In this order: what is committed while the log is read wakes the wait that follows.
-            if (next <= log.sequence || shared) page = await log.read(next, PAGE);
-            if (page.length === 0 && !waiter.closed && (shared || next > log.sequence)) {
-              await waiter.wait(shared ? POLL_MS : undefined);
-            } else if (page.length === 0) next = Math.max(next, log.sequence + 1); // trimmed away meanwhile
-            continue;
-          }
-          next = logged.sequence + 1;
-          if (wanted(logged.key)) return { id: "", ...logged };
-        }
-        return undefined;
-      },
-      close: () => {
-        this.#readers.delete(reader);
-        waiter.close();
-      },
-    };
+  /** Reads on in the log, for as long as there are updates, then as they come. */
+  logged(log: UpdateLog, options: Omit<LogReaderOptions, "onClose">): UpdateReader {
+    const reader = new LogReader(log, { ...options, onClose: (reader) => this.#readers.delete(reader) });
     this.#readers.add(reader);
     return reader;
+  }
+}
+
+/** A reader without a log: holds what it has not handed out, in bounded memory. */
+class LiveReader implements UpdateReader {
+  readonly #progress: CommitProgress;
+  readonly #wanted: (key: readonly KeyPart[]) => boolean;
+  readonly #onClose: () => void;
+  readonly #waiter = new Waiter();
+  #queue: Published[] = [];
+  #at = 0;
+  #bytes = 0;
+  /** Whether some were dropped. */
+  #lost = false;
+  /** How many are left before it has caught up. */
+  #beforeLive: number | undefined;
+
+  constructor(progress: CommitProgress, wanted: (key: readonly KeyPart[]) => boolean, onClose: () => void) {
+    this.#progress = progress;
+    this.#wanted = wanted;
+    this.#onClose = onClose;
+  }
+
+  push(writes: readonly Write[], versionstamp: string): void {
+    for (const { id, key, stored } of writes) {
+      if (!this.#wanted(key)) continue;
+      const update = { type: "update", id, key, stored, versionstamp, sequence: undefined, log: undefined } as const;
+      this.#queue.push(update);
+      this.#bytes += bytesOf(update);
+      if (this.#queue.length - this.#at > 2 * BEHIND || this.#bytes > 2 * BEHIND_BYTES) this.#compact();
+    }
+    if (this.#at < this.#queue.length) this.#waiter.wake();
+  }
+
+  async next(): Promise<Read | undefined> {
+    for (; !this.#waiter.closed; await this.#waiter.wait()) {
+      if (this.#lost) {
+        this.#lost = false;
+        return { type: "gap", reason: "behind", position: undefined };
+      }
+      if (this.#beforeLive === 0) {
+        this.#beforeLive = undefined;
+        return { type: "live", position: undefined };
+      }
+      if (this.#at === this.#queue.length) continue;
+      const update = this.#queue[this.#at++]!;
+      this.#bytes -= bytesOf(update);
+      if (this.#beforeLive !== undefined) this.#beforeLive--;
+      if (this.#at === this.#queue.length || this.#at > BEHIND) {
+        this.#queue = this.#queue.slice(this.#at);
+        this.#at = 0;
+      }
+      return update;
+    }
+    return undefined;
+  }
+
+  async restart(): Promise<string> {
+    // Commits that begin after this make a later version; those under way are awaited, and on disk then.
+    const { latest } = this.#progress;
+    await this.#progress.settle();
+    this.#empty();
+    return latest;
+  }
+
+  async mark(): Promise<void> {
+    await this.#progress.settle();
+    this.#beforeLive = this.#queue.length - this.#at;
+    this.#waiter.wake();
+  }
+
+  close(): void {
+    this.#onClose();
+    this.#empty();
+    this.#waiter.close();
+  }
+
+  #empty(): void {
+    this.#queue = [];
+    this.#at = this.#bytes = 0;
+    this.#lost = false;
+    this.#beforeLive = undefined;
+  }
+
+  /** Keeps the latest update of each key, and drops the oldest that are too many then. */
+  #compact(): void {
+    const latest = new Map<string, Published>();
+    for (const update of this.#queue.slice(this.#at)) {
+      latest.delete(update.id);
+      latest.set(update.id, update);
+    }
+    const queue = [...latest.values()].slice(-BEHIND);
+    let bytes = queue.reduce((sum, update) => sum + bytesOf(update), 0);
+    while (bytes > BEHIND_BYTES && queue.length > 1) bytes -= bytesOf(queue.shift()!);
+    this.#lost ||= queue.length < latest.size;
+    if (this.#beforeLive !== undefined) this.#beforeLive = queue.length;
+    [this.#queue, this.#at, this.#bytes] = [queue, 0, bytes];
   }
 }
 
 function bytesOf({ key, stored }: Published): number {
   return 100 + 20 * key.length + (typeof stored === "object" ? stored.bytes : 0);
-}
-
-/** One who waits, and is woken or told that it is over. */
-class Waiter {
-  closed = false;
-  #woken = false;
-  #resolve: (() => void) | undefined;
-
-  wake(): void {
-    this.#woken = true;
-    this.#resolve?.();
-  }
-
-  close(): void {
-    this.closed = true;
-    this.wake();
-  }
-
-  async wait(ms?: number): Promise<void> {
-    if (!this.#woken) {
-      await new Promise<void>((resolve) => {
-        const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
-        this.#resolve = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#woken = false;
-    this.#resolve = undefined;
-  }
 }

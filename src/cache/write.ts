@@ -21,6 +21,8 @@ export interface Write {
 export interface Check {
   readonly id: string;
   readonly key: readonly KeyPart[];
+  /** How many bytes the key has. */
+  readonly keyBytes: number;
   readonly versionstamp: string | null;
   readonly chunks?: ChunkList | undefined;
 }

@@ -4,27 +4,53 @@
  * @module
  */
 
+import type { BatchSource } from "../stream/protocol.ts";
 import { toJson } from "./json.ts";
+import { mapped, type OpenSource, openSource } from "./open_source.ts";
 import { servingNow } from "./serving.ts";
 
 /** What `sse()` reads from. */
-export type SseSource<T> = ResumableSource<T> | ReadableStream<T> | AsyncIterable<T> | Iterable<T>;
+export type SseSource<T> = ChangeSource<T> | BatchSource<T> | ReadableStream<T> | AsyncIterable<T> | Iterable<T>;
 
-/** A source that can go on where a client left it, such as a Cache with a log. */
-export interface ResumableSource<T> {
-  /** Whether updates are numbered and can be read again. */
+/** A source that a client can go on with where it left it, such as a Cache. */
+export interface ChangeSource<T> {
+  /** Whether changes have ids, and can be read again. */
   readonly resumable: boolean;
-  /** Reads updates on from a number. */
-  updates(options: { readonly from?: number }): ReadableStream<T>;
+  /** Reads changes. */
+  changes(
+    options: { readonly prefix?: SsePrefix; readonly after?: string; readonly snapshot?: boolean },
+  ): ReadableStream<SseChange<T>>;
 }
+
+/** What a {@linkcode ChangeSource} reads; `CacheChange` says what each means. */
+export type SseChange<T> =
+  | { readonly type: "entry" | "update"; readonly update: T; readonly id?: string | undefined }
+  | { readonly type: "gap"; readonly reason: string; readonly id?: string | undefined }
+  | { readonly type: "snapshot" | "live"; readonly id?: string | undefined };
+
+/** What keys begin with: a part of a key, or several. */
+export type SsePrefix = SseKeyPart | readonly SseKeyPart[];
+
+/** One part of a key. */
+export type SseKeyPart = Uint8Array | string | number | bigint | boolean;
 
 /** How a source becomes events. */
 export interface SseOptions<T> {
-  /** The request that is answered: its `Last-Event-ID` says where to resume, its signal when to end. */
+  /** The request that is answered: its `Last-Event-ID` says where to go on, its signal when to end. */
   readonly request?: Request;
+  /**
+   * Sends the entries of a Cache first, so that a new page is not empty, and then the updates; after a gap as well. A
+   * client that goes on where it was gets the updates alone. @default {false}
+   */
+  readonly snapshot?: boolean;
+  /** Sends only what a Cache has under keys that begin with these parts, or are this key. @default {all} */
+  readonly prefix?: SsePrefix;
   /** The event's name, or what makes one of a message. @default {none, which EventSource calls "message"} */
   readonly event?: string | ((message: T) => string | undefined);
-  /** What makes the event's id. @default {the sequence number of a Cache's update} */
+  /**
+   * What makes the event's id. With ids of your own, a client that comes back does not go on where it was.
+   * @default {that of a Cache's update}
+   */
   readonly id?: (message: T) => string | number | undefined;
   /**
    * What makes the event's data. By default a string stays as it is, and `[key, value]` of a Cache and everything else
@@ -49,15 +75,27 @@ const MAX_MS = 2 ** 31 - 1;
  * Answers with the messages of a source as Server-Sent Events.
  *
  * - A message is taken from the source when the client takes it: a slow client holds up nobody, and costs no memory.
- * - It ends when the source ends, the client goes, the signal aborts, or `shutdown()` of the `Deno.serve()` that it
- *   answers under is called; the source is then cancelled. For the last of these, loading this module wraps
- *   `Deno.serve`, which tells nobody of it: a `Deno.serve` that was kept aside before does not end it.
- * - With a Cache that has a log, a client that comes back with `Last-Event-ID` gets what follows, without a gap (as far
- *   as the log reaches) and without a duplicate.
+ * - It ends when the source ends, the client goes, the signal aborts, the Cache is closed, or `shutdown()` of the
+ *   `Deno.serve()` that it answers under is called; the source is released at once. For the last of these, loading this
+ *   module wraps `Deno.serve`, which tells nobody of it: a `Deno.serve` that was kept aside before does not end it. There,
+ *   end the responses first: `await cache.close(); await server.shutdown()`.
+ * - With a Cache that has a log, a client that comes back with `Last-Event-ID` gets what follows, each update once. An
+ *   id says of which log it is, so it holds in every process that uses the store, and in no other store.
+ * - Where updates are missing, such as when the log no longer reaches back to the client's id, the client gets an event
+ *   `gap`, and what there is. It is not refused: an EventSource that gets an error status never comes back.
+ * - With `snapshot`, the entries of a Cache come first.
  * - Nothing in a message can end an event or add a field to it: line breaks in data make several data lines, and are
  *   taken out of ids and names.
  *
+ * Beside the messages, a Cache makes these events, for `addEventListener()`; `data` is JSON:
+ *
+ * - `snapshot`, `{}`: all entries follow, as messages. The page forgets what it has.
+ * - `live`, `{}`: what there was when the client came has been sent. After a snapshot, it has everything.
+ * - `gap`, `{ "reason": "trimmed" | "other-log" | "behind" }`: updates are missing.
+ *
  * @throws {RangeError} If a time is none.
+ * @throws {TypeError} If `snapshot` or `prefix` is given for what is no Cache, or a stream is locked.
+ * @throws {KafkaError} If a Topic is closed, or being read by someone else. Who has just left is waited for.
  *
  * @example
  * ```ts
@@ -69,20 +107,12 @@ const MAX_MS = 2 ** 31 - 1;
  * ```
  */
 export function sse<T>(source: SseSource<T>, options: SseOptions<T> = {}): Response {
-  const { request, event, id, keepAliveMs = KEEP_ALIVE_MS, retryMs, signal } = options;
+  const { request, keepAliveMs = KEEP_ALIVE_MS, retryMs, signal } = options;
   for (const [name, ms] of Object.entries({ keepAliveMs, retryMs })) {
     if (ms !== undefined && !(Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_MS)) {
       throw new RangeError(`${name} must be a whole number of milliseconds above 0: ${ms}`);
     }
   }
-  const updates = isResumable(source);
-  const resumable = updates && source.resumable;
-  // A Cache's update has its number as the id.
-  const data = options.data ??
-    ((message: T) => dataOf(updates ? (message as readonly unknown[]).slice(0, 2) : message));
-  const idOf = id ?? (resumable ? ((message: T) => (message as readonly unknown[])[2] as number) : () => undefined);
-  const format = (message: T) =>
-    frame(data(message), typeof event === "function" ? event(message) : event, idOf(message));
   const headers = new Headers(options.headers);
   headers.set("content-type", "text/event-stream; charset=utf-8");
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
@@ -94,31 +124,44 @@ export function sse<T>(source: SseSource<T>, options: SseOptions<T> = {}): Respo
   // makes Deno warn that it will abort later.
   const gone = serving?.request === request ? undefined : request?.signal;
   const signals = [signal, gone, serving?.closing];
-  return new Response(body(open(source, request), format, first, keepAliveMs, signals), { headers });
+  return new Response(body(openEvents(source, options), first, keepAliveMs, signals), { headers });
 }
 
-/** Pulled one message at a time. */
-interface Opened<T> {
-  next(): Promise<IteratorResult<T, unknown>>;
-  end(): unknown;
-}
-
-function open<T>(source: SseSource<T>, request: Request | undefined): Opened<T> {
-  if (isResumable(source)) {
-    const last = request?.headers.get("last-event-id") ?? "";
-    return open(source.updates(source.resumable && /^\d{1,15}$/.test(last) ? { from: Number(last) + 1 } : {}), request);
+/** Opens a source, and makes events of what it reads. */
+function openEvents<T>(source: SseSource<T>, options: SseOptions<T>): OpenSource<string> {
+  const { request, event, id, snapshot, prefix } = options;
+  const isCache = isChangeSource(source);
+  const data = options.data ??
+    ((message: T) => dataOf(isCache ? (message as readonly unknown[]).slice(0, 2) : message));
+  const name = (message: T) => typeof event === "function" ? event(message) : event;
+  if (!isCache) {
+    if (snapshot || prefix !== undefined) {
+      throw new TypeError("sse() has snapshot and prefix for a Cache: give it the Cache itself");
+    }
+    return mapped(openSource(source), (message) => frame(data(message), name(message), id?.(message)));
   }
-  if (source instanceof ReadableStream) {
-    const reader = source.getReader();
-    return { next: () => reader.read() as Promise<IteratorResult<T, unknown>>, end: () => reader.cancel() };
-  }
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  return { next: async () => await iterator.next(), end: async () => await iterator.return?.() };
+  const after = source.resumable && id === undefined ? request?.headers.get("last-event-id") : undefined;
+  const changes = source.changes({
+    ...(after && { after }),
+    ...(prefix !== undefined && { prefix }),
+    ...(snapshot !== undefined && { snapshot }),
+  });
+  return mapped(openSource(changes), (change) => {
+    if ("update" in change) {
+      const { update } = change;
+      return frame(data(update), name(update), id === undefined ? change.id : id(update));
+    }
+    const { type } = change;
+    return frame(
+      toJson("reason" in change ? { reason: change.reason } : {}),
+      type,
+      id === undefined ? change.id : undefined,
+    );
+  });
 }
 
-function body<T>(
-  { next, end }: Opened<T>,
-  format: (message: T) => string,
+function body(
+  { next, end }: OpenSource<string>,
   first: string,
   keepAliveMs: number,
   signals: readonly (AbortSignal | undefined)[],
@@ -128,7 +171,7 @@ function body<T>(
   let started = false;
   let over = false;
   /** What the source has answered; a question that nobody waits for any more is still asked. */
-  let answer: { result: IteratorResult<T, unknown> } | { error: unknown } | undefined;
+  let answer: { result: IteratorResult<string, unknown> } | { error: unknown } | undefined;
   let asking = false;
   let wake = () => {};
   const finish = () => {
@@ -184,19 +227,15 @@ function body<T>(
       if (given === undefined) return controller.enqueue(encoder.encode(":\n\n"));
       if ("error" in given) {
         finish();
+        // As if the Cache were closed a moment later: the client comes back when the server is there again.
+        if (isClosed(given.error)) return controller.close();
         throw given.error;
       }
       if (given.result.done) {
         finish();
         return controller.close();
       }
-      try {
-        controller.enqueue(encoder.encode(format(given.result.value)));
-      } catch (error) {
-        finish();
-        release();
-        throw error;
-      }
+      controller.enqueue(encoder.encode(given.result.value));
     },
     cancel: () => {
       finish();
@@ -222,6 +261,11 @@ function dataOf(message: unknown): string {
   return typeof message === "string" ? message : toJson(message);
 }
 
-function isResumable<T>(source: SseSource<T>): source is ResumableSource<T> {
-  return typeof (source as Partial<ResumableSource<T>>).updates === "function";
+function isChangeSource<T>(source: SseSource<T>): source is ChangeSource<T> {
+  return typeof (source as Partial<ChangeSource<T>>).changes === "function";
+}
+
+/** Whether an error says that a Cache is closed. */
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && error.name === "CacheError" && (error as { code?: unknown }).code === "closed";
 }

@@ -47,8 +47,12 @@ export interface Watermarks {
 
 /** What every client reports. */
 export interface ClientEvents {
-  /** An error of the client as a whole, such as a broker that does not answer or refuses the credentials. */
-  onError(code: number, message: string): void;
+  /**
+   * An error of the client as a whole, such as a broker that does not answer or refuses the credentials.
+   *
+   * @param isFatal the client can't go on
+   */
+  onError(code: number, message: string, isFatal?: boolean): void;
   /** A line of the client's log; severities are syslog's, lower is worse. */
   onLog?(severity: number, message: string): void;
 }
@@ -73,7 +77,11 @@ export interface ConsumerEvents extends ClientEvents {
   onRevoke(partitions: readonly TopicPartition[]): void;
   /** A commit in the background was answered; its offsets say which partitions were refused. */
   onCommitted(code: number, offsets: readonly TopicPartitionOffset[]): void;
-  /** The end of a partition was reached. It comes after the messages before it are handed over. */
+  /**
+   * The end of a partition is reached, with `enable.partition.eof`: the offset behind all that there is to be read, also
+   * behind what is not handed out, such as records of aborted transactions. It comes before the messages of the same
+   * {@linkcode KafkaConsumer.consume}, some of which lie before it.
+   */
   onEnd(end: TopicPartitionOffset): void;
 }
 
@@ -86,7 +94,8 @@ export interface KafkaConsumer extends Client {
    *
    * @param max how many at most
    * @param timeoutMs how long the first is waited for
-   * @throws An error with a `code`, also of a single partition.
+   * @throws An error with a `code`, also of a single partition, which its text names; with `isFatal` when the consumer
+   * can't go on.
    */
   consume(max: number, timeoutMs: number): Promise<FetchedMessage[]>;
   /** Whether assignments come and go in increments. */
@@ -134,8 +143,52 @@ export interface DeliveryAccount {
    * report. Absent where nobody needs it.
    */
   readonly messageNumber?: number;
-  /** Called once for each record that {@linkcode KafkaProducer.produce} has taken. */
-  reported(code: number, partition: number, offset: number, messageNumber: number): void;
+  /**
+   * Called once for each record that {@linkcode KafkaProducer.produce} has taken, unless a
+   * {@linkcode RequestListener} is told of its request.
+   *
+   * @param record its bytes; absent when they are not known any more
+   */
+  reported(code: number, partition: number, offset: number, messageNumber: number, record?: RecordBytes): void;
+}
+
+/** The bytes of a record. */
+export interface RecordBytes {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
+
+/** A record whose request was answered, with all that it was produced with. */
+export interface AnsweredRecord extends RecordBytes {
+  /** 0 if it was delivered. */
+  readonly code: number;
+  /** The partition that it was sent to. */
+  readonly partition: number;
+  /** Its offset, if it was delivered. */
+  readonly offset: number;
+  /** In milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly headers?: readonly Readonly<Record<string, Uint8Array>>[];
+  readonly account: DeliveryAccount;
+  /** Its number in its account. */
+  readonly messageNumber: number;
+}
+
+/**
+ * Hears of requests as a whole: a broker writes all records of a request (they have one partition) or none, so it refuses
+ * some for what is wrong with another one.
+ */
+export interface RequestListener {
+  /** Whether {@linkcode RequestListener.answered} is to be called, instead of each record's account. */
+  wants(code: number): boolean;
+  /** A request was answered; its records, in order. Requests of a partition are told in the order of their answers. */
+  answered(records: readonly AnsweredRecord[]): void;
+}
+
+/** What a producer reports. */
+export interface ProducerEvents extends ClientEvents {
+  /** Who hears of requests. When left out, each account hears of its records. */
+  readonly requests?: RequestListener;
 }
 
 /** A producer. */
@@ -170,7 +223,7 @@ export interface KafkaClients {
   /** Makes a consumer; nothing is connected before {@linkcode Client.connect}. */
   consumer(conf: Readonly<Record<string, unknown>>, events: ConsumerEvents): Promise<KafkaConsumer>;
   /** Makes a producer. */
-  producer(conf: Readonly<Record<string, unknown>>, events: ClientEvents): Promise<KafkaProducer>;
+  producer(conf: Readonly<Record<string, unknown>>, events: ProducerEvents): Promise<KafkaProducer>;
   /** What a code means. */
   errorText(code: number): string;
 }

@@ -9,7 +9,7 @@ import type { Client, ClientEvents } from "./client.ts";
 /** The npm client's `Client`, as far as it is used here; some of it is left out of its types. */
 interface NpmClient {
   on(event: "event.log", listener: (log: { severity: number; message: string }) => void): unknown;
-  on(event: "event.error", listener: (error: Error & { code?: unknown }) => void): unknown;
+  on(event: "event.error", listener: (error: Error & { code?: unknown; isFatal?: unknown }) => void): unknown;
   connect(options: object, callback: (error: unknown) => void): unknown;
   disconnect(callback: () => void): unknown;
   /** A producer's disconnect without the flush before it. */
@@ -17,8 +17,8 @@ interface NpmClient {
   isConnected(): boolean;
 }
 
-/** An error as the port has it. */
-export type CodedError = Error & { readonly code?: number };
+/** An error as the port has it; `isFatal` when the client can't go on. */
+export type CodedError = Error & { readonly code?: number; readonly isFatal?: true };
 
 const FOREVER_MS = 2_147_483_647;
 /** What the npm client says where librdkafka gave no code. */
@@ -35,7 +35,9 @@ export class NpmConnection implements Client {
     this.#client = client as NpmClient;
     this.#client.on("event.log", ({ severity, message }) => events.onLog?.(severity, message));
     // An emitter whose "error" nobody listens to throws; and errors of the connection come before connect() answers.
-    this.#client.on("event.error", (error) => events.onError(codeOf(error) ?? NO_CODE, error.message));
+    this.#client.on("event.error", (error) => {
+      events.onError(codeOf(error) ?? NO_CODE, wholeText(error), error.isFatal === true);
+    });
   }
 
   get isConnected(): boolean {
@@ -75,8 +77,12 @@ export function codeOf(error: unknown): number | undefined {
 /** An error of the npm client with all that it says, and its code. */
 export function coded(error: unknown): CodedError {
   const text = error instanceof Error ? wholeText(error) : String((error as { message?: unknown })?.message ?? error);
-  const code = codeOf(error);
-  return Object.assign(new Error(text, { cause: error }), code === undefined ? {} : { code });
+  const code = codeOf(error), isFatal = (error as { isFatal?: unknown } | null)?.isFatal === true;
+  return Object.assign(
+    new Error(text, { cause: error }),
+    code === undefined ? {} : { code },
+    isFatal ? { isFatal } as const : {},
+  );
 }
 
 /** Why there is no connection. A consumer that can't be made says so without a code. */

@@ -81,7 +81,7 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
     });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     // The package emits it before it hands over the messages that came before the end.
-    consumer.on("partition.eof", (end) => setTimeout(() => events.onEnd(end), 0));
+    consumer.on("partition.eof", (end) => events.onEnd(end));
   }
 
   subscribe(topics: readonly string[]): void {

@@ -5,7 +5,8 @@
  */
 
 import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import type { ClientEvents, DeliveryAccount, KafkaProducer } from "./client.ts";
+import type { RequestListener as NativeListener } from "../librdkafka/producer.ts";
+import type { DeliveryAccount, KafkaProducer, ProducerEvents, RequestListener } from "./client.ts";
 import { NpmConnection } from "./npm_connection.ts";
 
 type Headers = readonly Readonly<Record<string, Uint8Array>>[] | undefined;
@@ -33,6 +34,18 @@ function report(code: number, account: DeliveryAccount, partition: number, offse
   account.reported(code, partition, offset, number);
 }
 
+function listener(requests: RequestListener): NativeListener {
+  return {
+    wants: (code) => requests.wants(code),
+    tell: (messages) =>
+      requests.answered(messages.map(({ opaque, number, ...record }) => ({
+        ...record,
+        account: opaque as DeliveryAccount,
+        messageNumber: number,
+      }))),
+  };
+}
+
 /** A producer of the npm package. An account travels with its records as their opaque value. */
 export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
   readonly #producer: NpmProducer;
@@ -40,14 +53,17 @@ export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
   constructor(
     { Producer }: Pick<KafkaJavascript, "Producer">,
     conf: Readonly<Record<string, unknown>>,
-    events: ClientEvents,
+    events: ProducerEvents,
   ) {
     // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
     const producer = new Producer({ ...conf }, null as never) as unknown as NpmProducer;
     super(producer, events);
     this.#producer = producer;
     // The package's own place for a delivery callback; its dr_cb would make a report and an event of each record.
-    producer._cb_configs.event.delivery_cb = Object.assign(() => {}, { outcomesOnly: report });
+    producer._cb_configs.event.delivery_cb = Object.assign(() => {}, {
+      outcomesOnly: report,
+      ...events.requests && { requests: listener(events.requests) },
+    });
   }
 
   override async connect(): Promise<void> {

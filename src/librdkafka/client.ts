@@ -4,7 +4,7 @@
  * @module
  */
 
-import { blocking, sliced } from "./blocking.ts";
+import { BlockingCalls, hasBroker } from "./blocking_calls.ts";
 import { type ConfObject, confValue, newClient, newConf } from "./client_conf.ts";
 import { partitionsOf } from "./given_partitions.ts";
 import { guarded } from "./guarded.ts";
@@ -47,12 +47,16 @@ const GLOBAL_CALLBACKS = new Set(["rebalance_cb", "offset_commit_cb", "oauthbear
 /** `RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE`: the consumer is closed already. */
 const NO_CONSUMER_CLOSE = 0x8;
 
+const NO_CALLBACKS: Readonly<Callbacks> = {};
+
 /** A connection to Kafka: made in `connect`, gone after `disconnect`, and then to be made again. */
 export abstract class Client implements Wakeable {
   readonly #type: "producer" | "consumer";
   readonly #globalConf: ConfObject;
   readonly #topicConf: ConfObject | null;
   readonly #calls = new Set<Promise<unknown>>();
+  /** The calls that wait inside librdkafka. */
+  protected readonly blocking: BlockingCalls = new BlockingCalls(() => hasBroker(this.rk), () => this.closing);
   /** Whose handle this client uses, if it has none of its own. */
   readonly #lender: Client | undefined;
   #rk: Pointer = null;
@@ -67,10 +71,13 @@ export abstract class Client implements Wakeable {
   /** No broker has answered yet. */
   #connecting = false;
   #disconnecting: Promise<void> | undefined;
+  /** What is left of a close goes on by itself; see {@linkcode Client.closeAlone}. */
+  #isAlone = false;
+  #leftAlone = Promise.withResolvers<void>();
   /** All callbacks that were added and not taken away, by name. */
   readonly #added = new Map<string, Callbacks[string][]>();
   /** The callbacks that are configured now, by name: what calls all that were added. */
-  protected readonly callbacks: Callbacks = {};
+  readonly #callbacks: Callbacks = {};
 
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
   constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown, lender?: Client) {
@@ -92,6 +99,11 @@ export abstract class Client implements Wakeable {
   protected abstract closeQueues(rk: Pointer): Promise<void>;
   /** Serves the client's queues. */
   protected abstract serve(): void;
+
+  /** The callbacks to call. */
+  protected get callbacks(): Readonly<Callbacks> {
+    return this.#isAlone ? NO_CALLBACKS : this.#callbacks;
+  }
 
   /** The handle, while connected or closing. */
   protected get rk(): Pointer {
@@ -147,14 +159,16 @@ export abstract class Client implements Wakeable {
     const all = add ? [...added, callback] : added.toSpliced(added.indexOf(callback) >>> 0, 1);
     this.#added.set(name, all);
     const [first, ...others] = all;
-    if (first === undefined) delete this.callbacks[name];
-    else this.callbacks[name] = others.length === 0 ? first : together(all);
+    if (first === undefined) delete this.#callbacks[name];
+    else this.#callbacks[name] = others.length === 0 ? first : together(all);
   }
 
   connect(callback: Callback<{ name: string }>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
     // Whoever connects while an earlier connection is being closed gets the next one.
-    const closed = this.#disconnecting ?? Promise.resolve();
+    // A close that goes on by itself keeps no program alive, but who waits for it does.
+    const waiting = this.#disconnecting === undefined ? undefined : setInterval(() => {}, 1000);
+    const closed = Promise.resolve(this.#disconnecting).finally(() => clearInterval(waiting));
     closed.then(() => this.connected ? undefined : this.connectNow()).then((error) =>
       setImmediate(() => {
         if (error !== undefined) callback(error);
@@ -205,11 +219,23 @@ export abstract class Client implements Wakeable {
     return error !== undefined && this.#type === "consumer" ? new Error(error.message) : error;
   }
 
-  /** Frees everything. The callback comes when the handle is gone and nothing of the client runs any more. */
+  /**
+   * Frees everything. The callback comes when the handle is gone and nothing of the client runs any more; or after some
+   * seconds, when no broker answers that a consumer leaves its group. The rest then goes on by itself: it tells nothing,
+   * keeps no program from its end, and a connect() waits for it.
+   */
   disconnect(callback: Callback<true>): unknown {
     if (typeof callback !== "function") throw new Error("Need to specify a callback");
-    this.freed().then(() => guarded(() => callback(null, true)), reportError);
+    const freed = this.freed();
+    Promise.race([freed, this.#leftAlone.promise]).then(() => guarded(() => callback(null, true)), reportError);
     return null;
+  }
+
+  /** Lets what is left of a close go on by itself. What waits in it from here on keeps no program alive. */
+  protected closeAlone(): void {
+    this.#isAlone = true;
+    waker.unregister(this.#wakerId);
+    this.#leftAlone.resolve();
   }
 
   /** Frees everything, and resolves when it is. */
@@ -221,6 +247,7 @@ export abstract class Client implements Wakeable {
     const rk = this.#rk;
     if (rk === null) return;
     this.#closing = true;
+    this.#leftAlone = Promise.withResolvers();
     const { symbols } = openLibrary();
     // Whatever waits inside librdkafka uses the handle.
     await Promise.allSettled([...this.#calls]);
@@ -232,10 +259,10 @@ export abstract class Client implements Wakeable {
     symbols.rd_kafka_set_log_queue(rk, null);
     symbols.rd_kafka_queue_destroy(this.#logQueue);
     this.#logQueue = null;
-    await blocking(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
+    await this.blocking.run(() => symbols.rd_kafka_destroy_flags_async(rk, NO_CONSUMER_CLOSE));
     if (this.#throttles) releaseThrottles();
     this.#rk = null;
-    this.#closing = false;
+    this.#closing = this.#isAlone = false;
   }
 
   /** librdkafka's name for the client; empty when it is not connected. */
@@ -296,7 +323,12 @@ export abstract class Client implements Wakeable {
     const { symbols } = openLibrary();
     if (type === EVENT.ERROR) {
       const code = symbols.rd_kafka_event_error(event);
-      run(() => this.#emit("error", Object.assign(new Error(err2str(code)), { code })));
+      if (symbols.rd_kafka_event_error_is_fatal(event) === 0) {
+        run(() => this.#emit("error", Object.assign(new Error(err2str(code)), { code })));
+      } else {
+        const text = readCString(symbols.rd_kafka_event_error_string(event));
+        run(() => this.#emit("error", Object.assign(new Error(text), { code, isFatal: true })));
+      }
     } else if (type === EVENT.STATS) {
       const message = readCString(symbols.rd_kafka_event_stats(event));
       run(() => this.#emit("stats", { message }));
@@ -323,11 +355,6 @@ export abstract class Client implements Wakeable {
     // What a callback throws is the program's error, as on Node: it must surface.
     answered.catch((error) => reportError(error));
     return null;
-  }
-
-  /** A sliced call that answers a code. */
-  protected waitFor(timeoutMs: number, call: (sliceMs: number) => Promise<number>): Promise<number> {
-    return sliced(timeoutMs, () => this.closing, call);
   }
 
   /** Sets user and password for the authentications to come. */
@@ -371,7 +398,7 @@ export abstract class Client implements Wakeable {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);
       const out = new OutPointer();
-      const code = await this.waitFor(
+      const code = await this.blocking.ask(
         timeout,
         (slice) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, slice),
       );
@@ -391,7 +418,7 @@ export abstract class Client implements Wakeable {
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       let text: Pointer = null;
-      const code = await this.waitFor(timeoutMs, async (slice) => {
+      const code = await this.blocking.ask(timeoutMs, async (slice) => {
         text = await symbols.rd_kafka_clusterid_async(rk, slice);
         return text === null ? CODES.TIMED_OUT : CODES.NO_ERROR;
       });
@@ -414,7 +441,7 @@ export abstract class Client implements Wakeable {
     if (typeof callback !== "function") throw new Error("4th parameter must be a callback");
     return this.call(callback, async (rk) => {
       const low = new BigInt64Array(1), high = new BigInt64Array(1), name = cString(topic);
-      const code = await this.waitFor(
+      const code = await this.blocking.ask(
         timeoutMs | 0,
         (slice) =>
           openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, slice),
@@ -442,7 +469,7 @@ export abstract class Client implements Wakeable {
     return this.call(callback, (rk) => {
       const partitions = partitionsOf(given);
       return withList(partitions, async (list) => {
-        const code = await this.waitFor(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
+        const code = await this.blocking.ask(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
         return code === CODES.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
       });
     }, unconnected);

@@ -25,8 +25,13 @@ import {
 const ANSWER_DEADLINE_MS = 10_000;
 /** How long a group may take to end after an answer, before it counts as waiting for another. */
 const HELD_MS = 100;
+/**
+ * How long who closes waits for the group. Without a broker librdkafka keeps the last commit for up to
+ * `session.timeout.ms`, and no call makes it give up earlier.
+ */
+const LEAVE_MS = 5000;
 /** A close is mostly over in a few milliseconds: it is looked at often at first, then seldom. */
-const POLL_MS = { first: 2, firstForMs: 100, later: 20 };
+const POLL_MS = { first: 2, firstForMs: 100, later: 20, alone: 200 };
 
 /**
  * A group that is being left.
@@ -113,6 +118,7 @@ export abstract class GroupConsumer extends Client {
     this.#revoked = undefined;
     const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#events));
     const began = performance.now();
+    let isAlone = false;
     while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
       this.serveEvents();
       if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
@@ -120,8 +126,12 @@ export abstract class GroupConsumer extends Client {
       if (held !== undefined && now - held.at > HELD_MS) this.#tellRebalance(held.code, held.partitions);
       else if (this.#owed !== undefined && now - began > (this.#answerRefused ? HELD_MS : ANSWER_DEADLINE_MS)) {
         this.#answerNone();
+      } else if (this.#owed === undefined && now - began > LEAVE_MS && !isAlone) {
+        isAlone = true;
+        this.closeAlone();
       }
-      await pollAfter(began);
+      if (isAlone) await pollAlone();
+      else await pollAfter(began);
     }
     this.serveEvents();
     this.#setAssignment([]);
@@ -389,6 +399,11 @@ export abstract class GroupConsumer extends Client {
 function pollAfter(began: number): Promise<void> {
   const pollMs = performance.now() - began < POLL_MS.firstForMs ? POLL_MS.first : POLL_MS.later;
   return new Promise((resolve) => setTimeout(resolve, pollMs));
+}
+
+/** Waits for the next look at a close that keeps no program alive. */
+function pollAlone(): Promise<void> {
+  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, POLL_MS.alone)));
 }
 
 /** Whether two are the same partition. */

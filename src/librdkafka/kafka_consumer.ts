@@ -14,8 +14,8 @@ import { guarded } from "./guarded.ts";
 import { partitionOf, partitionsOf } from "./given_partitions.ts";
 import { GroupConsumer, same } from "./group_consumer.ts";
 import { openLibrary } from "./library.ts";
-import { cString, OutPointer, type Pointer } from "./memory.ts";
-import { type EofEvent, MessageReader, type NativeMessage } from "./message_reader.ts";
+import { cString, OutPointer, type Pointer, readCString } from "./memory.ts";
+import { type Behind, type ConsumeError, type EofEvent, MessageReader, type NativeMessage } from "./message_reader.ts";
 import { CODES, nativeError } from "./native_error.ts";
 import { int64Of, intOf } from "./given_values.ts";
 import { OffsetStore } from "./offset_store.ts";
@@ -83,11 +83,19 @@ export class KafkaConsumer extends GroupConsumer {
   #reader = new MessageReader();
   readonly #offsets = new OffsetStore();
   readonly #requests: Request[] = [];
-  #errors: number[] = [];
+  /** Errors that are to be told, each as the answer of a call. */
+  readonly #errors: ConsumeError[] = [];
+  /** What was taken with an error before it: it is told after that. */
+  #behind: Behind[] = [];
   /** Who waits for the answers of commits, by the number that travels with each. */
   readonly #commits = new Map<number, CommitAnswer>();
   #lastCommit = 0;
   #messages: Pointer = null;
+  /**
+   * The queues of assigned partitions, by name. Asking librdkafka for the queue of one that is not assigned any more would
+   * mark it as wanted for good, and have it complain when the topic is deleted.
+   */
+  readonly #queues = new Map<string, Pointer>();
   #loop: { readonly callback: LoopCallback; failed: boolean } | undefined;
   readonly #turns = new Turns(() => this.#takeForLoop());
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -119,7 +127,7 @@ export class KafkaConsumer extends GroupConsumer {
     this.#offsets.free();
     openLibrary().symbols.rd_kafka_queue_destroy(this.#messages);
     this.#messages = null;
-    this.#errors = [];
+    this.#errors.length = this.#behind.length = 0;
   }
 
   protected override serve(): void {
@@ -198,7 +206,8 @@ export class KafkaConsumer extends GroupConsumer {
     this.serveEvents(this.#hasFailed);
     if (this.#loop !== loop || !this.connected) return false;
     const messages: NativeMessage[] = [], ends: EofEvent[] = [];
-    const code = this.#fill({ max: CALLS_AT_ONCE, messages, ends });
+    this.#fill({ max: CALLS_AT_ONCE, messages, ends });
+    const error = this.#errors.shift();
     const tell = (...answer: Parameters<LoopCallback>) => this.#turns.push(() => loop.callback(...answer));
     let end = 0;
     for (let index = -1; index < messages.length; index++) {
@@ -208,16 +217,16 @@ export class KafkaConsumer extends GroupConsumer {
         tell(null, null, { topic, offset, partition }, null);
       }
     }
-    if (code !== undefined && WARNINGS.has(code)) tell(null, null, null, code);
-    else if (code !== undefined) {
+    if (error !== undefined && WARNINGS.has(error.code)) tell(null, null, null, error.code);
+    else if (error !== undefined) {
       loop.failed = true;
-      tell(nativeError(code));
+      tell(error);
     }
-    return messages.length > 0 || code !== undefined;
+    return messages.length > 0 || error !== undefined;
   }
 
-  #answer({ callback, messages, ends }: Request, error?: number): void {
-    guarded(() => error === undefined ? callback(null, messages, ends) : callback(nativeError(error)));
+  #answer({ callback, messages, ends }: Request, error?: ConsumeError): void {
+    guarded(() => error === undefined ? callback(null, messages, ends) : callback(error));
   }
 
   #serveRequests(): void {
@@ -226,14 +235,15 @@ export class KafkaConsumer extends GroupConsumer {
       this.serveEvents(this.#hasFailed);
       // A rebalance callback may have disconnected the client or asked for more.
       if (this.#requests[0] !== request || !this.connected) return;
-      const error = this.#fill(request);
+      this.#fill(request);
       const { messages, ends } = request;
-      if (error !== undefined && messages.length === 0) {
+      if (this.#errors.length > 0 && messages.length + ends.length === 0) {
         this.#requests.shift();
-        this.#answer(request, error);
+        this.#answer(request, this.#errors.shift());
         continue;
       }
-      const enough = messages.length >= request.max || error !== undefined ||
+      // An error is the next call's answer, when there are messages for this one.
+      const enough = messages.length >= request.max || this.#errors.length > 0 ||
         (messages.length > 0 && (request.onlyFirst || ends.some((end) => end.messageIndex >= 0)));
       const left = request.deadline - performance.now();
       if (!enough && left > 0) {
@@ -248,38 +258,57 @@ export class KafkaConsumer extends GroupConsumer {
   /** An error is answered with before what came after it is told: the rebalance of a member that polled too late. */
   readonly #hasFailed = (): boolean => this.#errors.length > 0;
 
-  /** Takes what is there; an error ends the call, and is its answer when no message came before it. */
-  #fill(request: Pick<Request, "max" | "messages" | "ends"> & Partial<Request>): number | undefined {
+  /** Takes what is there, up to an error. */
+  #fill(request: Pick<Request, "max" | "messages" | "ends"> & Partial<Request>): void {
     const { messages, ends, max } = request;
     const had = messages.length + ends.length;
     while (this.#errors.length === 0 && messages.length < max) {
-      if (this.#reader.take(this.#messages, max - messages.length, messages, ends, this.#errors) === 0) break;
+      if (this.#behind.length > 0) this.#takeBehind(messages, ends);
+      else if (this.#reader.take(this.#messages, max - messages.length, messages, ends, this.#behind) === 0) break;
     }
     if (request.timeoutMs !== undefined && messages.length + ends.length > had) {
       request.deadline = performance.now() + request.timeoutMs;
     }
-    return this.#errors.shift();
+  }
+
+  #takeBehind(messages: NativeMessage[], ends: EofEvent[]): void {
+    const next = this.#behind.shift()!;
+    if ("error" in next) this.#errors.push(next.error);
+    else if ("message" in next) messages.push(next.message);
+    else ends.push({ ...next.end, messageIndex: messages.length - 1 });
+  }
+
+  /** Forgets what was taken of partitions and is from an old place. */
+  #dropBehind(partitions: readonly PartitionToC[]): void {
+    if (this.#behind.length === 0) return;
+    this.#behind = this.#behind.filter((one) =>
+      "error" in one || !partitions.some((gone) => same(gone, "message" in one ? one.message : one.end))
+    );
   }
 
   protected override serveEvent(type: number, code: number, event: Pointer): void {
     if (type === EVENT.OFFSET_COMMIT) {
       this.#onCommit(code, event);
-    } else if (type === EVENT.ERROR && !CLIENT_ERRORS.has(code)) this.#errors.push(code);
-    else this.emitEvent(type, event);
+    } else if (type === EVENT.ERROR && !CLIENT_ERRORS.has(code)) {
+      const { symbols } = openLibrary(), isFatal = symbols.rd_kafka_event_error_is_fatal(event) !== 0;
+      const error = { code, message: readCString(symbols.rd_kafka_event_error_string(event)) };
+      this.#errors.push(isFatal ? { ...error, isFatal } : error);
+    } else this.emitEvent(type, event);
   }
 
   /** What librdkafka fetches before it has answered goes to our queue, too. */
   protected override beforeAssignment(partitions: readonly PartitionToC[]): void {
-    for (const partition of partitions) this.#forward(partition, this.#messages);
+    this.#dropBehind(partitions);
+    for (const partition of partitions) this.#forward(partition);
   }
 
   /** Lets the queues of assigned partitions flow into ours, and those of lost ones no more. */
   protected override onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void {
-    for (const lost of before) {
-      if (!partitions.some((kept) => same(kept, lost))) this.#forward(lost, null);
-    }
+    const lost = before.filter((one) => !partitions.some((kept) => same(kept, one)));
+    this.#dropBehind(lost);
+    for (const partition of lost) this.#release(partition);
     if (partitions.length > 0 && !this.closing) this.#awaitStops();
-    for (const partition of partitions) this.#forward(partition, this.#messages);
+    for (const partition of partitions) this.#forward(partition);
     // The topics of lost partitions may be freed, and their addresses be those of others then.
     this.#reader = new MessageReader();
     this.#offsets.forget();
@@ -296,12 +325,22 @@ export class KafkaConsumer extends GroupConsumer {
     if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === CODES.NO_ERROR) takeList(out);
   }
 
-  #forward({ topic, partition = -1 }: PartitionToC, target: Pointer): void {
-    const { symbols } = openLibrary();
+  #forward(place: PartitionToC): void {
+    this.#release(place);
+    const { symbols } = openLibrary(), { topic, partition = -1 } = place;
     const queue = symbols.rd_kafka_queue_get_partition(this.rk, cString(topic), partition);
     if (queue === null) return;
-    symbols.rd_kafka_queue_forward(queue, target);
+    symbols.rd_kafka_queue_forward(queue, this.#messages);
+    this.#queues.set(nameOf(place), queue);
+  }
+
+  /** Lets go of a partition's queue. */
+  #release(place: PartitionToC): void {
+    const { symbols } = openLibrary(), queue = this.#queues.get(nameOf(place));
+    if (queue === undefined) return;
+    symbols.rd_kafka_queue_forward(queue, null);
     symbols.rd_kafka_queue_destroy(queue);
+    this.#queues.delete(nameOf(place));
   }
 
   // Offsets
@@ -445,9 +484,13 @@ export class KafkaConsumer extends GroupConsumer {
       const { symbols } = openLibrary();
       const rkt = symbols.rd_kafka_topic_new(rk, cString(target.topic), null);
       if (rkt === null) return nativeError(symbols.rd_kafka_last_error());
-      const code = await symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs);
+      const code = await this.blocking.run(() =>
+        symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs)
+      );
       symbols.rd_kafka_topic_destroy(rkt);
-      return code === CODES.NO_ERROR ? { result: undefined } : nativeError(code);
+      if (code !== CODES.NO_ERROR) return nativeError(code);
+      this.#dropBehind([target]);
+      return { result: undefined };
     }, NOT_CONNECTED);
   }
 
@@ -469,4 +512,8 @@ export class KafkaConsumer extends GroupConsumer {
     if (!this.connected) return CODES.STATE;
     return withList(partitionsOf(partitions), (list) => openLibrary().symbols[name](this.rk, list));
   }
+}
+
+function nameOf({ topic, partition = -1 }: PartitionToC): string {
+  return `${topic}[${partition}]`;
 }

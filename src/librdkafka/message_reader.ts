@@ -15,7 +15,7 @@ import { MESSAGE } from "./layout.ts";
 import { openLibrary } from "./library.ts";
 import { addressOf, GAP_BYTES, HIGH, libc, type Pointer, readCString } from "./memory.ts";
 import { type NativeHeader, readHeaders } from "./message_headers.ts";
-import { CODES } from "./native_error.ts";
+import { CODES, err2str } from "./native_error.ts";
 
 /** A consumed message, as the npm client has it. What is absent is left out, but for a timestamp, which is −1 then. */
 export interface NativeMessage {
@@ -39,6 +39,21 @@ export interface EofEvent {
   messageIndex: number;
 }
 
+/** Why a partition, a topic or the group can't be read. */
+export interface ConsumeError {
+  readonly code: number;
+  /** librdkafka's text, with the topic and the partition where it is about one: `emoji[0]: Fetch failed`. */
+  readonly message: string;
+  /** The consumer can't go on. */
+  readonly isFatal?: true;
+}
+
+/** What was taken and is held up by an error before it. */
+export type Behind =
+  | { readonly message: NativeMessage }
+  | { readonly end: Omit<EofEvent, "messageIndex"> }
+  | { readonly error: ConsumeError };
+
 /** What became of a produced message. */
 export interface NativeReport {
   topic: string;
@@ -49,6 +64,16 @@ export interface NativeReport {
   timestamp?: number;
   value?: Buffer | null;
   size: number;
+}
+
+/** A produced message as its report gives it back: all that it was produced with. */
+export interface NativeProduced extends NativeReport {
+  code: number;
+  value: Buffer | null;
+  timestamp: number;
+  headers?: NativeHeader[];
+  /** The number that stands for its opaque value; 0 for none. */
+  opaqueId: number;
 }
 
 /** How many messages are taken in one call. */
@@ -73,6 +98,8 @@ const signed = new Int32Array(unsigned.buffer);
 const places = new BigUint64Array(BATCH_MESSAGES);
 const STRUCT_BYTES = BigInt(MESSAGE.size);
 const EMPTY = Buffer.alloc(0);
+/** What `err`, the first field, is without an error. */
+const NO_ERROR = new Uint32Array(1), ERR_BYTES = 4n;
 const outHeaders = new BigUint64Array(1);
 const timestampType = new Int32Array(1);
 
@@ -170,17 +197,18 @@ export class MessageReader {
   readonly #topics = new Map<number, string>();
 
   /**
-   * Takes at most `max` messages that are there, and appends them.
+   * Takes at most `max` messages that are there, and appends them. From an error on, which comes in its place among the
+   * messages of its partition, all goes behind it.
    *
    * @returns how many were taken, end-of-partition events and errors included; 0 when the queue is empty
    */
-  take(queue: Pointer, max: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): number {
+  take(queue: Pointer, max: number, into: NativeMessage[], ends: EofEvent[], behind: Behind[]): number {
     const { symbols } = openLibrary();
     const count = Number(
       symbols.rd_kafka_consume_batch_queue(queue, 0, pointers, BigInt(Math.min(max, BATCH_MESSAGES))),
     );
     if (count <= 0) return 0;
-    this.#read(count, into, ends, errors);
+    this.#read(count, into, ends, behind);
     for (let i = 0; i < count; i++) symbols.rd_kafka_message_destroy(pointers[i]!);
     return count;
   }
@@ -202,6 +230,34 @@ export class MessageReader {
     const slab = copyBatch(count, withPayload);
     for (let i = 0; i < count; i++) each(signed[i * WORDS + ERR]!, this.#report(i, slab, withPayload, opaqueOf));
     return count;
+  }
+
+  /** Reads every message of an event of delivery reports, with all that it was produced with. */
+  takeProduced(event: Pointer): NativeProduced[] {
+    const { symbols } = openLibrary();
+    const produced: NativeProduced[] = [];
+    for (let count = this.#arrayOf(event); count > 0; count = this.#arrayOf(event)) {
+      const slab = copyBatch(count, true);
+      for (let i = 0; i < count; i++) {
+        const at = i * WORDS;
+        const headers = symbols.rd_kafka_message_headers(pointers[i]!, outHeaders) === CODES.NO_ERROR
+          ? readHeaders(outHeaders[0]!)
+          : undefined;
+        produced.push({
+          code: signed[at + ERR]!,
+          topic: this.#topic(address(at + RKT)),
+          partition: signed[at + PARTITION]!,
+          offset: offsetAt(at),
+          key: bytesAt(slab, at + KEY, at + KEY_LEN),
+          value: bytesAt(slab, at + PAYLOAD, at + LEN),
+          size: unsigned[at + LEN]!,
+          timestamp: producedAt(i),
+          ...headers !== undefined && { headers },
+          opaqueId: address(at + PRIVATE),
+        });
+      }
+    }
+    return produced;
   }
 
   /** Calls back with just code and opaque number of each delivery report of an event. */
@@ -227,7 +283,7 @@ export class MessageReader {
     return Number(openLibrary().symbols.rd_kafka_event_message_array(event, pointers, BigInt(most)));
   }
 
-  #read(count: number, into: NativeMessage[], ends: EofEvent[], errors: number[]): void {
+  #read(count: number, into: NativeMessage[], ends: EofEvent[], behind: Behind[]): void {
     const slab = copyBatch(count, true);
     let runEnd = 0, epoch: number | undefined;
     for (let i = 0; i < count; i++) {
@@ -238,16 +294,23 @@ export class MessageReader {
           runEnd = endOfRun(i, count);
           epoch = epochOfRun(i, runEnd);
         }
-        into.push(this.#message(i, slab, epoch ?? leaderEpoch(i)));
+        const message = this.#message(i, slab, epoch ?? leaderEpoch(i));
+        if (behind.length === 0) into.push(message);
+        else behind.push({ message });
       } else if (code === CODES.PARTITION_EOF) {
-        ends.push({
-          topic: this.#topic(address(at + RKT)),
-          offset: offsetAt(at),
-          partition: signed[at + PARTITION]!,
-          messageIndex: into.length - 1,
-        });
-      } else errors.push(code);
+        const topic = this.#topic(address(at + RKT)), offset = offsetAt(at), partition = signed[at + PARTITION]!;
+        if (behind.length === 0) ends.push({ topic, offset, partition, messageIndex: into.length - 1 });
+        else behind.push({ end: { topic, offset, partition } });
+      } else behind.push({ error: { code, message: this.#errorText(at, slab) } });
     }
+  }
+
+  /** What an error says, which lies where a message has its value. */
+  #errorText(at: number, slab: Buffer): string {
+    const text = bytesAt(slab, at + PAYLOAD, at + LEN)?.toString() || err2str(signed[at + ERR]!);
+    const rkt = address(at + RKT), partition = signed[at + PARTITION]!;
+    if (rkt === 0) return text;
+    return partition < 0 ? `${this.#topic(rkt)}: ${text}` : `${this.#topic(rkt)}[${partition}]: ${text}`;
   }
 
   #message(index: number, slab: Buffer, epoch: number): NativeMessage {
@@ -305,6 +368,18 @@ export class MessageReader {
     }
     return name;
   }
+}
+
+/**
+ * The timestamp of a message of which the struct was copied. librdkafka does not tell that of a message with an error,
+ * although it has it: so the error is taken away for the call.
+ */
+function producedAt(index: number): number {
+  const { memcpy } = libc(), message = pointers[index]!;
+  memcpy(message, addressOf(NO_ERROR), ERR_BYTES);
+  const timestamp = Number(openLibrary().symbols.rd_kafka_message_timestamp(message, timestampType));
+  memcpy(message, places[index]!, ERR_BYTES);
+  return timestamp;
 }
 
 /** Where messages of the same partition end that begin at an index. */

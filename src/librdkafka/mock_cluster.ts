@@ -4,7 +4,6 @@
  * @module
  */
 
-import { blocking } from "./blocking.ts";
 import { newClient, newConf } from "./client_conf.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer, readCString } from "./memory.ts";
@@ -81,7 +80,7 @@ export class MockCluster {
     this.#cluster = null;
     const { symbols } = openLibrary();
     symbols.rd_kafka_mock_cluster_destroy(cluster);
-    await blocking(() => symbols.rd_kafka_destroy_flags_async(this.#rk, 0));
+    await symbols.rd_kafka_destroy_flags_async(this.#rk, 0);
   }
 
   #open(): Pointer {

@@ -5,11 +5,11 @@
  */
 
 import { Buffer } from "node:buffer";
-import { blocking } from "./blocking.ts";
 import { type Callback, EVENT } from "./client.ts";
 import { openLibrary } from "./library.ts";
 import { cString, type Pointer } from "./memory.ts";
 import { MessageReader, type NativeReport } from "./message_reader.ts";
+import type { NativeHeader } from "./message_headers.ts";
 import { CODES, err2str, nativeError } from "./native_error.ts";
 import { NUMBERS, Opaques } from "./opaques.ts";
 import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
@@ -28,12 +28,34 @@ export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
   dr_msg_cb?: boolean;
   outcomesOnly?: (code: number, opaque: unknown, partition: number, offset: number, number: number) => void;
+  /** With `outcomesOnly`: who is told of some requests as a whole, instead. */
+  requests?: RequestListener;
+}
+
+/** Is told of whole requests. */
+export interface RequestListener {
+  /** Whether to tell of a request that ended with a code. */
+  wants(code: number): boolean;
+  /** The messages of one request, with all that they were produced with, in their order. */
+  tell(messages: readonly ReportedMessage[]): void;
+}
+
+/** A message of a request. */
+export interface ReportedMessage {
+  readonly code: number;
+  readonly opaque: unknown;
+  readonly number: number;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp: number;
+  readonly headers?: readonly NativeHeader[];
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const PARTITION_UA = -1;
-const FLUSH_SLICE_MS = 100;
 const PURGE_QUEUE_AND_INFLIGHT = 3;
 
 /** A producer. */
@@ -53,7 +75,7 @@ export class Producer extends TransactionalClient {
 
   constructor(globalConf: unknown, topicConf?: unknown) {
     if (arguments.length < 2) throw new Error("You must supply global and topic configuration");
-    super("producer", globalConf, topicConf);
+    super(globalConf, topicConf);
   }
 
   /** Reports are asked for even if nobody hears of them: as in the addon, a message counts until its report is taken. */
@@ -72,7 +94,7 @@ export class Producer extends TransactionalClient {
     const { symbols } = openLibrary();
     // What is still queued gets a report that says so; nothing vanishes silently. It waits for the threads of all
     // brokers, which may be looking up a host name.
-    await blocking(() => symbols.rd_kafka_purge_async(rk, PURGE_QUEUE_AND_INFLIGHT));
+    await this.blocking.run(() => symbols.rd_kafka_purge_async(rk, PURGE_QUEUE_AND_INFLIGHT));
     await this.#turns.drain();
     for (const rkt of this.#topics.values()) symbols.rd_kafka_topic_destroy(rkt);
     this.#topics.clear();
@@ -107,7 +129,16 @@ export class Producer extends TransactionalClient {
   #report(event: Pointer): boolean {
     const callback = this.callbacks.delivery_cb as DeliveryCallback | undefined;
     if (callback?.outcomesOnly !== undefined) {
-      const { outcomesOnly } = callback;
+      const { outcomesOnly, requests } = callback;
+      if (requests?.wants(openLibrary().symbols.rd_kafka_event_error(event)) === true) {
+        const messages = this.#reader.takeProduced(event).map(({ opaqueId, topic: _, size: __, ...message }) => ({
+          ...message,
+          opaque: this.#opaques.take(opaqueId),
+          number: opaqueId % NUMBERS,
+        }));
+        requests.tell(messages);
+        return false;
+      }
       this.#reader.takeOutcomes(event, (code, id, partition, offset) => {
         outcomesOnly(code, this.#opaques.take(id), partition, offset, id % NUMBERS);
       });
@@ -255,18 +286,13 @@ export class Producer extends TransactionalClient {
     }
     return this.call(callback, (rk) =>
       this.flushing(async () => {
-        const { symbols } = openLibrary();
-        const waitMs = timeoutMs | 0;
-        const deadline = waitMs < 0 ? Infinity : performance.now() + waitMs;
-        for (;;) {
-          const left = Math.max(0, Math.ceil(deadline - performance.now()));
-          const code = await blocking(() => symbols.rd_kafka_flush_async(rk, Math.min(left, FLUSH_SLICE_MS)));
+        const code = await this.blocking.resume(timeoutMs | 0, async (sliceMs) => {
+          const answer = await openLibrary().symbols.rd_kafka_flush_async(rk, sliceMs);
           await this.#turns.drain();
-          if (code === CODES.NO_ERROR) return { result: undefined };
-          if (code !== CODES.TIMED_OUT || left === 0 || this.closing) {
-            return Object.assign(new Error(err2str(code)), { code });
-          }
-        }
+          return { answer, isAnswered: answer !== CODES.TIMED_OUT };
+        });
+        if (code === CODES.NO_ERROR) return { result: undefined };
+        return Object.assign(new Error(err2str(code)), { code });
       }));
   }
 

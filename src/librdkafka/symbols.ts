@@ -159,6 +159,10 @@ export const SYMBOLS = {
   rd_kafka_event_opaque: { parameters: ["pointer"], result: "pointer" },
   /** rd_kafka_resp_err_t rd_kafka_event_error(rd_kafka_event_t *rkev) */
   rd_kafka_event_error: { parameters: ["pointer"], result: "i32" },
+  /** int rd_kafka_event_error_is_fatal(rd_kafka_event_t *rkev) */
+  rd_kafka_event_error_is_fatal: { parameters: ["pointer"], result: "i32" },
+  /** const char *rd_kafka_event_error_string(rd_kafka_event_t *rkev) */
+  rd_kafka_event_error_string: { parameters: ["pointer"], result: "pointer" },
   /** const char *rd_kafka_event_stats(rd_kafka_event_t *rkev) */
   rd_kafka_event_stats: { parameters: ["pointer"], result: "pointer" },
   /** int rd_kafka_event_log(rd_kafka_event_t *rkev, const char **fac, const char **str, int *level) */

@@ -23,6 +23,7 @@ import {
   type Serializer,
 } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/serde.js";
 import type { Codec } from "../codecs/codec.ts";
+import { FirstCalls } from "./first_calls.ts";
 import {
   type AvroCodecOptions,
   checkOptions,
@@ -57,7 +58,8 @@ type NewSerializer = (conf: { autoRegisterSchemas: boolean; useSchemaId?: number
  * A Confluent Schema Registry. Its codecs write and read what the serializers of `npm:@confluentinc/schemaregistry`
  * write and read: any of its clients can be at the other end.
  *
- * - **Schemas are fetched once** and kept: the first value of a schema waits for the registry, the others do not.
+ * - **Schemas are fetched once** and kept: the first value of a schema waits for the registry, and others for the first;
+ *   then none waits.
  * - **Order** is kept all the same: codecs are asynchronous, a Topic writes in the order of the calls.
  * - Schema ids go before the bytes; a codec sees no headers.
  *
@@ -118,8 +120,9 @@ export class SchemaRegistry {
     const { deserializer = {}, rules } = options;
     const type = serdeType(options);
     return this.#codec(topic, "AVRO", options, {
-      serializer: (conf) => new AvroSerializer(this.#client, type, { ...options.serializer, ...conf }, rules),
-      deserializer: new AvroDeserializer(this.#client, type, deserializer, rules),
+      serializer: (conf) =>
+        new AvroSerializer(this.#client, type, withOwnTypes({ ...options.serializer, ...conf }), rules),
+      deserializer: new AvroDeserializer(this.#client, type, withOwnTypes(deserializer), rules),
     });
   }
 
@@ -136,7 +139,7 @@ export class SchemaRegistry {
     const type = serdeType(options);
     return this.#codec(topic, "JSON", options, {
       serializer: (conf) => new JsonSerializer(this.#client, type, { ...options.serializer, ...conf }, rules),
-      deserializer: new JsonDeserializer(this.#client, type, deserializer, rules),
+      deserializer: new JsonDeserializer(this.#client, type, { ...deserializer }, rules),
     });
   }
 
@@ -158,7 +161,7 @@ export class SchemaRegistry {
     return this.#codec(topic, "PROTOBUF", options, {
       serializer: (conf) =>
         new ProtobufSerializer(this.#client, type, { ...options.serializer, ...conf, registry }, rules),
-      deserializer: new ProtobufDeserializer(this.#client, type, deserializer, rules),
+      deserializer: new ProtobufDeserializer(this.#client, type, { ...deserializer }, rules),
     });
   }
 
@@ -181,6 +184,8 @@ export class SchemaRegistry {
         : await this.#client.getId(subject, info, normalize);
       return serializer({ autoRegisterSchemas: false, useSchemaId: id });
     };
+    const encoding = new FirstCalls<"encode">();
+    const decoding = new FirstCalls<string | number>();
     return {
       name: `${schemaType.toLowerCase()} of the schema registry`,
       encode: (value) =>
@@ -190,13 +195,15 @@ export class SchemaRegistry {
             ready = undefined;
             throw error;
           });
-          return await (await ready).serialize(topic, value);
+          const made = await ready;
+          return await encoding.run("encode", () => made.serialize(topic, value));
         }),
       decode: (bytes) =>
         this.#plain(async () => {
           if (bytes.length === 0) throw new TypeError("no bytes, and so no schema");
           // A copy: what the package decodes may be views of it, and these bytes are a view of many messages.
-          return await deserializer.deserialize(topic, Buffer.from(bytes)) as T;
+          const copy = Buffer.from(bytes);
+          return await decoding.run(schemaIdOf(copy), () => deserializer.deserialize(topic, copy)) as T;
         }),
     };
   }
@@ -225,4 +232,20 @@ export class SchemaRegistry {
 
 function serdeType({ part = "value" }: RegistryCodecOptions): SerdeType {
   return part === "key" ? SerdeType.KEY : SerdeType.VALUE;
+}
+
+/**
+ * Settings of avsc with a registry of types for each schema that is parsed. avsc adds the types of a schema to the
+ * registry that it is given, and fails when one is there: with another version of a record, or the same schema again.
+ */
+function withOwnTypes<C extends { readonly registry?: Readonly<Record<string, unknown>> }>(conf: C): C {
+  const { registry } = conf;
+  if (registry === undefined) return { ...conf };
+  // The package copies its settings whenever it parses a schema.
+  return Object.defineProperty({ ...conf }, "registry", { enumerable: true, get: () => ({ ...registry }) });
+}
+
+/** What names the schema before a value: a number after a zero byte, or a GUID after a one. */
+function schemaIdOf(bytes: Buffer): string | number {
+  return bytes[0] === 0 && bytes.length >= 5 ? bytes.readUInt32BE(1) : bytes.toString("hex", 0, 17);
 }

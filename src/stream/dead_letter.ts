@@ -8,10 +8,14 @@ import { type HandlerError, textOf } from "./handler_error.ts";
 import type { Batch, RawMessage } from "./protocol.ts";
 
 const encoder = new TextEncoder();
+/** The longest error text, in bytes. */
+const ERROR_BYTES = 4096;
 
 /**
  * Makes the dead letter of a message: its own bytes and headers, and behind these, headers that say what happened, in UTF-8:
  * `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four if they are known).
+ *
+ * The text of the error is cut after 4096 bytes: one that quotes the message would not fit beside it.
  *
  * If the source does not give the bytes of the message, its value is written: bytes and strings as they are, anything else
  * as JSON.
@@ -20,7 +24,7 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
   const raw = batch?.raw?.(message) ?? { key: null, value: bytesOf(message), headers: [] };
   const { timestamp } = (message ?? {}) as { timestamp?: unknown };
   const facts = {
-    error: error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : textOf(error.cause),
+    error: cut(error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : textOf(error.cause)),
     handler: error.handler,
     topic: error.topic,
     partition: error.partition,
@@ -31,6 +35,16 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
     fact === undefined ? [] : [[`slipstream.${name}`, encoder.encode(String(fact))] as const]
   );
   return { key: raw.key, value: raw.value, headers: [...raw.headers, ...told] };
+}
+
+/** A text of 4096 bytes at most; says how much is left out. */
+function cut(text: string): string {
+  const buffer = new Uint8Array(ERROR_BYTES);
+  // Whole characters alone are written.
+  if (encoder.encodeInto(text, buffer).read === text.length) return text;
+  const end = `… (cut: the text has ${text.length} characters)`;
+  const { read } = encoder.encodeInto(text, buffer.subarray(encoder.encode(end).length));
+  return text.slice(0, read) + end;
 }
 
 function bytesOf(message: unknown): Uint8Array | null {

@@ -10,10 +10,17 @@ import { partitionText } from "./by_partition.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
+import { within } from "./within.ts";
 
 /** There was nothing to commit. */
 const NO_OFFSET = -168;
+const ILLEGAL_GENERATION = 22;
 const REBALANCE_IN_PROGRESS = 27;
+const STALE_MEMBER_EPOCH = 113;
+/** A group that rebalances refuses commits so; a member that stays in it may commit again when it has joined again. */
+const WHILE_REBALANCING: ReadonlySet<number> = new Set([ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, STALE_MEMBER_EPOCH]);
+/** How long the last commit may take, in milliseconds, and how long it waits before it tries again. */
+const LAST_MS = 3000, AGAIN_MS = 50;
 
 /** Commits for a reader, and hears of the commits in the background. */
 export class Commits {
@@ -50,14 +57,43 @@ export class Commits {
     if (refused !== undefined) throw refused;
   }
 
+  /**
+   * Commits before the group is left. A commit that meets a rebalance is refused, and librdkafka makes its own last one
+   * but once: this one is made again, until the member has joined again, for a few seconds at most. Never rejects: what
+   * is not committed librdkafka tries once more when it leaves, and {@linkcode Commits.onCommitted} hears of it.
+   *
+   * @param positions how far partitions that are still assigned are handled
+   * @param poll serves the consumer's events
+   */
+  async last(
+    consumer: KafkaConsumer,
+    positions: () => readonly Position[],
+    poll: () => Promise<void>,
+  ): Promise<void> {
+    const deadline = performance.now() + LAST_MS;
+    for (let wanted; (wanted = positions()).length > 0 && performance.now() < deadline;) {
+      let code: number | undefined, isOver = false;
+      const committed = consumer.commit(wanted).then(
+        (answered) => code = answered.find(({ error }) => error !== undefined)?.error?.code,
+        (error) => code = KafkaError.codeOf(error) ?? 0,
+      ).finally(() => isOver = true);
+      while (!isOver && consumer.isConnected && performance.now() < deadline) {
+        await within(AGAIN_MS, Promise.race([committed, poll()]));
+      }
+      if (!isOver || code === undefined || !WHILE_REBALANCING.has(code)) return;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await poll();
+    }
+  }
+
   /** A commit in the background was answered. */
   onCommitted(code: number, offsets: readonly TopicPartitionOffset[], errorText: (code: number) => string): void {
     if (code === NO_OFFSET) return;
     const failure = code === 0
       ? this.#refusal(offsets)
       : new KafkaError(`${this.#where}: offsets were not committed: ${errorText(code)}`, { code });
-    // While the group rebalances, the next background commit does it.
-    if (failure === undefined || failure.code === REBALANCE_IN_PROGRESS) return;
+    // While the group rebalances, the next background commit does it, or the last one.
+    if (failure === undefined || WHILE_REBALANCING.has(failure.code ?? 0)) return;
     this.#notices.once("commit", `${failure.message}; the messages may be read again`);
   }
 

@@ -11,7 +11,9 @@ import type {
   ProducerTopicConfig,
 } from "../kafka/conf_types.ts";
 import { complain, nearest } from "../options/problems.ts";
+import { contradictions } from "./contradictions.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
+import { serverProblem, serversText } from "./servers.ts";
 import { dotted, INSTEAD, type SNAKE_CASE } from "./snake_case.ts";
 
 /** A value of a property. */
@@ -20,9 +22,12 @@ export type ConfValue = string | number | boolean;
 /** The npm client's types of all properties, and of its callbacks. */
 export type NpmConf = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
 
-/** Properties by their dotted names, with the npm client's types. */
+/** Properties by their dotted names, with the npm client's types. `bootstrap.servers` may be a list. */
 export type DottedConf = {
-  readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?: Extract<NpmConf[Name], ConfValue>;
+  readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?:
+    | Extract<NpmConf[Name], ConfValue>
+    | (Name extends "bootstrap.servers" | "metadata.broker.list" ? readonly string[] : never)
+    | (Name extends "acks" | "request.required.acks" ? "all" : never);
 };
 
 /** The Python clients' names, with the types of the properties that they stand for. */
@@ -45,6 +50,38 @@ export type AnyCase<T> = T extends string ? T | Uppercase<T> : T;
 export type Conf = DottedConf & SnakeCaseConf;
 
 type AnyConf = Readonly<Record<string, unknown>>;
+
+const SERVERS: readonly string[] = ["bootstrap.servers", "metadata.broker.list"];
+
+/** Words that librdkafka takes for values, which its list of properties does not have. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  "request.required.acks": ["all"],
+  "partitioner": ["random", "consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random"],
+  "sasl.mechanisms": ["GSSAPI", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
+  "group.protocol.type": ["consumer"],
+};
+/** The words of a list. */
+const LISTS: Readonly<Record<string, readonly string[]>> = {
+  "partition.assignment.strategy": ["range", "roundrobin", "cooperative-sticky"],
+};
+/** Bounds that librdkafka has and its list of properties has not. */
+const BOUNDS: Readonly<Record<string, { readonly min: number; readonly max: number }>> = {
+  "fetch.min.bytes": { min: 1, max: 100_000_000 },
+};
+
+/** Options of Topic, which are taken for properties now and then. */
+const OPTIONS: readonly string[] = ["key", "value", "offset", "until", "commit", "dry", "app"];
+
+/** Why a property can't be given here. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "builtin.features": "it says what librdkafka was built with",
+  "transactional.id": "a Topic writes without transactions: use the Producer of /kafka-javascript",
+  "ssl_key": "give ssl.key.pem or ssl.key.location",
+  "ssl_certificate": "give ssl.certificate.pem or ssl.certificate.location",
+  "ssl_ca": "give ssl.ca.pem or ssl.ca.location",
+  "offset.store.method": "offsets are stored at the broker: leave it out",
+  "offset.store.path": "offsets are stored at the broker: leave it out",
+};
 
 /** What is printed for a secret. */
 const MASK = "********";
@@ -100,7 +137,7 @@ function checkApp(app: unknown, where: string): void {
 /** Words as librdkafka's lists have them; Python writes some in capitals. */
 export function inTheirCase(values: AnyConf): AnyConf {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, inItsCase(PROPERTIES.get(name), value)]),
+    Object.entries(values).map(([name, value]) => [name, inItsCase(name, value)]),
   );
 }
 
@@ -130,6 +167,11 @@ export function confFor(scope: "C" | "P", values: AnyConf): Record<string, unkno
   );
 }
 
+/** Whether a name means a property, in any spelling. */
+export function isProperty(spelling: string): boolean {
+  return PROPERTIES.has(dotted(spelling, (name) => PROPERTIES.has(name))) || Object.hasOwn(INSTEAD, spelling);
+}
+
 function withoutUndefined(values: AnyConf): AnyConf {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
@@ -142,33 +184,47 @@ function check(values: AnyConf, where: string): { readonly named: AnyConf; reado
   const found: string[] = [];
   const spellings = new Map<string, string>();
   const named: Record<string, unknown> = {};
-  for (const [spelling, value] of Object.entries(withoutUndefined(values))) {
+  for (const [spelling, given] of Object.entries(withoutUndefined(values))) {
     const name = dotted(spelling, (name) => PROPERTIES.has(name));
+    const value = SERVERS.includes(name) ? serversText(given) : given;
     const other = spellings.get(name);
     if (other !== undefined) found.push(`${other} and ${spelling} are one property: give one of them`);
     spellings.set(name, spelling);
     named[name] = value;
-    found.push(...problems(name, inItsCase(PROPERTIES.get(name), value)));
+    found.push(...problems(name, inItsCase(name, value)));
   }
   return { named, found };
 }
 
-function inItsCase(property: Property | undefined, value: unknown): unknown {
-  if (property?.type !== "enum" || typeof value !== "string") return value;
-  return property.values?.find((word) => word.toLowerCase() === value.toLowerCase()) ?? value;
+function inItsCase(name: string, value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return wordsOf(name)?.find((word) => word.toLowerCase() === value.toLowerCase()) ?? value;
+}
+
+/** The words that a property may be, if there are any; for others besides numbers. */
+function wordsOf(name: string): readonly string[] | undefined {
+  const property = PROPERTIES.get(name);
+  return WORDS[property?.aliasOf ?? name] ?? (property?.type === "enum" ? property.values : undefined);
 }
 
 function problems(name: string, value: unknown): string[] {
   const property = PROPERTIES.get(name);
   if (property === undefined) {
     if (Object.hasOwn(INSTEAD, name)) return [`${name} has no counterpart here: ${INSTEAD[name]}`];
+    if (OPTIONS.includes(name)) return [`${name} is no property: give it in the third argument, as an option of Topic`];
     return [
       `there is no property ${JSON.stringify(name)}: did you mean ${
         JSON.stringify(nearest(name, [...PROPERTIES.keys()]))
       }?`,
     ];
   }
-  const wrong = wrongValue(property, value);
+  if (Object.hasOwn(REFUSED, name) && value !== "broker") return [`${name} can't be set: ${REFUSED[name]}`];
+  if (property.type === "api") return [`${name} can't be set: it stands for a function or an address of C`];
+  if (SERVERS.includes(name)) {
+    const problem = serverProblem(value);
+    if (problem !== undefined) return [`${name} ${problem}`];
+  }
+  const wrong = wrongValue(name, property, value);
   if (wrong === undefined) return [];
   return [`${name} must be ${wrong}: ${SECRET.test(name) ? MASK : shown(value)}`];
 }
@@ -178,52 +234,29 @@ function shown(value: unknown): string {
 }
 
 /** What the value should have been; `undefined` if it is right. */
-function wrongValue({ type, min, max, values }: Property, value: unknown): string | undefined {
+function wrongValue(name: string, property: Property, value: unknown): string | undefined {
+  const { type } = property, { min, max } = BOUNDS[name] ?? property;
   if (!["string", "number", "boolean"].includes(typeof value)) return "a string, a number or a boolean";
+  const words = wordsOf(name);
+  if (words !== undefined && words.includes(String(value))) return undefined;
+  const list = LISTS[name] ?? (type === "flags" ? property.values : undefined);
+  if (list !== undefined) {
+    const all = String(value).split(",").map((word) => word.trim());
+    return all.every((word) => list.includes(word)) ? undefined : `a list of ${list.join(", ")}`;
+  }
+  if (name === "group.id" && value === "") return "a name; leave it out to read without a group";
+  if (name === "broker.version.fallback" && !/^\d+(\.\d+)+$/.test(String(value))) return 'a version such as "0.10.0"';
   if (type === "boolean") return ["true", "false"].includes(String(value)) ? undefined : "true or false";
   if (min !== undefined || max !== undefined || type === "integer" || type === "float") {
     const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
     const right = typeof number === "number" && (type === "float" ? Number.isFinite(number) : Number.isInteger(number));
-    if (!right) return type === "float" ? "a number" : "a whole number";
+    if (!right) {
+      return `${type === "float" ? "a number" : "a whole number"}${
+        words === undefined ? "" : ` or ${words.join(", ")}`
+      }`;
+    }
     if (number < (min ?? -Infinity) || number > (max ?? Infinity)) return `from ${min} to ${max}`;
     return undefined;
   }
-  if (values !== undefined && type === "enum") {
-    return values.includes(String(value)) ? undefined : `one of ${values.join(", ")}`;
-  }
-  return undefined;
-}
-
-/** Properties that are right by themselves and contradict each other. */
-function contradictions(values: AnyConf): string[] {
-  const found: string[] = [];
-  const is = (name: string, value: string) => String(values[name]) === value;
-  const number = (name: string) => values[name] === undefined ? undefined : Number(values[name]);
-  if (values["bootstrap.servers"] === undefined && values["metadata.broker.list"] === undefined) {
-    found.push('bootstrap.servers is missing: set it here or in conf(), such as "localhost:29091"');
-  }
-  if (is("enable.auto.offset.store", "true")) {
-    found.push("enable.auto.offset.store can't be true: it would commit messages that were not handled yet");
-  }
-  const session = number("session.timeout.ms") ?? 45_000, poll = number("max.poll.interval.ms") ?? 300_000;
-  const heartbeat = number("heartbeat.interval.ms") ?? 3000;
-  if (heartbeat >= session) {
-    found.push(
-      `heartbeat.interval.ms (${heartbeat}) must be below session.timeout.ms (${session}), a third of it at most is usual: else the group takes the reader for dead`,
-    );
-  }
-  if (poll < session) {
-    found.push(
-      `max.poll.interval.ms (${poll}) must not be below session.timeout.ms (${session}): librdkafka checks the session more often`,
-    );
-  }
-  if (is("enable.idempotence", "true")) {
-    const acks = values.acks ?? values["request.required.acks"];
-    if (acks !== undefined && !["-1", "all"].includes(String(acks))) {
-      found.push(`acks (${acks}) contradicts enable.idempotence, which needs acks of all replicas: -1`);
-    }
-    const inFlight = number("max.in.flight") ?? number("max.in.flight.requests.per.connection") ?? 1;
-    if (inFlight > 5) found.push(`max.in.flight (${inFlight}) contradicts enable.idempotence, which allows 5 at most`);
-  }
-  return found;
+  return words === undefined ? undefined : `one of ${words.join(", ")}`;
 }

@@ -48,6 +48,11 @@ export class Connection implements ClientEvents {
     this.#notices = notices;
   }
 
+  /** Why no broker has answered yet; empty while nothing is known. */
+  get reason(): string {
+    return this.#reason;
+  }
+
   onLog(severity: number, message: string): void {
     if (severity <= SEVERITY_ERROR) this.#reason = this.#failure = message;
   }

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS } from "../kafka/client.ts";
+import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../kafka/client.ts";
 import type { Delivery } from "../stream/protocol.ts";
 import { Settlement } from "../stream/settlement.ts";
 import type { KafkaError } from "./kafka_error.ts";
+import type { About } from "./undelivered.ts";
 
 /** The client that records are on their way through, as far as their accounts know it. */
 export interface Way {
@@ -16,7 +17,7 @@ export interface Way {
   /** Nobody waits any more for so many of the records on their way; negative when some of them have landed. */
   disown(records: number): void;
   /** The error of a record that was not delivered. */
-  failure(code: number, record?: unknown): KafkaError;
+  failure(code: number, about: About): KafkaError;
 }
 
 /** The accounts of one user of a Topic, by delivery. They live as long as their deliveries do. */
@@ -149,11 +150,20 @@ export class NumberedRecords implements DeliveryAccount {
     this.messageNumber = this.#messages.push(message);
   }
 
-  reported(code: number, _partition: number, _offset: number, number: number): void {
+  reported(code: number, partition: number, _offset: number, number: number, record?: RecordBytes): void {
     const account = this.#account;
     if (account.isGivenUp) this.way.disown(-1);
     else if (code === 0) account.end();
-    else void account.undelivered(this.way.failure(code), this.#messages[number]);
+    else void account.undelivered(this.way.failure(code, aboutOf(partition, record)), this.#messages[number]);
     this.way.landed();
   }
+}
+
+/** What a report says of a record that was not delivered. */
+export function aboutOf(partition: number, bytes: RecordBytes | undefined, record?: unknown): About {
+  return {
+    partition,
+    ...bytes !== undefined && { key: bytes.key, value: bytes.value },
+    ...record !== undefined && { record },
+  };
 }

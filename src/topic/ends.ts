@@ -13,6 +13,7 @@ export class Ends {
   readonly #ends = new ByPartition<number>();
   readonly #reached = new ByPartition<true>();
   #assigned: readonly TopicPartition[] | undefined;
+  #isHeld = false;
   /** Fires when the ends of all that is assigned are reached. */
   readonly finished = new Latch();
 
@@ -51,16 +52,33 @@ export class Ends {
       this.#ends.delete(partition);
       this.#reached.delete(partition);
     }
-    // A member that has nothing left may be given something yet: it has not come to its end.
-    this.#assigned = gone.length > 0 && partitions.length === 0 ? undefined : partitions;
+    // A member that has nothing may be given something yet: it has not come to its end.
+    this.#assigned = partitions.length === 0 ? undefined : partitions;
     // What was over before may go on with a partition that is not read yet.
     if (!this.allReached) this.finished.reset();
     this.#look();
   }
 
+  /** Nothing is over before {@linkcode Ends.release}: there may be more to read than what is assigned. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** All that there is to read can be assigned. */
+  release(): void {
+    this.#isHeld = false;
+    this.#look();
+  }
+
+  /** Nothing is left to be read, although nothing is assigned. */
+  finish(): void {
+    this.#assigned = [];
+    this.#look();
+  }
+
   /** Whether all that is assigned is read to its end; not before something was. */
   get allReached(): boolean {
-    return this.#assigned?.every((partition) => this.#reached.has(partition)) ?? false;
+    return !this.#isHeld && (this.#assigned?.every((partition) => this.#reached.has(partition)) ?? false);
   }
 
   #look(): void {

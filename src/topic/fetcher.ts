@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FetchedMessage, KafkaConsumer, TopicPartition } from "../kafka/client.ts";
+import type { FetchedMessage, KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
 import { type ByPartition, isSamePartition } from "./by_partition.ts";
 import type { Ends } from "./ends.ts";
 import type { Latch } from "./latch.ts";
@@ -24,6 +24,8 @@ export interface FetcherParts {
   readonly stopped: Latch;
   /** The consumer, which is connected whenever something is asked of it. */
   consumer(): KafkaConsumer;
+  /** Whether a partition is assigned, and not on its way to another member. */
+  isOurs(partition: TopicPartition): boolean;
   /** A poll has failed. */
   onError(error: unknown): void;
 }
@@ -33,6 +35,8 @@ export class Fetcher {
   readonly #parts: FetcherParts;
   readonly #pace = new Pace();
   #held: FetchedMessage[] = [];
+  /** Ends that were reached behind messages that are held, or are about to be. */
+  #reached: TopicPartitionOffset[] = [];
   /** The poll that is asked for messages; it outlives the call that asked, when something else ends that. */
   #fetching: Promise<void> | undefined;
   /** The last poll, or seek: they take turns. */
@@ -62,7 +66,12 @@ export class Fetcher {
 
   /** Serves events; a message that comes along is held. Ends at once when the reader is stopped. */
   async serve(): Promise<void> {
-    await this.#parts.stopped.race(this.#poll(1, SERVE_MS));
+    await this.#parts.stopped.race(this.serveStopped());
+  }
+
+  /** Serves events, also when the reader is stopped. */
+  serveStopped(): Promise<void> {
+    return this.#poll(1, SERVE_MS);
   }
 
   #poll(max: number, timeoutMs: number): Promise<void> {
@@ -71,6 +80,7 @@ export class Fetcher {
         const messages = await this.#parts.consumer().consume(max, timeoutMs);
         if (this.isEmpty) this.#held = messages;
         else for (const message of messages) this.#held.push(message);
+        this.#passEnds();
       } catch (error) {
         this.#parts.onError(error);
         // Some errors come at once, again and again.
@@ -92,6 +102,30 @@ export class Fetcher {
   /** Lets go of what is held of partitions. */
   drop(isGone: (partition: TopicPartition) => boolean): void {
     this.#held = this.#held.filter((message) => !isGone(message));
+    this.#reached = this.#reached.filter((end) => !isGone(end));
+  }
+
+  /** The end of a partition is reached, behind the messages of the poll that is made. */
+  onEnd(end: TopicPartitionOffset): void {
+    this.#reached.push(end);
+  }
+
+  /**
+   * Tells of the ends that have no message before them here any more: there may be records behind the last message that
+   * are not handed out, such as markers of transactions.
+   */
+  #passEnds(): void {
+    const { ends, progress } = this.#parts;
+    if (this.#reached.length === 0) return;
+    this.#reached = this.#reached.filter((end) => {
+      if (this.#held.some((message) => isSamePartition(message, end))) return true;
+      // What was fetched of a partition that leaves is let go of, unhandled.
+      if (!this.#parts.isOurs(end)) return false;
+      ends?.at(end, end.offset);
+      // So is what lies beyond the end that this reader reads to.
+      progress.skip({ ...end, offset: Math.min(end.offset, ends?.of(end) ?? Infinity) });
+      return false;
+    });
   }
 
   /**
@@ -104,27 +138,33 @@ export class Fetcher {
     let bytes = 0, count = 0;
     for (; count < wanted.length && (bytes < MOST_BYTES || count === 0); count++) bytes += wanted[count]!.size;
     this.#held = count < wanted.length ? wanted.splice(count) : [];
-    if (count === 0) return undefined;
+    if (count === 0) {
+      this.#passEnds();
+      return undefined;
+    }
     this.#pace.read(count, bytes);
     this.#pace.handed(count);
-    return this.#parts.progress.hand(wanted, bytes);
+    const batch = this.#parts.progress.hand(wanted, bytes);
+    this.#passEnds();
+    return batch;
   }
 
-  /** Messages of partitions that are still ours, and not beyond the end. */
+  /** Messages of partitions that are still ours, not beyond the end, and not handled before. */
   #wanted(revoking: ByPartition<true> | undefined): FetchedMessage[] {
-    const { ends } = this.#parts;
-    if (ends === undefined && revoking === undefined) return this.#held;
+    const { ends, progress } = this.#parts;
+    if (ends === undefined && revoking === undefined && !progress.mayRepeat) return this.#held;
     // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
-    let run: TopicPartition | undefined, isLeaving = false, end = Infinity;
+    let run: TopicPartition | undefined, isLeaving = false, end = Infinity, from = 0;
     return this.#held.filter((message) => {
       if (run === undefined || !isSamePartition(message, run)) {
         run = message;
         isLeaving = revoking?.has(message) ?? false;
         end = ends?.of(message) ?? Infinity;
+        from = !isLeaving && progress.mayRepeat ? progress.handledUpTo(message) : 0;
       }
       if (isLeaving) return false;
       if (message.offset + 1 >= end) ends!.at(message, message.offset + 1);
-      return message.offset < end;
+      return message.offset >= from && message.offset < end;
     });
   }
 }

@@ -16,15 +16,21 @@ export interface KafkaErrorOptions extends ErrorOptions {
   readonly fatal?: true;
 }
 
-/** Codes after which the same may succeed later. */
+/**
+ * Codes after which the same may succeed later. Of the broker's: those that Kafka's protocol calls retriable
+ * (`org.apache.kafka.common.protocol.Errors` of 4.3.1 prints them); 8, which librdkafka takes for a stale address; and 27,
+ * since a commit that meets a rebalance may be made again after it. Of librdkafka's own: time-outs, connections, what it
+ * waits for or has no room for, and what a member of a group loses and can join again. What is purged (−152, −151) is
+ * not among them: its client has ended.
+ */
 const RETRIABLE: ReadonlySet<number> = new Set([
-  ...[3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 27, 72, 74, 75, 78, 89],
-  ...[-195, -193, -192, -187, -185, -184, -180, -178, -166, -164, -152, -151, -147, -142],
+  ...[2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 27, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89],
+  ...[100, 103, 106, 122, 123, 133],
+  ...[-195, -193, -192, -187, -185, -184, -180, -178, -177, -166, -164, -163, -153, -147, -142, -137],
 ]);
 const FATAL = -150;
 
 const REMEDIES: Readonly<Record<number, string>> = {
-  10: "raise message.max.bytes here and max.message.bytes of the topic, or send less in a message",
   29: "the user lacks the right to this topic: ask for an ACL",
   30: "the user lacks the right to this group: ask for an ACL on group.id",
   [-192]: "no broker confirmed it within message.timeout.ms: see whether the brokers are up",
@@ -85,6 +91,12 @@ export class KafkaError extends Error {
     if (error instanceof KafkaError) return error;
     const code = KafkaError.codeOf(error);
     const text = String((error as { message?: unknown } | null)?.message ?? error);
-    return new KafkaError(`${doing}: ${text}`, { ...more, cause: error, ...(code === undefined ? {} : { code }) });
+    const isFatal = (error as { isFatal?: unknown } | null)?.isFatal === true;
+    return new KafkaError(`${doing}: ${text}`, {
+      ...more,
+      ...(isFatal ? { fatal: true } : {}),
+      cause: error,
+      ...(code === undefined ? {} : { code }),
+    });
   }
 }

@@ -62,10 +62,9 @@ export class Line {
     this.#first = 0;
   }
 
-  /** Drops those of an owner, or all. */
-  drop(error: unknown, owner?: object): void {
+  /** Drops those of which it is said, or all. */
+  drop(error: unknown, isDropped: (waiting: Waiting) => boolean = () => true): void {
     const all = this.#all.slice(this.#first).filter((one) => one !== undefined), next = this.next;
-    const isDropped = (one: Waiting) => owner === undefined || one.owner === owner;
     this.#all = all.filter((one) => !isDropped(one));
     this.#first = 0;
     if (all.length > 0 && isDropped(all[0]!)) this.next = 0;

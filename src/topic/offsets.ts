@@ -38,6 +38,14 @@ export function parseOffsets(offsets: Offsets): (partition: number) => number | 
 function parse(offset: unknown, what: string): number {
   if (offset === "beginning") return BEGINNING;
   if (offset === "end") return END;
+  const meant = offset === "earliest" || offset === "smallest"
+    ? "beginning"
+    : offset === "latest" || offset === "largest"
+    ? "end"
+    : undefined;
+  if (meant !== undefined) {
+    throw new TypeError(`The ${what} must be "beginning", "end" or a number: for "${offset}" give "${meant}"`);
+  }
   if (typeof offset !== "number") {
     throw new TypeError(`The ${what} must be "beginning", "end" or a number: ${String(offset)}`);
   }

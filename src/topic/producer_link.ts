@@ -4,15 +4,18 @@
  * @module
  */
 
-import type { DeliveryAccount, KafkaClients, KafkaProducer } from "../kafka/client.ts";
+import type { AnsweredRecord, DeliveryAccount, KafkaClients, KafkaProducer } from "../kafka/client.ts";
 import { Connection } from "./connection.ts";
 import type { Way } from "./deliveries.ts";
 import type { Bytes, Encoded } from "./encoder.ts";
 import { KafkaError } from "./kafka_error.ts";
 import { Line, type Waiting } from "./line.ts";
+import { Patience } from "./patience.ts";
 import type { TopicRecord } from "./message.ts";
 import type { Notices } from "./notices.ts";
 import { headerList } from "./records.ts";
+import { Resends, ResentAccount } from "./resends.ts";
+import { type About, remedyFor, whichRecord } from "./undelivered.ts";
 
 /** What a link goes by. */
 export interface LinkOptions {
@@ -24,15 +27,24 @@ export interface LinkOptions {
   readonly onFatal: (link: ProducerLink, error: KafkaError) => void;
 }
 
-const QUEUE_FULL = -184, FATAL = -150;
+const QUEUE_FULL = -184, PURGED_QUEUE = -152, PURGED_IN_FLIGHT = -151, FATAL = -150, TIMED_OUT = -192;
+/** What `message.timeout.ms` is when it is not set. */
+const MESSAGE_TIMEOUT_MS = 300_000;
 /** How often a record is offered, 1 ms apart, to a client that has no room although nothing is on its way. */
 const TRIES = 50;
 /** How long what is on its way may take after a fatal error, in milliseconds. */
 const FATAL_FLUSH_MS = 1000;
+/** How long what is on its way is hurried along before refused records are sent again, in milliseconds. */
+const RESEND_FLUSH_MS = 30_000;
+/** How long the event with the reason of a fatal error may take, in milliseconds. */
+const REASON_MS = 1000;
 
 /**
  * Produces records in order. Who comes when there is no connection, no room, or somebody is waiting, waits in line.
  * Connects at once. It is made for one connection: after its end, or after a fatal error, another one is made.
+ *
+ * When a broker refuses a request of several records, it produces nothing new before everything on its way has been
+ * answered and the refused records were sent again, as {@linkcode Resends} has it.
  */
 export class ProducerLink implements Way {
   readonly #options: LinkOptions;
@@ -44,6 +56,17 @@ export class ProducerLink implements Way {
   #producer: KafkaProducer | undefined;
   #hasConnected = false;
   readonly #line = new Line();
+  readonly #resends = new Resends();
+  /** Who waits for a broker, and for how long. */
+  readonly #patience: Patience<Waiting>;
+  /** Whether records are being sent again. */
+  #isResending = false;
+  /** Those of a group that is sent again that there was no room for yet. */
+  #group: readonly AnsweredRecord[] = [];
+  #connection: Connection | undefined;
+  #groupRetry: ReturnType<typeof setTimeout> | undefined;
+  /** The client says that it had a fatal error, and its event with the reason has not come yet. */
+  #fatal: ReturnType<typeof setTimeout> | undefined;
   #onTheirWay = 0;
   #disowned = 0;
   /** The line moves on when no more than this are on their way; −1 when room is not what it waits for. */
@@ -63,12 +86,24 @@ export class ProducerLink implements Way {
     this.#where = `Topic ${JSON.stringify(options.topic)}`;
     // 0 is without a limit.
     this.#room = Number(options.conf["queue.buffering.max.messages"]) || Infinity;
+    const timeoutMs = timeoutOf(options.conf);
+    this.#patience = new Patience(timeoutMs, (late) => {
+      const why = this.#whyUnconnected();
+      const error = new KafkaError(
+        `${this.#where}: no broker at ${
+          serversOf(options.conf)
+        } has answered within message.timeout.ms, ${timeoutMs} ms${why}`,
+        { code: TIMED_OUT },
+      );
+      this.#line.drop(error, (waiting) => late.has(waiting));
+      this.#look();
+    });
     this.#opening = this.#open();
   }
 
   /** Whether {@linkcode ProducerLink.produce} may be called: connected, and nobody waits. */
   get isReady(): boolean {
-    return this.#producer !== undefined && this.#line.length === 0;
+    return this.#producer !== undefined && this.#line.length === 0 && !this.#isResending;
   }
 
   /** Whether it is used no more: it ends, or had a fatal error. */
@@ -110,9 +145,11 @@ export class ProducerLink implements Way {
       this.#onTheirWay--;
       const code = KafkaError.codeOf(error);
       if (code === QUEUE_FULL) return false;
-      const refused = KafkaError.from(`${this.#where}: the message was refused`, error, { records: [record] });
-      if (code === FATAL) this.#fail(refused);
-      throw refused;
+      if (code === FATAL) {
+        this.#failSoon(error);
+        return false;
+      }
+      throw this.#refusal(code, error, { record, key, value, ...record.partition !== undefined && { partition: to } });
     }
   }
 
@@ -121,19 +158,20 @@ export class ProducerLink implements Way {
     if (this.#failure !== undefined) return waiting.dropped(0, this.#failure);
     if (this.#isEnding) return waiting.dropped(0, this.#closed());
     this.#line.push(waiting);
+    if (this.#producer === undefined) this.#patience.begin(waiting);
     // Those before it wait for something that moves the line.
     if (this.#line.length === 1) this.move();
   }
 
   /** Takes back what waits of an owner. */
   takeBack(owner: object, error: unknown): void {
-    this.#line.drop(error, owner);
+    this.#line.drop(error, (one) => one.owner === owner);
     this.move();
   }
 
   /** Produces what waits, as far as there is room. */
   move(): void {
-    if (this.#producer === undefined) return;
+    if (this.#producer === undefined || this.#isResending) return;
     this.#movesAt = -1;
     for (let head; (head = this.#line.head) !== undefined; this.#line.shift()) {
       const { records } = head;
@@ -160,6 +198,7 @@ export class ProducerLink implements Way {
 
   /** There is no room. Where nothing is on its way, nothing will ever make some. */
   #isTooLarge(record: TopicRecord<unknown, unknown>): false {
+    if (this.#fatal !== undefined) return false;
     if (this.#onTheirWay > 0) {
       // Half of it, so that what waits comes in runs.
       this.#movesAt = this.#onTheirWay >> 1;
@@ -192,10 +231,15 @@ export class ProducerLink implements Way {
   }
 
   #lookWhen(): void {
-    this.#looksAt = Math.max(this.#movesAt, this.#idle === undefined ? -1 : this.#disowned);
+    this.#looksAt = Math.max(
+      this.#movesAt,
+      this.#idle === undefined ? -1 : this.#disowned,
+      this.#isResending ? this.#resends.size : -1,
+    );
   }
 
   #look(): void {
+    if (this.#isResending && this.#onTheirWay === this.#resends.size) queueMicrotask(() => this.#resend());
     if (this.#onTheirWay <= this.#movesAt) {
       this.#movesAt = -1;
       // Room comes when all that was reported together is told.
@@ -208,12 +252,96 @@ export class ProducerLink implements Way {
     this.#lookWhen();
   }
 
-  failure(code: number, record?: unknown): KafkaError {
+  /** A request was answered. */
+  #answered(records: readonly AnsweredRecord[]): void {
+    const known = this.isOver ? records : this.#resends.take(records);
+    if (this.#resends.size > 0 && !this.#isResending) {
+      this.#isResending = true;
+      // What waits for linger.ms goes at once.
+      void this.flush(RESEND_FLUSH_MS);
+    }
+    this.#tell(known);
+    this.#lookWhen();
+    this.#look();
+  }
+
+  #tell(records: readonly AnsweredRecord[]): void {
+    for (const record of records) {
+      record.account.reported(record.code, record.partition, record.offset, record.messageNumber, record);
+    }
+  }
+
+  /** Sends the next group again when everything else was answered; the line moves on after the last one. */
+  #resend(): void {
+    if (!this.#isResending || this.#group.length > 0 || this.#onTheirWay > this.#resends.size) return;
+    if (this.#resends.size > 0) {
+      this.#group = this.#resends.next();
+      return this.#sendGroup(0);
+    }
+    this.#isResending = false;
+    this.#lookWhen();
+    this.move();
+  }
+
+  #sendGroup(from: number): void {
+    const group = this.#group, producer = this.#producer;
+    if (producer === undefined) return;
+    for (let i = from; i < group.length; i++) {
+      const record = group[i]!, { partition, key, value, timestamp, headers } = record;
+      try {
+        producer.produce(this.#options.topic, partition, value, key, timestamp, ResentAccount.of(record), headers);
+      } catch (error) {
+        const code = KafkaError.codeOf(error) ?? record.code;
+        if (code === QUEUE_FULL || code === FATAL) {
+          if (code === FATAL) this.#failSoon(error);
+          this.#group = group.slice(i);
+          this.#groupRetry = setTimeout(() => this.#sendGroup(0), 1);
+          return;
+        }
+        this.#tell([{ ...record, code }]);
+      }
+    }
+    this.#group = [];
+    void producer.flush(RESEND_FLUSH_MS);
+    this.#look();
+  }
+
+  /** What was to be sent again is not: it has failed with what it was refused for. */
+  #dropResends(): void {
+    clearTimeout(this.#groupRetry);
+    const left = [...this.#group, ...this.#resends.drop()];
+    this.#group = [];
+    this.#isResending = false;
+    this.#tell(left);
+  }
+
+  failure(code: number, about: About): KafkaError {
+    // Why librdkafka throws away what is on its way.
+    if (this.#failure !== undefined && [PURGED_QUEUE, PURGED_IN_FLIGHT, FATAL].includes(code)) {
+      return new KafkaError(`${this.#where}: ${whichRecord(about)} was not delivered: ${this.#failure.message}`, {
+        code: this.#failure.code ?? code,
+        fatal: true,
+        cause: this.#failure,
+        ...(about.record === undefined ? {} : { records: [about.record] }),
+      });
+    }
     const text = this.#options.clients.errorText(code);
-    return new KafkaError(`${this.#where}: a message was not delivered: ${text}`, {
-      code,
+    return this.#error(`${whichRecord(about)} was not delivered: ${text}`, code, about);
+  }
+
+  /** The error of a record that the client does not take. */
+  #refusal(code: number | undefined, cause: unknown, about: About): KafkaError {
+    const text = String((cause as { message?: unknown } | null)?.message ?? cause);
+    return this.#error(`${whichRecord(about)} was refused: ${text}`, code, about, cause);
+  }
+
+  #error(text: string, code: number | undefined, about: About, cause?: unknown): KafkaError {
+    const remedy = code === undefined ? undefined : remedyFor(code, about, cause !== undefined);
+    return new KafkaError(`${this.#where}: ${text}${remedy === undefined ? "" : ` (${remedy})`}`, {
+      ...(code === undefined ? {} : { code }),
+      ...(cause === undefined ? {} : { cause }),
       ...(this.#failure === undefined ? {} : { fatal: true, cause: this.#failure }),
-      ...(record === undefined ? {} : { records: [record] }),
+      ...(about.record === undefined ? {} : { records: [about.record] }),
     });
   }
 
@@ -239,6 +367,9 @@ export class ProducerLink implements Way {
     this.#isEnding = true;
     this.#producer = undefined;
     clearTimeout(this.#retry);
+    clearTimeout(this.#fatal);
+    this.#patience.end();
+    this.#dropResends();
     this.#line.drop(this.#closed());
     // What a broker has already may still be confirmed.
     if (this.#failure !== undefined && this.#client?.isConnected === true) await this.#client.flush(FATAL_FLUSH_MS);
@@ -248,16 +379,20 @@ export class ProducerLink implements Way {
 
   async #open(): Promise<void> {
     const { conf, clients, notices } = this.#options;
-    const connection = new Connection(this.#where, serversOf(conf), notices);
+    const connection = this.#connection = new Connection(this.#where, serversOf(conf), notices);
     try {
       const client = await connection.make(clients.producer(conf, {
-        onError: (code, message) => {
+        onError: (code, message, isFatal = code === FATAL) => {
           connection.onError(code, message);
-          if (code === FATAL) {
-            this.#fail(new KafkaError(`${this.#where}: nothing can be delivered: ${message}`, { code }));
+          if (isFatal) {
+            this.#fail(new KafkaError(`${this.#where}: nothing can be delivered: ${message}`, { code, fatal: true }));
           }
         },
         onLog: (severity, message) => connection.onLog(severity, message),
+        requests: {
+          wants: (code) => this.#resends.wants(code),
+          answered: (records) => this.#answered(records),
+        },
       }));
       // It may have ended before there was anything to end.
       if (this.#isEnding) return await client.disconnect();
@@ -265,6 +400,7 @@ export class ProducerLink implements Way {
       await connection.open(client);
       if (this.#isEnding) return;
       this.#producer = client;
+      this.#patience.end();
       this.#hasConnected = true;
       this.move();
     } catch (error) {
@@ -274,10 +410,26 @@ export class ProducerLink implements Way {
 
   #fail(error: KafkaError): void {
     if (this.isOver) return;
+    clearTimeout(this.#fatal);
+    this.#patience.end();
     this.#failure = error;
     this.#producer = undefined;
+    this.#dropResends();
     this.#line.drop(error);
     this.#options.onFatal(this, error);
+  }
+
+  /** The reason comes with an event; without it, the client's error must do. */
+  #failSoon(error: unknown): void {
+    this.#fatal ??= setTimeout(
+      () => this.#fail(KafkaError.from(`${this.#where}: nothing can be delivered`, error)),
+      REASON_MS,
+    );
+  }
+
+  #whyUnconnected(): string {
+    const reason = this.#connection?.reason ?? "";
+    return reason === "" ? "" : ` (${reason})`;
   }
 
   #closed(): KafkaError {
@@ -286,6 +438,13 @@ export class ProducerLink implements Way {
       : `a broker at ${serversOf(this.#options.conf)} had answered`;
     return new KafkaError(`${this.#where}: closed before ${before}`);
   }
+}
+
+/** How long a record may wait to be delivered, in milliseconds. */
+function timeoutOf(conf: Readonly<Record<string, unknown>>): number {
+  const timeoutMs = conf["message.timeout.ms"] ?? conf["delivery.timeout.ms"];
+  // 0 is for ever.
+  return timeoutMs === undefined ? MESSAGE_TIMEOUT_MS : Number(timeoutMs) || Infinity;
 }
 
 function serversOf(conf: Readonly<Record<string, unknown>>): unknown {

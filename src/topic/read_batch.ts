@@ -12,6 +12,14 @@ import { ByPartition, isSamePartition } from "./by_partition.ts";
 export interface BatchKeeper {
   /** Whether the partition moved to another member, or was sought in, since a moment. */
   isStaleSince(moment: number, partition: TopicPartition): boolean;
+  /** Whether the partition moved to another member since a moment, and was not sought in. */
+  hasLeftSince(moment: number, partition: TopicPartition): boolean;
+  /** Whether the partition is about to move to another member: no message of it is to be begun. */
+  isLeaving(partition: TopicPartition): boolean;
+  /** A message of a batch of that moment is left out. */
+  leaveOut(moment: number, message: TopicPartition & { readonly offset: number }): void;
+  /** The offset from which on messages of batches of that moment do not count, since one was left out; or Infinity. */
+  leftOutFrom(moment: number, partition: TopicPartition): number;
   /** A batch is handled, or given up. */
   done(batch: ReadBatch): void;
 }
@@ -44,9 +52,18 @@ export class ReadBatch {
     return this.#isDone;
   }
 
-  /** Whether the partition of a message moved to another member, or was sought in, since the batch was handed out. */
-  isStale(message: TopicPartition): boolean {
-    return this.#keeper.isStaleSince(this.#moment, message);
+  /**
+   * Whether a message must not be handled: its partition moved to another member, or is about to, or was sought in, since
+   * the batch was handed out. Who asks leaves the message out if so.
+   */
+  isStale(message: TopicPartition & { readonly offset: number }): boolean {
+    if (!this.#isStale(message) && !this.#keeper.isLeaving(message)) return false;
+    this.#keeper.leaveOut(this.#moment, message);
+    return true;
+  }
+
+  #isStale(partition: TopicPartition): boolean {
+    return this.#keeper.isStaleSince(this.#moment, partition);
   }
 
   /**
@@ -57,16 +74,31 @@ export class ReadBatch {
    * @param from leaves the messages before this one out
    */
   positions(handled: number = this.messages.length, from = 0): Position[] {
+    return this.#last(handled, from).filter((message) => !this.#isStale(message)).map(next);
+  }
+
+  /** The same for partitions that moved to another member: behind the messages that were handled all the same. */
+  leftPositions(handled: number = this.messages.length, from = 0): Position[] {
+    return this.#last(handled, from).filter((one) => this.#keeper.hasLeftSince(this.#moment, one)).map(next);
+  }
+
+  /** The last message of each partition in front of which none was left out. */
+  #last(handled: number, from: number): FetchedMessage[] {
     const last = new ByPartition<FetchedMessage>();
-    // Messages of a partition come in runs: a look into the map for each would cost more than all else here.
-    let before = this.messages[from];
+    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
+    let run: FetchedMessage | undefined, counted: FetchedMessage | undefined, end = Infinity;
     for (let index = from; index < handled; index++) {
       const message = this.messages[index]!;
-      if (!isSamePartition(message, before!)) last.set(before!, before!);
-      before = message;
+      if (run === undefined || !isSamePartition(message, run)) {
+        if (counted !== undefined) last.set(counted, counted);
+        counted = undefined;
+        end = this.#keeper.leftOutFrom(this.#moment, message);
+      }
+      run = message;
+      if (message.offset < end) counted = message;
     }
-    if (handled > from) last.set(before!, before!);
-    return [...last.values()].filter((message) => !this.isStale(message)).map(next);
+    if (counted !== undefined) last.set(counted, counted);
+    return [...last.values()];
   }
 
   /**

@@ -38,7 +38,8 @@ function checkRecord({ partition, timestamp }: TopicRecord<unknown, unknown>): v
     throw new RangeError(`partition must be a whole number from 0 on: ${partition}`);
   }
   if (timestamp !== undefined && (!Number.isSafeInteger(timestamp) || timestamp < 1)) {
-    throw new RangeError(`timestamp must be milliseconds since 1970, from 1 on: ${timestamp}`);
+    const why = timestamp === 0 ? " (librdkafka takes 0 for now)" : "";
+    throw new RangeError(`timestamp must be whole milliseconds since 1970, from 1 on${why}: ${timestamp}`);
   }
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS } from "../kafka/client.ts";
-import type { Way } from "./deliveries.ts";
+import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../kafka/client.ts";
+import { aboutOf, type Way } from "./deliveries.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { DeliveryReport } from "./message.ts";
 
@@ -48,9 +48,9 @@ export class Sends implements DeliveryAccount {
     return report;
   }
 
-  reported(code: number, partition: number, offset: number, number: number): void {
+  reported(code: number, partition: number, offset: number, number: number, record?: RecordBytes): void {
     if (code === 0) this.#resolve[number]!({ topic: this.#topic, partition, offset });
-    else this.#reject[number]!(this.#way.failure(code, this.#records[number]));
+    else this.#reject[number]!(this.#way.failure(code, aboutOf(partition, record, this.#records[number])));
     this.#forget(number);
     this.#way.landed();
   }
@@ -150,9 +150,9 @@ class BatchPart implements DeliveryAccount {
     this.#first = first;
   }
 
-  reported(code: number, partition: number, offset: number, number: number): void {
+  reported(code: number, partition: number, offset: number, number: number, record?: RecordBytes): void {
     if (code === 0) this.#batch.delivered(this.#first + number, partition, offset);
-    else this.#batch.failed(this.#first + number, this.#way.failure(code));
+    else this.#batch.failed(this.#first + number, this.#way.failure(code, aboutOf(partition, record)));
     this.#way.landed();
   }
 }

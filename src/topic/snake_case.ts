@@ -68,6 +68,15 @@ export const INSTEAD: Readonly<Record<string, string>> = {
   exclude_internal_topics: "give topic.blacklist",
   rebalance_timeout_ms: "give max.poll.interval.ms",
   loop: "there is one event loop",
+  // KafkaJS's names.
+  brokers: 'give "bootstrap.servers", such as "localhost:9092"',
+  servers: 'give "bootstrap.servers", such as "localhost:9092"',
+  clientId: 'give "client.id"',
+  groupId: 'give "group.id"',
+  ssl: 'give "security.protocol": "ssl" and, where needed, "ssl.ca.location"',
+  sasl: 'give "security.protocol", "sasl.mechanism", "sasl.username" and "sasl.password"',
+  kafkaJS: 'give librdkafka\'s properties, such as "bootstrap.servers"',
+  fromBeginning: 'give Topic offset: "beginning", or "auto.offset.reset": "earliest"',
 };
 
 /** The name of the property that a spelling means; the spelling itself when it means none. */

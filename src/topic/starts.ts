@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { TopicPartition, Watermarks } from "../kafka/client.ts";
+import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../kafka/client.ts";
 import { ByPartition, partitionText } from "./by_partition.ts";
-import { END } from "./offsets.ts";
+import { BEGINNING, END } from "./offsets.ts";
 
 /** What is asked of the brokers. */
 export interface StartQueries {
@@ -14,6 +14,8 @@ export interface StartQueries {
   watermarks(place: TopicPartition): Promise<Watermarks>;
   /** What the group has committed; negative when it has not. */
   committed(place: TopicPartition): Promise<number>;
+  /** Whether a partition came after the reader did, with all that is in it. */
+  isNew(place: TopicPartition): boolean;
 }
 
 /**
@@ -48,11 +50,18 @@ export class Starts {
     const before = this.#starts.get(place), said = before ?? this.#said(place.partition);
     if (said === undefined) return undefined;
     if (this.#begun.has(place) && await this.#queries.committed(place) >= 0) return undefined;
-    if (before === undefined) await this.check(place, said);
-    // The end is where it was the first time: what came since is to be read.
-    const start = said === END ? (await this.#queries.watermarks(place)).highOffset : said;
-    this.#starts.set(place, start);
-    return start;
+    if (before !== undefined) return before;
+    const isNew = said === END && this.#queries.isNew(place);
+    // Other members may have read it already.
+    if (isNew && await this.#queries.committed(place) >= 0) return undefined;
+    const { offset } = await this.resolved({ ...place, offset: isNew ? BEGINNING : said });
+    this.#starts.set(place, offset);
+    return offset;
+  }
+
+  /** Where reading starts in a partition of which nothing was handled since it was sought in, or given its start. */
+  known(place: TopicPartition): number | undefined {
+    return this.#begun.has(place) ? undefined : this.#starts.get(place);
   }
 
   /** Reading starts there, the next time, too. */
@@ -66,11 +75,17 @@ export class Starts {
     this.#begun.set(place, true);
   }
 
-  /** @throws {RangeError} If the partition has no such offset; `BEGINNING` and `END` it always has. */
-  async check(place: TopicPartition, offset: number): Promise<void> {
-    if (offset < 0) return;
+  /**
+   * A place with an offset that lasts: the end is where it is now, and what comes later lies behind it.
+   *
+   * @throws {RangeError} If the partition has no such offset; `BEGINNING` and `END` it always has.
+   */
+  async resolved({ topic, partition, offset }: TopicPartitionOffset): Promise<TopicPartitionOffset> {
+    const place = { topic, partition };
+    if (offset === BEGINNING) return { ...place, offset };
     const { lowOffset, highOffset } = await this.#queries.watermarks(place);
-    if (offset >= lowOffset && offset <= highOffset) return;
+    if (offset === END) return { ...place, offset: highOffset };
+    if (offset >= lowOffset && offset <= highOffset) return { ...place, offset };
     throw new RangeError(
       `${this.#where}: ${partitionText(place)} has no offset ${offset}: it has ${lowOffset} to ${highOffset}`,
     );

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { nearest } from "../options/problems.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -21,14 +22,16 @@ import {
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
-import { type Conf, inTheirCase, masked, mergedConf, redact } from "./conf.ts";
+import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "./conf.ts";
 import { Decoder, headersOf } from "./decoder.ts";
 import { DryWriter } from "./dry_writer.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { lettersConf, LetterSink } from "./letter_sink.ts";
 import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
 import { Notices } from "./notices.ts";
 import { type Offsets, parseOffsets } from "./offsets.ts";
 import { partitionText } from "./by_partition.ts";
+import { answered, QUERY_MS } from "./queries.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./topic_names.ts";
 import { TopicReader } from "./topic_reader.ts";
@@ -57,10 +60,24 @@ export interface TopicOptions<K = string, V = string> {
    */
   readonly offset?: Offsets;
   /**
-   * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. In a
-   * group that rebalances cooperatively, a member that has no partition waits for one.
+   * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. A
+   * member of a group that has no partition waits for one, and ends when the group has committed all that was there when
+   * it began. A topic that does not exist is waited for 30 s; see {@linkcode TopicOptions.connectTimeoutMs}.
    */
   readonly until?: "end";
+  /**
+   * What reading does while a topic does not exist: `"wait"` for it, which is said on stderr; or `"fail"` with a
+   * `KafkaError` that names it, after 3 s.
+   * @default {"wait"}
+   */
+  readonly whenMissing?: "wait" | "fail";
+  /**
+   * How long reading waits for the first answer of a broker and, with `until: "end"`, for topics that do not exist; in
+   * milliseconds, from 1 to 2,147,483,647. Then it fails with a `KafkaError`. When left out, brokers are waited for
+   * without a limit, and topics by `until: "end"` for 30 s.
+   * @default {no limit}
+   */
+  readonly connectTimeoutMs?: number;
   /**
    * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
    * {@linkcode Topic.commit} commits. Without `group.id` nothing is committed.
@@ -97,6 +114,12 @@ export interface Lag {
 
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
+const TIMED_OUT = -185;
+/** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
+const DRAIN_MS = 30_000;
+/** A topic that is being made is not known to all brokers at once. */
+const FAIL_MS = 3000;
+const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * A Kafka topic: a source to be read, a sink to be written to.
@@ -152,9 +175,14 @@ export class Topic<K = string, V = string>
   readonly #decoder: Decoder<K, V>;
   readonly #untilEnd: boolean;
   readonly #autoCommit: boolean;
+  readonly #connectTimeoutMs: number | undefined;
+  /** How long topics that do not exist are waited for. */
+  readonly #missingMs: number | undefined;
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
+  /** Asks brokers while nobody reads, for so many who wait for an answer. */
+  #asking: { readonly reader: TopicReader; users: number } | undefined;
   #writer: Writer<K, V> | undefined;
   #letters: Writer<Uint8Array, Uint8Array> | undefined;
   readonly #dry: boolean;
@@ -172,14 +200,24 @@ export class Topic<K = string, V = string>
    * @param conf properties of librdkafka, on top of the defaults of `conf()`
    * @param options codecs, and how to read
    * @throws {TypeError} If the name, properties or options are wrong; all problems of the properties at once.
-   * @throws {RangeError} If an offset is below −2.
+   * @throws {RangeError} If an offset is below −2, or a time is out of its range.
    */
   constructor(name: TopicNameInput, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
     this.#names = new TopicNames(name);
     const { where } = this.#names;
+    checkOptions(options, where);
     this.name = this.#names.text;
-    const { key = text as Codec<unknown>, value = text as Codec<unknown>, offset, until, commit, dry = false, app } =
-      options;
+    const {
+      key = text as Codec<unknown>,
+      value = text as Codec<unknown>,
+      offset,
+      until,
+      commit,
+      dry = false,
+      app,
+      connectTimeoutMs,
+    } = options;
+    const { whenMissing = "wait" } = options;
     const merged = mergedConf(conf, where, app);
     this.#merged = inTheirCase(merged);
     this.conf = masked(merged);
@@ -193,6 +231,17 @@ export class Topic<K = string, V = string>
     this.#decoder = new Decoder(this.#key, this.#value);
     this.#startAt = offset === undefined ? () => undefined : parseOffsets(offset);
     if (until !== undefined && until !== "end") throw new TypeError(`${where}: until must be "end": ${until}`);
+    if (whenMissing !== "wait" && whenMissing !== "fail") {
+      throw new TypeError(`${where}: whenMissing must be "wait" or "fail": ${whenMissing}`);
+    }
+    const ms = connectTimeoutMs ?? 1;
+    if (typeof ms !== "number" || !(ms >= 1 && ms <= LONGEST_MS)) {
+      throw new RangeError(
+        `${where}: connectTimeoutMs must be milliseconds from 1 to 2147483647: ${String(connectTimeoutMs)}`,
+      );
+    }
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#missingMs = whenMissing === "fail" ? FAIL_MS : until === "end" ? connectTimeoutMs ?? DRAIN_MS : undefined;
     if (commit !== undefined && commit !== "auto" && commit !== "manual") {
       throw new TypeError(`${where}: commit must be "auto" or "manual": ${commit}`);
     }
@@ -222,7 +271,13 @@ export class Topic<K = string, V = string>
     return this.#reader = new TopicReader(
       this.#names,
       this.#merged,
-      { startAt: (partition) => this.#startAt(partition), untilEnd: this.#untilEnd, autoCommit: this.#autoCommit },
+      {
+        startAt: (partition) => this.#startAt(partition),
+        untilEnd: this.#untilEnd,
+        autoCommit: this.#autoCommit,
+        connectTimeoutMs: this.#connectTimeoutMs,
+        missingMs: this.#missingMs,
+      },
       this.#notices,
     );
   }
@@ -275,7 +330,15 @@ export class Topic<K = string, V = string>
    * @throws {TypeError} If a codec can't decode a message; the message does not count as handled.
    */
   [Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
-    return this.#messages(() => {});
+    let own: TopicReader | undefined;
+    const messages = this.#messages((reader) => own = reader);
+    const leave = messages.return.bind(messages);
+    // A generator that waits for messages would hear of it with the next one: stop the reader, so that it ends.
+    messages.return = (value) => {
+      own?.stop();
+      return leave(value);
+    };
+    return messages;
   }
 
   async *#messages(begun: (reader: TopicReader) => void): AsyncGenerator<Message<K, V>, void, undefined> {
@@ -292,6 +355,8 @@ export class Topic<K = string, V = string>
             if (batch.isStale(one)) continue;
             const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
+            // A codec may take its time, and the Topic be sought in meanwhile.
+            if (decoded instanceof Promise && batch.isStale(one)) continue;
             // A loop body that breaks and one that throws look the same from here: neither has handled its message.
             yield message;
             batch.handled = index + 1;
@@ -404,24 +469,36 @@ export class Topic<K = string, V = string>
   /**
    * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
    *
-   * @throws {KafkaError} If the broker does not answer.
+   * @throws {KafkaError} If a topic does not exist, a broker refuses, no broker answers within 10 s, or the Topic is closed.
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
     const reader = this.#reader;
     const single = this.#names.single !== undefined;
-    if (reader !== undefined) return await lagOf(reader, single);
-    // A reader that never pulls joins nothing: it asks and goes.
-    const asking = new TopicReader(this.#names, { ...this.#merged }, {
-      startAt: () => undefined,
-      untilEnd: false,
-      autoCommit: false,
-    }, this.#notices);
+    if (reader !== undefined) return await this.#answered(lagOf(reader, single));
+    // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
+    const asking = this.#asking ??= {
+      users: 0,
+      reader: new TopicReader(this.#names, { ...this.#merged }, {
+        startAt: () => undefined,
+        untilEnd: false,
+        autoCommit: false,
+      }, this.#notices),
+    };
+    asking.users++;
     try {
-      return await lagOf(asking, single, true);
+      return await this.#answered(lagOf(asking.reader, single, true));
     } finally {
-      await asking.close();
+      if (--asking.users === 0) {
+        this.#asking = undefined;
+        await asking.reader.close();
+      }
     }
+  }
+
+  #answered(lag: Promise<Lag>): Promise<Lag> {
+    const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
+    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
   }
 
   // Writing
@@ -431,11 +508,11 @@ export class Topic<K = string, V = string>
     return this.#writer ??= this.#newWriter({ key: this.#key, value: this.#value });
   }
 
-  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }): Writer<A, B> {
+  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }, conf = this.#merged): Writer<A, B> {
     const { single } = this.#names;
     if (single === undefined) throw new TypeError(`${this.#where}: can only be read: write to a Topic of one name`);
     if (this.#dry) return new DryWriter(single, codecs);
-    return new TopicWriter(single, this.#merged, codecs, this.#notices);
+    return new TopicWriter(single, conf, codecs, this.#notices);
   }
 
   /**
@@ -469,11 +546,19 @@ export class Topic<K = string, V = string>
     return this.#write().open({ keepsLink: true });
   }
 
-  /** Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. */
+  /**
+   * Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. Whatever can be read can be
+   * written: the client sets no limit of its own, and what the topic has no room for is written without the headers that
+   * tell of the error, which then stand on stderr.
+   */
   [openDeadLetters](): SinkWriter<RawMessage> {
     this.#checkOpen();
-    this.#letters ??= this.#newWriter({ key: bytes, value: bytes });
-    return this.#letters.open({ keepsLink: true });
+    this.#letters ??= this.#newWriter({ key: bytes, value: bytes }, lettersConf(this.#merged));
+    return new LetterSink(
+      this.#letters.open({ keepsLink: true }) as SinkWriter<RawMessage>,
+      this.#where,
+      this.#notices,
+    );
   }
 
   /** Whether a source is a Topic that reads this one, on the same brokers. */
@@ -548,7 +633,8 @@ export class Topic<K = string, V = string>
   }
 
   async #close(): Promise<void> {
-    const outcomes = await Promise.allSettled([this.#reader?.close(), this.#writer?.close(), this.#letters?.close()]);
+    const open = [this.#reader, this.#asking?.reader, this.#writer, this.#letters];
+    const outcomes = await Promise.allSettled(open.map((one) => one?.close()));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
@@ -562,6 +648,37 @@ export class Topic<K = string, V = string>
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
     return `Topic ${inspect({ name: this.name, conf: this.conf }, options)}`;
   }
+}
+
+// A record, so that the compiler misses an option that is not in it.
+const OPTIONS = Object.keys(
+  {
+    key: 0,
+    value: 0,
+    offset: 0,
+    until: 0,
+    whenMissing: 0,
+    connectTimeoutMs: 0,
+    commit: 0,
+    dry: 0,
+    app: 0,
+  } satisfies Record<keyof TopicOptions, 0>,
+);
+
+/** Refuses options that there are not. */
+function checkOptions(options: unknown, where: string): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`${where}: options must be an object such as { offset: "beginning" }`);
+  }
+  for (const name of Object.keys(options)) {
+    if (OPTIONS.includes(name)) continue;
+    throw new TypeError(`${where}: there is no option ${JSON.stringify(name)}: ${optionRemedy(name)}`);
+  }
+}
+
+function optionRemedy(name: string): string {
+  if (isProperty(name)) return "it is a property, for the second argument";
+  return `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */

@@ -54,6 +54,13 @@ export class TopicNames {
     return this.#pattern === undefined ? this.subscription.includes(topic) : this.#pattern.test(topic);
   }
 
+  /** The names that are of none of the topics; an expression misses none. */
+  missing(found: readonly { readonly topic: string }[]): string[] {
+    if (this.#pattern !== undefined) return [];
+    const topics = new Set(found.map(({ topic }) => topic));
+    return this.subscription.filter((name) => !topics.has(name));
+  }
+
   /** Whether the names are all there are, or an expression finds them. */
   get isPattern(): boolean {
     return this.#pattern !== undefined;

@@ -17,11 +17,14 @@ import { Fetcher } from "./fetcher.ts";
 import { Flow } from "./flow.ts";
 import { IdlePolling } from "./idle_polling.ts";
 import { KafkaError } from "./kafka_error.ts";
+import { KnownPartitions } from "./known_partitions.ts";
 import { Latch } from "./latch.ts";
 import type { Notices } from "./notices.ts";
+import { type OffsetReset, offsetResetOf, offsetResetText } from "./offset_resets.ts";
 import { BEGINNING, END } from "./offsets.ts";
 import { Progress } from "./progress.ts";
-import { Queries } from "./queries.ts";
+import { answered, Queries, QUERY_MS } from "./queries.ts";
+import { Outage } from "./outage.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
@@ -33,6 +36,10 @@ export interface TopicReaderOptions {
   readonly startAt: (partition: number) => number | undefined;
   /** Whether to end at the end offsets seen when a partition is assigned. */
   readonly untilEnd: boolean;
+  /** How long the first answer of a broker is waited for, in milliseconds; for ever when left out. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long topics that do not exist are waited for, in milliseconds; for ever when left out. */
+  readonly missingMs?: number | undefined;
   /** Whether offsets are stored, and committed in the background. */
   readonly autoCommit: boolean;
 }
@@ -48,10 +55,14 @@ const CLOSE_MS = 5000;
 /** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
 const PAUSE_MS = 10_000;
 
-const FATAL = -150;
 const STATE = -172;
 const UNKNOWN_TOPIC = 3;
 const MAX_POLL_EXCEEDED = -147;
+/** A connection is broken, can't be made, or none is left. */
+const BROKEN: ReadonlySet<number> = new Set([-195, -193, -187]);
+/** How long a broker is asked whether it is there. */
+const ASK_MS = 3000;
+const TIMED_OUT = -185;
 
 /**
  * Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. A stop
@@ -78,7 +89,9 @@ export class TopicReader {
   #opening: Promise<KafkaConsumer> | undefined;
   #closing: Promise<void> | undefined;
   #failure: unknown;
+  readonly #connectTimeoutMs: number | undefined;
   #isJustAsking = false;
+  #isConnected = false;
 
   constructor(
     names: TopicNames,
@@ -87,6 +100,7 @@ export class TopicReader {
     notices: Notices,
   ) {
     this.#names = names;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#where = names.where;
     this.#notices = notices;
     this.#isGrouped = conf["group.id"] !== undefined;
@@ -97,22 +111,28 @@ export class TopicReader {
       ...confFor("C", conf),
       "enable.auto.commit": commits,
       "enable.auto.offset.store": false,
-      ...(options.untilEnd ? { "enable.partition.eof": true } : {}),
+      // The end of a partition tells that nothing is left there, also where its last records are not handed out.
+      "enable.partition.eof": true,
     };
-    this.#queries = new Queries(names, this.#stopped);
+    this.#queries = new Queries(names, this.#stopped, notices);
     this.#commits = new Commits(names.where, this.#stopped, notices);
     this.#progress = new Progress(commits ? (positions) => this.#store(positions) : undefined);
+    const known = new KnownPartitions();
     this.#starts = new Starts(names.where, options.startAt, {
       watermarks: (partition) => this.watermarks(partition),
-      committed: async (partition) => (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset,
+      committed: async (partition) =>
+        this.#isGrouped ? (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset : -1,
+      isNew: (partition) => known.isNew(partition),
     });
     if (options.untilEnd) this.#ends = new Ends();
-    const resetsToBeginning = ["earliest", "beginning", "smallest"].includes(String(conf["auto.offset.reset"]));
+    const reset = String(conf["auto.offset.reset"]);
+    const resetTo = ["earliest", "beginning", "smallest"].includes(reset) ? BEGINNING : END;
     this.#fetcher = new Fetcher({
       ends: this.#ends,
       progress: this.#progress,
       stopped: this.#stopped,
       consumer: () => this.#consumer!,
+      isOurs: (partition) => this.#assignment.isOurs(partition),
       onError: (error) => this.#onConsumeError(error),
     });
     this.#flow = new Flow(this.#stopped, () => this.#consumer, () => this.#assignment.partitions);
@@ -121,12 +141,17 @@ export class TopicReader {
       conf,
       queries: this.#queries,
       starts: this.#starts,
+      known,
+      // A partition that nobody has named is begun as any other.
+      startsAtEnd: resetTo === END || options.startAt(Infinity) === END,
       ends: this.#ends,
       progress: this.#progress,
       notices,
       stopped: this.#stopped,
       // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
-      resetTo: this.#isGrouped ? undefined : resetsToBeginning ? BEGINNING : END,
+      isGrouped: this.#isGrouped,
+      resetTo: this.#isGrouped && reset === "error" ? undefined : resetTo,
+      missingMs: options.missingMs,
       isPaused: () => this.#flow.isStill,
       onRevoke: (gone) => this.#fetcher.drop((partition) => gone.has(partition)),
       onFailure: (error) => this.#fail(error),
@@ -186,6 +211,15 @@ export class TopicReader {
     }
   }
 
+  async #onReset(reset: OffsetReset): Promise<void> {
+    try {
+      const text = offsetResetText(reset, await this.watermarks(reset));
+      this.#notices.once(text, `${this.#where}: ${text}`);
+    } catch {
+      // No broker says what is there, or the reader is stopped.
+    }
+  }
+
   #fail(error: unknown): void {
     if (!this.#stopped.fired) this.#failure ??= error;
   }
@@ -216,35 +250,75 @@ export class TopicReader {
     return this.#opening ??= this.#connect();
   }
 
-  /** The consumer, once it is connected; rejects when the reader is stopped first. */
-  #opened(doing: string): Promise<KafkaConsumer> {
-    return this.#stopped.cut(this.#open(), () => new KafkaError(`${this.#where}: closed before it could ${doing}`));
+  /**
+   * The consumer, once it is connected.
+   *
+   * @throws {KafkaError} If no broker answers in time, or the reader is stopped first.
+   */
+  async #opened(doing: string): Promise<KafkaConsumer> {
+    const opening = this.#stopped.cut(
+      this.#open(),
+      () => new KafkaError(`${this.#where}: closed before it could ${doing}`),
+    );
+    return await answered(opening, () => {
+      const text = `${this.#where}: can't ${doing}: no broker answers at ${this.#servers} within ${QUERY_MS / 1000} s`;
+      return new KafkaError(text, { code: TIMED_OUT });
+    });
+  }
+
+  get #servers(): unknown {
+    return this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
   }
 
   async #connect(): Promise<KafkaConsumer> {
     const clients = clientsFor(this.#conf);
-    const servers = this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
-    const connection = new Connection(this.#where, servers, this.#notices);
+    const connection = new Connection(this.#where, this.#servers, this.#notices);
+    const outage = new Outage({
+      where: this.#where,
+      servers: this.#servers,
+      notices: this.#notices,
+      stopped: this.#stopped,
+      ask: () => this.#consumer!.partitions(this.#names.isPattern ? undefined : this.#names.subscription[0], ASK_MS),
+    });
     const consumer = await connection.make(clients.consumer(this.#conf, {
-      onError: (code, message) => {
+      onError: (code, message, isFatal) => {
         connection.onError(code, message);
-        if (code === FATAL) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code }));
+        if (BROKEN.has(code) && this.#isConnected) void outage.onBroken();
+        if (isFatal) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code, fatal: true }));
       },
-      onLog: (severity, message) => connection.onLog(severity, message),
+      onLog: (severity, message) => {
+        connection.onLog(severity, message);
+        const reset = offsetResetOf(message);
+        if (reset !== undefined) void this.#onReset(reset);
+      },
       onAssign: (partitions) => this.#assignment.onAssign(partitions),
       onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
-      onCommitted: (code, offsets) => this.#commits.onCommitted(code, offsets, clients.errorText),
-      onEnd: (end) => this.#ends?.at(end, end.offset),
+      onCommitted: (code, offsets) => {
+        if (code === 0) this.#progress.committed(offsets.filter(({ error }) => error === undefined));
+        this.#commits.onCommitted(code, offsets, clients.errorText);
+      },
+      onEnd: (end) => this.#fetcher.onEnd(end),
     }));
     this.#consumer = consumer;
     if (this.#closing !== undefined) {
       await consumer.disconnect();
       throw new KafkaError(`${this.#where}: closed before it was connected`);
     }
-    await connection.open(consumer);
+    await this.#within(consumer, connection.open(consumer));
+    this.#isConnected = true;
     // Storing offsets wants a subscription; without a group there is nothing to store.
     if (!this.#isJustAsking && !this.#stopped.fired) this.#assignment.start(consumer, this.#isGrouped);
     return consumer;
+  }
+
+  /** Gives a connection up that takes too long. */
+  async #within(consumer: KafkaConsumer, opening: Promise<void>): Promise<void> {
+    const ms = this.#connectTimeoutMs;
+    if (ms === undefined || await within(ms, opening)) return await opening;
+    void consumer.disconnect();
+    await opening.catch(() => {});
+    const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
+    throw new KafkaError(late, { code: TIMED_OUT, fatal: true });
   }
 
   // Offsets
@@ -300,13 +374,18 @@ export class TopicReader {
    */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
     const consumer = await this.#opened("seek");
-    await this.#assignment.settled();
-    const targets = this.#assignment.partitions.flatMap(({ topic, partition }) => {
-      const offset = offsetOf(partition);
-      return offset === undefined ? [] : [{ topic, partition, offset }];
+    // No partition comes or goes meanwhile.
+    await this.#assignment.inTurn(async () => {
+      const said = this.#assignment.partitions.flatMap(({ topic, partition }) => {
+        const offset = offsetOf(partition);
+        return offset === undefined ? [] : [{ topic, partition, offset }];
+      });
+      const targets = await Promise.all(said.map((target) => this.#starts.resolved(target)));
+      // Nothing is polled meanwhile: no partition is read on before all are sought in.
+      await this.#fetcher.inTurn(async () => {
+        for (const target of targets) await this.#seek(consumer, target);
+      });
     });
-    for (const target of targets) await this.#starts.check(target, target.offset);
-    for (const target of targets) await this.#fetcher.inTurn(() => this.#seek(consumer, target));
   }
 
   async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
@@ -327,21 +406,24 @@ export class TopicReader {
    * The next offset to be handled in each assigned partition; what was committed where nothing was handled yet, −1 where
    * nothing was.
    *
+   * @throws {KafkaError} If a topic does not exist, the broker refuses or does not answer in time, or the reader is stopped.
    * @param isJustAsking joins no group, and reads nothing
    */
   async positions(isJustAsking = false): Promise<TopicPartitionOffset[]> {
     this.#isJustAsking = isJustAsking;
-    const consumer = await this.#opened("ask for positions");
+    const consumer = await this.#opened("ask for its positions");
     await this.#assignment.settled();
     const { partitions: assigned } = this.#assignment;
-    const partitions = assigned.length > 0 ? assigned : await this.#queries.partitions(consumer);
+    const partitions = assigned.length > 0 ? assigned : await this.#queries.existing(consumer);
     const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
     const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
     const offsets = new ByPartition<number>();
     for (const one of committed) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
-      const offset = this.#progress.position({ topic, partition })?.offset ?? offsets.get({ topic, partition }) ?? -1;
-      return { topic, partition, offset: Math.max(-1, offset) };
+      const place = { topic, partition };
+      const handled = this.#progress.position(place)?.offset;
+      const offset = handled ?? this.#starts.known(place) ?? offsets.get(place) ?? -1;
+      return { ...place, offset: Math.max(-1, offset) };
     });
   }
 
@@ -358,7 +440,7 @@ export class TopicReader {
    * Stores what was handled, leaves the group, and frees everything. Idempotent.
    *
    * Without a broker, librdkafka tries to leave for up to `session.timeout.ms`: then this resolves after a few seconds,
-   * and the rest goes on in the background.
+   * and the rest goes on in the background, which keeps no program from its end.
    */
   close(): Promise<void> {
     this.stop();
@@ -368,13 +450,21 @@ export class TopicReader {
   async #close(): Promise<void> {
     // One that is being made is disconnected when it is.
     if (this.#opening === undefined) return;
-    if (this.#consumer?.isConnected) this.#progress.store();
-    const closed = Promise.all([this.#consumer?.disconnect(), this.#opening.catch(() => {})]);
+    const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
     if (!await within(CLOSE_MS, closed)) {
       this.#notices.once("close", `${this.#where}: no broker answers, so leaving the group goes on in the background`);
     }
     await this.#assignment.settled();
     this.#consumer = undefined;
+  }
+
+  async #leave(): Promise<void> {
+    const consumer = this.#consumer;
+    if (consumer?.isConnected) {
+      this.#progress.store();
+      await this.#commits.last(consumer, () => this.#progress.storable(), () => this.#fetcher.serveStopped());
+    }
+    await consumer?.disconnect();
   }
 }
 

@@ -231,7 +231,9 @@ function defaultsFor(conf: Readonly<Record<string, unknown>>): Record<string, un
   const acks = conf.acks ?? conf["request.required.acks"] ?? "all";
   const inFlight = Number(conf["max.in.flight"] ?? conf["max.in.flight.requests.per.connection"] ?? 5);
   const retries = Number(conf.retries ?? conf["message.send.max.retries"] ?? 1);
-  const fits = ["-1", "all"].includes(String(acks)) && inFlight <= 5 && retries > 0;
+  const threshold = Number(conf["queue.buffering.backpressure.threshold"] ?? 1);
+  const fits = ["-1", "all"].includes(String(acks)) && inFlight <= 5 && retries > 0 && threshold === 1 &&
+    conf["queuing.strategy"] !== "lifo";
   return {
     ...rest,
     ...(fits ? { "enable.idempotence": idempotence } : {}),

@@ -1,9 +1,9 @@
-/** What the tests of several processes run in another one: `child.ts MODE PATH`. */
+/** What the tests of several processes run in another one: `child.ts MODE PATH COUNT OFFSETS`. */
 import { Cache } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "./deliver.ts";
 
-const [mode, path, count] = Deno.args as [string, string, string?];
+const [mode, path, count, offsets] = Deno.args as [string, string, string?, string?];
 const say = (line: unknown) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 
 if (mode === "hold") {
@@ -29,6 +29,11 @@ if (mode === "hold") {
     else await cache.emit("child", n);
   }
   await cache.close();
+} else if (mode === "large") {
+  await using cache = new Cache<Uint8Array>(path);
+  for (let n = 0; n < Number(count); n++) {
+    await Promise.all([0, 1, 2].map((key) => cache.set(key, new Uint8Array(150_000 + 100_000 * key).fill(100 + n))));
+  }
 } else if (mode === "write") {
   await write();
 }
@@ -55,7 +60,7 @@ async function write(): Promise<void> {
       say(`logged ${n}`);
     }
   };
-  const seen = deliver(numbersFrom(`${path}.offset`), cache, (n) => [["seen", n % 100], n]);
+  const seen = deliver(numbersFrom(offsets!), cache, (n) => [["seen", n % 100], n]);
   await Promise.all([...writers, big(), emitting(), seen]);
 }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { Cache, CacheError } from "@slipstream/slipstream";
+import { freshStore } from "../support/stores.ts";
 
 const isClosed = (error: unknown) => error instanceof CacheError && error.code === "closed";
 
 Deno.test("close() waits for what was written and for transactions under way, and is idempotent", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   const cache = new Cache<number>(path);
   const setting = cache.set("a", 1);
   const updating = cache.update("b", async () => {
@@ -24,7 +26,8 @@ Deno.test("close() waits for what was written and for transactions under way, an
 });
 
 Deno.test("a scan, a read and a transaction that close() cuts short say that the Cache is closed", async () => {
-  const cache = new Cache<number>(`${await Deno.makeTempDir()}/cache`);
+  await using store = await freshStore();
+  const cache = new Cache<number>(store.path);
   await Promise.all(Array.from({ length: 2000 }, (_, n) => cache.set(n, n)));
   const seen: unknown[] = [];
   await assert.rejects(async () => {
@@ -34,7 +37,7 @@ Deno.test("a scan, a read and a transaction that close() cuts short say that the
   }, isClosed);
   assert.equal(seen.length, 3);
 
-  const other = new Cache<number>(":memory:");
+  const other = new Cache<number>(store.path, { prefix: "other" });
   await assert.rejects(
     other.transaction("a", async (tx) => {
       await other.close();
@@ -45,7 +48,8 @@ Deno.test("a scan, a read and a transaction that close() cuts short say that the
 });
 
 Deno.test("a scan that nobody goes on with costs what is written nothing", async () => {
-  await using cache = new Cache<Uint8Array>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<Uint8Array>(store.path);
   await Promise.all(Array.from({ length: 1000 }, (_, n) => cache.set(n, new Uint8Array(10))));
   const collected = Promise.withResolvers<void>();
   const registry = new FinalizationRegistry(() => collected.resolve());

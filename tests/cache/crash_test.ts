@@ -183,7 +183,7 @@ function commitsLate(engine: Engine): void {
   const { commit } = engine.committer;
   let held: Parameters<typeof commit> | undefined;
   engine.committer.commit = async (...args) => {
-    if (held === undefined && args[2] === undefined) return held = args, 0;
+    if (held === undefined && args[2] === undefined) return held = args, "0";
     const made = await commit.apply(engine.committer, args);
     if (held !== undefined && args[2] === undefined) await commit.apply(engine.committer, held);
     held = undefined;

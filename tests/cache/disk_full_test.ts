@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Cache } from "@slipstream/slipstream";
+import { Cache, CacheError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "./deliver.ts";
 
@@ -40,7 +40,13 @@ async function fill(folder: string, size = 3_000_000): Promise<() => Promise<voi
   return () => Deno.remove(`${folder}/filler`);
 }
 
-const FULL = /full|disk I\/O|no space/i;
+/** Whether an error is what is right to be said of a full disk. */
+function isFull(error: unknown): true {
+  assert.ok(error instanceof CacheError, Deno.inspect(error));
+  assert.deepEqual([error.code, error.fatal], ["full", true]);
+  assert.match(error.message, /^The Cache \/.+\/cache can't be .+ full: free some space/);
+  return true;
+}
 const bytes = (n: number, size = 50_000) => new Uint8Array(size).fill(n);
 
 onSmallDisk(
@@ -54,12 +60,12 @@ onSmallDisk(
       for (let n = 0; failed === undefined && n < 200; n++) {
         await cache.set(n, bytes(n)).then(() => acknowledged.push(n), (error) => failed = error);
       }
-      assert.match(String(failed), FULL);
+      isFull(failed);
       // What failed is not there, not even in memory; what was there before it still is.
       assert.equal(await cache.get(acknowledged.length), undefined);
-      await assert.rejects(cache.set(0, bytes(9)), FULL);
+      await assert.rejects(cache.set(0, bytes(9)), isFull);
       assert.deepEqual(await cache.get(0), bytes(0));
-      await assert.rejects(cache.update("n", () => bytes(1)), FULL);
+      await assert.rejects(cache.update("n", () => bytes(1)), isFull);
       assert.equal((await Array.fromAsync(cache.keys())).length, acknowledged.length);
       await free();
       await cache.set("after", bytes(1));
@@ -82,7 +88,7 @@ onSmallDisk("a full disk leaves large values whole or not at all, and nothing of
     for (let n = 2; n < 30 && failed < 3; n++) {
       const before = await cache.get("a");
       await cache.set("a", bytes(n, 900_000)).catch((error) => {
-        assert.match(String(error), FULL);
+        isFull(error);
         failed++;
       });
       if (failed > 0) assert.deepEqual(await cache.get("a"), before);
@@ -96,7 +102,7 @@ onSmallDisk("a full disk leaves large values whole or not at all, and nothing of
   const kv = await Deno.openKv(path);
   const kinds = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key[1]);
   kv.close();
-  assert.deepEqual(kinds, ["b", ...Array(5).fill("c"), "v"]);
+  assert.deepEqual(kinds, ["b", ...Array(5).fill("c"), "l", "v"]);
 });
 
 onSmallDisk(
@@ -123,7 +129,7 @@ onSmallDisk(
       await deliver(source, cache, (n) => [n, bytes(n)]);
     };
     const free = await fill(folder, 4_500_000);
-    await assert.rejects(run(), (error) => FULL.test(Deno.inspect(error)));
+    await assert.rejects(run(), (error: Error) => isFull(error instanceof CacheError ? error : error.cause));
     const first = done;
     assert.ok(first > 0 && first < 40, `${first}`);
     await free();
@@ -140,3 +146,120 @@ onSmallDisk(
     );
   },
 );
+
+onSmallDisk(
+  "whatever writes to a full disk fails with a CacheError, and counts nothing that is not on it",
+  async (folder) => {
+    const path = `${folder}/cache`;
+    const count = 10;
+    const log = { limit: 1000 };
+    {
+      await using cache = new Cache<Uint8Array>(path, { log });
+      await using plain = new Cache<Uint8Array>(path, { prefix: "plain" });
+      await cache.emit("before", bytes(1));
+      await plain.set("before", bytes(1));
+      const free = await fill(folder);
+      for (let n = 0; n < 200; n++) if (await plain.set(["fill", n], bytes(n)).then(() => false, isFull)) break;
+      const ways: Record<string, () => Promise<unknown>> = {
+        set: () => plain.set("a", bytes(2)),
+        emit: () => cache.emit("a", bytes(2)),
+        update: () => plain.update("before", () => bytes(2)),
+        transaction: () => plain.transaction([["a"], ["b"]], (tx) => (tx.set("a", bytes(2)), tx.set("b", bytes(2)))),
+        "a large value": () => plain.set("large", bytes(2, 300_000)),
+        writable: () => ReadableStream.from([["a", bytes(2)] as const]).pipeTo(plain.writable),
+      };
+      for (const [name, write] of Object.entries(ways)) {
+        await assert.rejects(write(), isFull, name);
+        if (name !== "writable") await assert.rejects(Promise.all([write(), write()]), isFull, name);
+      }
+      // Under every error policy, in a run with two sinks.
+      for (const onError of ["fail", "skip"] as const) {
+        const app = new Slipstream();
+        app.handle(["a", "b"], { sink: [plain, cache], onError }, (key) => [key, bytes(3)] as const);
+        await assert.rejects(app.stream(), (error: Error) => isFull(error instanceof CacheError ? error : error.cause));
+      }
+      // What is there can be read, and nothing else is.
+      for (const some of [plain, cache]) {
+        assert.deepEqual(await some.getMany(["a", "b", "large", "before"]), [
+          undefined,
+          undefined,
+          undefined,
+          bytes(1),
+        ]);
+      }
+      assert.deepEqual((await Array.fromAsync(cache.keys())).length, 1);
+      await free();
+      for (let n = 0; n < count; n++) await cache.emit("n", bytes(n, 10));
+      await plain.set("a", bytes(4));
+    }
+    await using cache = new Cache<Uint8Array>(path, { log });
+    await using plain = new Cache<Uint8Array>(path, { prefix: "plain" });
+    assert.deepEqual(await plain.getMany(["a", "before"]), [bytes(4), bytes(1)]);
+    // The log numbers on without a hole.
+    const numbers: unknown[] = [];
+    for await (const [, , sequence] of cache.updates({ from: 1 })) if (numbers.push(sequence) === count + 1) break;
+    assert.deepEqual(numbers, Array.from({ length: count + 1 }, (_, n) => n + 1));
+  },
+);
+
+onSmallDisk("opening a Cache on a full or read-only disk fails with a CacheError that says so", async (folder) => {
+  for (let n = 0, size = 4_000_000; size > 0; size = size >> 1) {
+    // What is left over after the last file is less than a page.
+    await Deno.writeFile(`${folder}/filler ${n++}`, new Uint8Array(size)).catch(() => {});
+  }
+  await assert.rejects(new Cache(`${folder}/cache`).set("a", 1), isFull);
+  for (const { name } of await Array.fromAsync(Deno.readDir(folder))) await Deno.remove(`${folder}/${name}`);
+  {
+    await using cache = new Cache<number>(`${folder}/cache`);
+    await cache.set("a", 1);
+  }
+  const remount = async (mode: string) => {
+    const { success } = await new Deno.Command("mount", { args: ["-o", `remount,${mode}`, folder] }).output();
+    return success;
+  };
+  if (!await remount("ro")) return;
+  for (const shared of [false, true]) {
+    const cache = new Cache<number>(`${folder}/cache`, { shared });
+    await assert.rejects(cache.set("a", 2), (error: unknown) => {
+      assert.ok(error instanceof CacheError, Deno.inspect(error));
+      assert.deepEqual([error.code, error.fatal], ["read-only", true]);
+      assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only: let the user/);
+      return true;
+    });
+  }
+  assert.ok(await remount("rw"));
+  await using cache = new Cache<number>(`${folder}/cache`);
+  assert.equal(await cache.get("a"), 1);
+});
+
+Deno.test({
+  name: "a file that may grow no more fails writes with a CacheError, and keeps what was acknowledged",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const path = `${await Deno.makeTempDir()}/cache`;
+    const script = `
+      const { Cache } = await import(${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)});
+      const cache = new Cache(${JSON.stringify(path)});
+      for (let n = 0; n < 100; n++) {
+        try {
+          await cache.set(n, new Uint8Array(50_000).fill(n));
+        } catch (error) {
+          console.log(JSON.stringify([n, error.name, error.code, error.fatal, error.message]));
+          Deno.exit();
+        }
+      }`;
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const { stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-c", 'trap "" XFSZ; ulimit -f 1000; exec "$0" "$@"', Deno.execPath(), "eval", "--config", config, script],
+    }).output();
+    const said = new TextDecoder().decode(stdout);
+    assert.match(said, /^\[/, new TextDecoder().decode(stderr));
+    const [n, name, code, fatal, message] = JSON.parse(said);
+    assert.deepEqual([name, code, fatal], ["CacheError", "io", true]);
+    assert.ok(n > 2 && message.includes(path) && message.includes("ulimit -f"), said);
+    await using cache = new Cache<Uint8Array>(path);
+    for (let i = 0; i < n; i++) assert.deepEqual(await cache.get(i), bytes(i));
+    assert.equal(await cache.get(n), undefined);
+    await cache.set(n, bytes(1));
+  },
+});

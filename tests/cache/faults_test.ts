@@ -134,7 +134,11 @@ Deno.test("a large value is whole or not there when a commit fails, also one tha
         assert.ok(nth === last || (message === "after" && nth > last), `${nth} is there, of ${outcomes}`);
         await cache.set("k", new Uint8Array(1));
         await cache.close();
-        assert.deepEqual((await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key), [["", "v", "k"]]);
+        assert.deepEqual((await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key), [["", "l"], [
+          "",
+          "v",
+          "k",
+        ]]);
         kv.close();
       }
     }
@@ -143,13 +147,15 @@ Deno.test("a large value is whole or not there when a commit fails, also one tha
 
 Deno.test("a log counts on behind an update that was made although its commit failed", async () => {
   for (const message of ["injected", "after"]) {
-    let commits = 0;
+    let fails = false;
     const { cache, kv } = await openLimping(
-      (call) => call === "commit" && ++commits === 3 ? message : undefined, // the first one opens the log
+      (call) => call === "commit" && fails ? message : undefined,
       { log: { limit: 10 } },
     );
     await cache.emit("k", 1);
+    fails = true;
     await assert.rejects(cache.emit("k", 2));
+    fails = false;
     await cache.emit("k", 3);
     const reader = cache.updates({ from: 1 }).getReader();
     const seen = [];
@@ -173,6 +179,125 @@ Deno.test("a value of which a part is missing is an error, and no endless search
   assert.deepEqual(await Array.fromAsync(cache.keys()), ["k"]);
   await cache.set("k", new Uint8Array(1));
   assert.equal((await cache.get("k"))!.length, 1);
+  await cache.close();
+  kv.close();
+});
+
+Deno.test("remote, a commit whose answer was lost and that was sent again is made once", async () => {
+  let commits = 0;
+  const { cache, kv } = await openLimping<unknown>(
+    (call) => call === "commit" && ++commits % 2 === 0 ? "resent" : undefined,
+    { log: { limit: 1000 } },
+    "http://store.test",
+  );
+  const big = new Uint8Array(200_000).fill(7);
+  await Promise.all([
+    ...Array.from({ length: 20 }, (_, n) => cache.update(`count ${n % 2}`, (value) => (value as number ?? 0) + 1)),
+    ...Array.from({ length: 20 }, (_, n) => cache.emit("emitted", n)),
+    ...Array.from({ length: 5 }, (_, n) => cache.transaction(["tx"], (tx) => tx.emit(["tx"], n))),
+    cache.set("big", big),
+  ]);
+  assert.deepEqual(await cache.getMany(["count 0", "count 1", "emitted", "big"]), [10, 10, 19, big]);
+  const log = cache.updates({ from: 1 }).getReader();
+  const logged = new Map<unknown, unknown[]>([["emitted", []], ["tx", []]]);
+  for (let sequence = 1; sequence <= 25; sequence++) {
+    const [key, value, number] = (await log.read()).value!;
+    assert.equal(number, sequence);
+    logged.get(key)!.push(value);
+  }
+  assert.deepEqual(logged.get("emitted"), Array.from({ length: 20 }, (_, n) => n));
+  assert.deepEqual(logged.get("tx")!.sort(), [0, 1, 2, 3, 4]);
+  await log.cancel();
+  assert.ok(commits > 20, `${commits} commits`);
+  await cache.clear();
+  await cache.close();
+  const left = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key[1]);
+  assert.deepEqual(left.filter((kind) => kind === "b" || kind === "c"), []);
+  kv.close();
+});
+
+Deno.test("remote, a write that was sent again does not undo what another process has written in between", async () => {
+  let armed = true;
+  const { cache, kv } = await openLimping(
+    (call) => {
+      if (call !== "commit" || !armed) return undefined;
+      armed = false;
+      return "resent";
+    },
+    {},
+    "http://other-store.test",
+    (kv) => kv.set(["", "v", "k"], 2),
+  );
+  await cache.set("k", 1);
+  assert.equal((await kv.get(["", "v", "k"])).value, 2);
+  await cache.set("k", 3);
+  assert.equal(await cache.get("k"), 3);
+  await cache.close();
+  kv.close();
+});
+
+Deno.test("remote, a commit that was made although it has failed counts as made, and one that was not fails", async () => {
+  for (const message of ["after", "injected"]) {
+    let commits = 0;
+    const { cache, kv } = await openLimping<unknown>(
+      (call) => call === "commit" && ++commits === 2 ? message : undefined,
+      {},
+      `http://${message}.test`,
+    );
+    await cache.set("k", 1);
+    const made = await cache.update("k", (n) => n as number + 1).catch(ofInjected);
+    assert.equal(made, message === "after" ? 2 : undefined);
+    assert.equal(await cache.update("k", (n) => n as number + 1), message === "after" ? 3 : 2);
+    await cache.close();
+    kv.close();
+  }
+});
+
+Deno.test("a list of a shared store that comes to a locked file goes on behind what it has, in either direction", async () => {
+  // Behind "a", with which all keys of the range begin, Deno's cursor is empty: as if there were none.
+  const ranges = [{ start: "a", end: ["a", "c"] }, { prefix: "a" }, { start: ["a", "a"] }, { end: ["a", "c"] }, {}];
+  const keys = ["a", ["a", "a"], ["a", "b"], ["a", "b", 1], ["a", "d"], "b"];
+  for (const reverse of [false, true]) {
+    for (const range of ranges) {
+      for (let locked = 1; locked <= 4; locked++) {
+        let calls = 0;
+        const { cache, kv } = await openLimping(
+          (call) => call === "next" && ++calls === locked ? "database is locked" : undefined,
+          { shared: true },
+        );
+        for (const [n, key] of keys.entries()) await cache.set(key, n);
+        calls = 7; // the list that shows what is right is not disturbed
+        const expected = await Array.fromAsync(cache.keys({ ...range, reverse }));
+        calls = 0;
+        assert.deepEqual(await Array.fromAsync(cache.keys({ ...range, reverse })), expected);
+        await cache.close();
+        kv.close();
+      }
+    }
+  }
+});
+
+Deno.test("shared, a commit is made though others never stop writing large values, and removes what it replaces", async () => {
+  let [others, commits] = [0, 0];
+  const { cache, kv } = await openLimping<unknown>((call) => void (call === "commit" && commits++), { shared: true });
+  const limping = kv.atomic.bind(kv);
+  // As another process does: between what a commit has read and the commit itself.
+  kv.atomic = () => {
+    const atomic = limping();
+    const commit = atomic.commit.bind(atomic);
+    return Object.assign(atomic, {
+      commit: async () => {
+        await kv.set(["", "l"], others++);
+        return await commit();
+      },
+    });
+  };
+  await cache.set("k", new Uint8Array(200_000));
+  assert.ok(commits > 5, `${commits} commits`);
+  await cache.update("k", () => "small");
+  kv.atomic = limping;
+  assert.equal(await cache.get("k"), "small");
+  assert.deepEqual((await Array.fromAsync(kv.list({ prefix: ["", "c"] }))).length, 0);
   await cache.close();
   kv.close();
 });

@@ -9,12 +9,11 @@ const write = (id: string, bytes = 16, keyBytes = 10) => ({
 });
 
 /** Groups that are committed when the test says so. */
-function manual({ logged = false, maxKeys = Infinity } = {}) {
+function manual({ logged = false } = {}) {
   const waiting: { group: Group; resolve: () => void; reject: (reason: unknown) => void }[] = [];
   const commits = new GroupCommit({
     prefixBytes: 5,
     logged,
-    maxKeys,
     commit: (group) => new Promise((resolve, reject) => waiting.push({ group, resolve, reject })),
   });
   /** Waits until a group is being committed. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Cache, type CacheKey, type KeyPart } from "@slipstream/slipstream";
+import { freshStore } from "../support/stores.ts";
 
 /** Parts that look alike, escape alike, or sort side by side, and any others. */
 const PART: fc.Arbitrary<KeyPart> = fc.oneof(
@@ -29,7 +30,8 @@ Deno.test("no key collides with another or leaks into its prefix: it is refused,
   await fc.assert(
     fc.asyncProperty(fc.array(KEY, { maxLength: 30 }), KEY, async (keys, prefix) => {
       // Nothing is remembered: what is read comes from KV, once it is there.
-      await using cache = new Cache<number>(":memory:", { memoryBytes: 0 });
+      await using store = await freshStore("memory");
+      await using cache = new Cache<number>(store.path, { memoryBytes: 0 });
       await cache.has("open");
       const model = new Map<string, { key: CacheKey; n: number }>();
       const check = async () => {
@@ -71,7 +73,8 @@ Deno.test("no key collides with another or leaks into its prefix: it is refused,
 Deno.test("pending writes are listed in the order that KV has on disk", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(KEY, { maxLength: 30 }), async (keys) => {
-      await using cache = new Cache<number>(":memory:");
+      await using store = await freshStore("memory");
+      await using cache = new Cache<number>(store.path);
       await cache.has("open");
       const writing = Promise.allSettled(keys.map((key) => cache.set(key, 1)));
       const pending = await Array.fromAsync(cache.keys());
@@ -87,7 +90,8 @@ Deno.test("pending writes are listed in the order that KV has on disk", async ()
 Deno.test("many long keys, under a long prefix, fit into atomics", async () => {
   for (const log of [undefined, { limit: 100 }]) {
     for (const prefix of ["p".repeat(64), "\0".repeat(64), ""]) {
-      await using cache = new Cache<number>(":memory:", { prefix, ...(log && { log }) });
+      await using store = await freshStore("memory");
+      await using cache = new Cache<number>(store.path, { prefix, ...(log && { log }) });
       await cache.has("open");
       const keys = [
         ...Array.from({ length: 3000 }, (_, n) => `${"k".repeat(50)}${n}`),

@@ -14,17 +14,23 @@ export interface Limping<V> {
 
 /**
  * Opens both; before each call of the store `trouble` is asked what it is to throw, if anything. What begins with
- * "after" is thrown when a commit has been made.
+ * "after" is thrown when a commit has been made; at "resent" it is made, and sent again as Deno's client of a remote
+ * store does whose connection breaks.
+ *
+ * @param path a URL for a remote store
+ * @param betweenSends called after a commit was made, before it is sent again
  */
 export async function openLimping<V = number>(
   trouble: (call: "get" | "getMany" | "delete" | "commit" | "next") => string | undefined,
   options: CacheOptions = {},
+  path = ":memory:",
+  betweenSends: (kv: Deno.Kv) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Limping<V>> {
   const kv = await Deno.openKv(":memory:");
   const check = async (call: Parameters<typeof trouble>[0]) => {
     await new Promise((resolve) => setTimeout(resolve, 0)); // others are accepted meanwhile
     const message = trouble(call);
-    if (message?.startsWith("after")) return new Error(message);
+    if (message !== undefined && /^(after|resent)/.test(message)) return new Error(message);
     if (message !== undefined) throw new Error(message);
   };
   const limping = {
@@ -39,6 +45,10 @@ export async function openLimping<V = number>(
         commit: async () => {
           const later = await check("commit");
           const result = await commit();
+          if (later?.message === "resent") {
+            await betweenSends(kv);
+            return await commit();
+          }
           if (later !== undefined) throw later;
           return result;
         },
@@ -60,7 +70,7 @@ export async function openLimping<V = number>(
   const openKv = Object.getOwnPropertyDescriptor(Deno, "openKv")!;
   Object.defineProperty(Deno, "openKv", { value: () => Promise.resolve(limping), configurable: true });
   try {
-    const cache = new Cache<V>(":memory:", options);
+    const cache = new Cache<V>(path, options);
     await cache.has("open");
     return { cache, kv };
   } finally {

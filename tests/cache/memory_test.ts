@@ -92,7 +92,11 @@ Deno.test("chunks that can't be removed now are removed after a later commit", a
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  const committer = new Committer(new PatientKv(limping, false), "", false, undefined);
+  const committer = new Committer(
+    new PatientKv(limping, ":memory:", false),
+    { prefix: "", shared: false, remote: false },
+    undefined,
+  );
   const write = (value: unknown) => [{ id: "a", key: ["a"], keyBytes: 3, stored: encode(value, "a") }];
   const left = async () => (await Array.fromAsync(kv.list({ prefix: ["", "b"] }))).length;
   await committer.commit(write(new Uint8Array(200_000)), []);

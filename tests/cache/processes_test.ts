@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
+import { fileTest, freshStore, REMOTE } from "../support/stores.ts";
 
 function child(...args: string[]) {
   const process = new Deno.Command(Deno.execPath(), {
@@ -10,33 +11,38 @@ function child(...args: string[]) {
   return { process, lines };
 }
 
-Deno.test("a second process learns at once that a file is owned, and may have it when the owner was killed", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
-  const { process, lines } = child("hold", path);
-  const reader = lines.getReader();
-  assert.equal((await reader.read()).value, "holding\n");
-  for (const shared of [false, true]) {
-    await assert.rejects(new Cache(path, { shared }).get("held"), (error: Error & { code: string }) => {
-      assert.equal(error.code, "in-use");
-      assert.ok(error.message.includes(path) && error.message.includes("shared: true"), error.message);
-      return true;
-    });
-  }
-  process.kill("SIGKILL");
-  await process.status;
-  await reader.cancel();
-  await using cache = new Cache(path);
-  assert.equal(await cache.get("held"), 1);
-});
+fileTest(
+  "a second process learns at once that a file is owned, and may have it when the owner was killed",
+  async () => {
+    await using store = await freshStore();
+    const { path } = store;
+    const { process, lines } = child("hold", path);
+    const reader = lines.getReader();
+    assert.equal((await reader.read()).value, "holding\n");
+    for (const shared of [false, true]) {
+      await assert.rejects(new Cache(path, { shared }).get("held"), (error: Error & { code: string }) => {
+        assert.equal(error.code, "in-use");
+        assert.ok(error.message.includes(path) && error.message.includes("shared: true"), error.message);
+        return true;
+      });
+    }
+    process.kill("SIGKILL");
+    await process.status;
+    await reader.cancel();
+    await using cache = new Cache(path);
+    assert.equal(await cache.get("held"), 1);
+  },
+);
 
-Deno.test("a file that is closed can be opened at once, though other threads start processes", async () => {
+fileTest("a file that is closed can be opened at once, though other threads start processes", async () => {
   const spawning = new Blob(['for (;;) { await new Deno.Command("true").output(); postMessage(""); }'], {
     type: "application/javascript",
   });
   const worker = new Worker(URL.createObjectURL(spawning), { type: "module" });
   await new Promise((resolve) => worker.onmessage = resolve);
   try {
-    const path = `${await Deno.makeTempDir()}/cache`;
+    await using store = await freshStore();
+    const { path } = store;
     for (let n = 0; n < 300; n++) {
       await using cache = new Cache<number>(path);
       assert.equal(await cache.get("n"), n || undefined);
@@ -48,7 +54,8 @@ Deno.test("a file that is closed can be opened at once, though other threads sta
 });
 
 Deno.test("two processes that share a file lose no increment of one key", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   const both = [child("increment", path, "10000"), child("increment", path, "10000")];
   const ends = await Promise.all(both.map(async ({ process, lines }) => {
     await Array.fromAsync(lines);
@@ -60,7 +67,8 @@ Deno.test("two processes that share a file lose no increment of one key", async 
 });
 
 Deno.test("two processes that share a log number their updates without a gap, and each reads the other's", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   await using cache = new Cache<number>(path, { shared: true, log: { limit: 10_000 } });
   const reader = cache.updates({ from: 1 }).getReader();
   const { process, lines } = child("emit", path, "200");
@@ -80,9 +88,11 @@ Deno.test("two processes that share a log number their updates without a gap, an
 });
 
 Deno.test("kill -9 amid commits, 50 times: no acknowledged write is lost, no value torn, no offset ahead", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
+  const offsets = await Deno.makeTempFile();
   for (let trial = 0; trial < 50; trial++) {
-    const acknowledged = await killedAmidWrites(path, trial * 1000);
+    const acknowledged = await killedAmidWrites(path, trial * 1000, offsets);
     await using cache = new Cache<number | Uint8Array>(path);
     await using logged = new Cache<number>(path, { prefix: "logged", log: { limit: 50 } });
     for (let writer = 0; writer < 20; writer++) {
@@ -104,22 +114,23 @@ Deno.test("kill -9 amid commits, 50 times: no acknowledged write is lost, no val
     }
     if (key === "n") assert.equal(before, value);
     else assert.equal(last, trial * 1000); // nothing was logged before the kill
-    const offset = Number((await Deno.readTextFile(`${path}.offset`)).split("\n").at(-2) ?? 0);
+    const offset = Number((await Deno.readTextFile(offsets)).split("\n").at(-2) ?? 0);
     for (let seen = Math.max(0, offset - 100); seen < offset; seen++) {
       const state = await cache.get(["seen", seen % 100]) as number;
       assert.ok(state >= seen, `${state} is there, and the offset says ${seen} is done`);
     }
     await Promise.all([cache.deleteRange({ prefix: "writer" }), cache.delete("big")]);
   }
+  if (REMOTE) return; // others might be writing the chunks that are left: they go ten minutes later
   const kv = await Deno.openKv(path);
   const left = (await Array.fromAsync(kv.list({ prefix: [""] }))).map(({ key }) => key.slice(0, 3).join());
-  assert.deepEqual([...new Set(left)], [",v,seen"]); // no chunk is left behind
+  assert.deepEqual([...new Set(left)], [",l", ",v,seen"]); // no chunk is left behind
   kv.close();
 });
 
 /** Has a process write until it is killed, at any moment; gives the last write of each kind that it knew to be on disk. */
-async function killedAmidWrites(path: string, from: number): Promise<Map<string, number>> {
-  const { process, lines } = child("write", path, `${from}`);
+async function killedAmidWrites(path: string, from: number, offsets: string): Promise<Map<string, number>> {
+  const { process, lines } = child("write", path, `${from}`, offsets);
   const acknowledged = new Map<string, number>();
   let rest = "";
   let timer: ReturnType<typeof setTimeout> | undefined;

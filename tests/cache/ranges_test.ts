@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Cache, type CacheKey, type CacheListOptions, type KeyPart } from "@slipstream/slipstream";
+import { freshStore } from "../support/stores.ts";
 
 /** Few enough that they meet. */
 const PART = fc.constantFrom<KeyPart>("a", "b", "a\0", 1, 2, 10, 3n, true, new Uint8Array([97]));
@@ -47,14 +48,13 @@ const begins = (name: string, prefix: readonly KeyPart[]) =>
 
 for (const memoryBytes of [0, 1_500, 1_000_000]) {
   Deno.test(`ranges hold what a Map would, in KV's order, with ${memoryBytes} bytes of memory`, async () => {
-    const folder = await Deno.makeTempDir();
-    let files = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(CHANGE, { maxLength: 25 }),
         fc.array(RANGE, { maxLength: 6 }),
         async (changes, ranges) => {
-          const path = `${folder}/${files++}`;
+          await using store = await freshStore();
+          const { path } = store;
           const given = [
             ...changes.flatMap((change) => "key" in change ? [change.key] : []),
             ...ranges
@@ -117,7 +117,8 @@ for (const memoryBytes of [0, 1_500, 1_000_000]) {
 
 Deno.test("a range that starts or ends at its own prefix has what begins with it, and not the prefix", async () => {
   for (const memoryBytes of [0, 1_000_000]) {
-    await using cache = new Cache<number>(":memory:", { memoryBytes });
+    await using store = await freshStore("memory");
+    await using cache = new Cache<number>(store.path, { memoryBytes });
     await Promise.all([["a"], ["a", 1], ["a", 2], ["b"]].map((key, n) => cache.set(key, n)));
     assert.deepEqual(await Array.fromAsync(cache.values({ prefix: "a", start: "a" })), [1, 2]);
     assert.deepEqual(await Array.fromAsync(cache.values({ prefix: "a", start: "a", end: ["a", 2] })), [1]);

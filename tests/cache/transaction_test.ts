@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
+import { fileTest, freshStore } from "../support/stores.ts";
 
 const later = (ms = 1) => new Promise((resolve) => setTimeout(resolve, ms));
 
 Deno.test("two appends 'a' then 'b' racing 'b' then 'a' serialise to abba", async () => {
-  await using cache = new Cache<string>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<string>(store.path);
   const append = (first: string, second: string) =>
     cache.transaction("k", async (tx) => {
       tx.set("k", (await tx.get("k") ?? "") + first);
@@ -16,7 +18,8 @@ Deno.test("two appends 'a' then 'b' racing 'b' then 'a' serialise to abba", asyn
 });
 
 Deno.test("16 times 1,000 concurrent increments make 16,000", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   await Promise.all(Array.from({ length: 16 }, async () => {
     for (let n = 0; n < 1000; n++) await cache.update("n", (value = 0) => value + 1);
   }));
@@ -24,7 +27,8 @@ Deno.test("16 times 1,000 concurrent increments make 16,000", async () => {
 });
 
 Deno.test("a transaction that throws changes nothing, and gives its key back", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   await cache.set("a", 1);
   await assert.rejects(
     cache.transaction([["a"], ["b"]], async (tx) => {
@@ -40,7 +44,8 @@ Deno.test("a transaction that throws changes nothing, and gives its key back", a
 });
 
 Deno.test("transactions over several keys in any order end", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   const keys = [["a"], ["b"], ["c"]];
   await Promise.all(
     Array.from({ length: 60 }, (_, n) =>
@@ -52,7 +57,8 @@ Deno.test("transactions over several keys in any order end", async () => {
 });
 
 Deno.test("a transaction runs again when a plain write changed what it has read", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   let runs = 0;
   await cache.transaction("n", async (tx) => {
     const n = await tx.get("n") ?? 0;
@@ -63,7 +69,8 @@ Deno.test("a transaction runs again when a plain write changed what it has read"
 });
 
 Deno.test("a nested transaction on the same key is an error, on another key it is not", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   await cache.transaction("a", async (tx) => {
     await assert.rejects(cache.update("a", () => 1), { code: "nested", message: /"a"/ });
     await cache.update("b", () => 1);
@@ -77,7 +84,8 @@ Deno.test("a nested transaction on the same key is an error, on another key it i
 });
 
 Deno.test("a transaction that takes too long is given up, and so is one that waits for it", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   const { promise, resolve } = Promise.withResolvers<void>();
   let late: unknown;
   const slow = cache.transaction("a", async (tx) => {
@@ -98,7 +106,8 @@ Deno.test("a transaction that takes too long is given up, and so is one that wai
 });
 
 Deno.test("a transaction refuses keys it does not hold, and more than an atomic takes", async () => {
-  await using cache = new Cache<number | string>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number | string>(store.path);
   await assert.rejects(
     cache.transaction(["a", "b"], (tx) => tx.get("a")),
     /holds \["a", "b"\], and not "a".*\[\["a"\], \["b"\]\]/,
@@ -106,4 +115,18 @@ Deno.test("a transaction refuses keys it does not hold, and more than an atomic 
   const keys = Array.from({ length: 1200 }, (_, n) => [n]);
   await assert.rejects(cache.transaction(keys, (tx) => keys.forEach((key) => tx.set(key, 1))), /one atomic/);
   assert.deepEqual(await Array.fromAsync(cache.keys()), []);
+});
+
+fileTest("a transaction on a shared file reads 97 keys, which an atomic can check, and refuses one more", async () => {
+  await using store = await freshStore();
+  await using cache = new Cache<number>(store.path, { shared: true, log: { limit: 10 } });
+  const keys = Array.from({ length: 98 }, (_, n) => [n]);
+  const copy = (count: number) =>
+    cache.transaction(keys, async (tx) => {
+      const values = await Promise.all(keys.slice(0, count).map((key) => tx.get(key)));
+      tx.emit(keys[0]!, values.length);
+    });
+  await copy(97);
+  await assert.rejects(copy(98), (error) => error instanceof RangeError && /can read 97 keys/.test(error.message));
+  assert.equal(await cache.get(0), 97);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Cache, type CacheUpdate, Slipstream } from "@slipstream/slipstream";
+import { freshStore } from "../support/stores.ts";
 import { batchOf, deliver } from "./deliver.ts";
 
 async function take<T>(stream: ReadableStream<T>, count: number): Promise<T[]> {
@@ -9,7 +10,8 @@ async function take<T>(stream: ReadableStream<T>, count: number): Promise<T[]> {
 }
 
 Deno.test("updates() gives several readers what is emitted and handled, not what is set, and ends at close", async () => {
-  const cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  const cache = new Cache<number>(store.path);
   await cache.has("open");
   const all = Array.fromAsync(cache.updates());
   const some = Array.fromAsync(cache.updates({ prefix: "b" }));
@@ -25,7 +27,8 @@ Deno.test("updates() gives several readers what is emitted and handled, not what
 });
 
 Deno.test("a reader that stalls gets the latest of each key, and holds a bounded number", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   const reader = cache.updates().getReader();
   await cache.has("open");
   for (let n = 0; n < 20; n++) {
@@ -44,7 +47,8 @@ Deno.test("a reader that stalls gets the latest of each key, and holds a bounded
 });
 
 Deno.test("a reader that stalls holds a bounded number of bytes, and gets the newest", async () => {
-  await using cache = new Cache<Uint8Array>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<Uint8Array>(store.path);
   const reader = cache.updates().getReader();
   await cache.has("open");
   for (let n = 0; n < 60; n++) await cache.emit(n, new Uint8Array(1_000_000).fill(n));
@@ -55,7 +59,8 @@ Deno.test("a reader that stalls holds a bounded number of bytes, and gets the ne
 });
 
 Deno.test("a log resumes from any number, across a restart, and keeps its limit", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   const log = { limit: 50 };
   {
     await using cache = new Cache<number>(path, { log });
@@ -75,7 +80,8 @@ Deno.test("a log resumes from any number, across a restart, and keeps its limit"
 });
 
 Deno.test("a log loses no update to a reader that stalls, and gives deleted and large values", async () => {
-  await using cache = new Cache<string>(":memory:", { log: { limit: 10_000 } });
+  await using store = await freshStore("memory");
+  await using cache = new Cache<string>(store.path, { log: { limit: 10_000 } });
   const stream = cache.updates({ from: 1 });
   const big = "x".repeat(100_000);
   const values = [big, null, ...Array.from({ length: 5000 }, (_, n) => `${n}`)];
@@ -88,7 +94,8 @@ Deno.test("a log loses no update to a reader that stalls, and gives deleted and 
 });
 
 Deno.test("handle() reads the updates of a Cache, and stops", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   await cache.has("open");
   const seen: unknown[] = [];
   const app = new Slipstream();

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
+import { freshStore } from "../support/stores.ts";
 
-/** What a store holds beside entries: chunks, and their records. */
+/** How many chunks a store holds, with their records. */
 async function chunksIn(path: string): Promise<number> {
   const kv = await Deno.openKv(path);
   const keys = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key);
   kv.close();
-  return keys.filter(([, kind]) => kind !== "v").length;
+  return keys.filter(([, kind]) => kind === "b" || kind === "c").length;
 }
 
 Deno.test("values come back as what they were, from memory and from disk", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   const circle: Record<string, unknown> = { deep: { list: [1, , 3] } };
   circle.self = circle;
   const values: unknown[] = [
@@ -59,7 +61,8 @@ Deno.test("values come back as what they were, from memory and from disk", async
 });
 
 Deno.test("set() refuses what structured clone refuses or a disk can't keep, and names the key", async () => {
-  await using cache = new Cache(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache(store.path);
   const refused: unknown[] = [
     undefined,
     () => 1,
@@ -96,7 +99,8 @@ Deno.test("set() refuses what structured clone refuses or a disk can't keep, and
 });
 
 Deno.test("of a view only what it shows is stored, not the buffer that it is cut from", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   const slab = new Uint8Array(5_000_000).fill(7);
   {
     await using cache = new Cache(path);
@@ -111,7 +115,8 @@ Deno.test("of a view only what it shows is stored, not the buffer that it is cut
 });
 
 Deno.test("a value of any size goes into the log with a key of any size", async () => {
-  await using cache = new Cache<Uint8Array>(":memory:", { log: { limit: 1000 } });
+  await using store = await freshStore("memory");
+  await using cache = new Cache<Uint8Array>(store.path, { log: { limit: 1000 } });
   const sizes = Array.from({ length: 70 }, (_, n) => 59_000 + n * 100);
   const reading = cache.updates({ from: 1 }).getReader();
   await Promise.all(sizes.map((size) => cache.emit(["k".repeat(1700), size], new Uint8Array(size))));
@@ -120,7 +125,8 @@ Deno.test("a value of any size goes into the log with a key of any size", async 
 });
 
 Deno.test("a time to expire that KV would refuse is refused at once, and fails no one else's write", async () => {
-  await using cache = new Cache<number>(":memory:");
+  await using store = await freshStore("memory");
+  await using cache = new Cache<number>(store.path);
   const other = cache.set("other", 1);
   for (const expireInMs of [0, -1, NaN, Infinity, 1e20, "5" as never]) {
     await assert.rejects(cache.set("a", 1, { expireInMs }), RangeError, `${expireInMs}`);
@@ -132,7 +138,8 @@ Deno.test("a time to expire that KV would refuse is refused at once, and fails n
 });
 
 Deno.test("chunks go when their value is replaced, deleted, cut short by another, or fails", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   const big = (n: number) => new Uint8Array(300_000).fill(n);
   {
     await using cache = new Cache<unknown>(path);
@@ -155,7 +162,8 @@ Deno.test("chunks go when their value is replaced, deleted, cut short by another
 });
 
 Deno.test("shared, chunks that another Cache's process put there are removed with their value", async () => {
-  const path = `${await Deno.makeTempDir()}/cache`;
+  await using store = await freshStore();
+  const { path } = store;
   for (const shared of [true, false]) {
     {
       await using cache = new Cache<Uint8Array>(path, { shared });

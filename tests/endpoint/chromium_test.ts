@@ -7,7 +7,7 @@ const PAGE = `<!doctype html><script>
 const [seen, source] = [[], new EventSource("/updates")];
 let opened = 0;
 source.onopen = () => opened++;
-source.onmessage = ({ data, lastEventId }) => seen.push([Number(lastEventId), ...JSON.parse(data)]);
+source.onmessage = ({ data, lastEventId }) => seen.push([Number(lastEventId.split("-")[1]), ...JSON.parse(data)]);
 </script>`;
 
 /** Serves a Cache until it is closed; `drop` ends the connections that there are. */
@@ -78,5 +78,96 @@ Deno.test({
     assert.ok(opened >= 3, `${opened}`);
     await browser.close();
     await server.shutdown();
+  },
+});
+
+const STOCK_PAGE = `<!doctype html><script>
+const [stock, events, source] = [{}, [], new EventSource("/updates")];
+source.onmessage = ({ data }) => {
+  const [[, name], count] = JSON.parse(data);
+  if (count === null) delete stock[name];
+  else stock[name] = count;
+};
+source.addEventListener("snapshot", () => {
+  events.push("snapshot");
+  for (const name of Object.keys(stock)) delete stock[name];
+});
+source.addEventListener("gap", ({ data }) => events.push("gap " + JSON.parse(data).reason));
+source.addEventListener("live", () => events.push("live"));
+</script>`;
+
+Deno.test({
+  name:
+    `pages in Chromium show what a Cache has, at first and after each gap, and go on behind what they have${noBrowser.reason}`,
+  ignore: noBrowser.ignore,
+  fn: async () => {
+    const path = `${await Deno.makeTempDir()}/cache`;
+    const log = { limit: 5 };
+    const start = (cache: Cache<number>, port = 0) =>
+      Deno.serve(
+        { port, hostname: "127.0.0.1", onListen() {} },
+        (request) =>
+          new URL(request.url).pathname === "/updates"
+            ? sse(cache, { request, snapshot: true, prefix: "stock", retryMs: 20 })
+            : new Response(STOCK_PAGE, { headers: { "content-type": "text/html" } }),
+      );
+    await using browser = await startChromium();
+    const pages = await Promise.all([browser.newPage(), browser.newPage()]);
+    /** Waits until every page shows this, and gives the events since. */
+    const shown = (stock: Record<string, number>, ...events: string[]) =>
+      Promise.all(pages.map((page) =>
+        page.waitForFunction(
+          `JSON.stringify([Object.entries(stock).sort(), events]) ===
+            ${JSON.stringify(JSON.stringify([Object.entries(stock).sort(), events]))}`,
+          undefined,
+          { polling: 20 },
+        ).catch(async (error) => {
+          throw new Error(`a page shows ${JSON.stringify(await page.evaluate("[stock, events]"))}`, { cause: error });
+        })
+      ));
+    let port: number;
+    {
+      await using cache = new Cache<number>(path, { log });
+      await cache.set(["stock", "fish"], 1);
+      await cache.emit(["stock", "soup"], 2);
+      await cache.emit(["orders", "1"], 3);
+      const server = start(cache);
+      port = server.addr.port;
+      for (const page of pages) await page.goto(`http://127.0.0.1:${port}/`);
+      await shown({ fish: 1, soup: 2 }, "snapshot", "live");
+      await cache.emit(["stock", "soup"], 3);
+      await cache.emit(["stock", "bread"], 1);
+      await shown({ bread: 1, fish: 1, soup: 3 }, "snapshot", "live");
+      // In this order: the pages come back to a Cache that is closed, and go on trying.
+      await cache.close();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await server.shutdown();
+    }
+    {
+      await using cache = new Cache<number>(path, { log });
+      await cache.emit(["stock", "fish"], 4);
+      const server = start(cache, port);
+      await shown({ bread: 1, fish: 4, soup: 3 }, "snapshot", "live", "live");
+      await cache.close();
+      await server.shutdown();
+    }
+    {
+      await using cache = new Cache<number>(path, { log });
+      for (let n = 0; n < 10; n++) await cache.emit(["orders", `${n}`], n);
+      await cache.transaction(["stock", "bread"], (tx) => tx.delete(["stock", "bread"]));
+      const server = start(cache, port);
+      const events = ["snapshot", "live", "live", "gap trimmed", "snapshot", "live"];
+      await shown({ fish: 4, soup: 3 }, ...events);
+      await cache.close();
+      await server.shutdown();
+      // Another log, in the place of the first.
+      await Deno.remove(path);
+      await using other = new Cache<number>(path, { log });
+      await other.emit(["stock", "cake"], 1);
+      const next = start(other, port);
+      await shown({ cake: 1 }, ...events, "gap other-log", "snapshot", "live");
+      await browser.close();
+      await next.shutdown();
+    }
   },
 });

@@ -44,7 +44,7 @@ Deno.test("endpoint.ts streams the time to curl, prints it, and stops while curl
   let printed: string | undefined;
   for await (const text of curl.stdout.pipeThrough(new TextDecoderStream())) {
     streamed += text;
-    if (printed === undefined && /^id: \d+\ndata: \["time","\d\d:\d\d:\d\d"\]\n\n/m.test(streamed)) {
+    if (printed === undefined && /^id: [\da-f]+-\d+\ndata: \["time","\d\d:\d\d:\d\d"\]\n\n/m.test(streamed)) {
       printed = await example.stop();
     }
   }

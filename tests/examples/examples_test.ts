@@ -1,19 +1,7 @@
 import assert from "node:assert/strict";
 import { packageFolder } from "../../src/setup/package_folder.ts";
 import { REAL_SERVERS } from "../integration/brokers.ts";
-
-/** Runs an example as a user would, with a directory of its own. */
-async function example(
-  name: string,
-  args: readonly string[] = [],
-  flags: readonly string[] = [],
-): Promise<{ code: number; out: string; err: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", ...flags, new URL(`../../examples/${name}`, import.meta.url).pathname, ...args],
-  }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, out: out!, err: err! };
-}
+import { example } from "./example.ts";
 
 const BROKER = REAL_SERVERS === undefined ? [] : [REAL_SERVERS];
 
@@ -62,54 +50,6 @@ Deno.test("cron_drain.ts drains what is there at each tick, and ends when it is 
 Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", async () => {
   const { code, out } = await example("codec_json.ts", BROKER);
   assert.deepEqual([code, out], [0, '{ msg: "🐟" }\nnull\n']);
-});
-
-Deno.test("cache.ts reads in a second run what the first has set", async () => {
-  const { out, err } = await example("cache.ts");
-  assert.equal(
-    out,
-    '🏆 Set(2) { "🐟", "📞" } false\n[ "user", 2 ] bob\n[ "user", 1 ] ann\n[ "bag", "prize", "session" ]\n',
-    err,
-  );
-});
-
-Deno.test("aggregation.ts counts all, by window, and over the last seconds", async () => {
-  const { out, err } = await example("aggregation.ts");
-  const [sliding, rest] = [out.split("\n").slice(0, 6), out.split("\n").slice(6)];
-  assert.deepEqual(sliding, [
-    "up to 0 s: 🏆",
-    "up to 0.5 s: 🏆📞",
-    "up to 1 s: 🏆📞🏆",
-    "up to 2 s: 🏆📞🏆🐟",
-    "up to 3.5 s: 📞🏆🐟🏆",
-    "up to 5 s: 🐟🏆📞",
-  ], err);
-  assert.deepEqual(rest, [
-    '{ "🏆": 3, "🐟": 1, "📞": 2 }',
-    "from 0 s: 🏆 2",
-    "from 0 s: 📞 1",
-    "from 2 s: 🏆 1",
-    "from 2 s: 🐟 1",
-    "from 4 s: 📞 1",
-    "",
-  ]);
-});
-
-Deno.test("temporal_join.ts finds the nearest earlier report of the same city, whatever came since", async () => {
-  const { out, err } = await example("temporal_join.ts");
-  assert.deepEqual(out.split("\n"), [
-    "The weather during swimming in oslo was 🌞",
-    "The weather during walking home in oslo was ⛅",
-    "The weather during drying up in oslo was 🌞",
-    "The weather during shopping in rome was 🌧",
-    "The weather during breakfast in rome was unknown",
-    "",
-  ], err);
-});
-
-Deno.test("transaction.ts moves money, and moves none when there is too little", async () => {
-  const { out, err } = await example("transaction.ts");
-  assert.equal(out, "moved 30\nrefused: only 70 left\nann 70, bob 30\n", err);
 });
 
 Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async () => {

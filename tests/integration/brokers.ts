@@ -28,11 +28,11 @@ export class TestBroker implements AsyncDisposable {
     return new TestBroker(local.bootstrapServers, local);
   }
 
-  /** Makes a topic whose name says which test it belongs to. */
-  async createTopic(test: string, partitions = 1): Promise<string> {
+  /** Makes a topic whose name says which test it belongs to; only a real broker takes a configuration. */
+  async createTopic(test: string, partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> {
     const name = `${test}-${this.#run}-${crypto.randomUUID().slice(0, 4)}`;
     if (this.local !== undefined) this.local.createTopic(name, { partitions });
-    else await createOnRealBroker(this.bootstrapServers, name, partitions);
+    else await createOnRealBroker(this.bootstrapServers, name, partitions, config);
     return name;
   }
 
@@ -69,13 +69,18 @@ export const SESSION = {
   "heartbeat.interval.ms": 200,
 } as const satisfies Conf;
 
-async function createOnRealBroker(servers: string, topic: string, partitions: number): Promise<void> {
+async function createOnRealBroker(
+  servers: string,
+  topic: string,
+  partitions: number,
+  config: Readonly<Record<string, string>>,
+): Promise<void> {
   const { AdminClient } = await loadKafkaJavascript();
   const admin = AdminClient.create({ "bootstrap.servers": servers });
   try {
     await new Promise<void>((resolve, reject) =>
       admin.createTopic(
-        { topic, num_partitions: partitions, replication_factor: 1 },
+        { topic, num_partitions: partitions, replication_factor: 1, config },
         10_000,
         (error) => error ? reject(error) : resolve(),
       )

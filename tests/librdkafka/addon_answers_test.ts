@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { type Conf, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { binding } from "../../src/librdkafka/binding.ts";
-import { sliced } from "../../src/librdkafka/blocking.ts";
+import { BlockingCalls } from "../../src/librdkafka/blocking_calls.ts";
 import { until } from "../integration/brokers.ts";
 import { answer, connect, disconnect, type Native } from "./native_client.ts";
 
@@ -63,7 +63,7 @@ Deno.test("a consumer without a group is refused when it connects, and can go on
 Deno.test("a time-out below a millisecond is 0, and stays it: librdkafka then answers from what it knows", async () => {
   for (const timeoutMs of [0, 0.9, NaN]) {
     const slices: number[] = [];
-    const code = await sliced(timeoutMs, () => false, (sliceMs) => {
+    const code = await new BlockingCalls(() => true, () => false).ask(timeoutMs, (sliceMs) => {
       slices.push(sliceMs);
       return Promise.resolve(-185);
     });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { blocking, sliced } from "../../src/librdkafka/blocking.ts";
+import { BlockingCalls } from "../../src/librdkafka/blocking_calls.ts";
+import { Lanes } from "../../src/librdkafka/lanes.ts";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
 import { cString } from "../../src/librdkafka/memory.ts";
 import { NUMBERS, Opaques } from "../../src/librdkafka/opaques.ts";
@@ -134,11 +135,11 @@ Deno.test("getMetadata() gives up when its time is out, and disconnecting does n
   assert.ok(performance.now() - began < 2000);
 });
 
-Deno.test("blocking() runs at most 8 calls at once, first come, first served", async () => {
+Deno.test("Lanes runs so many calls at once, first come, first served", async () => {
   let running = 0, most = 0;
-  const order: number[] = [];
+  const order: number[] = [], lanes = new Lanes(8);
   await Promise.all(Array.from({ length: 20 }, (_, n) =>
-    blocking(async () => {
+    lanes.run(async () => {
       order.push(n);
       most = Math.max(most, ++running);
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -148,12 +149,26 @@ Deno.test("blocking() runs at most 8 calls at once, first come, first served", a
   assert.deepEqual(order, Array.from({ length: 20 }, (_, n) => n));
 });
 
-Deno.test("sliced() waits longer each time a broker is there but slow, and stops when the client closes", async () => {
-  const slices: number[] = [];
+Deno.test("ask() waits longer each time a broker is there but slow, remembers how long, and stops when the client closes", async () => {
+  let isClosing = false;
+  const slices: number[] = [], calls = new BlockingCalls(() => true, () => isClosing);
   const slow = (slice: number) => (slices.push(slice), Promise.resolve(slices.length < 4 ? -185 : 0));
-  assert.equal(await sliced(60_000, () => false, slow), 0);
-  assert.deepEqual(slices, [100, 200, 400, 800]);
-  assert.equal(await sliced(60_000, () => true, () => Promise.resolve(-195)), -195);
+  assert.equal(await calls.ask(60_000, slow), 0);
+  assert.equal(await calls.ask(60_000, slow), 0);
+  assert.deepEqual(slices, [100, 200, 400, 800, 800]);
+  isClosing = true;
+  assert.equal(await calls.ask(60_000, () => Promise.resolve(-195)), -195);
+});
+
+Deno.test("ask() calls once while no broker is there, and again when one is", async () => {
+  let isThere = false;
+  const slices: number[] = [], calls = new BlockingCalls(() => isThere, () => false);
+  const ask = (slice: number) => (slices.push(slice), Promise.resolve(isThere ? 0 : -195));
+  assert.equal(await calls.ask(500, ask), -195);
+  assert.deepEqual(slices, [100]);
+  setTimeout(() => isThere = true, 200);
+  assert.equal(await calls.ask(60_000, ask), 0);
+  assert.deepEqual(slices, [100, 20, 100]);
 });
 
 Deno.test("Opaques gives every message its own value back, and keeps nothing", () => {

@@ -69,3 +69,31 @@ Deno.test("a consumer that polled too late hears of that first, and then that it
     assert.deepEqual(told.slice(0, 3), [-175, -147, -174]);
   });
 });
+
+Deno.test("a partition that is given back is wanted no more", async () => {
+  await withConsumer({ debug: "topic", log_level: 7 }, [5, 3], async (consumer, topic, native) => {
+    const marks: string[] = [];
+    native.configureCallbacks(true, {
+      event: {
+        event_cb: (kind: string, { fac, message }: { fac: string; message: string }) => {
+          if (kind === "log" && (fac === "DESIRED" || fac === "DESP")) marks.push(message);
+        },
+      },
+    });
+    const both = [0, 1].map((partition) => ({ topic, partition, offset: 0 }));
+    consumer.assign(both);
+    let count = 0;
+    await until(() => {
+      native.consume(20, 10, true, (_: unknown, messages: unknown[] = []) => count += messages.length);
+      return count === 8;
+    });
+    consumer.incrementalUnassign([both[1]]);
+    consumer.unassign();
+    await until(() => marks.some((mark) => mark.includes("[1]") && /[Rr]emov/.test(mark)));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const partition of [0, 1]) {
+      const last = marks.filter((mark) => mark.includes(`${topic} [${partition}]`)).at(-1);
+      assert.match(`${last}`, /[Rr]emov/, marks.join("\n"));
+    }
+  });
+});

@@ -33,7 +33,7 @@ export function call<T>(ask: (callback: (error: unknown, result: T) => void) => 
 export async function withConsumer(
   conf: Record<string, unknown>,
   messages: number | readonly number[],
-  test: (consumer: Any, topic: string, native: Any) => Promise<void>,
+  test: (consumer: Any, topic: string, native: Any, broker: LocalBroker) => Promise<void>,
 ): Promise<void> {
   await using broker = await LocalBroker.start();
   const topic = `t-${crypto.randomUUID()}`;
@@ -53,7 +53,7 @@ export async function withConsumer(
   });
   await call((done) => consumer.connect({}, done));
   try {
-    await test(consumer, topic, consumer._client);
+    await test(consumer, topic, consumer._client, broker);
   } finally {
     await call((done) => consumer.disconnect(done));
   }

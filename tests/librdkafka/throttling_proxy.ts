@@ -50,8 +50,10 @@ export function throttling(bootstrapServers: string, throttleMs: number): Thrott
   };
 }
 
-/** Passes a stream on frame by frame: a length of four bytes, and as many bytes. */
-function frames(look: (frame: DataView) => void): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+/** Passes a stream on frame by frame, a length of four bytes and as many bytes, when each was looked at or changed. */
+export function frames(
+  look: (frame: DataView<ArrayBuffer>) => void,
+): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
   let rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   return new TransformStream({
     transform(chunk, controller) {

@@ -209,7 +209,9 @@ export class Truth {
     if (this.removed.has(handler)) return true;
     if (onError === "skip" && hasFailed) return true;
     if (onError === "function" && wasTold) return true;
-    if (onError === "letters" && hasFailed && this.#letters.has(`${record}>h${handler}`)) return true;
+    // A letter that was too large with them has none of its headers.
+    const isLetter = this.#letters.has(`${record}>h${handler}`) || this.#letters.has(`${record}>`);
+    if (onError === "letters" && hasFailed && isLetter) return true;
     if (begun === 0 || !isOk) return false;
     for (const sink of this.sinksOf(handler)) {
       for (let n = 0; n < emits; n++) {

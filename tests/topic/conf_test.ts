@@ -179,13 +179,83 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
 });
 
 Deno.test("what librdkafka refuses a reader's configuration for is told whole", async () => {
-  const topic = new Topic("t", {
-    ...SERVERS,
-    "group.id": "g",
-    "group.protocol": "consumer",
-    "partition.assignment.strategy": "range",
-  });
+  const topic = new Topic("t", { ...SERVERS, "group.id": "g", "plugin.library.paths": "/nowhere/at_all" });
   const reading = topic[Symbol.asyncIterator]().next();
-  await assert.rejects(reading, /can't connect to .*: `partition.+ Use `group.remote.assignor` instead/);
+  await assert.rejects(reading, /can't connect to .*: dlopen\(\) failed: .*\(plugin \/nowhere\/at_all\)/);
   await topic.close();
+});
+
+Deno.test("Topic() takes acks in words and numbers, and lists of servers", () => {
+  for (const acks of ["all", "ALL", -1, "-1", 0, 1] as const) new Topic("t", { ...SERVERS, acks: acks as "all" });
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, acks: "some" } as never),
+    /acks must be a whole number or all: "some"/,
+  );
+  new Topic("t", { ...SERVERS, acks: "all", "enable.idempotence": true });
+  assert.equal(new Topic("t", { "bootstrap.servers": ["a:1", "b:2"] }).conf["bootstrap.servers"], "a:1,b:2");
+  assert.equal(new Topic("t", { bootstrap_servers: ["a:1", "b:2"] }).conf["bootstrap.servers"], "a:1,b:2");
+  for (const fine of ["a", "a:1,b:2, c", "SASL_SSL://a:9092", "[::1]:9092", "::1"]) {
+    new Topic("t", { "bootstrap.servers": fine });
+  }
+});
+
+Deno.test("Topic() says what to give instead of what is taken for a property or an option", () => {
+  const refusals: [object, object, RegExp][] = [
+    [{ "bootstrap.servers": "" }, {}, /bootstrap.servers is empty: give host and port, such as "localhost:9092"$/],
+    [{ "bootstrap.servers": [] }, {}, /bootstrap.servers is empty/],
+    [{ "bootstrap.servers": "http://a:1" }, {}, /bootstrap.servers has no URLs: give host and port.*"http:\/\/a:1"/],
+    [{ "bootstrap.servers": "a:1,kafka://b" }, {}, /has no URLs.*"kafka:\/\/b"/],
+    [{ "bootstrap.servers": "a:1 b:2" }, {}, /needs a comma between addresses: "a:1 b:2"/],
+    [{ "bootstrap.servers": "a:99999" }, {}, /has a port that is not from 1 to 65535/],
+    [{ brokers: ["a:1"] }, {}, /brokers has no counterpart here: give "bootstrap.servers"/],
+    [{ ...SERVERS, offset: "beginning" }, {}, /offset is no property: give it in the third argument/],
+    [SERVERS, { offset: "earliest" }, /for "earliest" give "beginning"/],
+    [SERVERS, { offset: "latest" }, /for "latest" give "end"/],
+    [SERVERS, { offsets: "end" }, /no option "offsets": did you mean "offset"\?/],
+    [SERVERS, { "group.id": "g" }, /no option "group.id": it is a property, for the second argument/],
+    [SERVERS, { group_id: "g" }, /no option "group_id": it is a property/],
+    [SERVERS, { fromBeginning: true }, /no option "fromBeginning"/],
+    [SERVERS, null as never, /options must be an object/],
+    [{ ...SERVERS, "transactional.id": "x" }, {}, /transactional.id can't be set: .*use the Producer/],
+    [{ ...SERVERS, "ssl_key": "x" }, {}, /ssl_key can't be set: give ssl.key.pem/],
+    [{ ...SERVERS, "error_cb": "x" }, {}, /error_cb can't be set/],
+    [
+      { ...SERVERS, "linger.ms": 5000, "message.timeout.ms": 1000 },
+      {},
+      /linger.ms \(5000\) must not be above message.timeout.ms/,
+    ],
+    [
+      { ...SERVERS, "partition.assignment.strategy": "coop" },
+      {},
+      /must be a list of range, roundrobin, cooperative-sticky: "coop"/,
+    ],
+    [
+      { ...SERVERS, "partition.assignment.strategy": "range,cooperative-sticky" },
+      {},
+      /can't have cooperative-sticky beside others/,
+    ],
+    [{ ...SERVERS, "group.protocol": "consumer", "session.timeout.ms": 9000 }, {}, /group.consumer.session.timeout.ms/],
+    [
+      { ...SERVERS, "security.protocol": "SASL_SSL", "sasl.mechanism": "plain" },
+      {},
+      /2 problems[^]*sasl.username is missing[^]*sasl.password is missing/,
+    ],
+    [{ ...SERVERS, "debug": "consumer,everything" }, {}, /debug must be a list of generic/],
+    [
+      { ...SERVERS, "fetch.max.bytes": 1000 },
+      {},
+      /fetch.max.bytes \(1000\) must not be below message.max.bytes \(1000000\)/,
+    ],
+  ];
+  for (const [conf, options, expected] of refusals) {
+    assert.throws(() => new Topic("t", conf as never, options as never), expected, JSON.stringify([conf, options]));
+  }
+});
+
+Deno.test("Topic() asks nothing of max.poll.interval.ms but what its group protocol asks", () => {
+  new Topic("t", { ...SERVERS, "group.protocol": "consumer", "max.poll.interval.ms": 6000 });
+  assert.throws(
+    () => new Topic("t", { ...SERVERS, "max.poll.interval.ms": 6000 }),
+    /must not be below session.timeout.ms \(45000\)/,
+  );
 });

@@ -5,11 +5,11 @@
  */
 
 import {
-  type ClientEvents,
   type DeliveryAccount,
   type KafkaClients,
   type KafkaProducer,
   MESSAGE_NUMBERS,
+  type ProducerEvents,
 } from "../../src/kafka/client.ts";
 import { Notices } from "../../src/topic/notices.ts";
 import { TopicWriter } from "../../src/topic/topic_writer.ts";
@@ -17,7 +17,7 @@ import { registerClients } from "../../src/kafka/clients.ts";
 import { text } from "../../src/codecs/text.ts";
 import type { Codec } from "../../src/codecs/codec.ts";
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder(), encoder = new TextEncoder();
 const QUEUE_FULL = -184, PURGED = -152;
 
 /** Takes records and reports them when it is told to. */
@@ -30,14 +30,14 @@ export class FakeProducer implements KafkaProducer {
   connecting: Promise<unknown> = Promise.resolve();
   /** What the next `produce` throws. */
   refusal: unknown;
-  readonly events: ClientEvents;
+  readonly events: ProducerEvents;
   isConnected = false;
   isDisconnecting = false;
-  readonly #onTheirWay: { value: string; account: DeliveryAccount; number: number }[] = [];
+  readonly #onTheirWay: { key: Uint8Array | null; value: string; account: DeliveryAccount; number: number }[] = [];
   #closed = Promise.withResolvers<void>();
   #offset = 0;
 
-  constructor(events: ClientEvents) {
+  constructor(events: ProducerEvents) {
     this.events = events;
   }
 
@@ -60,7 +60,7 @@ export class FakeProducer implements KafkaProducer {
     _topic: string,
     _partition: number,
     value: Uint8Array | null,
-    _key: Uint8Array | null,
+    key: Uint8Array | null,
     _timestamp: number | null,
     account: DeliveryAccount,
   ): void {
@@ -75,7 +75,12 @@ export class FakeProducer implements KafkaProducer {
     }
     const text = value === null ? null : decoder.decode(value);
     this.values.push(text);
-    this.#onTheirWay.push({ value: text ?? "", account, number: account.messageNumber ?? 0 });
+    this.#onTheirWay.push({
+      key: key && key.slice(),
+      value: text ?? "",
+      account,
+      number: account.messageNumber ?? 0,
+    });
   }
 
   /** Reports the first so many records, or those of a value. */
@@ -84,6 +89,23 @@ export class FakeProducer implements KafkaProducer {
       ? this.#onTheirWay.splice(0, which)
       : this.#onTheirWay.splice(this.#onTheirWay.findIndex(({ value }) => value === which), 1);
     for (const { account, number } of some) account.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
+  }
+
+  /** Answers a request of the first so many records. */
+  answer(count: number, code = 0): void {
+    if (this.events.requests?.wants(code) !== true) return this.report(count, code);
+    this.events.requests.answered(
+      this.#onTheirWay.splice(0, count).map(({ key, value, account, number }) => ({
+        code,
+        partition: 0,
+        offset: code === 0 ? this.#offset++ : -1,
+        timestamp: 1,
+        key,
+        value: encoder.encode(value),
+        account,
+        messageNumber: number,
+      })),
+    );
   }
 
   flush(): Promise<void> {
@@ -133,9 +155,10 @@ export async function turns(count = 3): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** What a promise has come to by now. */
-export async function stateOf(promise: void | Promise<unknown>): Promise<string> {
-  await turns();
+/** What a promise has come to by now, or after so many turns. */
+export async function stateOf(promise: void | Promise<unknown>, count = 3): Promise<string> {
+  promise?.catch(() => {});
+  await turns(count);
   return await Promise.race([
     Promise.resolve(promise).then(() => "resolved", (error) => `rejected: ${(error as Error).message}`),
     Promise.resolve().then(() => undefined).then(() => turns(1)).then(() => "pending"),

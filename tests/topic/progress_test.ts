@@ -113,3 +113,46 @@ Deno.test("Progress goes on from a seek: what two batches in hands say of the ol
   const message = third.messages[0]!;
   assert.equal(kafka.committed("g", message), message.offset + 1);
 });
+
+Deno.test("Progress counts a partition that leaves up to the first message that was left out, in whatever order they are asked for", async () => {
+  using kafka = kafkaOf([6, 4]);
+  const reader = readerOf(kafka, { "group.id": "g" });
+  const batch = await reader.next() as ReadBatch;
+  assert.equal(batch.messages.length, 10);
+  const of = (partition: number, offset: number) =>
+    batch.messages.find((one) => one.partition === partition && one.offset === offset)!;
+  kafka.rebalance("g");
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  // As handlers side by side do, each at its key: 0@0, 0@1 and 0@3 are handled, and so are 1@0 and 1@2.
+  for (const [partition, offset] of [[0, 5], [0, 2], [1, 3], [1, 1], [0, 4]] as const) {
+    assert(batch.isStale(of(partition, offset)));
+  }
+  batch.done();
+  await until(() => kafka.isStable("g"));
+  assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [2, 1]);
+  await reader.close();
+});
+
+Deno.test("Progress counts nothing of a batch behind one of which messages were left out", async () => {
+  using kafka = kafkaOf([20, 4]);
+  const { reader, first, second } = await overlapping(kafka);
+  const of = (batch: ReadBatch, partition: number) => batch.messages.filter((one) => one.partition === partition);
+  const [own, behind] = [of(first, 0), of(second, 0)];
+  assert(own.length > 1 && behind.length > 0, "a partition has messages in both");
+  kafka.rebalance("g");
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  // One key is busy in the first batch; messages of others behind it were begun before the partition began to leave.
+  assert(first.isStale(own[1]!));
+  first.done();
+  second.done();
+  await until(() => kafka.isStable("g"));
+  assert.equal(kafka.committed("g", P0), own[1]!.offset);
+  // It is ours again, and read on from there.
+  const again = [await reader.next()];
+  while (!again.flatMap(placesOf).some((place) => place[0] === "0")) again.push(await reader.next());
+  assert.equal(again.flatMap(placesOf).find((place) => place[0] === "0"), `0@${own[1]!.offset}`);
+  for (const batch of again) batch!.done();
+  const [last] = again.flatMap((batch) => batch!.messages.filter(({ partition }) => partition === 0)).reverse();
+  await until(() => kafka.committed("g", P0) === last!.offset + 1);
+  await reader.close();
+});

@@ -90,3 +90,54 @@ Deno.test("A rebalance in the middle ends a reader at the ends that it sees then
   assert.equal(new Set(places).size, 61);
   await reader.close();
 });
+
+for (const strategy of ["range", "cooperative-sticky"]) {
+  const conf = { "group.id": "g", "partition.assignment.strategy": strategy, "auto.commit.interval.ms": 1 };
+
+  Deno.test(`Readers until the end that are more than the partitions read everything, beside a slow one (${strategy})`, async () => {
+    using kafka = kafkaOf([400, 200], { random: () => 0.02 });
+    const slow = readerOf(kafka, conf, UNTIL_END);
+    const places = (async () => {
+      const read: string[] = [];
+      for (let batch; (batch = await slow.next()) !== undefined; batch.done()) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        read.push(...placesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
+      }
+      await slow.close();
+      return read;
+    })();
+    const others: Promise<string[]>[] = [];
+    for (let member = 0; member < 3; member++) {
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      const reader = readerOf(kafka, conf, UNTIL_END);
+      others.push(
+        drain(reader).then(async (read) => {
+          await reader.close();
+          return read;
+        }),
+      );
+    }
+    const read = new Set((await Promise.all([places, ...others])).flat());
+    assert.equal(read.size, 600);
+    assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [400, 200]);
+  });
+
+  Deno.test(`A reader until the end without a partition ends when its group has read everything (${strategy})`, async () => {
+    using kafka = kafkaOf([4, 2]);
+    const lasting = [readerOf(kafka, conf), readerOf(kafka, conf)];
+    const held = await Promise.all(lasting.map((reader) => reader.next()));
+    assert.deepEqual(held.map((batch) => batch!.messages.length).sort(), [2, 4]);
+    const more = lasting.map((reader) => reader.next());
+    const third = readerOf(kafka, conf, UNTIL_END);
+    let hasEnded = false;
+    const draining = drain(third).finally(() => hasEnded = true);
+    await until(() => kafka.consumers.length === 3);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert(!hasEnded, "others have not handled everything");
+    for (const batch of held) batch!.done();
+    assert.deepEqual(await draining, []);
+    assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [4, 2]);
+    await Promise.all([third, ...lasting].map((reader) => reader.close()));
+    await Promise.all(more);
+  });
+}

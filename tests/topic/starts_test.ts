@@ -10,6 +10,7 @@ function partition(said: number | undefined) {
   const starts = new Starts("Topic t", () => said, {
     watermarks: () => Promise.resolve(broker),
     committed: () => Promise.resolve(broker.committed),
+    isNew: ({ partition }) => partition === 9,
   });
   return { starts, broker };
 }
@@ -55,4 +56,16 @@ Deno.test("Starts follow a seek", async () => {
   broker.committed = 9;
   starts.set(A, 6);
   assert.equal(await starts.of(A), 6);
+});
+
+Deno.test("Starts begin a partition that came later at its beginning instead of its end, unless it was read", async () => {
+  const committed = [-1001, 7];
+  const starts = new Starts("Topic t", () => END, {
+    watermarks: () => Promise.resolve({ lowOffset: 0, highOffset: 10 }),
+    committed: () => Promise.resolve(committed.shift()!),
+    isNew: ({ topic }) => topic === "new",
+  });
+  assert.equal(await starts.of({ topic: "t", partition: 0 }), 10);
+  assert.equal(await starts.of({ topic: "new", partition: 0 }), BEGINNING);
+  assert.equal(await starts.of({ topic: "new", partition: 1 }), undefined);
 });

@@ -100,6 +100,71 @@ for (const strategy of ["range", "cooperative-sticky"]) {
   });
 }
 
+for (const strategy of ["range", "cooperative-sticky"]) {
+  Deno.test(`TopicReader gives partitions back in a part of max.poll.interval.ms, whatever is being handled (${strategy})`, async () => {
+    using kafka = kafkaOf([4, 9]);
+    const conf = {
+      "group.id": "g",
+      "partition.assignment.strategy": strategy,
+      "session.timeout.ms": 2500,
+      "max.poll.interval.ms": 2500,
+      "heartbeat.interval.ms": 300,
+    };
+    const first = readerOf(kafka, conf);
+    const [batch] = await take(first, 1);
+    // As `handle()` does, it asks for the next batch while this one is not done.
+    void first.next();
+    const second = readerOf(kafka, conf), began = performance.now();
+    void second.next();
+    await until(() => kafka.consumers[1]?.assigned.length === 1);
+    assert.ok(performance.now() - began >= 500, "what is being handled has a time");
+    assert.ok(performance.now() - began < 2500, "the group has not put the member out");
+    batch!.done();
+    await Promise.all([first.close(), second.close()]);
+  });
+}
+
+Deno.test("TopicReader stores what is handled of a batch whose partition leaves, and leaves out the rest", async () => {
+  using kafka = kafkaOf([4, 6]);
+  const reader = readerOf(kafka, { "group.id": "g" });
+  const [batch] = await take(reader, 10);
+  kafka.rebalance("g");
+  // A run begins a message, asks for no batch meanwhile, and hears before the next message that its partition leaves.
+  const inHand = [P0, P1].map(({ partition }) => batch!.messages.find((one) => one.partition === partition)!);
+  for (const message of inHand) assert(!batch!.isStale(message));
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const others = batch!.messages.filter((message) => !inHand.includes(message));
+  assert(others.every((message) => batch!.isStale(message)));
+  assert(!kafka.isStable("g"), "it waits for what is in hand");
+  batch!.done();
+  await until(() => kafka.isStable("g"));
+  assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [1, 1]);
+  await reader.close();
+});
+
+Deno.test("TopicReader waits for batches of the partitions that leave, not for those of others", async () => {
+  using kafka = kafkaOf([4, 6]);
+  const conf = { "group.id": "g", "partition.assignment.strategy": "cooperative-sticky" };
+  const first = readerOf(kafka, conf);
+  const [batch] = await take(first, 10);
+  const second = readerOf(kafka, conf), joining = second.next();
+  await until(() => kafka.consumers[1]?.isConnected === true);
+  const next = first.next();
+  await until(() => !kafka.isStable("g"));
+  // One partition leaves. Messages of the other come all the time, and their batches are never done.
+  const feeding = setInterval(() => [P0, P1].map((place) => kafka.append(place, { value: "more" })), 1);
+  const pulling = (async () => {
+    for (let batch = await next; batch !== undefined; batch = await first.next());
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const began = performance.now();
+  batch!.done();
+  await until(() => kafka.isStable("g"));
+  assert.ok(performance.now() - began < 2500);
+  clearInterval(feeding);
+  await Promise.all([first.close(), second.close(), joining, pulling]);
+});
+
 Deno.test("TopicReader drops what is left of partitions that it lost, and stores nothing of them", async () => {
   using kafka = kafkaOf([2, 2]);
   const reader = readerOf(kafka, { "group.id": "g" });
@@ -141,7 +206,7 @@ Deno.test("TopicReader hands out nothing that idle polling took while its partit
   kafka.rebalance("g");
   // Polling begins after a second without a pull, and hears of the rebalance, which waits for the batch.
   await new Promise((resolve) => setTimeout(resolve, 1200));
-  assert(!batch!.isStale(batch!.messages[0]!));
+  assert(!kafka.isStable("g"));
   batch!.done();
   assert.deepEqual((await take(reader, 3)).flatMap(placesOf), ["0@2", "0@3", "0@4"]);
   assert.equal(await Promise.race([reader.next(), new Promise((resolve) => setTimeout(resolve, 50))]), undefined);

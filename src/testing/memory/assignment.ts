@@ -13,7 +13,6 @@ interface Slot extends TopicPartition {
   position: number | undefined;
   /** Where to begin: an offset, or one of librdkafka's logical ones. */
   start: number | undefined;
-  isPaused: boolean;
   /** Its end was told and nothing came since. */
   isAtEnd: boolean;
   stored: TopicPartitionOffset | undefined;
@@ -30,10 +29,20 @@ export class Assignment {
   readonly #coordinator: GroupCoordinator;
   readonly #reset: string;
   readonly #tellsEnds: boolean;
+  readonly #log: (severity: number, line: string) => void;
   readonly #slots = new Map<string, Slot>();
+  /** Partitions that are held up. As in librdkafka, they still are when they come back after a rebalance. */
+  readonly #paused = new Set<string>();
   #turn = 0;
 
-  constructor(cluster: Cluster, coordinator: GroupCoordinator, conf: Readonly<Record<string, unknown>>) {
+  /** @param log writes a line of the client's log, with syslog's severity */
+  constructor(
+    cluster: Cluster,
+    coordinator: GroupCoordinator,
+    conf: Readonly<Record<string, unknown>>,
+    log: (severity: number, line: string) => void,
+  ) {
+    this.#log = log;
     this.#cluster = cluster;
     this.#coordinator = coordinator;
     this.#reset = String(conf["auto.offset.reset"] ?? "latest");
@@ -55,7 +64,7 @@ export class Assignment {
   add(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void {
     for (const { topic, partition, offset } of partitions) {
       this.#slots.set(keyOf({ topic, partition }), {
-        ...{ topic, partition, position: undefined, start: offset, isPaused: false, isAtEnd: false },
+        ...{ topic, partition, position: undefined, start: offset, isAtEnd: false },
         ...{ stored: undefined, committed: undefined },
       });
     }
@@ -69,8 +78,8 @@ export class Assignment {
   /** Holds partitions up, or lets them flow. */
   pause(partitions: readonly TopicPartition[], isPaused: boolean): void {
     for (const partition of partitions) {
-      const slot = this.#slots.get(keyOf(partition));
-      if (slot !== undefined) slot.isPaused = isPaused;
+      if (isPaused) this.#paused.add(keyOf(partition));
+      else this.#paused.delete(keyOf(partition));
     }
   }
 
@@ -94,14 +103,16 @@ export class Assignment {
     const first = this.#cluster.isRandom ? Math.floor(this.#cluster.random() * slots.length) : this.#turn++;
     for (let index = 0; index < slots.length && messages.length < max; index++) {
       const slot = slots[(first + index) % slots.length]!;
-      if (slot.isPaused) continue;
+      if (this.#paused.has(keyOf(slot))) continue;
       const log = this.#cluster.topics.partition(slot);
       if (log === undefined) continue;
       const { lowOffset, highOffset } = log.watermarks;
       let { position } = slot;
       position ??= this.#startOf(slot, lowOffset, highOffset);
       if (position === undefined || position < lowOffset || position > highOffset) {
+        const missing = position;
         position = this.#resetTo(lowOffset, highOffset);
+        if (missing !== undefined && position !== undefined) this.#tellReset(slot, missing, position === lowOffset);
       }
       if (position === undefined) return NO_RESET;
       if (position < highOffset) {
@@ -128,6 +139,16 @@ export class Assignment {
   #resetTo(lowOffset: number, highOffset: number): number | undefined {
     if (this.#reset === "error") return undefined;
     return ["earliest", "beginning", "smallest"].includes(this.#reset) ? lowOffset : highOffset;
+  }
+
+  /** Logs what librdkafka logs. */
+  #tellReset({ topic, partition }: Slot, missing: number, toBeginning: boolean): void {
+    const target = toBeginning ? "BEGINNING" : "END";
+    this.#log(
+      4,
+      `${topic} [${partition}]: offset reset (at offset ${missing} (leader epoch 0), broker 1) to offset ${target} ` +
+        "(leader epoch -1): fetch failed due to requested offset not available on the broker: Broker: Offset out of range",
+    );
   }
 
   // Offsets

@@ -70,7 +70,12 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
     this.isEager = conf["partition.assignment.strategy"] !== "cooperative-sticky";
     this.#coordinator = cluster.group(String(conf["group.id"]));
     this.#commitsInBackground = String(conf["enable.auto.commit"] ?? true) !== "false";
-    this.#assignment = new Assignment(cluster, this.#coordinator, conf);
+    this.#assignment = new Assignment(
+      cluster,
+      this.#coordinator,
+      conf,
+      (severity, line) => this.log(severity, line),
+    );
   }
 
   /** The group it reads for. */
@@ -216,8 +221,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
       const messages: FetchedMessage[] = [], ends: TopicPartitionOffset[] = [];
       let error = this.#errors.shift();
       if (error === undefined && this.cluster.isUp) error = this.#assignment.take(request.max, messages, ends);
-      // The port has ends come after the messages before them.
-      for (const end of ends) this.after(0, () => this.#events.onEnd(end));
+      for (const end of ends) this.#events.onEnd(end);
       if (error === undefined && messages.length === 0 && !request.isDue) return;
       this.#requests.shift();
       request.forget();

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { type Conf, Topic } from "@slipstream/slipstream";
+import { LocalBroker } from "@slipstream/slipstream/testing";
+import { PROPERTIES, type Property } from "../../src/topic/properties.ts";
+import { readSource } from "../../tools/librdkafka_source.ts";
+
+/** What a value may be refused for when the client is made: it depends on the machine and the build of librdkafka. */
+const ELSEWHERE = /not supported in this build|dlopen\(\) failed|No provider for SASL mechanism/;
+/** Wait for a broker of another kind, which the local one is not, for as long as they are told to. */
+const WAITING = ["broker.address.family=v6", "security.protocol=ssl"];
+/** Read nothing of what was there before, or refuse to. */
+const READS_NOTHING = ["largest", "latest", "end", "error"].map((word) => `auto.offset.reset=${word}`);
+const AT_ONCE = 16, TIME_MS = 20_000;
+
+/** The defaults in librdkafka's table of properties. */
+async function defaults(): Promise<Map<string, string>> {
+  const rows = (await readSource("CONFIGURATION.md")).split("\n").map((row) =>
+    row.split(/(?<!\\)\|/).map((cell) => cell.trim())
+  );
+  return new Map(rows.filter(({ length }) => length >= 6).reverse().map((cells) => [cells[0]!, cells[3]!]));
+}
+
+/** Values of a property: its default, its bounds, its words, and such as are easily given by mistake. */
+function valuesOf({ type, min, max, values }: Property, standard: string | undefined): unknown[] {
+  const all: unknown[] = [standard, min, max, ...(values ?? [])];
+  if (type === "boolean") all.push(true, false);
+  if (min !== undefined && max !== undefined) all.push(min - 1, max + 1);
+  if (!["boolean", "enum"].includes(type)) all.push("x", "");
+  return [...new Set(all.filter((value) => value !== undefined && value !== ""))].concat(type === "string" ? [""] : []);
+}
+
+/** Sends and reads with a property; says what is wrong. */
+async function problem(broker: LocalBroker, name: string, value: unknown, number: number): Promise<string | undefined> {
+  const topic = `t${number}`, isReaders = PROPERTIES.get(name)!.scope === "C", setting = `${name}=${value}`;
+  broker.createTopic(topic, { partitions: 2 });
+  const base = {
+    "bootstrap.servers": broker.bootstrapServers,
+    "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 10,
+  };
+  let own: Topic;
+  try {
+    const group = isReaders ? { "group.id": topic } : {};
+    own = new Topic(topic, { ...base, ...group, [name]: value } as Conf, { until: "end" });
+  } catch (error) {
+    return error instanceof TypeError && error.message.includes(name) ? undefined : `${setting}: ${error}`;
+  }
+  const use = async () => {
+    const report = await own.send("k", "v");
+    let count = 0;
+    for await (const message of own) if (message.value === "v") count++;
+    await own.close();
+    const isLost = count === 0 && !READS_NOTHING.includes(setting);
+    return isLost ? `${setting}: nothing is read of ${JSON.stringify(report)}` : undefined;
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve(`${setting}: hangs`), TIME_MS));
+  try {
+    return await Promise.race([use(), late]);
+  } catch (error) {
+    const { message } = error as Error;
+    return ELSEWHERE.test(message) || READS_NOTHING.includes(setting) ? undefined : `${setting}: ${message}`;
+  } finally {
+    clearTimeout(timer);
+    await own.close().catch(() => {});
+  }
+}
+
+Deno.test("every property works, or is refused with a reason when the Topic is made", async () => {
+  await using broker = await LocalBroker.start();
+  const standards = await defaults();
+  const cases = [...PROPERTIES].flatMap(([name, property]) =>
+    property.aliasOf === "metadata.broker.list" || name === "metadata.broker.list"
+      ? []
+      : valuesOf(property, standards.get(name)).map((value) => [name, value] as const)
+  ).filter(([name, value]) => !WAITING.includes(`${name}=${value}`));
+  assert.ok(cases.length > 500);
+  const problems: string[] = [];
+  const next = cases.entries();
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (const [number, [name, value]] of next) {
+      const found = await problem(broker, name, value, number);
+      if (found !== undefined) problems.push(found);
+    }
+  }));
+  assert.deepEqual(problems, []);
+});
