@@ -19,7 +19,10 @@ export interface CacheOptions {
    * not there are answered without the disk as well. @default {67_108_864}
    */
   readonly memoryBytes?: number;
-  /** Keeps the last updates on disk, so that `updates({ from })` can resume. @default {none} */
+  /**
+   * Keeps the last updates on disk, so that `changes({ after })` and `updates({ from })` can go on where a reader was.
+   * Every Cache that publishes under this prefix must have it: what one without it publishes is in no log. @default {none}
+   */
   readonly log?: CacheLogOptions;
   /** Allows a path that leads through a symlink. @default {false} */
   readonly followSymlinks?: boolean;

@@ -39,6 +39,9 @@ const ARCHITECTURES: readonly string[] = ["x86_64", "aarch64"];
 
 let opened: Library | undefined;
 
+/** What is read of the environment to find the library. */
+const VARIABLES = "LIBRDKAFKA_PATH,HOME,XDG_CACHE_HOME";
+
 /**
  * Where `setup` puts its build: `slipstream/librdkafka/…` in the user's cache folder. `undefined` where the folder is
  * unknown: no HOME, or no permission to read it. Never prompts.
@@ -95,7 +98,15 @@ function findLibrary(): Library {
   const findings: string[] = [], tooOld: OldLibrary[] = [];
   for (const place of places) {
     const found = tryOpen(place);
-    if (typeof found !== "string" && "symbols" in found) return found;
+    if (typeof found !== "string" && "symbols" in found) {
+      if (cached === undefined && named === undefined && !mayRead("HOME")) {
+        console.warn(
+          `slipstream: uses the system's librdkafka ${found.version} (${place}): without --allow-env=${VARIABLES} ` +
+            "LIBRDKAFKA_PATH and the build of `setup` are not looked at",
+        );
+      }
+      return found;
+    }
     if (typeof found !== "string") tooOld.push(found);
     const why = typeof found === "string" ? found : `version ${found.version} is older than ${FLOOR_VERSION}`;
     findings.push(`${place}${place === named ? " (LIBRDKAFKA_PATH)" : ""}: ${why}`);

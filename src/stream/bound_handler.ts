@@ -276,6 +276,8 @@ export class BoundHandler {
     batch.begin();
     const { owner } = batch, number = batch.first + origin.index;
     const left = () => {
+      // What is behind it is repeated with it.
+      owner.begun = Math.min(owner.begun, number);
       batch.leave(origin.index);
       batch.end();
     };
@@ -292,7 +294,7 @@ export class BoundHandler {
       if (this.removed && !owner.stopped) return batch.end();
       // A value that a pipe emits by itself is in front of no message.
       if (batch.batch !== undefined) owner.begun = Math.max(owner.begun, number);
-      if (batch.batch?.stale?.(origin.message)) return batch.end();
+      if (batch.batch?.stale?.(origin.message, true)) return batch.end();
       try {
         const later = this.#handle(value, origin);
         if (later === undefined) batch.end();

@@ -152,8 +152,10 @@ export interface Batch<T> {
   /**
    * Whether a message must not be handled any more, because its partition moved to another reader, or this reader
    * seeked, after it was read. The run asks just before it handles the message.
+   *
+   * @param isAccepted it was asked before whether the message is stale, and was not; the message has waited since
    */
-  stale?(message: T): boolean;
+  stale?(message: T, isAccepted?: boolean): boolean;
   /** The bytes that a message was made of, for dead letters. */
   raw?(message: T): RawMessage | undefined;
 }

@@ -13,6 +13,12 @@ const PATIENCE_MS = 3000;
 /** librdkafka's severity of errors, from syslog: lower is worse. */
 const SEVERITY_ERROR = 3;
 
+/**
+ * librdkafka's log of a broker that it knows from another one, by its number: the address and why there is no connection.
+ * One that it knows from bootstrap.servers has the word for a number.
+ */
+const ADVERTISED = /^\[thrd:[^\]]*\]: (\S+:\d+)\/\d+: ((?:Connect to|Failed to resolve|Connection setup timed out).*)/;
+
 const TRANSPORT = -195;
 const SSL = -181;
 const AUTHENTICATION = -169;
@@ -37,6 +43,7 @@ export class Connection implements ClientEvents {
   #failure = "";
   #refused: KafkaError | undefined;
   #client: Client | undefined;
+  #unreachable: string | undefined;
 
   /**
    * @param where the topic, as errors have it
@@ -53,8 +60,21 @@ export class Connection implements ClientEvents {
     return this.#reason;
   }
 
+  /** Which broker of the cluster could not be reached last, and why; `undefined` when there was none. */
+  get unreachable(): string | undefined {
+    return this.#unreachable;
+  }
+
   onLog(severity: number, message: string): void {
-    if (severity <= SEVERITY_ERROR) this.#reason = this.#failure = message;
+    if (severity > SEVERITY_ERROR) return;
+    this.#reason = this.#failure = message;
+    const [, address, why] = ADVERTISED.exec(message) ?? [];
+    if (address === undefined || String(this.#servers).split(/[\s,]+/).includes(address)) return;
+    this.#unreachable = `the cluster advertises a broker at ${address}, which can't be reached from here: ${why}`;
+    this.#notices.once(
+      `advertised ${address}`,
+      `${this.#where}: ${this.#unreachable} (if that broker is up, see its advertised.listeners)`,
+    );
   }
 
   onError(code: number, message: string): void {

@@ -325,8 +325,9 @@ export class ProducerLink implements Way {
         ...(about.record === undefined ? {} : { records: [about.record] }),
       });
     }
-    const text = this.#options.clients.errorText(code);
-    return this.#error(`${whichRecord(about)} was not delivered: ${text}`, code, about);
+    const text = this.#options.clients.errorText(code), unreachable = this.#connection?.unreachable;
+    const why = code === TIMED_OUT && unreachable !== undefined ? `; ${unreachable}` : "";
+    return this.#error(`${whichRecord(about)} was not delivered: ${text}${why}`, code, about);
   }
 
   /** The error of a record that the client does not take. */

@@ -55,9 +55,11 @@ export class ReadBatch {
   /**
    * Whether a message must not be handled: its partition moved to another member, or is about to, or was sought in, since
    * the batch was handed out. Who asks leaves the message out if so.
+   *
+   * @param isAccepted it was accepted before, and waits for its turn: it still has it when its partition is about to move
    */
-  isStale(message: TopicPartition & { readonly offset: number }): boolean {
-    if (!this.#isStale(message) && !this.#keeper.isLeaving(message)) return false;
+  isStale(message: TopicPartition & { readonly offset: number }, isAccepted = false): boolean {
+    if (!this.#isStale(message) && (isAccepted || !this.#keeper.isLeaving(message))) return false;
     this.#keeper.leaveOut(this.#moment, message);
     return true;
   }

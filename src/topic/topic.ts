@@ -128,6 +128,10 @@ const LONGEST_MS = 2 ** 31 - 1;
  * - **Delivery**: with `group.id`, at least once. `for await` and {@linkcode Topic.readable} count a message as handled
  *   when the next one is asked for; `handle()` when its sinks have settled. Offsets are committed in the background
  *   once a second, when partitions move to another member, and on close.
+ * - **Refusals**: what a broker refuses only because another record of its request can't be written is sent again by itself;
+ *   only what fails alone is not delivered. Meanwhile nothing else is sent. Of each key the last record that was sent stays
+ *   the last one: to keep it so, a record that was written too early may be written twice. Records without a key may
+ *   change places.
  * - **Durability**: a send resolves when all in-sync replicas have the message (`acks=all`, idempotent), unless the
  *   configuration says otherwise.
  * - **Backpressure**: who reads slowly holds up the partitions and stays in the group; who writes fast waits while
@@ -136,7 +140,8 @@ const LONGEST_MS = 2 ** 31 - 1;
  * - **Sharing**: runs, `send()` and {@linkcode Topic.writable} may write at once, in the order of the calls; none of them
  *   ends or fails another. The connection is kept while one of them uses it.
  * - **Outages**: a broker that is not there is waited for, and said once on stderr; {@linkcode Topic.close} still
- *   works at once.
+ *   works at once. What is to be written is given up after `message.timeout.ms` (5 minutes) without a broker; what a broker
+ *   has been found for has that time again.
  *
  * Needs `--allow-ffi`; librdkafka's sockets do not ask for `--allow-net`. Nothing is opened before the first use.
  *
@@ -310,7 +315,7 @@ export class Topic<K = string, V = string>
       ...(unreadable === undefined ? {} : { unreadable }),
       positions: (handled) => batch.positions(handled),
       done: (handled) => batch.done(handled),
-      stale: (message) => batch.isStale(message),
+      stale: (message, isAccepted) => batch.isStale(message, isAccepted),
       describe: (message) => `${partitionText(message)}@${message.offset}`,
       // Looked for, since it is seldom needed: an index would cost every message something.
       raw: ({ topic, partition, offset }) => {

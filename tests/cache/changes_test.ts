@@ -231,3 +231,46 @@ Deno.test("changes() refuses an id without a log, and ends when the Cache is clo
   await reading;
   await assert.rejects(cache.changes().getReader().read(), { name: "CacheError", code: "closed" });
 });
+
+Deno.test("a snapshot that shows what a commit has made leaves out its update, however late the commit is answered", async () => {
+  const disk = new MemoryKv();
+  let answer = Promise.resolve();
+  using store = registerStore("answers late", () => {
+    const kv = disk.open();
+    const { atomic } = kv;
+    return Object.assign(kv, {
+      atomic: () => {
+        const operation = atomic.call(kv);
+        const commit = operation.commit.bind(operation);
+        return Object.assign(operation, { commit: () => commit().then((made) => answer.then(() => made)) });
+      },
+    });
+  });
+  using same = registerStore("the same disk", () => disk.open());
+  await using cache = new Cache<number>(store.path, { shared: true });
+  await using elsewhere = new Cache<number>(same.path, { shared: true });
+  for (const how of ["emit", "transaction"]) {
+    await cache.set("k", 0);
+    const changes = cache.changes({ snapshot: true }).getReader();
+    assert.deepEqual(short((await changes.read()).value!), ["snapshot"]);
+    const late = Promise.withResolvers<void>();
+    answer = late.promise;
+    const emitting = how === "emit" ? cache.emit("k", 1) : cache.transaction(["k"], (tx) => tx.emit("k", 1));
+    while (await elsewhere.get("k") !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await elsewhere.set("k", 2);
+    assert.deepEqual(short((await changes.read()).value!), ["entry", "k", 2]);
+    const next = changes.read();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    late.resolve();
+    await emitting;
+    await cache.emit("end", 0);
+    // Not the 1, which would put the clock back.
+    assert.deepEqual([short((await next).value!), short((await changes.read()).value!)], [["live"], [
+      "update",
+      "end",
+      0,
+    ]]);
+    await changes.cancel();
+    await cache.delete("end");
+  }
+});

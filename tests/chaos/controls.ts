@@ -12,7 +12,7 @@ const FOR_MS = 4000;
 const FAULTY = ["commits before the sink", "drops one in ten thousand"] as const satisfies readonly Behaviour[];
 
 /**
- * Runs the faulty workers, side by side, with members that are killed and a broker that stays.
+ * Runs the faulty workers, side by side: groups of one member, which is killed amid its work, and a broker that stays.
  *
  * @returns which of them were not found
  */
@@ -28,7 +28,7 @@ export async function missedControls(
       protocol: "range",
       isStatic: false,
       mood: "kills",
-      members: 2,
+      members: 1,
       forMs: FOR_MS,
     } as const;
     const { faults, folder } = await run(kafka, { ...options, ...own });

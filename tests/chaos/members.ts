@@ -191,6 +191,8 @@ export class Members {
     const after = outages();
     // Without a broker an end may take long, and leave undone what it can't do.
     if (before.isAway || after.count > before.count || process.isRefused) return;
+    // It was ended before it had begun to listen to signals.
+    if (status.signal === "SIGTERM" && !hasBegun(process.log)) return;
     if (isLate) onFault(`${process.name} did not end within ${END_MS} ms after SIGTERM`);
     else if (!status.success) onFault(`${process.name} ended after SIGTERM, ${endText(status)}`);
   }
@@ -207,6 +209,16 @@ export class Members {
       process.expected = true;
       signal(process.child, "SIGKILL");
     }
+  }
+}
+
+/** Whether a process has had an effect. */
+function hasBegun(log: string): boolean {
+  try {
+    return Deno.statSync(log).size > 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -107,6 +107,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
       concurrency: random.between(1, 9),
       takesMs: options.takesMs,
       behaviour,
+      flaky: options.mood !== "gentle",
       sources,
       output,
       letters,

@@ -369,20 +369,68 @@ Deno.test("sse() does not take ids that a program makes for those of the log", a
   ]);
 });
 
-Deno.test("sse() sends a client nothing twice whichever of two Caches on one file it comes to", async () => {
+/** A process that serves a Cache on a file that it shares; what is posted to it is emitted. */
+async function serveElsewhere(path: string) {
+  const script = `
+    const { Cache, sse } = await import(${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)});
+    const cache = new Cache(${JSON.stringify(path)}, { shared: true, log: { limit: 1000 } });
+    await cache.has("open");
+    Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: ({ port }) => console.log(port) }, async (request) => {
+      if (request.method === "GET") return sse(cache, { request });
+      await cache.emit("n", Number(await request.text()));
+      return new Response();
+    });`;
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", `--config=${config}`, script],
+    stdout: "piped",
+  }).spawn();
+  const reader = process.stdout.getReader();
+  const port = Number(new TextDecoder().decode((await reader.read()).value));
+  return {
+    port,
+    emit: async (n: number) => {
+      await (await fetch(`http://127.0.0.1:${port}`, { method: "POST", body: `${n}` })).body?.cancel();
+    },
+    end: async () => {
+      process.kill();
+      await process.status;
+      await reader.cancel();
+    },
+  };
+}
+
+Deno.test("sse() sends two clients each update once, whichever of two processes on one file they come to", async () => {
   const path = `${await Deno.makeTempDir()}/cache`;
-  const log = { limit: 1000 };
-  await using one = new Cache<number>(path, { shared: true, log });
-  await using two = new Cache<number>(path, { shared: true, log });
-  let last = (await untilLive(one))[0]!.id!;
-  const seen: EventSourceMessage[] = [];
+  const servers = await Promise.all([serveElsewhere(path), serveElsewhere(path)]);
+  /** Comes to the servers in turn, and stays until it has been sent one more. */
+  const client = async (first: number) => {
+    const seen: unknown[] = [];
+    let last: string | undefined;
+    for (let turn = first; seen.length < 20; turn++) {
+      const headers: HeadersInit = last === undefined ? {} : { "last-event-id": last };
+      const response = await fetch(`http://127.0.0.1:${servers[turn % 2]!.port}`, { headers });
+      // The first event of one who is new says where it is; each of the others brings one update at least.
+      const events = await read(response, last === undefined ? 1 : 2);
+      seen.push(...messages(events).map(({ data }) => JSON.parse(data)[1]));
+      last = events.at(-1)!.id!;
+      if (turn === first) ready.resolve();
+    }
+    return seen;
+  };
+  const ready = Promise.withResolvers<void>();
+  const clients = [client(0), client(1)];
+  await ready.promise;
+  await new Promise((resolve) => setTimeout(resolve, 500)); // both know where they are
   for (let n = 0; n < 20; n++) {
-    await (n % 3 === 0 ? one : two).emit("n", n);
-    const events = await untilLive(n % 2 === 0 ? one : two, {}, last);
-    seen.push(...messages(events));
-    last = events.at(-1)!.id!;
+    await servers[n % 3 === 0 ? 0 : 1]!.emit(n);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  assert.deepEqual(seen.map(({ data }) => JSON.parse(data)), Array.from({ length: 20 }, (_, n) => ["n", n]));
+  try {
+    for (const seen of await Promise.all(clients)) assert.deepEqual(seen, Array.from({ length: 20 }, (_, n) => n));
+  } finally {
+    await Promise.all(servers.map(({ end }) => end()));
+  }
 });
 
 Deno.test("sse() refuses before the response what it can't do with a source", async () => {

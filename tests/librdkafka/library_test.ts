@@ -201,3 +201,25 @@ Deno.test("a program that ends with an uncaught error prints it, though clients 
     await Deno.remove(file);
   }
 });
+
+Deno.test("openLibrary() says in one line that it takes the system's library because --allow-env is missing", async () => {
+  if (Deno.build.os !== "linux") return; // where the system looks for a library is set by a variable
+  const { cachedLibraryPath } = await import("../../src/librdkafka/library.ts");
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(file, `import { openLibrary } from "${MOD}"; openLibrary(); openLibrary();`);
+  const opened = async (...permissions: string[]) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--no-check", "--allow-ffi", "--allow-read", ...permissions, file],
+      env: { LD_LIBRARY_PATH: cachedLibraryPath()!.replace(/\/[^/]*$/, ""), NO_COLOR: "1" },
+    }).output();
+    const err = new TextDecoder().decode(stderr);
+    assert.equal(code, 0, err);
+    return err;
+  };
+  assert.match(
+    await opened(),
+    /^slipstream: uses the system's librdkafka \S+ \(librdkafka\.so\.1\): without --allow-env=.*\n$/,
+  );
+  assert.equal(await opened("--allow-env"), "");
+  await Deno.remove(file);
+});

@@ -176,3 +176,27 @@ Deno.test("keys may be long bytes", async () => {
   await app.stream(QUIET);
   assert.deepEqual(seen, [0, 1]);
 });
+
+Deno.test("After a stop cut a retry short, nothing behind it is begun: the next of its key would come before it", async () => {
+  const stop = new AbortController(), begun: number[] = [];
+  const app = new Slipstream();
+  const keys = ["a", "b", "a", "b", "c", "a", "c"];
+  app.handle(
+    scripted([keys.slice(0, 4), keys.slice(4)].map((some, batch) => some.map((key, n) => ({ key, n: batch * 4 + n })))),
+    {
+      concurrency: 3,
+      retry: { maxAttempts: 3, minTimeout: 60_000 },
+    },
+    ({ n }: Keyed) => {
+      begun.push(n);
+      if (n === 0) throw new Error("not yet");
+    },
+  );
+  const running = app.stream({ ...QUIET, signal: stop.signal });
+  await turn();
+  // The first waits to be tried again, and two of its key wait for it; all others are handled.
+  assert.deepEqual(begun, [0, 1, 3, 4, 6]);
+  stop.abort();
+  await running;
+  assert.deepEqual(begun, [0, 1, 3, 4, 6]);
+});
