@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closest } from "fastest-levenshtein";
+import { nearest } from "../options/problems.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -683,7 +683,7 @@ function checkOptions(options: unknown, where: string): void {
 
 function optionRemedy(name: string): string {
   if (isProperty(name)) return "it is a property, for the second argument";
-  return `did you mean ${JSON.stringify(closest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
+  return `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */

@@ -16,7 +16,7 @@ async function letters(
     await using dead = new Topic(to, broker.conf());
     const app = new Slipstream();
     app.handle(source, { name: "bill", onError: dead }, failing);
-    await app.stream(undefined, QUIET);
+    await app.stream(QUIET);
   }
   await using read = broker.toEnd(to, {}, { value: bytes, offset: "beginning" });
   return await Array.fromAsync(read);

@@ -80,7 +80,7 @@ Deno.test("a handler's outputs beside one that is refused are delivered, and onl
         message.value,
       ] as const,
   );
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(failed.sort(), ["150", "77"]);
   assert.equal((await lastOf(broker, to)).size, COUNT - 2);
 });

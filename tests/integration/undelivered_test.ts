@@ -20,8 +20,8 @@ async function refused(
   await writing.send(null, "first");
   broker.local!.pushErrors(PRODUCE, [INVALID_RECORD]);
   const app = new Slipstream();
-  app.handle(reading, { name: "move", sink: writing, onError }, ({ value }) => [null, value] as const);
-  const error = await app.stream(undefined, QUIET).then(() => undefined, (error) => error);
+  app.handle(reading, { name: "move", sink: writing, onError }, ({ value }) => [null, value]);
+  const error = await app.stream(QUIET).then(() => undefined, (error) => error);
   broker.local!.clearErrors(PRODUCE);
   return { from, error, delivered: (await everything(broker, to)).map(({ value }) => value) };
 }
@@ -98,7 +98,7 @@ Deno.test("a dead letter that the broker refuses fails the run with the message 
   app.handle(reading, { name: "count", onError: letters }, ({ value }) => {
     if (value === "1") throw new Error("on purpose");
   });
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError && error.cause instanceof KafkaError, String(error));
     assert.deepEqual([error.handler, error.topic, error.offset], ["count", from, 1]);
     return true;

@@ -188,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "messages of a partition that moved while they waited in a pool are handled",
-    [`${STREAM}/bound_handler.ts`, "if (batch.batch?.stale?.(origin.message)) return batch.end();", ""],
+    [`${STREAM}/bound_handler.ts`, "if (batch.batch?.stale?.(origin.message, true)) return batch.end();", ""],
   ),
   mutant(
     "positions of a partition that has moved are stored",
