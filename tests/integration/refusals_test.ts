@@ -89,7 +89,7 @@ Deno.test("headers, timestamps and tombstones are as they were when a record is 
   await using broker = await TestBroker.start();
   if (broker.local === undefined) return; // errors are injected into the local broker
   const name = await broker.createTopic("same");
-  await using topic = new Topic(name, broker.conf({ "linger.ms": 50 }));
+  await using topic = new Topic(name, broker.conf({ "linger.ms": 1000 }));
   await topic.send("first", "1");
   for (const code of [TOO_LARGE, INVALID_RECORD]) {
     broker.local.pushErrors(PRODUCE, [code]);
