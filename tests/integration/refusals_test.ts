@@ -81,9 +81,9 @@ Deno.test(
 Deno.test("headers, timestamps and tombstones are as they were when a record is sent again", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("same");
-  await using topic = new Topic(name, broker.conf({ "linger.ms": 1000 }));
-  await topic.send("first", "1");
   for (const code of [TOO_LARGE, INVALID_RECORD]) {
+    // A client of its own each time: one that still hurries along what it sends again waits for no other records.
+    await using topic = new Topic(name, broker.conf({ "linger.ms": 1000 }));
     broker.local!.pushErrors(PRODUCE, [code]);
     await topic.sendBatch([
       {
@@ -97,7 +97,7 @@ Deno.test("headers, timestamps and tombstones are as they were when a record is 
     ]);
   }
   await using reading = broker.toEnd(name, {}, { offset: "beginning" });
-  const read = (await Array.fromAsync(reading)).slice(1);
+  const read = await Array.fromAsync(reading);
   assert.equal(read.length, 6);
   for (const [a, b, c] of [read.slice(0, 3), read.slice(3)]) {
     assert.deepEqual([a!.key, a!.value, a!.timestamp], ["a", "1", 1_000_000]);
