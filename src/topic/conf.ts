@@ -92,7 +92,7 @@ const defaults = new WeakMap<object, AnyConf>();
 const DEFAULT_APP = {};
 
 /**
- * Merges properties into the defaults of every {@linkcode Topic} made later, and returns the defaults, secrets masked.
+ * Merges properties into the defaults of every `Topic` made later, and returns the defaults, secrets masked.
  * Topics made earlier keep what they had.
  *
  * @param app whose defaults: a `Slipstream` has its own, for topics that are made with it as `app`, and shares none
