@@ -102,7 +102,7 @@ await checkSettled();
   const messages = Array.from({ length: most }, (_, n) => `sink-${n % 10_000}`);
   const sink = store instanceof Cache ? store : ([some, value]: readonly [string, number]) => store.set(some, value);
   app.handle(messages, { sink: sink as Cache<number> }, async (some) => {
-    return [some, (await store.get(some) ?? 0) + 1] as const;
+    return [some, (await store.get(some) ?? 0) + 1];
   });
   const began = performance.now();
   await app.stream();

@@ -8,7 +8,8 @@
  */
 
 import { parseArgs } from "node:util";
-import * as slipstream from "../mod.ts";
+import { Slipstream } from "../mod.ts";
+import { type BatchSource, openSource } from "../src/stream/protocol.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -26,9 +27,9 @@ const BATCH = 1000;
 const batch: Keyed[] = Array.from({ length: BATCH }, (_, n) => ({ key: n % 100, n }));
 
 /** Batches of a thousand, over and over. */
-function source(): slipstream.BatchSource<Keyed> {
+function source(): BatchSource<Keyed> {
   return {
-    [slipstream.openSource]() {
+    [openSource]() {
       let left = Math.ceil(messages / BATCH);
       return {
         batches: new ReadableStream({
@@ -51,7 +52,7 @@ async function* same(some: AsyncIterable<Keyed>): AsyncGenerator<Keyed> {
   yield* some;
 }
 
-type Bind = (app: slipstream.Slipstream) => void;
+type Bind = (app: Slipstream) => void;
 const FEATURES: readonly (readonly [name: string, bind: Bind])[] = [
   ["plain", (app) => app.handle(source(), { sink }, plain)],
   ["onError: skip", (app) => app.handle(source(), { sink, onError: "skip" }, plain)],
@@ -65,20 +66,20 @@ const FEATURES: readonly (readonly [name: string, bind: Bind])[] = [
   ["retry", (app) => app.handle(source(), { sink, retry: {} }, plain)],
   ["concurrency: 10", (app) => app.handle(source(), { sink, concurrency: 10 }, plain)],
   ["concurrency: 10, async", (app) => app.handle(source(), { sink, concurrency: 10 }, ({ n }) => Promise.resolve(n))],
-  ["pipe: a generator", (app) => app.handle(source(), { sink, pipe: same }, plain)],
+  ["pipe: a generator", (app) => app.handle(source(), { sink, pipe: [same] }, plain)],
   [
     "pipe: a TransformStream",
-    (app) => app.handle(source(), { sink, pipe: new TransformStream<Keyed, Keyed>() }, plain),
+    (app) => app.handle(source(), { sink, pipe: [new TransformStream<Keyed, Keyed>()] }, plain),
   ],
 ];
 
 const rates = new Map<string, number[]>();
 for (let round = 0; round < rounds; round++) {
   for (const [name, bind] of FEATURES) {
-    const app = new slipstream.Slipstream();
+    const app = new Slipstream();
     bind(app);
     const began = performance.now();
-    await app.stream(undefined, { handleSignals: false });
+    await app.stream({ handleSignals: false });
     const rate = Math.ceil(messages / BATCH) * BATCH / (performance.now() - began) * 1000;
     rates.set(name, [...rates.get(name) ?? [], rate]);
   }

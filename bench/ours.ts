@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type BatchSink, bytes, type Codec, openSink, Slipstream, text, Topic, type TopicInput } from "../mod.ts";
+import { bytes, type Codec, Slipstream, text, Topic, type TopicInput } from "../mod.ts";
+import { type BatchSink, openSink } from "../src/stream/protocol.ts";
 
 /** A codec, and what it makes of so many bytes. */
 interface Kind<T extends { readonly length: number }> {
@@ -101,7 +102,7 @@ async function move<T extends { readonly length: number }>({ codec, filled }: Ki
   app.handle(from, { sink: timed(to, clock) }, (m) => {
     if (count++ === 0) clock.start();
     size += m.value!.length;
-    return [m.key, m.value] as const;
+    return [m.key, m.value];
   });
   await app.stream();
   clock.report(count, size);

@@ -16,16 +16,16 @@ await using tumbling = new Cache<number>(":memory:");
 await using sliding = new Cache<string>(":memory:");
 
 handle(events, { sink: totals }, async ({ emoji }) => {
-  return [emoji, (await totals.get(emoji) ?? 0) + 1] as const;
+  return [emoji, (await totals.get(emoji) ?? 0) + 1];
 });
 
 handle(events, { sink: tumbling }, async ({ emoji, at }) => {
   const key = [at - at % 2, emoji]; // windows of two seconds
-  return [key, (await tumbling.get(key) ?? 0) + 1] as const;
+  return [key, (await tumbling.get(key) ?? 0) + 1];
 });
 
 handle(events, { sink: sliding }, async function* ({ emoji, at }) {
-  yield [at, emoji] as const; // in the Cache by the next line
+  yield [at, emoji]; // in the Cache by the next line
   const last = await Array.fromAsync(sliding.values({ start: at - 3 }));
   console.log(`up to ${at} s: ${last.join("")}`);
   await sliding.deleteRange({ end: at - 3 });

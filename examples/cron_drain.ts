@@ -32,7 +32,7 @@ async function drain(): Promise<string> {
     drained++;
     return value;
   });
-  await app.stream(undefined, { handleSignals: false });
+  await app.stream({ handleSignals: false });
   return `${drained} drained`;
 }
 

@@ -80,7 +80,7 @@ app.handle(words, { sink: totals, name: "count" }, (message) => {
   ahead -= 2 * word.length;
   if (written - counted < AHEAD_WORDS / 2) room.resolve();
   if (allWritten && counted === written) finished.abort();
-  return [word, String(count)] as const;
+  return [word, String(count)];
 });
 
 const terminal = Deno.stderr.isTerminal();
@@ -93,7 +93,7 @@ const writing = write().catch((error) => {
   finished.abort();
   throw error;
 });
-await Promise.all([writing, app.stream(undefined, { signal: finished.signal })]);
+await Promise.all([writing, app.stream({ signal: finished.signal })]);
 const seconds = (performance.now() - started) / 1000;
 clearInterval(progress);
 if (terminal) console.error();

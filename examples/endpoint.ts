@@ -4,7 +4,7 @@ import { Cache, handle, sse, stream, timer } from "@slipstream/slipstream";
 const cache = new Cache<string>(":memory:", { log: { limit: 100 } });
 
 handle(timer(1000), { sink: [cache, console.log] }, async function* ({ time }) {
-  yield ["time", new Date(time).toTimeString().slice(0, 8)] as const;
+  yield ["time", new Date(time).toTimeString().slice(0, 8)];
 });
 
 const PAGE = `<!doctype html><title>Time</title><h1></h1><script>

@@ -19,7 +19,7 @@ const arrivals = [
 await using reports = new Cache<string>(":memory:");
 
 handle(arrivals, { sink: reports }, function* ({ at, city, weather }) {
-  if (weather !== undefined) yield [[city, at], weather] as const;
+  if (weather !== undefined) yield [[city, at], weather];
 });
 
 handle(arrivals, { sink: console.log }, async function* ({ at, city, activity }) {

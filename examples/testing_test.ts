@@ -4,7 +4,7 @@
 // Kafka, in the test's own process.
 import assert from "node:assert/strict";
 import { json, Topic } from "@slipstream/slipstream";
-import { fail, FakeClock, LocalBroker, pause, runUntilIdle, scripted } from "@slipstream/slipstream/testing";
+import { delay, fail, FakeClock, LocalBroker, runUntilIdle, scripted } from "@slipstream/slipstream/testing";
 import { type Order, orders } from "./orders.ts";
 
 Deno.test("orders() cooks what is ordered", async () => {
@@ -17,7 +17,7 @@ Deno.test("orders() cooks what is ordered", async () => {
 Deno.test("orders() counts the till every minute", async () => {
   using clock = FakeClock.install();
   const lines: string[] = [];
-  const source = scripted([{ id: "fish", price: 7 }, pause(90_000), { id: "soup", price: 4 }]);
+  const source = scripted([{ id: "fish", price: 7 }, delay(90_000), { id: "soup", price: 4 }]);
   const running = runUntilIdle(orders(source, (line) => lines.push(line)));
   await clock.advance(120_000);
   await running;

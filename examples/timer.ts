@@ -9,4 +9,4 @@ handle(timer(100), { sink: console.log }, ({ time }) => {
   return new Date(time).toISOString().slice(11, 19);
 });
 
-await stream(undefined, { signal: enough.signal });
+await stream({ signal: enough.signal });

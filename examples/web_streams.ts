@@ -13,7 +13,7 @@ await using loud = new Topic(`loud-${run}`, conf, { offset: "beginning", until: 
 await words.sendBatch([["a", "hello"], ["b", "streams"]]);
 
 await words.readable
-  .pipeThrough(transform(({ key, value }) => [key, value?.toUpperCase() ?? null] as const))
+  .pipeThrough(transform(({ key, value }) => [key, value?.toUpperCase() ?? null]))
   .pipeTo(loud.writable);
 
 for await (const { key, value } of loud) console.log(key, value);

@@ -16,8 +16,9 @@ const SETTLEMENT = "src/stream/settlement.ts";
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
   "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
-  stream: ["npm:deno-std"],
-  topic: [PROTOCOL, SETTLEMENT, "codecs", "kafka"],
+  options: [],
+  stream: ["options", "npm:deno-std"],
+  topic: [PROTOCOL, SETTLEMENT, "options", "codecs", "kafka"],
   kafka: ["librdkafka"],
   cache: [PROTOCOL, SETTLEMENT],
   codecs: [],
@@ -25,7 +26,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
   endpoint: [PROTOCOL],
   librdkafka: ["npm:@confluentinc/kafka-javascript"],
-  testing: [PROTOCOL, "src/stream/watch.ts", "kafka", "librdkafka"],
+  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "librdkafka"],
   // The only room that the package with the clouds' SDKs is fetched for.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.

@@ -20,7 +20,7 @@ export interface UpdatesOptions {
   readonly prefix?: CacheKey;
   /**
    * The number of the first one; needs a log. Those that it no longer holds are left out; a number that it has not come
-   * to is of another log, and everything is read. {@linkcode Cache.changes} says so. @default {the next one}
+   * to is of another log, and everything is read. `Cache.changes` says so. @default {the next one}
    */
   readonly from?: number;
 }

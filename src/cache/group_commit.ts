@@ -191,7 +191,7 @@ export class GroupCommit {
     return true;
   }
 
-  /** Whether {@linkcode GroupCommit.add} would put writes into a certain group, which has not begun to be committed. */
+  /** Whether `GroupCommit.add` would put writes into a certain group, which has not begun to be committed. */
   joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
     return group.state === "waiting" && group === this.#groups.at(-1) && this.#fits(group as Open, writes, updates);
   }

@@ -86,7 +86,7 @@ export class UpdateLog {
     return state;
   }
 
-  /** As {@linkcode UpdateLog.state}, for who adds to it next: in a store that is not shared, one at a time. */
+  /** As `UpdateLog.state`, for who adds to it next: in a store that is not shared, one at a time. */
   async next(): Promise<LogState> {
     const state = await this.state();
     this.#doubtful = false;

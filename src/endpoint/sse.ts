@@ -22,7 +22,7 @@ export interface ChangeSource<T> {
   ): ReadableStream<SseChange<T>>;
 }
 
-/** What a {@linkcode ChangeSource} reads; `CacheChange` says what each means. */
+/** What a `ChangeSource` reads; `CacheChange` says what each means. */
 export type SseChange<T> =
   | { readonly type: "entry" | "update"; readonly update: T; readonly id?: string | undefined }
   | { readonly type: "gap"; readonly reason: string; readonly id?: string | undefined }

@@ -63,9 +63,9 @@ export interface Client {
   connect(): Promise<void>;
   /** Whether it is connected. */
   readonly isConnected: boolean;
-  /** Whether {@linkcode Client.disconnect} was called. */
+  /** Whether `Client.disconnect` was called. */
   readonly isDisconnecting: boolean;
-  /** Frees everything. Idempotent; also while {@linkcode Client.connect} waits, which then rejects. */
+  /** Frees everything. Idempotent; also while `Client.connect` waits, which then rejects. */
   disconnect(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ export interface ConsumerEvents extends ClientEvents {
   /**
    * The end of a partition is reached, with `enable.partition.eof`: the offset behind all that there is to be read, also
    * behind what is not handed out, such as records of aborted transactions. It comes before the messages of the same
-   * {@linkcode KafkaConsumer.consume}, some of which lie before it.
+   * `KafkaConsumer.consume`, some of which lie before it.
    */
   onEnd(end: TopicPartitionOffset): void;
 }
@@ -133,19 +133,19 @@ export interface KafkaConsumer extends Client {
   partitions(topic: string | undefined, timeoutMs: number): Promise<TopicPartition[]>;
 }
 
-/** An account tells so many records apart: {@linkcode DeliveryAccount.messageNumber} is below it. */
+/** An account tells so many records apart: `DeliveryAccount.messageNumber` is below it. */
 export const MESSAGE_NUMBERS = 2 ** 12;
 
 /** What a record carries to its report. */
 export interface DeliveryAccount {
   /**
-   * The number of the record that is produced next, from 0, below {@linkcode MESSAGE_NUMBERS}; it comes back with its
+   * The number of the record that is produced next, from 0, below `MESSAGE_NUMBERS`; it comes back with its
    * report. Absent where nobody needs it.
    */
   readonly messageNumber?: number;
   /**
-   * Called once for each record that {@linkcode KafkaProducer.produce} has taken, unless a
-   * {@linkcode RequestListener} is told of its request.
+   * Called once for each record that `KafkaProducer.produce` has taken, unless a
+   * `RequestListener` is told of its request.
    *
    * @param record its bytes; absent when they are not known any more
    */
@@ -179,7 +179,7 @@ export interface AnsweredRecord extends RecordBytes {
  * some for what is wrong with another one.
  */
 export interface RequestListener {
-  /** Whether {@linkcode RequestListener.answered} is to be called, instead of each record's account. */
+  /** Whether `RequestListener.answered` is to be called, instead of each record's account. */
   wants(code: number): boolean;
   /** A request was answered; its records, in order. Requests of a partition are told in the order of their answers. */
   answered(records: readonly AnsweredRecord[]): void;
@@ -220,7 +220,7 @@ export interface KafkaProducer extends Client {
  * @throws An error, if the configuration is refused. No client is made then.
  */
 export interface KafkaClients {
-  /** Makes a consumer; nothing is connected before {@linkcode Client.connect}. */
+  /** Makes a consumer; nothing is connected before `Client.connect`. */
   consumer(conf: Readonly<Record<string, unknown>>, events: ConsumerEvents): Promise<KafkaConsumer>;
   /** Makes a producer. */
   producer(conf: Readonly<Record<string, unknown>>, events: ProducerEvents): Promise<KafkaProducer>;

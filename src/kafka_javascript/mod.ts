@@ -2,8 +2,8 @@
  * The official Kafka client, `npm:@confluentinc/kafka-javascript`, on Deno: its own JavaScript and types, unchanged,
  * over librdkafka by FFI instead of the package's addon.
  *
- * - {@linkcode KafkaJS} is the promise API, {@linkcode Producer}, {@linkcode KafkaConsumer} and
- *   {@linkcode AdminClient} the callback API; the package's documentation holds for both.
+ * - `KafkaJS` is the promise API, `Producer`, `KafkaConsumer` and
+ *   `AdminClient` the callback API; the package's documentation holds for both.
  * - Importing this module opens librdkafka, as importing the package on Node loads its addon; it needs `--allow-ffi`,
  *   `--allow-env`, `--allow-read` and `--allow-sys`. Nothing else in slipstream opens it before it is used.
  * - Clients share one native thread that waits; a process ends by itself when all are disconnected.

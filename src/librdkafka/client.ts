@@ -71,7 +71,7 @@ export abstract class Client implements Wakeable {
   /** No broker has answered yet. */
   #connecting = false;
   #disconnecting: Promise<void> | undefined;
-  /** What is left of a close goes on by itself; see {@linkcode Client.closeAlone}. */
+  /** What is left of a close goes on by itself; see `Client.closeAlone`. */
   #isAlone = false;
   #leftAlone = Promise.withResolvers<void>();
   /** All callbacks that were added and not taken away, by name. */
@@ -95,7 +95,7 @@ export abstract class Client implements Wakeable {
   protected abstract events(): number;
   /** Makes the queues, when the handle is there. */
   protected abstract open(rk: Pointer, listen: (queue: Pointer) => void): void;
-  /** Closes what {@linkcode Client.open} made, before the handle goes. */
+  /** Closes what `Client.open` made, before the handle goes. */
   protected abstract closeQueues(rk: Pointer): Promise<void>;
   /** Serves the client's queues. */
   protected abstract serve(): void;

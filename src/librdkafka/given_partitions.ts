@@ -40,7 +40,7 @@ export function partitionOf(given: Given): Place {
 /**
  * Reads a list, in which what is no object is left out.
  *
- * @throws {Error} As {@linkcode partitionOf}.
+ * @throws {Error} As `partitionOf`.
  */
 export function partitionsOf(given: readonly unknown[]): Place[] {
   return Array.from(given).filter(isObject).map(partitionOf);

@@ -330,7 +330,7 @@ export abstract class GroupConsumer extends Client {
     return true;
   }
 
-  /** Whether librdkafka is to be told what becomes of the assignment, once; see {@linkcode Leaving}. */
+  /** Whether librdkafka is to be told what becomes of the assignment, once; see `Leaving`. */
   #mayAnswer(): boolean {
     const leaving = this.#leaving, owed = this.#owed !== undefined;
     this.#owed = undefined;

@@ -32,7 +32,7 @@ export class MockCluster {
     this.partitions = partitions;
   }
 
-  /** How many partitions {@linkcode MockCluster.createTopic} makes when it isn't told. */
+  /** How many partitions `MockCluster.createTopic` makes when it isn't told. */
   readonly partitions: number;
 
   get bootstrapServers(): string {

@@ -19,7 +19,7 @@ export class Opaques {
   /**
    * The number for a value, which one message more carries.
    *
-   * @param messageNumber tells the messages of one value apart; from 0, below {@linkcode NUMBERS}
+   * @param messageNumber tells the messages of one value apart; from 0, below `NUMBERS`
    */
   put(value: unknown, messageNumber: number = 0): number {
     if (this.#last === 0 || this.#values[this.#last] !== value) {

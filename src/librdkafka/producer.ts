@@ -22,7 +22,7 @@ import { CALLS_AT_ONCE, Turns } from "./turns.ts";
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
  * that is called with code, opaque, partition, offset and message number instead: no report is made, which is most of a
  * report's cost. The message number is what the opaque's `messageNumber` was when the message was produced, from 0, below
- * {@linkcode NUMBERS}.
+ * `NUMBERS`.
  */
 export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;

@@ -35,7 +35,7 @@ const V_TOPIC_HANDLE = 2,
   V_TIMESTAMP = 8,
   V_HEADER = 9;
 
-/** A message for {@linkcode produceva}. */
+/** A message for `produceva`. */
 export interface FullMessage {
   /** The address of the topic's handle. */
   readonly topic: number;

@@ -9,7 +9,7 @@
  * @module
  */
 
-/** librdkafka's functions, as {@linkcode Deno.dlopen} wants them. */
+/** librdkafka's functions, as `Deno.dlopen` wants them. */
 export const SYMBOLS = {
   /** int rd_kafka_version(void) */
   rd_kafka_version: { parameters: [], result: "i32" },

@@ -1,7 +1,7 @@
 /**
  * Brokers that slow a client down, which librdkafka tells by a C callback and by no event.
  *
- * The callback runs inside `rd_kafka_queue_poll`, on whatever thread polls: {@linkcode pollHearingThrottles} does so
+ * The callback runs inside `rd_kafka_queue_poll`, on whatever thread polls: `pollHearingThrottles` does so
  * on JavaScript's. Nothing else may serve those queues: `rd_kafka_flush` would, on a thread of its own, if delivery
  * reports were not taken as events.
  *
@@ -41,7 +41,7 @@ export function listenForThrottles(conf: Pointer): void {
   openLibrary().symbols.rd_kafka_conf_set_throttle_cb(conf, shared.pointer);
 }
 
-/** Undoes {@linkcode listenForThrottles}. */
+/** Undoes `listenForThrottles`. */
 export function releaseThrottles(): void {
   if (--clients > 0) return;
   shared?.close();

@@ -8,7 +8,7 @@ import { guarded } from "./guarded.ts";
 
 /** How many calls are taken at once; also, as in the addon, how many a turn makes that takes no more. */
 export const CALLS_AT_ONCE = 100;
-/** How long a turn takes at most, but for what the program does in {@linkcode CALLS_AT_ONCE} calls. */
+/** How long a turn takes at most, but for what the program does in `CALLS_AT_ONCE` calls. */
 const TURN_MS = 5;
 /**
  * How many steps of promises that a call sets going are made before the next call. On Node all are, after each callback
@@ -25,7 +25,7 @@ export class Turns {
   readonly #goesOn: () => boolean;
 
   /**
-   * @param take Pushes {@linkcode CALLS_AT_ONCE} calls or so; says whether there was anything to take.
+   * @param take Pushes `CALLS_AT_ONCE` calls or so; says whether there was anything to take.
    * @param goesOn Whether a turn takes more, and is not just for what was pushed; by default it is.
    */
   constructor(take: () => boolean, goesOn: () => boolean = () => true) {

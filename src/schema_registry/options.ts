@@ -50,7 +50,7 @@ export interface AvroCodecOptions extends RegistryCodecOptions {
 
 /** Options of `SchemaRegistry.json()`. */
 export interface JsonCodecOptions extends RegistryCodecOptions {
-  /** The schema to write with, as in {@linkcode AvroCodecOptions.schema}. */
+  /** The schema to write with, as in `AvroCodecOptions.schema`. */
   readonly schema?: string | Readonly<Record<string, unknown>>;
   /** Settings of the package's serializer, such as `useLatestVersion`, `validate` and ajv's own. */
   readonly serializer?: Omit<JsonSerializerConfig, "autoRegisterSchemas">;

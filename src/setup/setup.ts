@@ -11,7 +11,7 @@ import { build, canBuild } from "./build.ts";
 import { say } from "./commands.ts";
 import { install, type Installer, installer } from "./install.ts";
 
-/** How {@linkcode setup} goes about it. */
+/** How `setup` goes about it. */
 export interface SetupOptions {
   /**
    * Whether to build librdkafka although one can be used already.
@@ -20,7 +20,7 @@ export interface SetupOptions {
   readonly build?: boolean;
 }
 
-/** What {@linkcode setup} came to. */
+/** What `setup` came to. */
 export interface SetupResult {
   /** The path or name that the library is opened by. */
   readonly path: string;
@@ -55,7 +55,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   return await setupWith({ open: openLibrary, canBuild, build, installer, install }, options);
 }
 
-/** {@linkcode setup}, with given steps. */
+/** `setup`, with given steps. */
 export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): Promise<SetupResult> {
   const named = Deno.env.get("LIBRDKAFKA_PATH") || undefined;
   let tooOld = "";

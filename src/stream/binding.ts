@@ -1,82 +1,32 @@
 /**
- * What `handle()` has bound together.
+ * Bindings: what `handle()` makes of its arguments.
  *
  * @module
  */
 
-import type { EmittedBy, Handler } from "./handler.ts";
-import type { HandlerError } from "./handler_error.ts";
-import { checkStage, type PipeStage } from "./pipe.ts";
-import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
-import { checkRetry, type RetryOptions } from "./retry.ts";
-import { checkSink, type Sink } from "./sinks.ts";
-import { checkSource, describe, type Source } from "./sources.ts";
+import { describe } from "../options/describe.ts";
+import { complain } from "../options/problems.ts";
+import { type ErrorPolicy, type HandleOptions, optionProblems } from "./handle_options.ts";
+import type { Handler } from "./handler.ts";
+import type { PipeStage } from "./pipe.ts";
+import type { RetryOptions } from "./retry.ts";
+import type { Sink } from "./sinks.ts";
+import { type Source, sourceProblem } from "./sources.ts";
 
-/** What happens with a message that can't be handled; {@linkcode HandleOptions.onError}. */
-export type ErrorPolicy = "fail" | "skip" | DeadLetterSink | ((error: HandlerError) => unknown);
-
-/**
- * How a handler is bound.
- *
- * @typeParam T what the handler emits
- * @typeParam M what it takes
- */
-export interface HandleOptions<T, M = never> {
-  /** Where the emitted values go: each to every sink, in order. Without, they go nowhere. */
-  // Also as a tuple: in a plain array of sinks the compiler lets `console.log` stand for the others, and checks no more.
-  readonly sink?: Sink<T> | readonly Sink<T>[] | readonly [Sink<T>, ...Sink<T>[]];
-  /** The handler's name, for errors. @default {the function's name} */
-  readonly name?: string;
-  /**
-   * How many messages are handled at a time, when the handler is asynchronous. Those of one key stay in order, and so
-   * does what they emit; those without a key have none. A batch is done when all of it is: no offset is stored
-   * before those in front of it.
-   *
-   * One busy key can hold up others when 16 times as many messages wait.
-   * @default {1}
-   */
-  readonly concurrency?: number;
-  /** The key by which `concurrency` keeps order. @default {message.key} */
-  readonly by?: (message: M) => unknown;
-  /**
-   * Tries a codec, a stage of the pipe, the handler or a sink again that failed. What they emit then goes on when they
-   * have succeeded: no attempt emits twice. A TransformStream in the pipe can't be tried again; a function that makes one
-   * can. A stop does not wait for the next attempt: the message is not done, and read again next time.
-   */
-  readonly retry?: RetryOptions;
-  /**
-   * What happens when codec, pipe, handler or a sink failed for a message, and `retry` is through:
-   *
-   * - `"fail"`: the run ends with the error. The message is not done, and read again next time.
-   * - `"skip"`: goes on with the next message. What was emitted already stays.
-   * - a Topic: the message goes there as it was, byte for byte, with what happened in headers that begin with
-   *   `slipstream.`; it is done when that is delivered. It can't be one that the handler reads.
-   * - a function: gets the error, which carries the message, and is awaited; when it throws, the run fails.
-   *
-   * Other handlers of the source go on. A Topic that could not deliver what it had accepted comes here too, once a
-   * message, without `retry`: it has tried for `message.timeout.ms`. Any other sink that fails after it has accepted,
-   * such as a Cache whose disk is full or a WritableStream, fails the run whatever the policy, and so does a sink that
-   * can't take anything any more, such as a closed Cache or a Topic whose credentials are refused: no message is to
-   * blame for that.
-   * @default {"fail"}
-   */
-  readonly onError?: ErrorPolicy;
-}
-
-/** A handler with its sources and sinks. */
+/** A handler that is bound to its sources and sinks: what `handle()` returns. */
 export interface Binding {
-  /** The handler's name. */
+  /** The name of the handler. */
   readonly name: string;
-  /** The binding in words: `"count: 1 source, 2 sinks"`. */
+  /** Describes the binding: `"count: 1 source, 2 sinks"`. */
   describe(): string;
   /**
-   * Takes the handler out of the app: it gets no message any more, from the next on. A run goes on without it; a source
-   * that nobody else handles ends in order. Idempotent.
+   * Takes the handler out of its app: it gets no more messages, from the next one on. A run goes on without it, and ends a
+   * source that no other handler reads. Idempotent.
    */
   stop(): void;
 }
 
-/** A binding as what runs it sees it. */
+/** A binding as a run sees it. */
 export interface Bound extends Binding {
   readonly sources: readonly Source<unknown>[];
   readonly sinks: readonly Sink<unknown>[];
@@ -88,63 +38,34 @@ export interface Bound extends Binding {
   readonly onError: ErrorPolicy;
 }
 
-/** The sinks' side of the compiler's check: what the handler emits must be what they take. */
-export type SinkFor<R, M = never> = HandleOptions<EmittedBy<R>, M>;
-
 /**
- * Checks what `handle()` was given and makes a binding of it.
+ * Checks the arguments of `handle()` and makes a binding of them.
  *
- * @throws {TypeError} If a source, a sink, an option or the handler is none.
+ * @throws {TypeError} If an argument or an option is wrong; the error lists all problems.
  */
 export function bind(source: unknown, second: unknown, third: unknown, stop: (bound: Bound) => void): Bound {
-  if (typeof second === "function" && third !== undefined) {
-    throw new TypeError(`handle() takes (source, options, handler): options go before the handler, not after it`);
-  }
-  const handler = typeof second === "function" ? second : third;
-  const options = (typeof second === "function" ? {} : second) as HandleOptions<unknown> & { readonly pipe?: unknown };
-  if (typeof handler !== "function") throw new TypeError(`A handler must be a function: got ${describe(handler)}`);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`handle() takes (source, handler) or (source, options, handler): got ${describe(options)}`);
-  }
-  const known = ["sink", "name", "pipe", "concurrency", "by", "retry", "onError"];
-  const unknown = Object.keys(options).find((option) => !known.includes(option));
-  if (unknown !== undefined) {
-    throw new TypeError(`handle() has no option ${JSON.stringify(unknown)}: it has ${known.join(", ")}`);
-  }
-  const sources = (Array.isArray(source) && source.length > 0 && source.every(isSource) ? source : [source]) as Source<
-    unknown
-  >[];
-  const sinks = (options.sink === undefined ? [] : Array.isArray(options.sink) ? options.sink : [options.sink]) as Sink<
-    unknown
-  >[];
-  sources.forEach(checkSource);
-  sinks.forEach(checkSink);
-  const pipe =
-    (options.pipe === undefined ? [] : Array.isArray(options.pipe) ? options.pipe : [options.pipe]) as PipeStage<
-      unknown,
-      unknown
-    >[];
-  pipe.forEach(checkStage);
-  const { concurrency = 1, by, retry, onError = "fail" } = options;
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new RangeError(`concurrency must be a whole number from 1 on: ${concurrency}`);
-  }
-  if (by !== undefined && typeof by !== "function") throw new TypeError(`by must be a function: got ${describe(by)}`);
-  if (by !== undefined && concurrency === 1) {
-    throw new TypeError("by says what concurrency keeps in order: set concurrency above 1 as well");
-  }
-  if (retry !== undefined) checkRetry(retry);
-  checkPolicy(onError, sources);
-  const name = options.name ?? (handler.name || "handler");
-  if (typeof name !== "string") throw new TypeError(`name must be a string: got ${describe(name)}`);
+  const [options, handler] = typeof second === "function" ? [third ?? {}, second] : [second, third];
+  const sources = Array.isArray(source) && source.length > 0 && source.every(isSource) ? source : [source];
+  const problems = sources.map(sourceProblem).filter((problem) => problem !== undefined);
+  if (typeof second === "function" && third !== undefined) problems.push("options go before the handler, not after it");
+  if (typeof handler !== "function") problems.push(`the handler must be a function: got ${describe(handler)}`);
+  if (typeof options === "object" && options !== null) problems.push(...optionProblems(options, sources));
+  // handle(source, 5) lacks a handler, and that is reported already.
+  else if (typeof handler === "function") problems.push(`the options must be an object: got ${describe(options)}`);
+  complain("handle()", problems);
+
+  const handle = handler as Handler<unknown, unknown>;
+  const { sink = [], pipe = [], concurrency = 1, by, retry, onError = "fail", name = handle.name || "handler" } =
+    options as HandleOptions<unknown>;
+  const sinks = Array.isArray(sink) ? sink : [sink];
   const bound: Bound = {
     name,
     sources,
     sinks,
-    handler: handler as Handler<unknown, unknown>,
-    pipe,
+    handler: handle,
+    pipe: pipe as Bound["pipe"],
     concurrency,
-    by: by as Bound["by"],
+    by,
     retry,
     onError,
     describe: () => `${name}: ${counted(sources.length, "source")}, ${counted(sinks.length, "sink")}`,
@@ -153,31 +74,15 @@ export function bind(source: unknown, second: unknown, third: unknown, stop: (bo
   return bound;
 }
 
-function checkPolicy(onError: unknown, sources: readonly unknown[]): void {
-  if (onError === "fail" || onError === "skip" || typeof onError === "function") return;
-  if (typeof onError !== "object" || onError === null || !(openDeadLetters in onError)) {
-    const got = typeof onError === "string" ? JSON.stringify(onError) : describe(onError);
-    throw new TypeError(`onError must be "fail", "skip", a Topic for dead letters or a function: got ${got}`);
-  }
-  if (sources.some((source) => source === onError || (onError as DeadLetterSink)[feeds]?.(source))) {
-    throw new TypeError("onError can't be a source of the handler: its dead letters would come back for ever");
-  }
-}
-
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /**
- * An array of sources is several of them; an array of anything else is one source of its elements. Arrays and bytes
- * inside it are messages, though they can be iterated.
+ * Whether an element of an array is a source. An array of sources stands for each of them, an array of anything else is
+ * one source of its elements. Arrays and bytes in it are messages, though they can be iterated.
  */
 function isSource(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  try {
-    checkSource(value);
-    return !Array.isArray(value) && !ArrayBuffer.isView(value);
-  } catch {
-    return false;
-  }
+  return sourceProblem(value) === undefined && typeof value === "object" && !Array.isArray(value) &&
+    !ArrayBuffer.isView(value);
 }

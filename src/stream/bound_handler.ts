@@ -1,51 +1,52 @@
 /**
- * A handler at work: what goes in, what comes out, and what happens when it fails.
+ * A handler in a run: messages go in, values go to its sinks, and `retry` and `onError` apply when it fails.
  *
  * @module
  */
 
-import type { Bound, ErrorPolicy } from "./binding.ts";
+import type { Bound } from "./binding.ts";
 import { deadLetter } from "./dead_letter.ts";
 import type { BatchDelivery, BatchOwner, HandlerDelivery } from "./delivery.ts";
 import { type Emit, emitAll } from "./handler.ts";
+import type { ErrorPolicy } from "./handle_options.ts";
 import { HandlerError, isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
 import { Once } from "./once.ts";
-import { BrokenPipeError, Pipe } from "./pipe.ts";
+import { BrokenPipeError, RunningPipe } from "./pipe.ts";
 import { comparable, KeyedPool } from "./pool.ts";
 import type { RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
 import { retried, RetryAbortedError } from "./retry.ts";
 import { isThenable, type OpenSink } from "./sinks.ts";
 
-/** How long a stop lets a sink make room, in milliseconds, before the message is left. */
+/** After a stop, how long a sink has to make room for a value, in milliseconds; then the message is left. */
 const ROOM_MS = 1000;
 
 /**
- * How long a stop lets handlers that run side by side go on with their retries, in milliseconds. One that is cut short is
- * read again, and with it the messages behind it, which others have finished.
+ * After a stop, how long messages that are handled side by side may go on with their retries, in milliseconds. A message
+ * that is cut short is delivered again in the next run, and so are the messages behind it that are finished already.
  */
 const RETRIES_MS = 300;
 
-/** A message on its way, and what waits for it. */
+/** A message in the handler, and the delivery that waits for it. */
 interface Origin {
-  /** The message; of what a pipe emits by itself, the value that it emitted. */
+  /** The message; or a value that a pipe has emitted by itself. */
   readonly message: unknown;
-  /** Its index in the batch. */
+  /** The index of the message in its batch. */
   readonly index: number;
   readonly delivery: HandlerDelivery;
 }
 
-/** How a {@linkcode BoundHandler} works. */
+/** The options of a `BoundHandler`. */
 export interface BoundHandlerOptions {
-  /** Where emitted values go. */
+  /** The sinks of the handler. */
   readonly sinks: readonly OpenSink[];
-  /** Where messages go that can't be handled. */
+  /** The writer of dead letters, if the policy is a Topic. */
   readonly letters: SinkWriter<RawMessage> | undefined;
-  /** The second parameter of each call. */
+  /** The second parameter of each call of the handler. */
   readonly args: unknown;
-  /** How many sources it has. */
+  /** How many sources the handler has. */
   readonly sources: number;
-  /** Called when its pipe has ended by itself: the handler takes nothing more. */
+  /** Called when the pipe has ended by itself: the handler takes no more messages. */
   readonly onEnd: (handler: BoundHandler) => void;
 }
 
@@ -55,25 +56,25 @@ export class BoundHandler {
   readonly writers: readonly SinkWriter<unknown>[];
   readonly letters: SinkWriter<RawMessage> | undefined;
   readonly pool: KeyedPool | undefined;
-  /** It takes nothing more. */
+  /** Whether the handler takes no more messages. */
   removed = false;
   readonly #sinks: readonly OpenSink[];
-  readonly #pipe: Pipe | undefined;
+  readonly #pipe: RunningPipe | undefined;
   readonly #args: unknown;
   readonly #emit: Emit<Origin>;
   readonly #onEnd: (handler: BoundHandler) => void;
-  /** Whether a message is just handled: no pipe, and one at a time. */
+  /** Whether there is no pipe, and one message is handled at a time. */
   readonly #isPlain: boolean;
-  /** Every source is stopped: nothing is tried again. */
+  /** Happens when every source is stopped: nothing is tried again. */
   readonly #stop = new Once();
-  /** The sinks had their time to make room. */
+  /** Happens when the sinks have had their time to make room. */
   readonly #roomOver = new Once();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #runningSources: number;
   #isStopped = false;
-  /** Its messages are read once: what a stop cuts short fails, and is not left. */
+  /** Whether other handlers write its messages, which can't be read again: what a stop cuts short fails, and is not left. */
   #isFed = false;
-  /** The source of the message that the pipe got last: what the pipe emits by itself belongs to it. */
+  /** The source of the last message in the pipe: values that the pipe emits by itself belong to it. */
   #owner: BatchOwner | undefined;
 
   constructor(bound: Bound, { sinks, letters, args, sources, onEnd }: BoundHandlerOptions) {
@@ -86,25 +87,25 @@ export class BoundHandler {
     this.#runningSources = sources;
     this.#emit = (value, origin) => this.#emitTo(value, origin, 0);
     this.pool = bound.concurrency > 1 ? new KeyedPool(bound.concurrency) : undefined;
-    this.#pipe = bound.pipe.length === 0 ? undefined : new Pipe(bound.pipe, {
+    this.#pipe = bound.pipe.length === 0 ? undefined : new RunningPipe(bound.pipe, {
       handle: (value) => this.#handleByItself(value),
       fail: (error) => this.#pipeFailedByItself(error),
     });
     this.#isPlain = this.pool === undefined && this.#pipe === undefined;
   }
 
-  /** Whether it has a pipe, which may emit something at its end. */
+  /** Whether there is a pipe, which may emit values at its end. */
   get hasPipe(): boolean {
     return this.#pipe !== undefined;
   }
 
-  /** One of its sources is stopped. When none runs any more, waits are cut short: those for room after a while. */
+  /** One of the sources is stopped. When none runs any more, waits are cut short; those for room after `ROOM_MS`. */
   sourceStopped(): void {
     this.#isStopped = true;
     this.sourceEnded();
   }
 
-  /** One of its sources has ended by itself: nothing of it waits any more. */
+  /** One of the sources has ended by itself: none of its messages waits any more. */
   sourceEnded(): void {
     if (--this.#runningSources > 0 || !this.#isStopped || this.#roomOver.happened) return;
     this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
@@ -113,8 +114,8 @@ export class BoundHandler {
   }
 
   /**
-   * The run is stopped, but what it reads is fed by other handlers, and goes on until these have ended: nothing is tried
-   * again meanwhile. A message that fails goes to the policy, since whoever wrote it counts it as delivered.
+   * The run is stopped, but other handlers write the messages of this one, which goes on until they have ended. Nothing is
+   * tried again meanwhile. The policy applies to a message that fails, since its writer counts it as delivered.
    */
   runStopped(): void {
     if (this.#isFed) return;
@@ -123,7 +124,7 @@ export class BoundHandler {
     this.#stop.happen();
   }
 
-  /** The run is over, or given up: cuts what still waits. */
+  /** Ends all waits: the run is over, or given up. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#stop.happen();
@@ -131,10 +132,10 @@ export class BoundHandler {
   }
 
   /**
-   * Takes a message; a promise only when there is something to wait for before the next.
+   * Handles a message. Returns a promise only if the next message has to wait.
    *
-   * @throws {HandlerError} If the message failed, and the policy is to fail.
-   * @throws {@linkcode LEFT} If a stop cut it short.
+   * @throws {HandlerError} If the message fails, and the policy is `"fail"`.
+   * @throws `LEFT` If a stop cuts it short.
    */
   take(
     message: unknown,
@@ -149,19 +150,19 @@ export class BoundHandler {
     return this.#pipe === undefined ? this.#handleSoon(message, origin) : this.#push(origin);
   }
 
-  /** Handles what the pipe holds back. Never rejects. */
+  /** Ends the pipe, and handles what it still emits. Never rejects. */
   async endPipe(owner: BatchOwner): Promise<void> {
     this.#owner = owner;
     await this.#pipe?.end();
   }
 
-  /** The codec's turn on the ladder: it is tried again, and the message goes its way if it can be read then. */
+  /** Applies `retry` and the policy to a message that its codec can't read; handles it if another attempt reads it. */
   #takeUnreadable(origin: Origin, { error, again }: Unreadable<unknown>): void | Promise<void> {
     if (this.bound.retry === undefined) return this.#fail(error, origin);
     let first = true;
     let read: { readonly message: unknown } | undefined;
     const attempt = async () => {
-      // Reading it was the first attempt.
+      // The read was the first attempt.
       if (first) {
         first = false;
         throw error;
@@ -170,7 +171,7 @@ export class BoundHandler {
     };
     return Promise.resolve(this.#retried(attempt, origin)).then(
       () => {
-        // Its handler was taken out meanwhile, and nobody else handles the source.
+        // The handler was taken out meanwhile, and no other handler reads the source.
         if (this.removed && origin.delivery.batch.owner.stopped) throw LEFT;
         return this.take(read!.message, origin.index, origin.delivery.batch);
       },
@@ -195,7 +196,7 @@ export class BoundHandler {
       }
     };
     const push = async () => {
-      // An attempt that fails must not have emitted anything.
+      // An attempt that fails must not emit anything.
       held = [];
       if (retrying) return void (isPushed = await pipe.push(origin.message, (value) => void held.push(value), release));
       isPushed = await pipe.push(origin.message, (value) => {
@@ -214,18 +215,18 @@ export class BoundHandler {
     try {
       await (retrying ? this.#retried(push, origin) : push());
     } catch (error) {
-      // What the handler's own ladder let through is not the pipe's error.
+      // A HandlerError comes from the handler behind the pipe: `retry` and the policy were applied to it already.
       if (passed !== undefined) throw passed.error;
-      // No message can be handled any more: to skip all of them is not what a policy is for.
+      // No further message can be handled. A policy must not skip them all.
       return await this.#fail(error, origin, error instanceof BrokenPipeError ? "fail" : undefined);
     }
     if (passed !== undefined) throw passed.error;
     if (pipe.hasEnded && !this.removed) this.#onEnd(this);
-    // A message of another source had ended the pipe: this one was not handled.
+    // A message of another source has ended the pipe: this one is not handled.
     if (!isPushed && owner.stopped) throw LEFT;
   }
 
-  /** A value that the pipe emits between messages or at its end. Never rejects: its failure has an owner all the same. */
+  /** Handles a value that the pipe emits between messages or at its end. Never rejects: its failure goes to the run. */
   #handleByItself(value: unknown): void | Promise<void> {
     const owner = this.#owner!;
     if (owner.failed) return;
@@ -234,13 +235,13 @@ export class BoundHandler {
       const later = this.#handleSoon(value, { message: value, index: 0, delivery: batch.of(this) });
       if (later !== undefined) return this.#finishLater(later, batch);
     } catch (error) {
-      batch.leave(0); // nothing behind it is done
+      batch.leave(0); // no later batch is done
       owner.fail(error);
     }
     owner.finish(batch);
   }
 
-  /** In line from now on: what is read later is not done before it. */
+  /** Queues the delivery now: batches that are read later are not done before it. */
   #finishLater(handled: Promise<void>, batch: BatchDelivery): Promise<void> {
     batch.begin();
     batch.owner.finish(batch);
@@ -250,7 +251,7 @@ export class BoundHandler {
     });
   }
 
-  /** A stage failed between messages or at its end: no message is to blame. */
+  /** Fails the run, since a stage has failed between messages or at its end: no message is to blame. */
   #pipeFailedByItself(error: unknown): Promise<void> {
     const batch = this.#owner!.ownDelivery();
     const origin = { message: undefined, index: 0, delivery: batch.of(this) };
@@ -260,7 +261,7 @@ export class BoundHandler {
 
   // Handling
 
-  /** Now, or side by side with others. */
+  /** Handles a message at once, or side by side with others. */
   #handleSoon(value: unknown, origin: Origin): void | Promise<void> {
     const { pool } = this;
     if (pool === undefined) return this.#handle(value, origin);
@@ -286,12 +287,12 @@ export class BoundHandler {
       batch.end({ error });
     };
     return pool.run(key, () => {
-      // After a stop nothing is begun but what would not come again, and what is in front of messages that were begun:
-      // these would be repeated, since no position is stored behind a message that is left.
+      // After a stop, two kinds of messages are still begun: those that can't be read again, and those in front of
+      // messages that were begun. No position is stored behind a message that is left, so the latter would be repeated.
       if (owner.stopped && batch.batch !== undefined && (owner.failed || number > owner.begun)) return left();
-      // Taken out while the message waited: those that go on have it.
+      // The handler was taken out while the message waited: the other handlers of the source get it.
       if (this.removed && !owner.stopped) return batch.end();
-      // What a pipe emits by itself stands in front of no message.
+      // A value that a pipe emits by itself is in front of no message.
       if (batch.batch !== undefined) owner.begun = Math.max(owner.begun, number);
       if (batch.batch?.stale?.(origin.message, true)) return batch.end();
       try {
@@ -315,7 +316,7 @@ export class BoundHandler {
     }
   }
 
-  /** What the handler emits is held until it has succeeded: another attempt must not emit it twice. */
+  /** Holds what the handler emits until an attempt succeeds, so that no value is emitted twice. */
   #handleRetrying(value: unknown, origin: Origin): void | Promise<void> {
     const { handler } = this.bound;
     let held: unknown[] = [];
@@ -323,7 +324,7 @@ export class BoundHandler {
       held = [];
       return emitAll(handler(value, this.#args), (value) => void held.push(value), origin);
     };
-    /** Each value to each sink; from the one after that which had to wait. */
+    /** Sends each value to each sink, beginning behind the pair that had to wait. */
     const release = (from: number): void | Promise<void> => {
       for (let index = from; index < held.length * this.#sinks.length; index++) {
         const value = held[Math.floor(index / this.#sinks.length)];
@@ -332,14 +333,14 @@ export class BoundHandler {
         if (later !== undefined) return later.then(() => release(index + 1));
       }
     };
-    // What fails at once is tried again later: neither throws.
+    // A synchronous failure is tried again later, so neither call throws.
     const later = this.#retried(attempt, origin);
     const released = later === undefined ? release(0) : later.then(() => release(0));
     return released?.then(undefined, (error) => this.#fail(error, origin));
   }
 
   #retried(attempt: () => void | Promise<void>, { delivery }: Origin): void | Promise<void> {
-    // What a pipe emits by itself is not read again: when a stop cuts its retries, the policy decides.
+    // A value that a pipe emits by itself can't be read again: when a stop cuts its retries short, the policy applies.
     const isLeftAtStop = () => !this.#isFed && delivery.batch.batch !== undefined;
     return retried(attempt, this.bound.retry!, this.#stop, isLeftAtStop);
   }
@@ -351,7 +352,7 @@ export class BoundHandler {
     }
   }
 
-  /** Offers a value; a stop cuts the wait for room short. */
+  /** Sends a value to the sinks, from one of them on. A stop cuts the wait for room short. */
   #accept({ writer, waitsForRoom }: OpenSink, value: unknown, origin: Origin): void | Promise<void> {
     const later = writer.accept(value, origin.delivery, origin.message);
     if (later === undefined || !waitsForRoom) return later;
@@ -364,15 +365,15 @@ export class BoundHandler {
     throw new Error("the sink had no room when the run was stopped");
   }
 
-  // The end of the ladder
+  // Failures
 
-  /** A sink can't deliver what it had accepted: the ladder without `retry`, since the sink has tried. */
+  /** Applies the policy to a message for which a sink has accepted a value that it can't deliver. The sink has retried. */
   undelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void> {
     const origin = { message, index: 0, delivery };
     const failed = (reason: unknown): never => {
-      // A stop that leaves no time for the letter leaves the failure itself.
+      // If a stop leaves no time for the letter, the failure itself counts.
       const error = isLeft(reason) ? this.#errorOf(cause, origin) : reason;
-      // Told at once: to settle, the batch may have to wait for others.
+      // The run fails at once. The batch may have to wait for others to settle.
       delivery.batch.owner.fail(error);
       throw error;
     };
@@ -384,7 +385,7 @@ export class BoundHandler {
     }
   }
 
-  /** The letter about a message can't be delivered either. */
+  /** Fails the run, since the dead letter about a message can't be delivered. */
   letterUndelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): never {
     const error = this.#errorOf(cause, { message, index: 0, delivery });
     delivery.batch.owner.fail(error);
@@ -392,14 +393,14 @@ export class BoundHandler {
   }
 
   /**
-   * Does what the policy says.
+   * Applies the policy to a message that has failed.
    *
    * @param mustSettle whether a dead letter must be delivered before this resolves
    */
   #fail(cause: unknown, origin: Origin, policy?: ErrorPolicy, mustSettle = false): void | Promise<void> {
     if (isLeft(cause)) throw cause;
     const { letters } = this;
-    // A sink that can't take anything any more, and an aborted retry, are no message's fault.
+    // No message is to blame for a sink that can accept nothing more, or for an aborted retry.
     const onError = isFatal(cause) || cause instanceof RetryAbortedError ? "fail" : policy ?? this.bound.onError;
     const error = this.#errorOf(cause instanceof RetryAbortedError ? cause.cause : cause, origin);
     if (onError === "fail") throw error;

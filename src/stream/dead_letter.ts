@@ -1,5 +1,5 @@
 /**
- * Messages that could not be handled, put aside.
+ * Dead letters: messages that can't be handled, as they go to a Topic.
  *
  * @module
  */
@@ -12,12 +12,13 @@ const encoder = new TextEncoder();
 const ERROR_BYTES = 4096;
 
 /**
- * The letter about a message that failed: its own bytes and headers, and after these what happened, as UTF-8 in
- * `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four when known).
+ * Makes the dead letter of a message: its own bytes and headers, and behind these, headers that say what happened, in UTF-8:
+ * `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four if they are known).
  *
- * An error text is cut after 4096 bytes: one that quotes the message would not fit beside it.
+ * The text of the error is cut after 4096 bytes: one that quotes the message would not fit beside it.
  *
- * A message whose source has no bytes is written as text: bytes and strings as they are, anything else as JSON.
+ * If the source does not give the bytes of the message, its value is written: bytes and strings as they are, anything else
+ * as JSON.
  */
 export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefined, message: unknown): RawMessage {
   const raw = batch?.raw?.(message) ?? { key: null, value: bytesOf(message), headers: [] };

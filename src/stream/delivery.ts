@@ -1,5 +1,5 @@
 /**
- * What comes of a batch, and how its positions are stored.
+ * Deliveries: what the handlers make of a batch, when all of it has settled, and how positions are stored then.
  *
  * @module
  */
@@ -7,42 +7,42 @@
 import { HandlerError } from "./handler_error.ts";
 import type { Batch, Delivery, RawMessage, SinkWriter } from "./protocol.ts";
 
-/** Who reads the batches: `SourceLoop`. */
+/** The reader of the batches, as a delivery sees it: a `SourceLoop`. */
 export interface BatchOwner {
-  /** Whether the source was stopped: no message is begun any more. */
+  /** Whether the source is stopped: no further message is begun. */
   readonly stopped: boolean;
-  /** Whether something of it failed. */
+  /** Whether a batch of the source has failed. */
   readonly failed: boolean;
-  /** How many messages were taken so far. */
+  /** How many messages the handlers have taken so far, over all batches. */
   readonly taken: number;
-  /** The highest number of a message, counted over all batches, whose handling was begun. */
+  /** The highest number of a message, counted over all batches, that a handler has begun. */
   begun: number;
   /** Ends the run with an error, without waiting for anything. */
   fail(error: unknown): void;
-  /** A delivery for what a pipe emits by itself. It settles before the next batch is done. */
+  /** Makes a delivery for values that a pipe emits by itself. It settles before the next batch is done. */
   ownDelivery(): BatchDelivery;
   /**
-   * Has a delivery settled, and its batch done after those before it.
+   * Settles a delivery, and marks its batch as done after the batches before it.
    *
-   * @param taken how many messages were taken, when it is not all
+   * @param taken how many messages the handlers have taken; all of them when left out
    */
   finish(delivery: BatchDelivery, taken?: number): void;
 }
 
-/** Who handles the messages, and what becomes of those that fail: `BoundHandler`. */
+/** The handler of the messages, as a delivery sees it: a `BoundHandler`. */
 export interface BatchHandler {
   readonly bound: { readonly name: string };
-  /** Where emitted values go. */
+  /** The sinks of the handler. */
   readonly writers: readonly SinkWriter<never>[];
-  /** Where messages go that can't be handled. */
+  /** The writer of dead letters, if the policy is a Topic. */
   readonly letters: SinkWriter<RawMessage> | undefined;
-  /** A sink can't deliver what it had accepted for a message. */
+  /** Applies the policy to a message for which a sink has accepted a value that it can't deliver. */
   undelivered(error: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void>;
-  /** The letter about a message can't be delivered either. */
+  /** Fails the run, since the dead letter about a message can't be delivered. */
   letterUndelivered(error: unknown, message: unknown, delivery: HandlerDelivery): never;
 }
 
-/** What one handler makes of one batch: what sinks accept values on behalf of. */
+/** What one handler makes of one batch. Sinks accept its values on behalf of this delivery. */
 export class HandlerDelivery implements Delivery {
   readonly handler: BatchHandler;
   readonly batch: BatchDelivery;
@@ -57,12 +57,12 @@ export class HandlerDelivery implements Delivery {
     return this.handler.undelivered(error, message, this);
   }
 
-  /** On whose behalf the batch's dead letters are accepted. A letter that can't be delivered fails the batch. */
+  /** The delivery on whose behalf dead letters are accepted. A letter that can't be delivered fails the batch. */
   get letters(): Delivery {
     return this.#letters ??= { undelivered: (error, message) => this.handler.letterUndelivered(error, message, this) };
   }
 
-  /** Asks every sink that the handler writes to; adds the promises of those that have not settled yet. */
+  /** Asks every sink of the handler whether this delivery has settled; adds the promises of those that have not. */
   settle(pending: Promise<void>[]): void {
     const { handler } = this;
     for (const writer of handler.writers) this.#settle(writer, this, pending);
@@ -70,13 +70,13 @@ export class HandlerDelivery implements Delivery {
   }
 
   #settle(writer: SinkWriter<never>, delivery: Delivery, pending: Promise<void>[]): void {
-    // An error that names its message already is passed on as it is.
+    // A HandlerError names its message already, and is passed on as it is.
     const failed = (cause: unknown) => {
       const { bound } = this.handler;
       const error = cause instanceof HandlerError
         ? cause
         : new HandlerError({ handler: bound.name, value: undefined, cause });
-      // Told at once: the batch waits for its other sinks, and for the batches in front of it.
+      // The run fails at once. The batch itself waits for its other sinks, and for the batches in front of it.
       this.batch.owner.fail(error);
       return error;
     };
@@ -89,12 +89,12 @@ export class HandlerDelivery implements Delivery {
   }
 }
 
-/** Everything that comes of one batch; or of what a pipe emits by itself, which belongs to no batch. */
+/** Everything that the handlers make of one batch; or of values that a pipe emits by itself, which belong to no batch. */
 export class BatchDelivery {
-  /** The batch; `undefined` for what a pipe emits between messages, or at its end. */
+  /** The batch; `undefined` for values that a pipe emits between messages, or at its end. */
   readonly batch: Batch<unknown> | undefined;
   readonly owner: BatchOwner;
-  /** The number of its first message, counted over all batches. */
+  /** The number of the first message, counted over all batches of the source. */
   readonly first: number;
   readonly #handlers: HandlerDelivery[] = [];
   #handled = Infinity;
@@ -108,9 +108,9 @@ export class BatchDelivery {
     this.first = owner.taken;
   }
 
-  /** The part of a handler. */
+  /** The delivery of one handler; made when there is none. */
   of(handler: BatchHandler): HandlerDelivery {
-    // A source has few handlers: a look at each costs less than a map for each batch.
+    // A source has few handlers: a search through them costs less than a map for each batch.
     for (const delivery of this.#handlers) if (delivery.handler === handler) return delivery;
     const delivery = new HandlerDelivery(handler, this);
     this.#handlers.push(delivery);
@@ -122,26 +122,26 @@ export class BatchDelivery {
     return this.#handled;
   }
 
-  /** Notes that a message was not finished: it and those after it are not done. */
+  /** Marks a message as not finished: it and the messages after it are not done. */
   leave(index: number): void {
     this.#handled = Math.min(this.#handled, index);
   }
 
-  /** A message is handled side by side with others, from now on. */
+  /** A message begins to be handled side by side with others. */
   begin(): void {
     this.#running++;
   }
 
-  /** Such a message is finished or left. */
+  /** A message that was handled side by side is finished, or a stop has left it. */
   end(failure?: { readonly error: unknown }): void {
     this.#failure ??= failure;
     if (--this.#running === 0) this.#idle?.resolve();
   }
 
   /**
-   * Resolves when everything that came of the messages is delivered or disposed of, and rejects when something can't be.
-   * To be called when no more messages are begun. A promise only when one is needed; a rejection that nobody awaits
-   * yet is no unhandled one.
+   * Resolves when everything that the handlers made of the messages is delivered, or disposed of by the policy; rejects if
+   * something can't be. Called when no more messages are begun. Returns a promise only when there is something to wait for;
+   * its rejection never counts as unhandled.
    */
   settle(): void | Promise<void> {
     if (this.#running === 0 && this.#failure === undefined) return this.#settleSinks();
@@ -153,11 +153,11 @@ export class BatchDelivery {
   async #settleRunning(): Promise<void> {
     if (this.#running > 0) await (this.#idle = Promise.withResolvers()).promise;
     if (this.#failure === undefined) return await this.#settleSinks();
-    // What the other messages came to still needs its sinks, and its letters.
+    // Values and letters of the other messages still need the sinks: they settle first.
     try {
       await this.#settleSinks();
     } catch {
-      // The first failure is the one that is told.
+      // The first failure is the one to report.
     }
     throw this.#failure.error;
   }
@@ -172,16 +172,16 @@ export class BatchDelivery {
   }
 }
 
-/** Rejects as the first that has failed, but when all have settled: what still settles needs its sinks, and its letters. */
+/** Waits until all have settled, since they need the sinks until then; rejects then with the first failure. */
 async function allSettled(promises: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(promises)) if (outcome.status === "rejected") throw outcome.reason;
 }
 
-/** When and where positions are stored. */
+/** A strategy: when and where the positions of a source are stored. */
 export interface DeliveryStrategy {
   /**
-   * Stores how far a source is handled. The run calls it in the order of the batches, after everything that came of the
-   * messages is settled, and never after a batch that failed or was left.
+   * Stores how far a source is handled. The run calls it in the order of the batches, after everything that was made of
+   * their messages has settled, and never after a batch that failed or that a stop has left.
    *
    * @param handled only so many messages, from the first on, are handled; all of them when left out
    */
@@ -189,8 +189,8 @@ export interface DeliveryStrategy {
 }
 
 /**
- * At least once: the source stores its positions behind everything that came of its messages. A crash in between
- * handles these messages again; nothing is lost, since no position is stored before what is in front of it is settled.
+ * At least once: the source stores a position when everything that was made of the messages before it has settled. After a
+ * crash in between, these messages are handled again; none is lost.
  */
 export const AT_LEAST_ONCE: DeliveryStrategy = {
   store: (batch, handled) => handled === undefined ? batch.done() : batch.done(handled),

@@ -1,5 +1,5 @@
 /**
- * Handlers that feed each other: one writes into a stream that another reads.
+ * Which handlers write into a stream that another handler reads.
  *
  * @module
  */
@@ -10,13 +10,14 @@ import type { SourceLoop } from "./source_loop.ts";
 import type { Source } from "./sources.ts";
 
 /**
- * Whether what is written to a sink comes out of a source: of a TransformStream, or one of its halves beside the whole,
- * that is certain; of two halves by themselves nobody can tell.
+ * Whether values that are written to a sink come out of a source. It is certain if they are one TransformStream, or if one
+ * is a half of the other. It is possible if they are a writable and a readable stream that may belong together.
  */
 export type Link = "certain" | "possible";
 
 /**
- * The loops that feed each loop. Circles are left out: none of their loops can wait for another one to end.
+ * Finds the loops whose handlers write to the source of each loop. Loops that write to each other in a circle are left out,
+ * since none of them can wait for another to end.
  */
 export function findFeeders(
   loops: ReadonlyMap<Source<unknown>, SourceLoop>,
@@ -37,8 +38,8 @@ export function findFeeders(
     seen.add(from);
     return [...feeders.get(from)?.keys() ?? []].some((feeder) => feeder === to || reaches(feeder, to, seen));
   };
-  // A circle that is only possible is none for certain: a stream from outside and one to outside make one with whatever
-  // is between them.
+  // Possible circles are removed first: a stream from outside the program and one to the outside look like a circle with
+  // everything between them.
   for (const which of ["possible", "certain"] as const) {
     const circular = [...feeders].flatMap(([loop, links]) =>
       [...links].filter(([feeder, link]) => link === which && reaches(feeder, loop)).map(([feeder]) =>

@@ -1,31 +1,43 @@
 /**
- * Handlers, and running them.
+ * Handlers, and what they emit.
  *
  * @module
  */
 
 import { isThenable } from "./sinks.ts";
 
-/** Yields that come one after the other, now or later. */
-export type Yields<T> = Iterator<T, unknown, undefined> | AsyncIterator<T, unknown, undefined>;
+/** A generator, or another iterator, of what a handler emits. */
+export type Yields<T> =
+  // An iterator would do for each of them. The compiler's errors are clear where it finds the very class that was returned.
+  | Generator<T, unknown, undefined>
+  | AsyncGenerator<T, unknown, undefined>
+  | Iterator<T, unknown, undefined>
+  | AsyncIterator<T, unknown, undefined>;
 
 /**
- * What sits between sources and sinks: gets a message (and the arguments of `stream()`), returns a value to emit, or
- * yields any number of them. `undefined` emits nothing.
+ * What a handler may return: a value to emit, a promise of one, or a generator that yields any number of them. Nothing
+ * is emitted for `undefined`; `null` is a value.
  *
- * @typeParam T what a message is
- * @typeParam R what the handler returns: a value, a promise of one, or a generator
- * @typeParam A what the handler takes the arguments of `stream()` for; the program's own matter, checked by nobody
+ * @typeParam T what the handler emits
  */
-export type Handler<T, R, A = unknown> = (message: T, args: A) => R;
+export type HandlerOutput<T> =
+  | T
+  | undefined
+  | void
+  | Promise<T | undefined | void>
+  | PromiseLike<T | undefined | void>
+  | Yields<T | undefined>;
 
-/** What a handler's result emits. */
-export type EmittedBy<R> = Exclude<
-  R extends Yields<infer T> ? T : R extends PromiseLike<infer T> ? T : R,
-  undefined | void
->;
+/**
+ * A function between sources and sinks: called for each message, it returns what to emit.
+ *
+ * @typeParam M a message
+ * @typeParam T what the handler emits
+ * @typeParam Args the `args` of `stream()`
+ */
+export type Handler<M, T, Args = unknown> = (message: M, args: Args) => HandlerOutput<T>;
 
-/** Takes what is emitted, and what it came of. */
+/** Receives an emitted value, and the origin that was passed with the result. */
 export type Emit<O> = (value: unknown, origin: O) => void | Promise<void>;
 
 /**
@@ -67,9 +79,10 @@ function emitYields<O>(yields: Yields<unknown>, emit: Emit<O>, origin: O): void 
 }
 
 /**
- * A loop, not a promise that waits for the next: a generator without end would make a chain without end.
+ * Takes the rest of the values in a loop. (If each value's promise waited for the next one's, a generator without end would
+ * make a chain of promises without end.)
  *
- * @param later the step to begin with, or what the step before it waits for
+ * @param later the pending first step, or the pending emission of the step before it
  */
 async function emitYieldsLater<O>(
   yields: Yields<unknown>,
@@ -93,14 +106,14 @@ async function emitYieldsLater<O>(
 }
 
 /**
- * The sink refused: lets the generator's finally blocks run. That they fail, or wait for something, must not hide why
- * it was abandoned.
+ * Ends a generator after a sink has refused a value, so that its finally blocks run. Nobody awaits them, and their errors are
+ * dropped: the error of the sink is the one that counts.
  */
 function abandon(yields: Yields<unknown>): void {
   try {
-    const returned: unknown = yields.return?.();
+    const returned: unknown = (yields as Iterator<unknown>).return?.();
     if (isThenable(returned)) returned.then(undefined, () => {});
   } catch {
-    // The sink's error is the one that is told.
+    // The error of the sink is thrown, not this one.
   }
 }

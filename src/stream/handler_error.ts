@@ -1,17 +1,18 @@
-/** More about a {@linkcode HandlerError}. */
+/** What a `HandlerError` is made of. */
 export interface HandlerErrorOptions {
-  /** The handler's name. */
+  /** The name of the handler. */
   readonly handler: string;
-  /** Where the message came from, such as `"emoji[0]@42"`, when its source says so. */
+  /** Where the message came from, such as `"emoji[0]@42"`. @default {unknown} */
   readonly source?: string;
-  /** The message; `undefined` when a sink failed to settle, which concerns a batch. */
+  /** The message; `undefined` when a sink failed to settle a batch of them. */
   readonly value: unknown;
-  /** What was thrown. */
+  /** The error that was thrown. */
   readonly cause: unknown;
 }
 
 /**
- * Thrown by `stream()` when a handler, or a sink that took what a handler emitted, failed.
+ * The error when a message can't be handled: a codec, a stage of the pipe, the handler or a sink failed for it. A function as
+ * `onError` gets it, and `stream()` rejects with it. Its `cause` is the error that was thrown.
  *
  * @example
  * ```ts
@@ -24,20 +25,20 @@ export interface HandlerErrorOptions {
 export class HandlerError extends Error {
   /** The class's name. */
   override readonly name = "HandlerError";
-  /** The handler's name. */
+  /** The name of the handler. */
   readonly handler: string;
-  /** Where the message came from; `undefined` when its source does not say. */
+  /** Where the message came from, such as `"emoji[0]@42"`; `undefined` when its source does not tell. */
   readonly source: string | undefined;
-  /** The message concerned; `undefined` when a sink failed to settle, which concerns a batch. */
+  /** The message; `undefined` when a sink failed to settle a batch of them. */
   readonly value: unknown;
-  /** The topic that the message was read from, when it was one. */
+  /** The topic of the message; `undefined` if it does not come from one. */
   readonly topic: string | undefined;
-  /** The message's partition, when it was read from a topic. */
+  /** The partition of the message; `undefined` if it does not come from a topic. */
   readonly partition: number | undefined;
-  /** The message's offset, when it was read from a topic. */
+  /** The offset of the message; `undefined` if it does not come from a topic. */
   readonly offset: number | undefined;
 
-  /** Words the message from the handler, the source and the cause. */
+  /** Composes the error message from the handler, the source and the cause. */
   constructor({ handler, source, value, cause }: HandlerErrorOptions) {
     const where = source === undefined ? "" : ` on ${source}`;
     const why = cause instanceof Error ? cause.message : textOf(cause);
@@ -53,7 +54,7 @@ export class HandlerError extends Error {
   }
 }
 
-/** What was thrown, as text: anything can be, such as an object without a prototype. */
+/** Anything that was thrown, as text; also an object without a prototype, which `String()` refuses. */
 export function textOf(thrown: unknown): string {
   try {
     return String(thrown);
@@ -62,7 +63,7 @@ export function textOf(thrown: unknown): string {
   }
 }
 
-/** Whether an error says that a sink can't take anything any more: no message is to blame, and no policy helps. */
+/** Whether an error says that a sink can accept nothing more. No message is to blame then, and no policy applies. */
 export function isFatal(error: unknown): boolean {
   return typeof error === "object" && error !== null && (error as { fatal?: unknown }).fatal === true;
 }

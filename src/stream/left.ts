@@ -1,15 +1,15 @@
 /**
- * Messages that a stop leaves unfinished.
+ * The mark of a message that a stop leaves unfinished.
  *
  * @module
  */
 
-/** Thrown where a stop cuts the work on a message short: it is no failure, and the message is not done. */
+/** Thrown where a stop cuts the handling of a message short. It is not a failure, and the message is not done. */
 class Left extends Error {
   override readonly name = "Left";
 }
 
-/** What is thrown; one for all, since nobody sees it. */
+/** The one object that is thrown: no user ever sees it. */
 export const LEFT: Error = new Left("a stop left the message unfinished");
 
 /** Whether something was thrown because of a stop. */

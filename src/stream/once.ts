@@ -1,14 +1,14 @@
 /**
- * Things that happen once, and cut waits short.
+ * An event that happens once, and ends waits.
  *
  * @module
  */
 
 /**
- * Something that happens once, such as a stop.
+ * An event that happens once, such as a stop.
  *
- * `Promise.race()` against one lasting promise would keep what every race came to alive as long as that promise lives.
- * A race against a `Once` is forgotten when it is over.
+ * `Promise.race()` with a promise that stays pending keeps the result of every race alive as long as that promise lives.
+ * A race with a `Once` leaves nothing behind.
  */
 export class Once {
   readonly #listeners = new Set<() => void>();
@@ -19,7 +19,7 @@ export class Once {
     return this.#happened;
   }
 
-  /** Lets it happen: calls the listeners and ends the races. Does nothing the second time. */
+  /** Makes it happen: calls the listeners and ends the races. Does nothing the second time. */
   happen(): void {
     if (this.#happened) return;
     this.#happened = true;
@@ -30,7 +30,7 @@ export class Once {
   /**
    * Calls a function when it happens; at once if it has happened.
    *
-   * @returns takes the function away again
+   * @returns a function that removes the listener
    */
   listen(listener: () => void): () => void {
     if (this.#happened) listener();
@@ -38,7 +38,7 @@ export class Once {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Settles as the promise does, or resolves with `cut` if this happens first. A later rejection goes unheard. */
+  /** Settles as the promise does, or resolves with `cut` if the event comes first. A later rejection is ignored. */
   race<T, C>(promise: PromiseLike<T>, cut: C): Promise<T | C> {
     return new Promise((resolve, reject) => {
       const forget = this.listen(() => resolve(cut));

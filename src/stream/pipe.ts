@@ -1,46 +1,61 @@
 /**
- * What stands between a source and a handler: Web Streams and generators, one after the other.
+ * Pipes: stages between a source and a handler.
  *
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 
-/** A TransformStream, or what else has its two ends. */
+/** A TransformStream, or another object with a readable and a writable stream. */
 export interface StreamStage<I, O> {
-  /** Where what comes out is read. */
+  /** The stream of what the stage emits. */
   readonly readable: ReadableStream<O>;
-  /** Where what goes in is written. */
+  /** The stream that takes what goes in. */
   readonly writable: WritableStream<I>;
 }
 
 /**
- * A stage: a function from the messages to what is made of them, such as an async generator function; a TransformStream;
- * or a function that makes one. A TransformStream serves one run, and ends with its first error: what functions make
- * is made anew.
+ * A stage of a pipe: a function from an async iterable to another, such as an async generator function; a TransformStream; or
+ * a function that makes a TransformStream.
  *
- * @typeParam I what goes in
- * @typeParam O what comes out
+ * A function is called anew for each run, and after an error. A TransformStream itself serves one run, and ends with its
+ * first error.
+ *
+ * @typeParam I what the stage takes
+ * @typeParam O what the stage emits
  */
 export type PipeStage<I, O> =
   | ((messages: AsyncIterable<I>) => AsyncIterable<O> | StreamStage<I, O>)
   | StreamStage<I, O>;
 
+/**
+ * One to ten stages, in order. Each takes what the one before it emits. For more stages, combine some in a function:
+ * `(messages) => third(second(first(messages)))`.
+ *
+ * @typeParam I what the first stage takes
+ */
+export type Pipe<I, O1, O2, O3, O4, O5, O6, O7, O8, O9, O10> = readonly [
+  PipeStage<I, O1>,
+  PipeStage<O1, O2>?,
+  PipeStage<O2, O3>?,
+  PipeStage<O3, O4>?,
+  PipeStage<O4, O5>?,
+  PipeStage<O5, O6>?,
+  PipeStage<O6, O7>?,
+  PipeStage<O7, O8>?,
+  PipeStage<O8, O9>?,
+  PipeStage<O9, O10>?,
+];
+
 type AnyStage = PipeStage<unknown, unknown>;
 
-/**
- * Checks a stage.
- *
- * @throws {TypeError} If it is none.
- */
-export function checkStage(stage: unknown): void {
+/** Why something is no stage; `undefined` if it is one. */
+export function stageProblem(stage: unknown): string | undefined {
   if (typeof stage === "function") return;
-  if (!isStream(stage)) {
-    throw new TypeError(
-      "A stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable that returns one",
-    );
-  }
-  checkFree(stage);
+  if (isStream(stage)) return isFree(stage) ? undefined : IN_USE;
+  return "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable that " +
+    `returns one: got ${describe(stage)}`;
 }
 
 function isStream(stage: unknown): stage is StreamStage<unknown, unknown> {
@@ -48,24 +63,23 @@ function isStream(stage: unknown): stage is StreamStage<unknown, unknown> {
   return readable instanceof ReadableStream && writable instanceof WritableStream;
 }
 
-function checkFree({ readable, writable }: StreamStage<unknown, unknown>): void {
-  if (!readable.locked && !writable.locked) return;
-  throw new TypeError(
-    "A TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
-  );
+const IN_USE = "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one";
+
+function isFree({ readable, writable }: StreamStage<unknown, unknown>): boolean {
+  return !readable.locked && !writable.locked;
 }
 
-/** Nothing can go through a pipe any more. */
+/** The error of a message that a pipe can't take, because one of its TransformStreams has ended with an error. */
 export class BrokenPipeError extends Error {
   /** The class's name. */
   override readonly name = "BrokenPipeError";
 }
 
-/** Receives what a pipe does by itself: between messages, or at its end. Neither function throws or rejects. */
+/** Receives what a pipe emits between messages or at its end, when no message is in it. The functions never throw or reject. */
 export interface PipeEvents {
-  /** A value was emitted; the pipe goes on when the promise resolves. */
+  /** Called with a value that a stage emits. The pipe goes on when the promise resolves. */
   handle(value: unknown): void | Promise<void>;
-  /** A stage failed. */
+  /** Called when a stage fails. */
   fail(error: unknown): void | Promise<void>;
 }
 
@@ -75,54 +89,54 @@ type Ask = (result: IteratorResult<unknown, undefined>) => void;
 type Handle = (value: unknown) => void | Promise<void>;
 
 /**
- * Messages are pushed in and what comes out is handled.
+ * A pipe in a run: messages are pushed into its first stage, and what the last stage emits is handled.
  *
- * Stages are pulled: a push is over when the first stage asks for the next message, and by then everything that they
- * made of this one has been handled. What a stage emits later than that, it emits by itself; so does one that asks ahead.
+ * Stages pull. A push is over when the first stage asks for the next message; by then, everything that the stages made of
+ * this one is handled. Values that a stage emits after that, or because it has asked ahead, are passed to `PipeEvents`.
  */
-export class Pipe {
+export class RunningPipe {
   readonly #stages: readonly AnyStage[];
   readonly #events: PipeEvents;
-  /** Of the message that is being pushed. */
+  /** Handles what the stages make of the message that is being pushed. */
   #handle: Handle | undefined;
-  /** In order; more than one when the first stage asks ahead. */
+  /** The first stage's requests for messages, in order: more than one if it asks ahead. */
   #asks: Ask[] = [];
   #state: "new" | "going" | "ended" | "failed" = "new";
   #failure: { readonly error: unknown } | undefined;
-  /** A message waits for new stages, which have not asked for it yet: their failure is its failure. */
+  /** A message waits until new stages ask for it. If they fail before, it is the failure of the message. */
   #isStarting = false;
   #wake: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #releasing: Promise<void> | undefined;
-  /** A value of the message that is being pushed is handled, or has failed: the push is not over. */
+  /** A value made of the message that is being pushed is at its handler: the push is not over. */
   #busy = false;
   #ending = false;
 
-  /** Whether it can go on with new stages after an error. */
+  /** Whether new stages can be made after an error: whether all of them are functions. */
   readonly isRenewable: boolean;
   #broken: unknown;
 
   /** @throws {TypeError} If a stream is in use. */
   constructor(stages: readonly AnyStage[], events: PipeEvents) {
-    for (const stage of stages) if (typeof stage !== "function") checkFree(stage);
+    if (!stages.every((stage) => typeof stage === "function" || isFree(stage))) throw new TypeError(IN_USE);
     this.#stages = stages;
     this.#events = events;
     this.isRenewable = stages.every((stage) => typeof stage === "function");
   }
 
-  /** Whether the stages have ended, though there may be more messages: they take none. */
+  /** Whether the stages have ended by themselves: they take no more messages. */
   get hasEnded(): boolean {
     return this.#state === "ended";
   }
 
   /**
-   * Resolves when the message is through: with `false` if the stages have ended before they got it. After an error the
-   * next push begins with new stages.
+   * Pushes a message through the stages. Resolves with `true` when everything that they made of it is handled, or with
+   * `false` if they ended before they got it. After an error, the next push makes new stages.
    *
-   * @param release called when the stages are through with the message, and before what they emit by themselves is handled;
-   * never rejects
-   * @throws {BrokenPipeError} If there was an error, and a stage can't be made anew.
-   * @throws what a stage or `handle` throws
+   * @param release called when the stages are done with the message, before values that they emit by themselves are
+   * handled; never rejects
+   * @throws {BrokenPipeError} If a stage failed before, and can't be made anew.
+   * @throws The error of a stage, or of `handle`.
    */
   push(message: unknown, handle: Handle, release?: () => Promise<void>): Promise<boolean> {
     const pushed = this.#turn.then(() => this.#push(message, handle, release));
@@ -167,7 +181,7 @@ export class Pipe {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Lets the stages end. Resolves when what they still emit is handled. */
+  /** Ends the input of the stages. Resolves when what they still emit is handled. */
   async end(): Promise<void> {
     await this.#turn;
     this.#ending = true;
@@ -175,7 +189,7 @@ export class Pipe {
     await this.#asked();
   }
 
-  /** Resolves when the first stage asks, and what came out is handled; or the stages are over. */
+  /** Resolves when the first stage asks for a message and everything emitted is handled, or when the stages have ended. */
   async #asked(): Promise<void> {
     while ((this.#asks.length === 0 || this.#busy) && this.#state === "going") {
       await new Promise<void>((resolve) => this.#wake = resolve);
@@ -232,8 +246,8 @@ export class Pipe {
 }
 
 /**
- * A stream as a stage. The next message is asked for when what the stream made of this one was read: its write is
- * over, and no read is answered.
+ * Runs a TransformStream as a stage. It asks for the next message when it has read what the stream made of this one: when
+ * the write has ended and no further read is answered.
  */
 async function* through(
   messages: AsyncIterable<unknown>,
@@ -241,8 +255,8 @@ async function* through(
 ): AsyncGenerator<unknown> {
   const reader = readable.getReader();
   const writer = writable.getWriter();
-  writer.closed.catch(() => {}); // its writes tell
-  // Not a race of promises: a read that waits long would keep what every write left behind.
+  writer.closed.catch(() => {}); // each write rejects with it
+  // A flag and a wake-up, no Promise.race(): a read that waits long would keep alive what every race has left.
   let wake: (() => void) | undefined;
   interface Read {
     result?: ReadableStreamReadResult<unknown>;
@@ -270,7 +284,7 @@ async function* through(
     }
   }
 
-  /** What can be read until a write is over. */
+  /** Yields what can be read until a write has ended. */
   async function* between(writing: Promise<void>): AsyncGenerator<unknown> {
     let written = false;
     const writes = writing.finally(() => {
@@ -283,7 +297,7 @@ async function* through(
       else await new Promise<void>((resolve) => wake = resolve);
     }
     if (!ended) await writes;
-    // What was enqueued before the write was over answers within two turns of the queue.
+    // A read of what was enqueued before the end of the write is answered within two turns of the microtask queue.
     for (let turn = 0; turn < 3 && !ended; turn++) {
       if (reading.result === undefined) await undefined;
       else {

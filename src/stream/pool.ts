@@ -1,21 +1,21 @@
 /**
- * Work that runs side by side, in order within each key.
+ * A pool of tasks that run side by side, in order within each key.
  *
  * @module
  */
 
-/** Does some work; reports its own errors. */
+/** A function that does some work. It reports its own errors, and never throws or rejects. */
 export type Task = () => void | Promise<void>;
 
-/** How many tasks may wait, for each that may run. */
+/** How many tasks may wait, for each one that may run. */
 const WAITING_PER_RUNNING = 16;
 
 /**
- * Runs up to so many tasks at a time, and those of one key one after the other.
+ * Runs up to `limit` tasks at a time, and those of one key one after the other.
  *
- * - **Bounded**: at most 17 times the limit are running or waiting; then {@linkcode KeyedPool.run} asks to wait.
- * - **Fair**: keys that have work take turns, so one busy key does not hold up others that wait already. It can fill
- *   the room to wait, though, and then everybody goes on at its pace: what is behind it was not read yet.
+ * - **Bounded**: at most 17 times `limit` tasks run or wait. `run()` returns a promise then: the caller waits for room.
+ * - **Fair**: keys with tasks take turns, so one busy key does not hold up others that wait already. It can fill the
+ *   room for waiting tasks, though; all others then proceed at its pace, because their messages are not read yet.
  */
 export class KeyedPool {
   readonly #limit: number;
@@ -31,10 +31,10 @@ export class KeyedPool {
   }
 
   /**
-   * Takes a task, and begins it when it can.
+   * Adds a task, and begins it as soon as its key and the limit allow.
    *
-   * @param key tasks of a key are run in order; those of `undefined` in any
-   * @returns a promise when there is no room for another task until it resolves
+   * @param key orders the tasks that have the same one; tasks with `undefined` have no order
+   * @returns a promise if there is no room for another task; it resolves when there is
    */
   run(key: unknown, task: Task): void | Promise<void> {
     this.#size++;
@@ -50,7 +50,7 @@ export class KeyedPool {
     return new Promise((resolve) => this.#room.push(resolve));
   }
 
-  /** A loop, not one task that starts the next: those that await nothing would pile up on the stack. */
+  /** Starts tasks in a loop. (If each task started the next, synchronous ones would pile up on the stack.) */
   #start(): void {
     if (this.#starting) return;
     this.#starting = true;
@@ -86,9 +86,9 @@ export class KeyedPool {
 const latin1 = new TextDecoder("latin1");
 
 /**
- * A key by which equal ones are told: bytes and objects by what they hold.
+ * Makes keys comparable by `Map`: bytes and objects with equal content get equal keys.
  *
- * @returns `undefined` for no key
+ * @returns `undefined` if there is no key
  */
 export function comparable(key: unknown): unknown {
   if (key === null || key === undefined) return undefined;

@@ -1,5 +1,9 @@
 /**
- * The contract between what runs a stream and what it reads from and writes to.
+ * For authors of sources and sinks: the contract between a run of `stream()` and what it reads from and writes to.
+ *
+ * Plain iterables, functions and Web Streams need none of it: `handle()` takes them as they are. Implement `BatchSource` for
+ * a source that can begin again where it was, such as a log with offsets, and `BatchSink` for a sink that accepts a value
+ * now and delivers it later, such as a queue.
  *
  * A source offers *batches*: messages and their positions. A sink *accepts* the values that a handler makes of a batch
  * on behalf of a *delivery*, and *settles* that delivery: says whether everything it accepted for it is delivered.
@@ -8,7 +12,7 @@
  *
  * The invariants, which `tests/simulation` tries to break:
  *
- * 1. **Settlement belongs to a delivery.** {@linkcode SinkWriter.settle} gives the same answer to everyone who asks, at
+ * 1. **Settlement belongs to a delivery.** `SinkWriter.settle` gives the same answer to everyone who asks, at
  *    any time and any number of times. The answer depends on the values of that delivery alone, whoever else shares
  *    the sink.
  * 2. **A failure belongs to its message.** A value that a sink accepted and could not deliver is reported to its own
@@ -21,7 +25,7 @@
  *    retry, a pipe that ends. A stop is looked at before each message, and cuts every wait short.
  * 6. **Every failure has an owner.** It reaches `onError`, or `stream()` rejects with it. The first failure is the one
  *    that `stream()` rejects with; later ones never keep a run from ending.
- * 7. **Who ends takes nothing from others.** Closing a {@linkcode SinkWriter} leaves alone what other writers of the same
+ * 7. **Who ends takes nothing from others.** Closing a `SinkWriter` leaves alone what other writers of the same
  *    sink have accepted.
  * 8. **Order.** For each message, the handlers of its source run in the order of binding, and every sink has accepted
  *    their values before the next message is handled (of the same key, with `concurrency`). A sink delivers the
@@ -29,7 +33,79 @@
  * 9. **Memory is bounded in bytes.** A source is read on only while the batches that are not done stay below a number
  *    and a size, and a sink makes its users wait when it has no room.
  *
- * Plain iterables, functions and Web Streams need none of this: they are adapted.
+ * @example A source that begins after the last message that is done
+ * ```ts
+ * import { Slipstream } from "@slipstream/slipstream";
+ * import { type BatchSource, openSource } from "@slipstream/slipstream/protocol";
+ *
+ * const log = ["a", "b", "c", "d"];
+ * let handled = 0; // would be stored
+ *
+ * const source: BatchSource<string> = {
+ *   [openSource]() {
+ *     let next = handled, isStopped = false;
+ *     return {
+ *       batches: new ReadableStream({
+ *         pull(controller) {
+ *           if (isStopped || next === log.length) return controller.close();
+ *           const first = next, messages = log.slice(first, next += 2);
+ *           controller.enqueue({ messages, done: (count = messages.length) => void (handled = first + count) });
+ *         },
+ *       }, { highWaterMark: 0 }),
+ *       stop: () => void (isStopped = true),
+ *       close: () => Promise.resolve(),
+ *     };
+ *   },
+ * };
+ *
+ * const app = new Slipstream(), seen: string[] = [];
+ * app.handle(source, (line) => {
+ *   if (line === "d" && seen.length === 3) throw new Error("once");
+ *   seen.push(line);
+ * });
+ * await app.stream().catch(() => {});
+ * seen.push("again");
+ * await app.stream();
+ * console.assert(handled === 4 && seen.at(-1) === "d", seen.join());
+ * ```
+ *
+ * @example A sink that delivers by the hundred
+ * ```ts
+ * import { Slipstream } from "@slipstream/slipstream";
+ * import { type BatchSink, type Delivery, openSink } from "@slipstream/slipstream/protocol";
+ *
+ * const delivered: number[][] = [];
+ * const sink: BatchSink<number> = {
+ *   [openSink]() {
+ *     const outcomes = new WeakMap<Delivery, Promise<void>[]>();
+ *     let waiting: number[] = [], outcome = Promise.withResolvers<void>();
+ *     const deliver = () => {
+ *       if (waiting.length > 0) delivered.push(waiting);
+ *       waiting = [];
+ *       outcome.resolve();
+ *       outcome = Promise.withResolvers();
+ *     };
+ *     return {
+ *       accept(value, delivery) {
+ *         const own = outcomes.get(delivery) ?? [];
+ *         outcomes.set(delivery, own);
+ *         if (own.at(-1) !== outcome.promise) own.push(outcome.promise);
+ *         if (waiting.push(value) === 100) deliver();
+ *       },
+ *       async settle(delivery) {
+ *         deliver();
+ *         await Promise.all(outcomes.get(delivery) ?? []);
+ *       },
+ *       close: deliver,
+ *     };
+ *   },
+ * };
+ *
+ * const app = new Slipstream();
+ * app.handle(Array(250).keys(), { sink }, (n) => n);
+ * await app.stream();
+ * console.assert(delivered.map(({ length }) => length).join() === "100,100,50");
+ * ```
  *
  * @module
  */
@@ -69,7 +145,7 @@ export interface Batch<T> {
   /** Where a message comes from, for error messages: `"emoji[0]@42"`. */
   describe?(message: T): string;
   /**
-   * The messages that could not be read, by their index in {@linkcode Batch.messages}. The entry at that index is a
+   * The messages that could not be read, by their index in `Batch.messages`. The entry at that index is a
    * placeholder, used only in error messages. Absent when every message could be read.
    */
   readonly unreadable?: ReadonlyMap<number, Unreadable<T>>;
@@ -104,13 +180,13 @@ export interface RawMessage {
 
 /** A source that is being read. */
 export interface SourceReader<T> {
-  /** The batches. The stream closes when the source has ended or {@linkcode SourceReader.stop} was called. */
+  /** The batches. The stream closes when the source has ended or `SourceReader.stop` was called. */
   readonly batches: ReadableStream<Batch<T>>;
   /** Pauses the source: the run handles nothing of it until it is resumed, and asks for little. */
   pause?(): void;
   /** Resumes the source. */
   resume?(): void;
-  /** Closes {@linkcode SourceReader.batches} at once. Batches that were read before may still be done. */
+  /** Closes `SourceReader.batches` at once. Batches that were read before may still be done. */
   stop(): void;
   /**
    * Releases what the source holds. The run calls it after the last batch is done or given up. Idempotent.
@@ -131,7 +207,7 @@ export interface BatchSource<T> {
 
 /**
  * What values are accepted on behalf of: what one handler makes of one batch. A sink keeps its own account for each
- * delivery, by the identity of this object ({@linkcode Settlements} does).
+ * delivery, by the identity of this object.
  */
 export interface Delivery {
   /**
@@ -141,7 +217,7 @@ export interface Delivery {
    *
    * @param error why the sink could not deliver a value that it had accepted; one whose `fatal` is `true` says that the
    * sink can't deliver anything any more, and ends the run under every policy
-   * @param message what was given to {@linkcode SinkWriter.accept} together with the value
+   * @param message what was given to `SinkWriter.accept` together with the value
    */
   undelivered(error: unknown, message: unknown): void | Promise<void>;
 }
@@ -153,14 +229,14 @@ export interface SinkWriter<T> {
    * resolved.
    *
    * @param delivery on whose behalf the value is accepted
-   * @param message the message that the value was made of; {@linkcode Delivery.undelivered} gets it back
+   * @param message the message that the value was made of; `Delivery.undelivered` gets it back
    * @throws {TypeError} If the sink cannot take such a value. It keeps nothing of it then.
    * @throws An error whose `fatal` is `true`, if the sink can't take anything any more: the run ends under every policy.
    */
   accept(value: T, delivery: Delivery, message?: unknown): void | Promise<void>;
   /**
    * Resolves when every value that was accepted for the delivery is delivered (a Cache: on disk), or disposed of by
-   * {@linkcode Delivery.undelivered}. Rejects when some value can't be. Everyone who asks gets the same answer, at
+   * `Delivery.undelivered`. Rejects when some value can't be. Everyone who asks gets the same answer, at
    * any time; a delivery that this writer knows nothing of has settled.
    */
   settle(delivery: Delivery): void | Promise<void>;

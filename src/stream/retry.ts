@@ -1,49 +1,55 @@
 /**
- * Trying again: the only place that knows where `@std/async` comes from.
+ * Attempts after a failure. Only this file imports `@std/async`.
  *
  * @module
  */
 
 import * as std from "@std/async/retry";
+import { describe } from "../options/describe.ts";
+import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
 import type { Once } from "./once.ts";
 
-/** How a handler is tried again: the options of `retry()` of `@std/async`. */
+/**
+ * The option `retry` of `handle()`: the options of `retry()` of `@std/async`. Waits grow from `minTimeout` by `multiplier` up
+ * to `maxTimeout`, and `jitter` shortens them at random.
+ */
 export interface RetryOptions {
   /**
-   * How often it is tried in all, from 1 on.
+   * The number of attempts, with the first: a whole number from 1 on.
    * @default {5}
    */
   readonly maxAttempts?: number;
   /**
-   * The wait before the second attempt, in milliseconds.
+   * The wait before the second attempt, in milliseconds, from 0 to `maxTimeout`.
    * @default {1000}
    */
   readonly minTimeout?: number;
   /**
-   * The longest wait, in milliseconds.
+   * The longest wait between two attempts, in milliseconds, above 0.
    * @default {60_000}
    */
   readonly maxTimeout?: number;
   /**
-   * What the wait is multiplied with each time, from 1 on.
+   * The factor by which each wait is longer than the one before it, from 1 on.
    * @default {2}
    */
   readonly multiplier?: number;
   /**
-   * How much of a wait is left to chance, from 0 to 1.
+   * The share of each wait that is random, from 0 (none of it) to 1 (all of it).
    * @default {1}
    */
   readonly jitter?: number;
   /**
-   * Whether an error is worth another attempt.
+   * Returns whether another attempt can help after an error. When it returns `false`, `onError` applies at once.
    * @default {() => true}
    */
   readonly isRetriable?: (error: unknown) => boolean;
   /**
-   * Ends the waiting, and the attempts, when it aborts. The message is not done then, and the run ends with the error of
+   * Ends the wait and the attempts when it aborts. The message is not done then, and `stream()` rejects with the error of
    * the last attempt, whatever `onError` says.
+   * @default {none}
    */
   readonly signal?: AbortSignal;
 }
@@ -53,50 +59,65 @@ const { retry, RetryError } = std as {
   RetryError: new (cause: unknown, attempts: number) => Error;
 };
 
-/**
- * Checks the options as `retry()` would, before anything is tried.
- *
- * @throws {TypeError | RangeError} If one is wrong, or the shortest wait is longer than the longest.
- */
-export function checkRetry(options: RetryOptions): void {
-  if (typeof options !== "object" || options === null) throw new TypeError("retry must be options: { maxAttempts, … }");
-  const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1 } = options;
-  const known = ["maxAttempts", "minTimeout", "maxTimeout", "multiplier", "jitter", "isRetriable", "signal"];
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`retry has no option ${JSON.stringify(unknown)}: it has ${known.join(", ")}`);
+const OPTIONS = [
+  "maxAttempts",
+  "minTimeout",
+  "maxTimeout",
+  "multiplier",
+  "jitter",
+  "isRetriable",
+  "signal",
+] as const satisfies (keyof RetryOptions)[];
+
+/** What is wrong with the option `retry`, as `retry()` would find it, before anything is tried. */
+export function retryProblems(options: unknown): string[] {
+  if (typeof options !== "object" || options === null) {
+    return [`retry must be an object such as { maxAttempts: 3 }: got ${describe(options)}`];
   }
-  const check = (holds: boolean, what: string) => {
-    if (!holds) throw new RangeError(`retry.${what}`);
+  const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1, isRetriable, signal } =
+    options as RetryOptions;
+  const problems = unknownOptions(options, OPTIONS);
+  const check = (holds: boolean, problem: string) => {
+    if (!holds) problems.push(problem);
   };
   check(
     Number.isInteger(maxAttempts) && maxAttempts >= 1,
     `maxAttempts must be a whole number from 1 on: ${maxAttempts}`,
   );
+  const areTimes = minTimeout >= 0 && maxTimeout > 0;
   check(minTimeout >= 0, `minTimeout must be from 0 on: ${minTimeout}`);
   check(maxTimeout > 0, `maxTimeout must be above 0: ${maxTimeout}`);
-  check(minTimeout <= maxTimeout, `minTimeout must be at most maxTimeout: ${minTimeout} and ${maxTimeout}`);
+  check(
+    !areTimes || minTimeout <= maxTimeout,
+    `minTimeout must be at most maxTimeout: ${minTimeout} and ${maxTimeout}`,
+  );
   check(Number.isFinite(multiplier) && multiplier >= 1, `multiplier must be from 1 on: ${multiplier}`);
   check(jitter >= 0 && jitter <= 1, `jitter must be from 0 to 1: ${jitter}`);
-  if (options.isRetriable !== undefined && typeof options.isRetriable !== "function") {
-    throw new TypeError(`retry.isRetriable must be a function: got ${typeof options.isRetriable}`);
-  }
+  check(
+    isRetriable === undefined || typeof isRetriable === "function",
+    `isRetriable must be a function: got ${describe(isRetriable)}`,
+  );
+  check(
+    signal === undefined || signal instanceof AbortSignal,
+    `signal must be an AbortSignal: got ${describe(signal)}`,
+  );
+  return problems.map((problem) => `retry: ${problem}`);
 }
 
-/** `retry.signal` aborted: nobody has decided what is to become of the message. */
+/** The error when `retry.signal` aborts: the message is not handled, and no policy has disposed of it. */
 export class RetryAbortedError extends Error {
   /** The class's name. */
   override readonly name = "RetryAbortedError";
 }
 
 /**
- * Tries, and tries again as the options say. Costs a promise only when the first attempt does, or fails.
+ * Makes an attempt, and more of them as the options say. Returns a promise only if the first attempt does, or fails.
  *
- * @param stop cuts the wait before another attempt short
- * @param isLeftAtStop asked then: whether {@linkcode LEFT} is thrown, or the error of the last attempt
- * @throws {@linkcode LEFT} If it was stopped before an attempt succeeded.
- * @throws {RetryAbortedError} If `signal` aborted before; its cause is the error of the last attempt.
- * @throws the error of the last attempt
+ * @param stop ends the wait before the next attempt when it happens
+ * @param isLeftAtStop says what is thrown then: `LEFT` if it returns `true`, else the error of the last attempt
+ * @throws `LEFT` If `stop` happens before an attempt succeeds.
+ * @throws {RetryAbortedError} If `signal` aborts before an attempt succeeds; the cause is the error of the last attempt.
+ * @throws The error of the last attempt.
  */
 export function retried(
   attempt: () => void | Promise<void>,
@@ -112,7 +133,7 @@ export function retried(
   }
 }
 
-/** The attempts after the first, which counts as one. */
+/** Makes the attempts after the first, which has failed with `error` and counts as one. */
 async function again(
   attempt: () => void | Promise<void>,
   { signal, ...options }: RetryOptions,
@@ -121,7 +142,7 @@ async function again(
   isLeftAtStop: () => boolean,
 ): Promise<void> {
   const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
-  // What no attempt would help is no matter of a stop.
+  // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
   let last = error, isFirst = true;
   const cut = new AbortController();

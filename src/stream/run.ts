@@ -13,27 +13,30 @@ import { openDeadLetters, openSink, type RawMessage, type SinkWriter, type Sourc
 import { inTurn, openAnySink, type OpenSink, type Sink } from "./sinks.ts";
 import { SourceLoop } from "./source_loop.ts";
 import { openAnySource, type Source } from "./sources.ts";
+import type { WrapReader } from "./wrap_readers.ts";
 
-/** How long sinks and sources may take to be released after the time for the end is over, in milliseconds. */
+/** How long sinks and sources may take to close after the time for the end is over, in milliseconds. */
 const RELEASE_MS = 1000;
-/** How long a source may take to be released after a failure, in milliseconds. */
+/** How long a source may take to close after a failure, in milliseconds. */
 const FAILED_CLOSE_MS = 5000;
-/** How long a stream that a handler may have fed has to end by itself at a stop, in milliseconds. */
+/** At a stop, how long a stream that a handler may write to has to end by itself, in milliseconds. */
 const FED_END_MS = 1000;
-/** What a timer takes: longer ones fire at once. */
+/** The longest time-out that `setTimeout()` takes; it fires at once for longer ones. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** How a {@linkcode Run} works. */
+/** The options of a `Run`. */
 export interface RunOptions {
-  /** Reaches every handler as its second parameter. */
+  /** The second parameter of every handler. */
   readonly args: unknown;
   /** Sources that begin paused. */
   readonly paused: ReadonlySet<unknown>;
+  /** Gets each reader when it is opened; returns the one to read from. */
+  readonly wrap: WrapReader;
   /** How long the end may take after a stop or a failure, in milliseconds. */
   readonly endTimeoutMs: number;
 }
 
-/** A sink or a Topic for dead letters, and how many of the sources that feed it have not ended. */
+/** A sink, or a Topic for dead letters, and how many sources still send values to it. */
 interface Fed {
   readonly writer: SinkWriter<never>;
   sources: number;
@@ -47,7 +50,7 @@ export class Run {
   readonly #letters = new Map<unknown, SinkWriter<RawMessage>>();
   readonly #fed = new Map<unknown, Fed>();
   readonly #loops = new Map<Source<unknown>, SourceLoop>();
-  /** The loops whose handlers write into what a loop reads; absent where there are none. */
+  /** For each loop whose source is written to by handlers of this run: the loops of these handlers. */
   #feeders: ReadonlyMap<SourceLoop, ReadonlyMap<SourceLoop, Link>> = new Map();
   readonly #handlers: BoundHandler[] = [];
   /** How many sources of a handler have not ended. */
@@ -58,7 +61,7 @@ export class Run {
   #failure: { readonly error: unknown } | undefined;
   #stopped = false;
   #isOver = false;
-  /** The time for the end is over. */
+  /** Happens when the time for the end is over. */
   readonly #late = new Once();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
@@ -67,14 +70,14 @@ export class Run {
     this.#options = options;
   }
 
-  /** What is still going on, in words. */
+  /** Describes what is still running. */
   describe(): string {
     const going = this.#bindings.filter(({ sources }) => sources.some((source) => this.#open.has(source)));
     if (going.length === 0) return `closing of ${this.#sinks.size} sinks`;
     return going.map((bound) => bound.describe()).join("; ");
   }
 
-  /** Lets all sources end; what was begun goes on to its end, for as long as the end may take. */
+  /** Stops all sources. What is in hand is finished, within the time for the end. */
   stop(): void {
     if (!this.#stopped) {
       this.#stopped = true;
@@ -84,27 +87,27 @@ export class Run {
     this.#stopLoops();
   }
 
-  /** Takes a handler out; a source that nobody else handles ends. */
+  /** Takes a handler out of the run, and ends the sources that no other handler reads. */
   remove(bound: Bound): void {
     for (const handler of this.#handlers) if (handler.bound === bound) handler.removed = true;
     for (const loop of this.#loops.values()) if (loop.handlers.every(({ removed }) => removed)) loop.stop();
   }
 
-  /** Hands on nothing more of a source. */
+  /** Stops handling messages of a source until it is resumed. */
   pause(source: Source<unknown>): void {
     this.#loops.get(source)?.pause();
   }
 
-  /** Goes on with a source. */
+  /** Resumes a source. */
   resume(source: Source<unknown>): void {
     this.#loops.get(source)?.resume();
   }
 
   /**
-   * Resolves when all sources have ended and everything is settled, done and released.
+   * Runs until all sources have ended, and everything is settled, done and closed.
    *
-   * @throws the first error, after the rest has ended in order
-   * @throws {Error} If the end took longer than it may.
+   * @throws The first error, after the rest has ended in order.
+   * @throws {Error} If the end takes longer than it may.
    */
   async toEnd(): Promise<void> {
     try {
@@ -113,7 +116,7 @@ export class Run {
       const ended = Promise.all([...this.#loops].map(([source, loop]) => this.#runLoop(source, loop)));
       await this.#late.race(ended, undefined);
     } catch (error) {
-      // Something can't be opened: what was opened before it is released.
+      // A source or a sink can't be opened: those that were opened before it are closed.
       this.#fail(error);
     }
     if (this.#late.happened) this.#abandon();
@@ -126,7 +129,7 @@ export class Run {
   #openAll(): void {
     const bySource = this.#openSinks();
     for (const source of bySource.keys()) {
-      this.#readers.set(source, openAnySource(source));
+      this.#readers.set(source, this.#options.wrap(openAnySource(source)));
       this.#open.add(source);
     }
     for (const [source, handlers] of bySource) {
@@ -165,7 +168,7 @@ export class Run {
     return bySource;
   }
 
-  /** Functions answer each value by itself; whatever else is written to by several at once is written to in turn. */
+  /** A function may be called by several handlers at once; other sinks accept one value after the other. */
   #openSink(sink: Sink<unknown>, sources: number): OpenSink {
     const known = this.#sinks.get(sink);
     if (known !== undefined) {
@@ -195,7 +198,7 @@ export class Run {
     return letters;
   }
 
-  /** Never rejects: what fails is the run's failure. */
+  /** Never rejects: an error becomes the failure of the run. */
   async #runLoop(source: Source<unknown>, loop: SourceLoop): Promise<void> {
     await loop.run();
     await this.#endPipes(loop);
@@ -204,19 +207,19 @@ export class Run {
     if (this.#stopped) this.#stopLoops();
   }
 
-  /** Lets pipes that no source feeds any more emit what they hold back, and settles it. */
+  /** Ends the pipes whose sources have all ended: they emit what they hold back, and it settles. */
   async #endPipes(loop: SourceLoop): Promise<void> {
     for (const handler of loop.handlers) {
       const left = this.#feeding.get(handler)! - 1;
       this.#feeding.set(handler, left);
       if (left > 0 || !handler.hasPipe) continue;
       await handler.endPipe(loop);
-      // What it emitted by itself belongs to one of its sources, which may have ended before.
+      // Its last values belong to the delivery of one of its sources, which may have ended before.
       for (const source of handler.bound.sources) await this.#loops.get(source)?.idle();
     }
   }
 
-  /** After a failure the end is not held up by a source that takes long to let go, such as a group without a broker. */
+  /** Closes a source. After a failure, one that takes long, such as a group without a broker, does not hold up the end. */
   async #closeReader(source: Source<unknown>): Promise<void> {
     if (!this.#open.has(source)) return;
     try {
@@ -233,7 +236,7 @@ export class Run {
     this.#open.delete(source);
   }
 
-  /** Closes the sinks that no source feeds any more: one of them may be what another source of the run reads. */
+  /** Closes the sinks to which no source sends values any more: another source of the run may read from one of them. */
   async #releaseFed(loop: SourceLoop): Promise<void> {
     const closing: Promise<void>[] = [];
     for (const { bound, letters } of loop.handlers) {
@@ -250,14 +253,14 @@ export class Run {
     if (fed === undefined) return;
     this.#fed.delete(sink);
     try {
-      // An error that is `undefined` is no orderly end.
+      // `undefined` can be thrown too, and must not look like an end without a failure.
       await fed.writer.close(this.#failure && (this.#failure.error ?? new Error("The run failed without a reason")));
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** Stops the sources; those that sinks of this run feed, after what feeds them has ended. */
+  /** Stops the sources. A source that handlers of this run write to is stopped after these handlers have ended. */
   #stopLoops(): void {
     for (const [source, loop] of this.#loops) {
       if (loop.stopped || !this.#open.has(source)) continue;
@@ -268,12 +271,12 @@ export class Run {
       }
       for (const handler of loop.handlers) if (this.#isFed(handler)) handler.runStopped();
       if ([...feeders.keys()].some((feeder) => this.#isOpen(feeder))) continue;
-      // Its stream was closed, and it ends by itself when the last value is handled; if the stream is another one, not.
+      // If the handlers did write to it, its stream is closed by now, and it ends by itself after the last value.
       if (![...feeders.values()].includes("certain")) this.#after(FED_END_MS, () => loop.stop());
     }
   }
 
-  /** Whether every source of a handler is certain to be fed by other handlers. */
+  /** Whether other handlers certainly write to every source of a handler. */
   #isFed({ bound }: BoundHandler): boolean {
     return bound.sources.every((source) => {
       const feeders = this.#feeders.get(this.#loops.get(source)!);
@@ -286,7 +289,7 @@ export class Run {
   }
 
   #after(ms: number, act: () => void): void {
-    // Such as for a stop that comes while exit hooks run.
+    // A stop may come while exit hooks run.
     if (this.#isOver) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -301,7 +304,7 @@ export class Run {
     this.stop();
   }
 
-  /** The time for the end is over: nothing is done any more. */
+  /** Gives up when the time for the end is over: no batch is done after that. */
   #abandon(): void {
     const { endTimeoutMs } = this.#options;
     this.#failure ??= {
@@ -313,7 +316,7 @@ export class Run {
     for (const loop of this.#loops.values()) loop.abandon();
   }
 
-  /** Closes what is open still. */
+  /** Closes the sources and sinks that are still open. */
   async #releaseAll(): Promise<void> {
     for (const handler of this.#handlers) handler.close();
     const releasing = Promise.all([

@@ -1,5 +1,5 @@
 /**
- * The accounts that a sink keeps: what it owes each delivery.
+ * The accounts that a sink keeps: which values of each delivery are still to be delivered, and which have failed.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 import type { Delivery } from "./protocol.ts";
 
 /**
- * What a sink owes one delivery: how many of the values that it accepted are still on their way, and the first that
- * failed. A failure stays: whoever asks later gets it as well.
+ * The account of one delivery: how many of its values are accepted and not delivered yet, and the first failure. A failure
+ * stays: everyone who asks later gets it as well.
  */
 export class Settlement {
   #pending = 0;
@@ -20,7 +20,7 @@ export class Settlement {
     this.#pending++;
   }
 
-  /** A value is delivered or disposed of; with a failure, it can't be. Each {@linkcode Settlement.begin} ends once. */
+  /** A value is delivered or disposed of, or, with a failure, can't be. Called once for each `begin()`. */
   end(failure?: { readonly error: unknown }): void {
     this.#failure ??= failure;
     if (--this.#pending === 0) this.#answer();
@@ -31,12 +31,12 @@ export class Settlement {
     return this.#pending === 0 && this.#failure === undefined;
   }
 
-  /** Resolves when no value is on its way any more; rejects if one has failed. A promise only when one is needed. */
+  /** Resolves when no value is on its way; rejects if one has failed. Returns a promise only if it has to wait. */
   settled(): void | Promise<void> {
     if (this.isSettled) return;
     this.#waiting ??= Promise.withResolvers();
     const { promise } = this.#waiting;
-    promise.catch(() => {}); // each who asks gets it; nobody may have asked when it rejects
+    promise.catch(() => {}); // those who ask get the rejection; nobody may have asked yet
     if (this.#pending === 0) this.#answer();
     return promise;
   }
@@ -45,7 +45,7 @@ export class Settlement {
     if (this.#failure !== undefined) this.#waiting?.reject(this.#failure.error);
     else {
       this.#waiting?.resolve();
-      // More may be accepted for the delivery later: who asks then waits for that.
+      // The sink may accept more values of the delivery later, and those who ask then wait for these.
       this.#waiting = undefined;
     }
   }
@@ -54,7 +54,7 @@ export class Settlement {
 /** The accounts of one writer, by delivery. They live as long as their deliveries do. */
 export class Settlements {
   readonly #accounts = new WeakMap<Delivery, Settlement>();
-  // Values come in runs of one delivery: most look-ups end here.
+  // Successive values mostly belong to one delivery, so most look-ups end here.
   #lastDelivery: Delivery | undefined;
   #last: Settlement | undefined;
 
@@ -67,7 +67,7 @@ export class Settlements {
     return this.#last = account;
   }
 
-  /** {@linkcode Settlement.settled} of a delivery's account, if there is one. */
+  /** `Settlement.settled` of a delivery's account, if there is one. */
   settle(delivery: Delivery): void | Promise<void> {
     return this.#accounts.get(delivery)?.settled();
   }

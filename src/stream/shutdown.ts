@@ -7,24 +7,24 @@
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const NUMBERS: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
 
-/** A timer for longer fires at once: 24 days and more, or Infinity, are no deadline. */
+/** The longest time-out that `setTimeout()` takes. A longer one, such as Infinity, sets no deadline. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** What an orderly end needs to know. */
+/** The options of `onShutdown()`. */
 export interface ShutdownOptions {
-  /** How long it may take, in milliseconds, before the process exits all the same. */
+  /** How long the orderly end may take, in milliseconds; then the process exits. */
   readonly timeoutMs: number;
-  /** Begins the end. */
+  /** Begins the orderly end. */
   readonly stop: () => void;
-  /** What is still going on, in words. */
+  /** Describes what is still running. */
   readonly describe: () => string;
 }
 
 /**
- * On the first signal begins an orderly end; on a second one, or when that takes too long, exits at once, with 128
- * and the signal's number as shells have it.
+ * Begins an orderly end on the first SIGINT or SIGTERM. Exits the process on a second signal, or when the end takes too long,
+ * with the code that shells use: 128 and the number of the signal.
  *
- * @returns takes the listeners away again
+ * @returns a function that removes the listeners
  */
 export function onShutdown({ timeoutMs, stop, describe }: ShutdownOptions): () => void {
   let signalled = false;

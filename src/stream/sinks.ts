@@ -1,34 +1,50 @@
 /**
- * Everything that can be written to, as a sink of two moments.
+ * Sinks: everything that can be written to, adapted to a writer that accepts values and settles them.
  *
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
-import { describe } from "./sources.ts";
 
-/** What `handle()` writes to. */
+/**
+ * What `handle()` writes to: a function, a WritableStream, an object with one as `.writable`, a Topic or a Cache.
+ *
+ * @typeParam T what it takes
+ */
 export type Sink<T> =
   | ((value: T) => unknown)
   | WritableStream<T>
   | { readonly writable: WritableStream<T> }
   | BatchSink<T>;
 
+/** A sink, or several. */
+export type AnySink = Sink<never> | readonly Sink<never>[];
+
 /**
- * Checks a sink.
+ * What a sink takes; of an array of sinks, what all of them take.
  *
- * @throws {TypeError} If it is nothing that can be written to.
+ * Of several it is an intersection, which the compiler infers for the parameter of a function that stands for all of them.
+ * A sink that takes `any` counts as one of `unknown`: an intersection with `any` would be `any`.
  */
-export function checkSink(sink: unknown): void {
+export type AcceptedBy<S> = S extends readonly (infer One)[]
+  ? (One extends unknown ? (value: 0 extends 1 & AcceptedBy<One> ? unknown : AcceptedBy<One>) => void : never) extends
+    (value: infer T) => void ? T : never
+  : S extends BatchSink<infer T> ? T
+  : S extends WritableStream<infer T> ? T
+  : S extends { readonly writable: WritableStream<infer T> } ? T
+  : S extends (value: infer T) => unknown ? T
+  : never;
+
+/** Why something can't be written to; `undefined` if it can. */
+export function sinkProblem(sink: unknown): string | undefined {
   if (typeof sink === "function") return;
   const some = sink as Record<PropertyKey, unknown> | null;
   if (typeof sink === "object" && some !== null) {
     if (typeof some[openSink] === "function" || sink instanceof WritableStream) return;
     if (some.writable instanceof WritableStream) return;
   }
-  throw new TypeError(
-    `A sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`,
-  );
+  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`;
 }
 
 /** A sink that is written to in a run. */
@@ -59,13 +75,13 @@ function fromFunction<T>(sink: (value: T) => unknown): SinkWriter<T> {
 
 function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
   const writer = stream.getWriter();
-  writer.closed.catch(() => {}); // each write tells
+  writer.closed.catch(() => {}); // each write rejects with it
   // Writes end in order: when the last one of a delivery has ended, all of it have.
   const last = new WeakMap<Delivery, Promise<void>>();
   return {
     accept(value, delivery) {
       const written = writer.write(value);
-      written.catch(() => {}); // settle() tells
+      written.catch(() => {}); // settle() rejects with it
       last.set(delivery, written);
       if ((writer.desiredSize ?? 0) <= 0) return writer.ready;
     },
@@ -82,14 +98,14 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
 }
 
 /**
- * A writer for several at once, who know nothing of each other: a value is offered only when the one before it was
- * accepted, as the protocol has it.
+ * Makes a writer safe for several handlers that call `accept()` at once: it offers a value only after the writer has accepted
+ * the one before, as the protocol demands.
  */
 export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
   let last: Promise<void> | undefined;
   let isClosed = false;
   const offer = (value: T, delivery: Delivery, message: unknown): void | Promise<void> => {
-    // A stop has left it, and the run is over by now.
+    // A stop has cut this value's wait short, and the run is over by now.
     if (isClosed) throw new Error("the sink was closed while a value waited for its turn");
     return writer.accept(value, delivery, message);
   };

@@ -4,38 +4,85 @@
  * @module
  */
 
-import { bind, type Binding, type Bound, type SinkFor } from "./binding.ts";
+import { describe } from "../options/describe.ts";
+import { complain, unknownOptions } from "../options/problems.ts";
+import { bind, type Binding, type Bound } from "./binding.ts";
+import type { HandleOptions } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
-import type { PipeStage } from "./pipe.ts";
+import type { Pipe } from "./pipe.ts";
 import { Run } from "./run.ts";
 import { onShutdown } from "./shutdown.ts";
-import { describe, type MessageOf, type Source } from "./sources.ts";
+import type { AcceptedBy, AnySink } from "./sinks.ts";
+import type { MessageOf, Source } from "./sources.ts";
+import { readerWrapper } from "./wrap_readers.ts";
 
-/** How `stream()` runs. */
-export interface StreamOptions {
-  /** Ends all sources in order when it aborts; `stream()` then resolves. */
+/**
+ * The options of `stream()`.
+ *
+ * @typeParam Args what every handler gets as its second parameter
+ */
+export interface StreamOptions<Args = unknown> {
+  /**
+   * Every handler gets this as its second parameter.
+   * @default {undefined}
+   */
+  readonly args?: Args;
+  /**
+   * Stops the run when it aborts: the sources end, what is in hand is finished and settled, and `stream()` resolves.
+   * @default {none}
+   */
   readonly signal?: AbortSignal;
   /**
-   * How long the end may take, in milliseconds, after a stop or a failure: handlers finish the message in hand, and sinks
-   * settle. Then `stream()` rejects, with the failure if there was one; after SIGINT or SIGTERM the process exits.
-   * What is not done by then is read again by sources that can begin again.
-   * @default {30_000}
-   */
-  readonly shutdownTimeoutMs?: number;
-  /**
-   * Whether SIGINT and SIGTERM end the sources in order.
+   * Whether SIGINT and SIGTERM stop the run, in the same way. A second signal exits the process at once.
    * @default {true}
    */
   readonly handleSignals?: boolean;
+  /**
+   * How long the end of a run may take after a stop or a failure, in milliseconds, from 0 on; `Infinity` sets no limit.
+   * Handlers finish the message in hand in that time, and sinks settle. After it `stream()` rejects, with the failure if
+   * there was one; after SIGINT or SIGTERM the process exits. Sources that can begin again deliver what is not done by then
+   * in the next run.
+   * @default {30_000}
+   */
+  readonly shutdownTimeoutMs?: number;
 }
 
-const DEFAULTS = { shutdownTimeoutMs: 30_000, handleSignals: true } as const satisfies StreamOptions;
+/** The parameters of `stream()`: its options, which are required when handlers need `args`. */
+export type StreamParameters<Args = unknown> = undefined extends Args ? [options?: StreamOptions<Args>]
+  : [options: StreamOptions<Args> & { readonly args: Args }];
 
-/** A source, whatever its messages are. */
+const DEFAULTS = { handleSignals: true, shutdownTimeoutMs: 30_000 } as const satisfies StreamOptions;
+const OPTIONS = ["args", "signal", "handleSignals", "shutdownTimeoutMs"] as const satisfies (keyof StreamOptions)[];
+
+/**
+ * The options that `stream()` was called with, checked.
+ *
+ * @throws {TypeError} If they are not one object of known options, each of its type. Lists all problems.
+ */
+function optionsOf([options = {}, ...more]: readonly unknown[]): StreamOptions {
+  const form = "it takes one object of options, such as stream({ args, signal })";
+  if (typeof options !== "object" || options === null) complain("stream()", [`${form}: got ${describe(options)}`]);
+  if (more.length > 0) complain("stream()", [`${form}: got ${more.length + 1} parameters`]);
+  const { signal, handleSignals, shutdownTimeoutMs } = options as Record<string, unknown>;
+  const problems = unknownOptions(options as object, OPTIONS);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    problems.push(`signal must be an AbortSignal: got ${describe(signal)}`);
+  }
+  if (handleSignals !== undefined && typeof handleSignals !== "boolean") {
+    problems.push(`handleSignals must be true or false: got ${describe(handleSignals)}`);
+  }
+  if (shutdownTimeoutMs !== undefined && !(typeof shutdownTimeoutMs === "number" && shutdownTimeoutMs >= 0)) {
+    problems.push(`shutdownTimeoutMs must be a number of milliseconds from 0 on: got ${String(shutdownTimeoutMs)}`);
+  }
+  complain("stream()", problems);
+  return options as StreamOptions;
+}
+
+/** Any source, whatever its messages are. */
 export type AnySource = Source<never> | Source<unknown>;
 /**
- * What the messages of a source are, or of several. In an array, what can be read is a source; strings, numbers,
- * arrays, bytes and other objects are messages.
+ * The messages of a source, or of an array of sources. Elements of an array that can be read are sources; strings,
+ * numbers, arrays, bytes and other objects in it are messages.
  */
 export type Messages<S> = S extends readonly (infer One)[] ? (
     One extends string | readonly unknown[] | ArrayBufferView ? One : One extends AnySource ? MessageOf<One> : One
@@ -43,20 +90,26 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
   : MessageOf<S>;
 
 /**
- * An isolated app: bindings of its own, run together. The free functions {@linkcode handle} and {@linkcode stream}
- * belong to one default app.
+ * An app: handlers that are bound together with `handle()`, and run together with `stream()`.
  *
- * - **Order**: messages of a source are handled one after the other; for each, its handlers run in the order of
- *   binding, and every sink has accepted what they emit before the next message. Sources run side by side.
- * - **Delivery**: at least once, for sources that can begin again: a batch is done when all that came of it has
- *   settled in its sinks. A Topic stores its offsets then, and not before.
- * - **Errors**: `retry`, then what `onError` says: fail (the default), skip, a Topic for dead letters, or a function.
- * - **Side by side**: `concurrency` handles so many messages at a time, those of one key in order; other handlers of the
- *   source then go on meanwhile.
- * - **Backpressure**: a slow handler or sink slows its sources; no queue grows. At most 32 batches of a source, and
- *   some 64 MB of a Topic's messages, are accepted and not done.
+ * Apps share nothing with each other. The functions `handle()`, `stream()`, `pause()`, `resume()` and `onExit()` belong to
+ * one default app.
  *
- * Needs no permission by itself.
+ * - **Order**: an app handles the messages of a source one after the other. For each message, the handlers of the source run
+ *   in the order of their binding, and every sink accepts what they emit before the next message is handled. Different
+ *   sources run side by side.
+ * - **Delivery**: at least once, for sources that can begin again. A batch of messages is done when everything that its
+ *   handlers emitted has settled in the sinks; a Topic stores the offsets of a batch then, and not before.
+ * - **Errors**: the option `retry` tries again, then the option `onError` decides: the run fails (the default), the message
+ *   is skipped, it goes to a Topic for dead letters, or a function decides.
+ * - **Concurrency**: the option `concurrency` lets a handler work on several messages at a time, and keeps those of one key
+ *   in order. Other handlers of the source go on meanwhile.
+ * - **Backpressure**: a slow handler or sink slows its sources. At most 32 batches of a source, and about 64 MB of a
+ *   Topic's messages, are read and not done.
+ *
+ * An app needs no permission of its own.
+ *
+ * @typeParam Args what handlers get as their second parameter: the `args` of `stream()`
  *
  * @example
  * ```ts
@@ -69,7 +122,7 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * console.assert(seen.join() === "2,4,6");
  * ```
  *
- * @example What can't be handled is skipped and told, the rest runs side by side
+ * @example Handle three messages at a time, and report those that fail twice
  * ```ts
  * import { Slipstream } from "@slipstream/slipstream";
  *
@@ -88,8 +141,19 @@ export type Messages<S> = S extends readonly (infer One)[] ? (
  * await app.stream();
  * console.assert(seen.join() === "1,3" && refused.join() === "2");
  * ```
+ *
+ * @example Pass arguments to the handlers of a run
+ * ```ts
+ * import { Slipstream } from "@slipstream/slipstream";
+ *
+ * const app = new Slipstream<{ readonly rate: number }>();
+ * const converted: number[] = [];
+ * app.handle([10, 20], { sink: (n: number) => converted.push(n) }, (price, { rate }) => price * rate);
+ * await app.stream({ args: { rate: 3 } });
+ * console.assert(converted.join() === "30,60");
+ * ```
  */
-export class Slipstream {
+export class Slipstream<Args = unknown> {
   readonly #bindings: Bound[] = [];
   readonly #paused = new Set<unknown>();
   readonly #exitHooks = new Set<() => unknown>();
@@ -97,55 +161,106 @@ export class Slipstream {
   #run: Run | undefined;
 
   /**
-   * Binds a handler to a source, or to several (as an array of sources).
+   * Creates an app without handlers.
    *
-   * Emitted values go to the sinks: functions (awaited when they return a promise), WritableStreams and what has
-   * `.writable` (closed when all that writes to it has ended, aborted when the run fails, as `pipeTo` does; wrap one in a
-   * function to keep it open), Topics, Caches. A TransformStream can be the sink of one handler and the source of another;
-   * a message is done then when the stream has taken it, so a `pipe` is safer.
-   *
-   * @param source an iterable, an async iterable, a ReadableStream, something with `.readable`, a Topic; or several: an
-   * array of which every element can be read (arrays and bytes in it are messages)
-   * @param handler called for each message; what it returns or yields is emitted, `undefined` is not
-   * @throws {TypeError} If a source, a sink, an option or the handler is none. Nothing was bound then.
+   * @throws {TypeError} If it is called with options: an app has none.
    */
-  handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
+  constructor(...options: never[]) {
+    if (options.length > 0) complain("new Slipstream()", ["it has no options: see those of handle() and stream()"]);
+  }
+
+  /**
+   * Binds a handler to a source, or to several. The next `stream()` runs it; what the handler emits is dropped.
+   *
+   * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
+   * array of them. An array is one source of its elements, unless every element can be read (arrays and bytes count as
+   * messages).
+   * @param handler is called with each message, and with the `args` of `stream()`; it may be asynchronous
+   * @returns the binding, with which the handler can be taken out again
+   * @throws {TypeError} If an argument is wrong; the error lists all problems, and nothing is bound.
+   * @throws {Error} If the app is running.
+   *
+   * @example
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * let sum = 0;
+   * app.handle([[1, 2].values(), [3].values()], (n) => void (sum += n));
+   * await app.stream();
+   * console.assert(sum === 6);
+   * ```
+   */
+  handle<S extends AnySource | readonly AnySource[]>(
     source: S,
-    handler: Handler<Messages<S>, R, A>,
-  ): Binding;
-  /** Binds with options: sinks, and a name. */
-  handle<S extends AnySource | readonly AnySource[], R, A = unknown>(
-    source: S,
-    options: SinkFor<R, Messages<S>> & { readonly pipe?: undefined },
-    handler: Handler<Messages<S>, R, A>,
+    handler: Handler<Messages<S>, unknown, Args>,
   ): Binding;
   /**
-   * Binds with a pipe before the handler: async generator functions and TransformStreams, in order. Messages go through
-   * one by one, and a batch is done when all that came of it has settled. What a stage holds back, to emit it with a
-   * later message or by itself, is handled, settles and fails like anything else, but its message may be done before.
-   * A stage that ends takes the handler out of the run, not out of the app: it gets no message any more, and a source that
-   * nobody else handles ends. The next run makes the stage anew.
+   * Binds a handler to a source, or to several, with options: sinks for what it emits, a pipe of stages in front of it,
+   * concurrency, and what happens when it fails.
+   *
+   * The handler emits the value that it returns, the value of the promise that it returns, or every value that it yields.
+   * It emits nothing for `undefined`; `null` and arrays are values. Every sink must accept what it emits, or the program
+   * does not compile.
+   *
+   * @param source an iterable, an async iterable, a ReadableStream, an object with `.readable`, a Topic or a Cache; or an
+   * array of them. An array is one source of its elements, unless every element can be read (arrays and bytes count as
+   * messages).
+   * @param options the sinks and the rest
+   * @param handler is called with each message, or with each value that the pipe emits, and with the `args` of `stream()`
+   * @returns the binding, with which the handler can be taken out again
+   * @throws {TypeError} If an argument or an option is wrong; the error lists all problems, and nothing is bound.
+   * @throws {Error} If the app is running.
+   *
+   * @example Several sinks
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const lines: string[] = [], { readable, writable } = new TransformStream<string>();
+   * app.handle([1, 2, 3], { sink: [(line: string) => lines.push(line), writable] }, function* (n) {
+   *   if (n % 2 === 1) yield `odd: ${n}`;
+   * });
+   * const [copies] = await Promise.all([Array.fromAsync(readable), app.stream()]);
+   * console.assert(lines.join() === "odd: 1,odd: 3" && copies.join() === lines.join());
+   * ```
+   *
+   * @example A pipe
+   * ```ts
+   * import { Slipstream } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const seen: string[] = [];
+   * const gunzip = () => new DecompressionStream("gzip");
+   * const packed = ReadableStream.from([new TextEncoder().encode("fish")]).pipeThrough(new CompressionStream("gzip"));
+   * app.handle(packed, { pipe: [gunzip, () => new TextDecoderStream()] }, (text) => void seen.push(text));
+   * await app.stream();
+   * console.assert(seen.join("") === "fish");
+   * ```
    */
-  handle<S extends AnySource | readonly AnySource[], P, R, A = unknown>(
+  handle<
+    S extends AnySource | readonly AnySource[],
+    // `const`, so that `[key, value]` is a pair, not an array. What is not inferred is its default: without a sink the
+    // handler may emit anything, and a stage that is not there emits what the one before it does.
+    const T extends AcceptedBy<K>,
+    const K extends AnySink = (value: unknown) => unknown,
+    O1 = Messages<S>,
+    O2 = O1,
+    O3 = O2,
+    O4 = O3,
+    O5 = O4,
+    O6 = O5,
+    O7 = O6,
+    O8 = O7,
+    O9 = O8,
+    O10 = O9,
+  >(
     source: S,
-    options: SinkFor<R, P> & { readonly pipe: PipeStage<Messages<S>, P> | readonly [PipeStage<Messages<S>, P>] },
-    handler: Handler<P, R, A>,
+    options: HandleOptions<O10, K, Pipe<Messages<S>, O1, O2, O3, O4, O5, O6, O7, O8, O9, O10>>,
+    handler: Handler<NoInfer<O10>, T, Args>,
   ): Binding;
-  /** Binds with two stages before the handler. */
-  handle<S extends AnySource | readonly AnySource[], P1, P, R, A = unknown>(
-    source: S,
-    options: SinkFor<R, P> & { readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P>] },
-    handler: Handler<P, R, A>,
-  ): Binding;
-  /** Binds with three stages before the handler. */
-  handle<S extends AnySource | readonly AnySource[], P1, P2, P, R, A = unknown>(
-    source: S,
-    options: SinkFor<R, P> & {
-      readonly pipe: readonly [PipeStage<Messages<S>, P1>, PipeStage<P1, P2>, PipeStage<P2, P>];
-    },
-    handler: Handler<P, R, A>,
-  ): Binding;
-  handle(source: unknown, second: unknown, third?: unknown): Binding {
+  // `never`: or the compiler would say of each wrong call that this signature allows it.
+  handle(source: unknown, ...[second, third]: never[]): Binding {
     if (this.#running) throw new Error("handle() can't bind while stream() runs: bind first");
     const bound = bind(source, second, third, (bound) => this.#stop(bound));
     this.#bindings.push(bound);
@@ -153,24 +268,39 @@ export class Slipstream {
   }
 
   /**
-   * Runs everything that is bound. Resolves when all sources have ended, and everything is settled and released.
+   * Runs the handlers of the app until all sources have ended, everything is settled, and all is released.
    *
-   * SIGINT and SIGTERM end the sources in order: what is in flight is finished and settled first. A second signal
-   * exits at once.
+   * The run stops earlier when `signal` aborts, and, unless `handleSignals` is `false`, on SIGINT and SIGTERM: the sources
+   * end, and what is in hand is finished and settled. A second signal exits the process at once.
    *
-   * @param args reaches every handler as its second parameter
-   * @throws {HandlerError} The first error of a handler or its sinks, after the rest has ended in order: batches that
-   * came before it, and those of other sources that were begun, are settled and done. An error of a source itself is
-   * thrown as it is, in the same way.
-   * @throws {Error} If nothing is bound, the app runs already, or the end takes longer than `shutdownTimeoutMs`.
-   * @throws {RangeError} If a time is negative.
+   * An app can run again after a run; it can't run twice at a time.
+   *
+   * @param parameters one object of options
+   * @throws {HandlerError} If a codec, a stage, a handler or a sink fails, and `onError` is `"fail"`: the first such error.
+   * It is thrown after the end of the run: the batches before the failure, and those that other sources have begun, are
+   * settled and done.
+   * @throws The error of a source that fails, as it is, in the same way.
+   * @throws {TypeError} If an option is unknown or wrong; the error lists all problems, and nothing runs.
+   * @throws {Error} If nothing is bound, the app is running, or the end takes longer than `shutdownTimeoutMs`.
+   *
+   * @example Stop a run
+   * ```ts
+   * import { Slipstream, timer } from "@slipstream/slipstream";
+   *
+   * const app = new Slipstream();
+   * const enough = new AbortController();
+   * let ticks = 0;
+   * app.handle(timer(5), () => {
+   *   if (++ticks === 3) enough.abort();
+   * });
+   * await app.stream({ signal: enough.signal });
+   * console.assert(ticks === 3);
+   * ```
    */
-  async stream(args?: unknown, options: StreamOptions = {}): Promise<void> {
-    const { signal, shutdownTimeoutMs, handleSignals } = { ...DEFAULTS, ...options };
-    if (!(shutdownTimeoutMs >= 0)) throw new RangeError(`shutdownTimeoutMs must be from 0 on: ${shutdownTimeoutMs}`);
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`signal must be an AbortSignal: got ${describe(signal)}`);
-    }
+  async stream(...parameters: StreamParameters<Args>): Promise<void> {
+    const options = optionsOf(parameters);
+    const { handleSignals = DEFAULTS.handleSignals, shutdownTimeoutMs = DEFAULTS.shutdownTimeoutMs } = options;
+    const { args, signal } = options;
     if (this.#bindings.length === 0) throw new Error("stream() has nothing to run: bind a handler with handle() first");
     if (this.#running) throw new Error("stream() runs already: await it before it is run again");
     this.#running = true;
@@ -179,6 +309,7 @@ export class Slipstream {
       const run = this.#run = new Run([...this.#bindings], {
         args,
         paused: this.#paused,
+        wrap: readerWrapper(options),
         endTimeoutMs: shutdownTimeoutMs,
       });
       const stop = () => run.stop();
@@ -187,7 +318,7 @@ export class Slipstream {
       signal?.addEventListener("abort", stop, { once: true });
       const ended = run.toEnd().finally(() => signal?.removeEventListener("abort", stop));
       const hooked = ended.catch(() => {}).then(() => this.#exit());
-      // The run's own error is the one that is told; both are waited for.
+      // Both are awaited; the error of the run comes before that of a hook.
       for (const outcome of await Promise.allSettled([ended, hooked])) {
         if (outcome.status === "rejected") throw outcome.reason;
       }
@@ -199,14 +330,16 @@ export class Slipstream {
   }
 
   /**
-   * Calls a function at the end of each run, whatever ended it: once, when all is settled, done and released, before
-   * `stream()` resolves or rejects. Hooks are called in the order they came, each when the one before it is over. One
-   * that fails does not keep the others from being called; `stream()` rejects with its error, unless the run had failed.
+   * Calls a function at the end of each run, whatever ended it: when everything is settled and released, before `stream()`
+   * resolves or rejects.
    *
-   * A second signal, and a time-out of the end, exit without calling them.
+   * The app calls its hooks in the order in which they were added, and awaits each. A hook that fails does not keep the
+   * later ones from being called; `stream()` rejects with the first error of a hook, unless the run itself has failed.
+   * Hooks are not called when a second signal, or `shutdownTimeoutMs` after a signal, exits the process.
    *
-   * @returns takes the hook away again
-   * @throws {TypeError} If it is no function.
+   * @param hook is called without arguments, and awaited
+   * @returns a function that removes the hook
+   * @throws {TypeError} If the hook is not a function.
    *
    * @example
    * ```ts
@@ -226,7 +359,7 @@ export class Slipstream {
     return () => void this.#exitHooks.delete(hook);
   }
 
-  /** @throws what the first hook that failed did */
+  /** @throws the first error of a hook */
   async #exit(): Promise<void> {
     const failed: unknown[] = [];
     for (const hook of [...this.#exitHooks]) {
@@ -247,14 +380,16 @@ export class Slipstream {
   }
 
   /**
-   * Hands on nothing more of a source, from the next message on, until it is resumed. A Topic stays in its group. Also
-   * before a run, which then begins paused. A run that is stopped leaves what was paused unhandled.
+   * Pauses a source: its handlers get no more messages, from the next one on, until `resume()`. A source that is paused
+   * before a run begins paused. A Topic stays in its group. A stop leaves the messages of a paused source unhandled.
    *
-   * A source with the methods `pause` and `resume` has them called; an async generator gets `"pause"` and
-   * `"resume"` as the value of a `yield`: what it yields in answer is a message, unless it is `undefined`. One that does
-   * not listen is so asked for one message more, which waits.
+   * The source is told: the app calls its methods `pause` and `resume` if it has them, and passes `"pause"` and
+   * `"resume"` to an async generator, as the value of the `yield` where it waits. What the generator yields next in answer is
+   * a message, or nothing if it is `undefined`; so a generator that does not listen is asked for one message more, which
+   * waits until `resume()`.
    *
-   * @throws {TypeError} If nothing is bound to the source.
+   * @param source a source as `handle()` got it
+   * @throws {TypeError} If no handler is bound to the source.
    */
   pause(source: AnySource): void {
     this.#checkBound(source);
@@ -264,9 +399,10 @@ export class Slipstream {
   }
 
   /**
-   * Goes on with a source that was paused, at once.
+   * Resumes a source that was paused, at once. Does nothing if it is not paused.
    *
-   * @throws {TypeError} If nothing is bound to the source.
+   * @param source a source as `handle()` got it
+   * @throws {TypeError} If no handler is bound to the source.
    */
   resume(source: AnySource): void {
     this.#checkBound(source);
@@ -282,7 +418,7 @@ export class Slipstream {
 const app = new Slipstream();
 
 /**
- * Binds a handler in the default app: {@linkcode Slipstream.handle}.
+ * Binds a handler to sources and sinks, in the default app; see `Slipstream.handle`.
  *
  * @example
  * ```ts
@@ -298,11 +434,25 @@ const app = new Slipstream();
  */
 export const handle: Slipstream["handle"] = app.handle.bind(app) as Slipstream["handle"];
 
-/** Runs the default app: {@linkcode Slipstream.stream}. */
-export const stream: Slipstream["stream"] = app.stream.bind(app);
+/**
+ * Runs the handlers of the default app until all sources have ended; see `Slipstream.stream`.
+ *
+ * Handlers of the default app get `args` as `unknown`. For arguments with a type, make a `Slipstream<Args>`.
+ *
+ * @example
+ * ```ts
+ * import { handle, stream } from "@slipstream/slipstream";
+ *
+ * const seen: number[] = [];
+ * handle([1, 2], (n) => void seen.push(n));
+ * await stream({ handleSignals: false });
+ * console.assert(seen.join() === "1,2");
+ * ```
+ */
+export const stream: (options?: StreamOptions) => Promise<void> = app.stream.bind(app);
 
 /**
- * Pauses a source of the default app: {@linkcode Slipstream.pause}.
+ * Pauses a source of the default app; see `Slipstream.pause`.
  *
  * @example
  * ```ts
@@ -321,10 +471,10 @@ export const stream: Slipstream["stream"] = app.stream.bind(app);
  * console.assert(seen.join() === "1,2,3");
  * ```
  */
-export const pause: Slipstream["pause"] = app.pause.bind(app);
+export const pause: (source: AnySource) => void = app.pause.bind(app);
 
-/** Calls a function at the end of each run of the default app: {@linkcode Slipstream.onExit}. */
-export const onExit: Slipstream["onExit"] = app.onExit.bind(app);
+/** Calls a function at the end of each run of the default app; see `Slipstream.onExit`. */
+export const onExit: (hook: () => unknown) => () => void = app.onExit.bind(app);
 
-/** Resumes a source of the default app: {@linkcode Slipstream.resume}. */
-export const resume: Slipstream["resume"] = app.resume.bind(app);
+/** Resumes a source of the default app; see `Slipstream.resume`. */
+export const resume: (source: AnySource) => void = app.resume.bind(app);

@@ -1,5 +1,5 @@
 /**
- * One source on its way through its handlers.
+ * The loop that reads one source and hands its messages to its handlers.
  *
  * @module
  */
@@ -13,22 +13,22 @@ import { yieldToEventLoop } from "./yield_to_event_loop.ts";
 
 /** How many batches of a source may be accepted by the sinks and not done yet. */
 export const UNDONE_BATCHES = 32;
-/** How many bytes their messages may take, as far as the source says. One batch is always allowed. */
+/** How many bytes the messages of these batches may take, if the source tells sizes. One batch is always allowed. */
 const UNDONE_BYTES = 64 * 1024 * 1024;
 /** How long a stopped source may take to end its stream of batches, in milliseconds. */
 const END_MS = 1000;
-/** After so many messages the clock is looked at, whether others want a turn. A power of two. */
+/** After how many messages the loop looks at the clock, to let other tasks run. A power of two. */
 const MESSAGES_BETWEEN_YIELDS = 32;
 
-/** A batch whose messages are handled, on its way to be done. */
+/** A batch whose messages are handled, and that is not done yet. */
 interface Undone {
   readonly delivery: BatchDelivery;
   readonly settled: void | Promise<void>;
-  /** How many messages were taken, when it is not all. */
+  /** How many messages the handlers have taken; all of them when absent. */
   readonly taken: number | undefined;
 }
 
-/** How a {@linkcode SourceLoop} works. */
+/** The options of a `SourceLoop`. */
 export interface SourceLoopOptions {
   readonly reader: SourceReader<unknown>;
   readonly handlers: readonly BoundHandler[];
@@ -38,10 +38,10 @@ export interface SourceLoopOptions {
 }
 
 /**
- * Reads the batches of a source, hands them to its handlers message by message, and has them done in order.
+ * Reads the batches of a source, hands their messages to its handlers one by one, and marks the batches as done in order.
  *
- * Three things go on side by side: a batch is read and handled, batches before it settle, and the first of these that
- * has settled is done. What fails stops the reading; batches in front of the failed one are still done.
+ * Three things go on side by side: the loop reads and handles one batch, the batches before it settle, and the oldest
+ * batch that has settled is done. A failure stops the reading; the batches in front of the failed one are still done.
  */
 export class SourceLoop implements BatchOwner {
   readonly handlers: readonly BoundHandler[];
@@ -49,25 +49,25 @@ export class SourceLoop implements BatchOwner {
   readonly #strategy: DeliveryStrategy;
   readonly #onFailure: (error: unknown) => void;
   readonly #mostBatches: number;
-  /** No message is begun any more. */
+  /** Whether the loop is stopped: no further message is begun. */
   readonly #stop = new Once();
-  /** The source had its time to end. */
+  /** Happens when a stopped source has had its time to end. */
   readonly #late = new Once();
   #lateTimer: ReturnType<typeof setTimeout> | undefined;
   #gate: PromiseWithResolvers<void> | undefined;
-  /** In the order they were read. */
+  /** The batches that are not done, in the order in which they were read. */
   readonly #undone: Undone[] = [];
   #undoneBytes = 0;
   #doing: Promise<void> | undefined;
   #room: (() => void) | undefined;
-  /** A batch failed or was left: none after it is done. */
+  /** Whether a batch has failed, or a stop has left it: no later batch is done. */
   #broken = false;
   failed = false;
   taken = 0;
   begun = -1;
-  /** Whether some handlers take messages as they come, and others side by side. */
+  /** Whether some handlers handle messages one by one, and others side by side. */
   readonly #isMixed: boolean;
-  /** The whole run was given up: nothing is done any more. */
+  /** Whether the run is given up: no batch is done any more. */
   #abandoned = false;
 
   constructor({ reader, handlers, strategy, onFailure }: SourceLoopOptions) {
@@ -77,7 +77,7 @@ export class SourceLoop implements BatchOwner {
     this.#onFailure = onFailure;
     const pooled = handlers.filter(({ pool }) => pool !== undefined).length;
     this.#isMixed = pooled > 0 && pooled < handlers.length;
-    // A batch may be one message: then there are as many as are handled side by side.
+    // A batch may be one message: as many batches are allowed then as messages may be handled side by side.
     this.#mostBatches = Math.max(UNDONE_BATCHES, ...handlers.map(({ bound }) => bound.concurrency));
   }
 
@@ -85,20 +85,20 @@ export class SourceLoop implements BatchOwner {
     return this.#stop.happened;
   }
 
-  /** Hands on nothing more until {@linkcode SourceLoop.resume}, or the end. */
+  /** Hands no messages to the handlers until `resume()`, or the end. */
   pause(): void {
     this.#gate ??= Promise.withResolvers();
     this.reader.pause?.();
   }
 
-  /** Goes on. */
+  /** Goes on after `pause()`. */
   resume(): void {
     this.reader.resume?.();
     this.#gate?.resolve();
     this.#gate = undefined;
   }
 
-  /** Begins no further message, and lets the source end. What was begun goes on to its end. */
+  /** Begins no further message, and ends the source. What is in hand is finished. */
   stop(): void {
     if (this.stopped) return;
     if (!this.#late.happened) this.#lateTimer = setTimeout(() => this.#late.happen(), END_MS);
@@ -113,7 +113,7 @@ export class SourceLoop implements BatchOwner {
     }
   }
 
-  /** Gives up: nothing more is done, whatever still settles. */
+  /** Gives up: no batch is done any more, whatever still settles. */
   abandon(): void {
     this.#abandoned = true;
     this.#late.happen();
@@ -135,7 +135,7 @@ export class SourceLoop implements BatchOwner {
     try {
       await this.#read();
     } catch (error) {
-      // The source's own error. What was read before it is settled and done.
+      // The source itself has failed. The batches that were read before are settled and done.
       this.fail(error);
     }
     await this.idle();
@@ -153,7 +153,7 @@ export class SourceLoop implements BatchOwner {
     const batches = this.reader.batches.getReader();
     while (!this.stopped) {
       if (!this.#hasRoom()) await new Promise<void>((resolve) => this.#room = resolve);
-      // A batch of one message is over before the loop below looks at the clock.
+      // A batch of one message ends before the loop below looks at the clock.
       const turn = yieldToEventLoop();
       if (turn !== undefined) await turn;
       const read = await this.#late.race(batches.read(), undefined);
@@ -166,7 +166,7 @@ export class SourceLoop implements BatchOwner {
         this.finish(delivery, taken);
         if (taken !== undefined) return;
       } catch (error) {
-        // First: the batch is not done, and neither is one after it.
+        // This comes first: neither this batch nor a later one is done.
         this.#leaveFailed(delivery);
         this.fail(error);
         return;
@@ -174,7 +174,7 @@ export class SourceLoop implements BatchOwner {
     }
   }
 
-  /** What a failed batch did emit gets its chance to be delivered; the batch is not done. */
+  /** Lets the values that a failed batch has emitted settle; the batch is not done. */
   #leaveFailed(delivery: BatchDelivery): void {
     delivery.leave(0);
     this.finish(delivery, 0);
@@ -186,10 +186,10 @@ export class SourceLoop implements BatchOwner {
   }
 
   /**
-   * Hands the messages to the handlers. Synchronous as long as handlers and sinks are: a promise for each message would
-   * cost more than the message.
+   * Hands the messages of a batch to the handlers. Synchronous as long as handlers and sinks are: a promise for each message
+   * would cost more than its handling.
    *
-   * @returns how many were taken, when it is not all
+   * @returns how many messages the handlers have taken; `undefined` for all of them
    */
   #accept(batch: Batch<unknown>, delivery: BatchDelivery): number | undefined | Promise<number | undefined> {
     const messages = batch.messages[Symbol.iterator]();
@@ -212,7 +212,7 @@ export class SourceLoop implements BatchOwner {
     return this.#acceptLater(messages, taken, undefined, delivery);
   }
 
-  /** A loop, not promises that wait for the next one: the chain would be as long as the batch. */
+  /** Takes the rest of a batch in a loop. (Promises that each wait for the next would make a chain as long as the batch.) */
   async #acceptLater(
     messages: Iterator<unknown>,
     taken: number,
@@ -233,7 +233,7 @@ export class SourceLoop implements BatchOwner {
       }
     } catch (error) {
       messages.return?.();
-      // A stop cut the wait for the last one short.
+      // A stop has cut the wait of the last message short.
       if (!isLeft(error)) throw error;
       return taken - 1;
     }
@@ -263,7 +263,7 @@ export class SourceLoop implements BatchOwner {
   finish(delivery: BatchDelivery, taken?: number): void {
     const settled = delivery.settle();
     if (this.#doing === undefined && settled === undefined) {
-      // Nothing to wait for, as with functions as sinks: no promise is made for the batch.
+      // If there is nothing to wait for, as with functions as sinks, no promise is made for the batch.
       try {
         const stored = this.#store(delivery, taken);
         if (stored === undefined) return;
@@ -292,7 +292,7 @@ export class SourceLoop implements BatchOwner {
           if (stored !== undefined) await stored;
         }
       } catch (error) {
-        // A failure of a batch that is behind a failed one has its owner as well: the run, which has failed already.
+        // The failure of a batch behind a failed one is reported to the run as well, which has failed already.
         this.#broken = true;
         this.fail(error);
       }

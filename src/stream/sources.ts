@@ -1,13 +1,18 @@
 /**
- * Everything that can be read, as a source of batches.
+ * Sources: everything that can be read, adapted to a reader of batches.
  *
  * @module
  */
 
+import { describe } from "../options/describe.ts";
 import { type Batch, type BatchSource, openSource, type SourceReader } from "./protocol.ts";
-import { throughWatch } from "./watch.ts";
 
-/** What `handle()` reads from. */
+/**
+ * What `handle()` reads from: an iterable, an async iterable, a ReadableStream, an object with one as `.readable`, a Topic
+ * or a Cache.
+ *
+ * @typeParam T a message
+ */
 export type Source<T> =
   | BatchSource<T>
   | { readonly readable: ReadableStream<T> }
@@ -15,7 +20,7 @@ export type Source<T> =
   | AsyncIterable<T>
   | Iterable<T>;
 
-/** What a source's messages are. */
+/** The messages of a source. */
 export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends { readonly readable: ReadableStream<infer T> } ? T
   : S extends ReadableStream<infer T> ? T
@@ -25,15 +30,11 @@ export type MessageOf<S> = S extends BatchSource<infer T> ? T
 
 /** How long a stopped generator may take to run its finally blocks before `stream()` ends without it. */
 const FINALLY_MS = 1000;
-/** How many messages of an iterable make a batch. They are pulled one by one all the same. */
+/** How many messages of an iterable make a batch. The batch pulls them from the iterable one by one. */
 const BATCH_MESSAGES = 1000;
 
-/**
- * Checks a source.
- *
- * @throws {TypeError} If it is nothing that can be read.
- */
-export function checkSource(source: unknown): void {
+/** Why something can't be read; `undefined` if it can. */
+export function sourceProblem(source: unknown): string | undefined {
   if (typeof source === "object" || typeof source === "function") {
     const some = source as Record<PropertyKey, unknown> | null;
     if (some !== null && typeof some[openSource] === "function") return;
@@ -44,17 +45,11 @@ export function checkSource(source: unknown): void {
     : typeof source === "function"
     ? "a function; one that makes a source, such as a generator function, has to be called"
     : describe(source);
-  throw new TypeError(
-    `A source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`,
-  );
+  return `a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`;
 }
 
 /** Starts reading a source. */
 export function openAnySource<T>(source: Source<T>): SourceReader<T> {
-  return throughWatch(openUnwatched(source));
-}
-
-function openUnwatched<T>(source: Source<T>): SourceReader<T> {
   if (openSource in source) return source[openSource]();
   if (source instanceof ReadableStream) return fromStream(source);
   // Not `"readable" in source`: streams of Node.js have a `readable` that is a boolean, and are async iterable.
@@ -62,10 +57,10 @@ function openUnwatched<T>(source: Source<T>): SourceReader<T> {
   return isAsyncIterable(source) ? fromAsync(source as AsyncIterable<T>) : fromSync(source as Iterable<T>);
 }
 
-/** What a generator that listens gets as the value of a `yield`. */
+/** The value that an async generator gets from a `yield` when its source is paused or resumed. */
 type Signal = "pause" | "resume";
 
-/** What else a source can be told. */
+/** The calls by which a source is told that it is paused or resumed. */
 type Listener = Pick<SourceReader<unknown>, "pause" | "resume">;
 
 /** The methods `pause` and `resume` of a source that is no generator. */
@@ -77,12 +72,12 @@ function listener(source: object): Listener {
   };
 }
 
-/** Pulled one at a time: how {@linkcode readOneByOne} gets at messages. */
+/** What `readOneByOne` pulls messages from. */
 interface Pulled<T> {
   next(signal?: Signal): Promise<IteratorResult<T, unknown>>;
-  /** Lets what is read end; called once. */
+  /** Ends the iteration or cancels the stream; called once. */
   end(): Promise<unknown>;
-  /** Called when the last message was handled, or nobody waits for {@linkcode Pulled.end} any more. */
+  /** Called after the last message is handled, or when `end()` takes too long. */
   release?(): void;
 }
 
@@ -106,16 +101,16 @@ function fromAsync<T>(source: AsyncIterable<T>): SourceReader<T> {
   return { ...readOneByOne(pulled, listens), ...(listens ? {} : listener(source)) };
 }
 
-/** A batch a message: what comes one by one is handled when it comes. */
+/** Reads messages one by one: each is a batch, so that it is handled as soon as it comes. */
 function readOneByOne<T>({ next, end, release }: Pulled<T>, listens = false): SourceReader<T> {
-  /** Answers to signals, in order; what comes with one is a message, unless it is `undefined`. */
+  /** What the generator yields in answer to signals, in order: messages, unless they are `undefined`. */
   const answers: Promise<IteratorResult<T, unknown>>[] = [];
   let begun = false;
   const signal = (which: Signal) => {
     // A generator that has not begun has no `yield` to listen at.
     if (!begun || ended) return;
     const answer = next(which);
-    answer.catch(() => {}); // the pull that takes it tells
+    answer.catch(() => {}); // the pull that awaits it rejects
     answers.push(answer);
   };
   const pull = async (): Promise<IteratorResult<T, unknown>> => {
@@ -136,7 +131,7 @@ function readOneByOne<T>({ next, end, release }: Pulled<T>, listens = false): So
     if (ended) return;
     ended = true;
     ending = end();
-    ending.catch(() => {}); // close() tells
+    ending.catch(() => {}); // close() rejects with it
     wake?.();
   };
   return {
@@ -162,7 +157,7 @@ function readOneByOne<T>({ next, end, release }: Pulled<T>, listens = false): So
                 controller.close();
               }),
             (error) => {
-              if (!waiting) return; // stopped, and not waited for any more
+              if (!waiting) return; // it was stopped meanwhile
               ended = true;
               reject(error);
             },
@@ -181,7 +176,7 @@ function readOneByOne<T>({ next, end, release }: Pulled<T>, listens = false): So
         let timer: ReturnType<typeof setTimeout> | undefined;
         const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FINALLY_MS));
         try {
-          // A generator ends when what it waits for has come, which may be never.
+          // A generator can end only after what it awaits, which may never come.
           await Promise.race([ending, late]);
         } finally {
           clearTimeout(timer);
@@ -213,7 +208,7 @@ function fromSync<T>(source: Iterable<T>): SourceReader<T> {
       cancel: () => void (stopped = true),
     }, { highWaterMark: 0 }),
     ...listener(source),
-    // A generator that stops the run itself is running, and can't be returned now: close() does it.
+    // A generator that stops its own run is running now, so its return() would throw: close() calls it.
     stop: () => void (stopped = true),
     close: () => {
       if (ended) return Promise.resolve();
@@ -234,12 +229,4 @@ function isIterable(value: object): value is Iterable<unknown> {
 
 function isAsyncIterable(value: object): value is AsyncIterable<never> {
   return typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === "function";
-}
-
-/** What something is, for an error. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const { name } = value.constructor ?? {};
-  return name === undefined || name === "Object" ? "an object" : `a ${name}`;
 }

@@ -1,13 +1,16 @@
-import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
+import { emitAll, type HandlerOutput } from "./handler.ts";
 
 /**
- * A handler as a TransformStream, for pipes made by hand.
+ * Makes a TransformStream of a handler, for `pipeThrough()`.
  *
- * The handler returns a value, or a promise of one, or yields any number of them; `undefined` emits nothing. A slow
- * reader slows the handler: it goes on when the reader has room. Errors travel both ways, as in every pipe.
+ * The handler emits the value that it returns, the value of the promise that it returns, or every value that it yields.
+ * It emits nothing for `undefined`. The handler waits while the reader of the stream has no room. When it throws, both sides
+ * of the stream fail with the error.
  *
- * @typeParam T what goes in
- * @typeParam R what the handler returns
+ * @typeParam T a message
+ * @typeParam O what the handler emits
+ * @param handler is called with each message
+ * @returns a stream that takes messages and emits what the handler emits
  *
  * @example
  * ```ts
@@ -17,16 +20,16 @@ import { emitAll, type EmittedBy, type Handler } from "./handler.ts";
  * console.assert((await Array.fromAsync(doubled)).join() === "2,4");
  * ```
  */
-export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStream<T, EmittedBy<R>> {
+export function transform<T, const O>(handler: (message: T) => HandlerOutput<O>): TransformStream<T, O> {
   let room = Promise.withResolvers<void>();
   let failed: unknown;
-  let controller!: ReadableStreamDefaultController<EmittedBy<R>>;
+  let controller!: ReadableStreamDefaultController<O>;
   let incoming!: WritableStreamDefaultController;
   const fail = (reason: unknown) => {
     failed = reason;
     room.reject(reason);
   };
-  const readable = new ReadableStream<EmittedBy<R>>({
+  const readable = new ReadableStream<O>({
     start: (own) => void (controller = own),
     pull: () => room.resolve(),
     cancel: (reason) => {
@@ -39,7 +42,7 @@ export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStr
     await room.promise;
     room = Promise.withResolvers<void>();
     room.promise.catch(() => {});
-    controller.enqueue(value as EmittedBy<R>);
+    controller.enqueue(value as O);
   };
   const writable = new WritableStream<T>({
     start(own) {
@@ -53,7 +56,7 @@ export function transform<T, R>(handler: Handler<T, R, undefined>): TransformStr
     async write(message) {
       if (failed !== undefined) throw failed;
       try {
-        await emitAll(handler(message, undefined), emit, undefined);
+        await emitAll(handler(message), emit, undefined);
       } catch (error) {
         if (failed === undefined) controller.error(error);
         throw error;

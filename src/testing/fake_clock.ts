@@ -7,7 +7,7 @@
 import FakeTimers from "@sinonjs/fake-timers";
 import { Cron } from "croner";
 
-/** How a {@linkcode FakeClock} begins. */
+/** How a `FakeClock` begins. */
 export interface FakeClockOptions {
   /**
    * The time it shows at first, in milliseconds since 1970 or as a Date.
@@ -34,9 +34,9 @@ let installed: FakeClock | undefined;
  *   `Deno.cron` has it (days of the week from 1, Sunday), and need no `--unstable-cron`; runs of one cron do not
  *   overlap, and a failed one is not tried again.
  * - **librdkafka is not fooled**: what it and a broker wait for passes in real time. Test time with a
- *   {@linkcode scripted} source or {@linkcode MemoryKafka}, which goes by this clock, and other topics without one.
+ *   `scripted` source or `MemoryKafka`, which goes by this clock, and other topics without one.
  *
- * One at a time; put back what was there with `using`, or {@linkcode FakeClock.uninstall}.
+ * One at a time; put back what was there with `using`, or `FakeClock.uninstall`.
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ let installed: FakeClock | undefined;
  * const times: number[] = [];
  * app.handle(timer(60_000), { sink: (time: number) => times.push(time) }, ({ time }) => time);
  * const ended = new AbortController();
- * const running = app.stream(undefined, { signal: ended.signal });
+ * const running = app.stream({ signal: ended.signal });
  * await clock.advance(120_000);
  * ended.abort();
  * await running;

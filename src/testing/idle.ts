@@ -5,24 +5,36 @@
  */
 
 import type { Batch, SourceReader } from "../stream/protocol.ts";
-import { watched } from "../stream/watch.ts";
+import { type WrapReader, wrapReaders } from "../stream/wrap_readers.ts";
 
 // Kept from the start, so that they go on when a test has put fake ones in their place.
 const { setTimeout, clearTimeout } = globalThis;
 
-/** Readers that wait for something of their own, such as a pause in a script: who waits for them is not idle. */
+/** Readers that wait for something of their own, such as a delay in a script: who waits for them is not idle. */
 export const readersAtWork: WeakSet<SourceReader<unknown>> = new WeakSet();
 
-/** What runs an app: `stream()`. */
-export type StreamFunction = (
-  args?: unknown,
-  options?: { readonly signal?: AbortSignal; readonly handleSignals?: boolean },
-) => Promise<void>;
+/**
+ * What runs an app: the `stream` of a Slipstream, or the function.
+ *
+ * @typeParam Args what the app's handlers get as their second parameter
+ */
+export type StreamFunction<Args = unknown> = (options: {
+  readonly args: Args;
+  readonly signal: AbortSignal;
+  readonly handleSignals: boolean;
+}) => Promise<void>;
 
-/** How {@linkcode runUntilIdle} runs an app. */
-export interface RunUntilIdleOptions {
-  /** Reaches every handler as its second parameter. */
-  readonly args?: unknown;
+/**
+ * How `runUntilIdle` runs an app.
+ *
+ * @typeParam Args what the app's handlers get as their second parameter
+ */
+export interface RunUntilIdleOptions<Args = unknown> {
+  /**
+   * The second parameter of every handler.
+   * @default {undefined}
+   */
+  readonly args?: Args;
   /** What has to hold before the app can count as idle; for sources that need time to begin, such as a Topic. */
   readonly until?: () => boolean;
   /**
@@ -37,6 +49,10 @@ export interface RunUntilIdleOptions {
   readonly timeoutMs?: number;
 }
 
+/** The parameters of `runUntilIdle` behind the app: its options, required when handlers need `args`. */
+export type RunUntilIdleParameters<Args = unknown> = undefined extends Args ? [options?: RunUntilIdleOptions<Args>]
+  : [options: RunUntilIdleOptions<Args> & { readonly args: Args }];
+
 const DEFAULTS = { quietMs: 50, timeoutMs: 10_000 } as const satisfies RunUntilIdleOptions;
 const LOOK_MS = 5;
 /** How long an app that was not idle in time may take to end. */
@@ -46,7 +62,7 @@ const END_MS = 2000;
  * Runs an app until it is idle, and ends it in order: all it was given is handled and settled, and its sources have
  * nothing more to give for the moment. Resolves as well when all sources have ended.
  *
- * Its own waits are in real time, also under a {@linkcode FakeClock}: a timer that waits for the clock is idle.
+ * Its own waits are in real time, also under a `FakeClock`: a timer that waits for the clock is idle.
  *
  * @param app a Slipstream, or the default app's `stream`
  * @throws {Error} If the app is not idle in time. It is ended in order then, too.
@@ -65,9 +81,9 @@ const END_MS = 2000;
  * console.assert(sent.join() === "sent a fish,sent a trophy");
  * ```
  */
-export async function runUntilIdle(
-  app: { readonly stream: StreamFunction } | StreamFunction,
-  options: RunUntilIdleOptions = {},
+export async function runUntilIdle<Args>(
+  app: { readonly stream: StreamFunction<Args> } | StreamFunction<Args>,
+  ...[options = {}]: RunUntilIdleParameters<Args>
 ): Promise<void> {
   const { args, until = () => true, quietMs, timeoutMs } = { ...DEFAULTS, ...options };
   for (const [name, ms] of Object.entries({ quietMs, timeoutMs })) {
@@ -75,10 +91,9 @@ export async function runUntilIdle(
   }
   const activity = new Activity();
   const ending = new AbortController();
-  const running = watched((reader) => activity.watch(reader), () => {
-    const streamOptions = { signal: ending.signal, handleSignals: false };
-    return typeof app === "function" ? app(args, streamOptions) : app.stream(args, streamOptions);
-  });
+  const wrap: WrapReader = (reader) => activity.watch(reader);
+  const streamOptions = { args: args as Args, signal: ending.signal, handleSignals: false, [wrapReaders]: wrap };
+  const running = typeof app === "function" ? app(streamOptions) : app.stream(streamOptions);
   let over = false;
   running.then(() => over = true, () => over = true);
   const startedAt = monotonic();

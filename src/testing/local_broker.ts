@@ -6,7 +6,7 @@
 
 import { MockCluster } from "../librdkafka/mock_cluster.ts";
 
-/** How a {@linkcode LocalBroker} is started. */
+/** How a `LocalBroker` is started. */
 export interface LocalBrokerOptions {
   /**
    * How many brokers there are, numbered from 1.
@@ -14,7 +14,7 @@ export interface LocalBrokerOptions {
    */
   readonly brokers?: number;
   /**
-   * How many partitions a topic has that {@linkcode LocalBroker.createTopic} makes without saying.
+   * How many partitions a topic has that `LocalBroker.createTopic` makes without saying.
    * @default {1}
    */
   readonly partitions?: number;
@@ -30,7 +30,7 @@ const DEFAULTS = { brokers: 1, partitions: 1 } as const satisfies Required<Local
  * - Creates a topic when a producer first asks for it (with 4 partitions: librdkafka's own default).
  * - Answers a fetch that finds nothing only when `fetch.wait.max.ms` is over: set that to 5 for speed.
  * - A group that a member has left takes the next one in after `session.timeout.ms` less a second.
- * - Knows no compaction, no look-up by time, and no admin requests: use {@linkcode LocalBroker.createTopic}.
+ * - Knows no compaction, no look-up by time, and no admin requests: use `LocalBroker.createTopic`.
  *
  * Needs `--allow-ffi`.
  *

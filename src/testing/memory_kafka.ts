@@ -16,7 +16,7 @@ import { MemoryProducer } from "./memory/producer.ts";
 export type { MemoryFaults, RecordFate, RequestKind, SentRecord } from "./memory/cluster.ts";
 export type { MemoryRecord, NewRecord } from "./memory/log.ts";
 
-/** A client of a {@linkcode MemoryKafka}, as a test sees it. */
+/** A client of a `MemoryKafka`, as a test sees it. */
 export interface MemoryClientHandle {
   /** Whether it is connected. */
   readonly isConnected: boolean;
@@ -30,7 +30,7 @@ export interface MemoryClientHandle {
   log(severity: number, message: string): void;
 }
 
-/** How a {@linkcode MemoryKafka} begins. */
+/** How a `MemoryKafka` begins. */
 export interface MemoryKafkaOptions {
   /**
    * How many partitions a topic gets that a producer makes.

@@ -6,7 +6,7 @@
  */
 
 export { FakeClock, type FakeClockOptions } from "./fake_clock.ts";
-export { runUntilIdle, type RunUntilIdleOptions, type StreamFunction } from "./idle.ts";
+export { runUntilIdle, type RunUntilIdleOptions, type RunUntilIdleParameters, type StreamFunction } from "./idle.ts";
 export { LocalBroker, type LocalBrokerOptions } from "./local_broker.ts";
 export type { TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
 export {
@@ -20,4 +20,4 @@ export {
   type RequestKind,
   type SentRecord,
 } from "./memory_kafka.ts";
-export { fail, pause, scripted, type ScriptedOptions, type ScriptedSource, ScriptStep, together } from "./scripted.ts";
+export { delay, fail, scripted, type ScriptedOptions, type ScriptedSource, ScriptStep, together } from "./scripted.ts";

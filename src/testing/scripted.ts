@@ -7,10 +7,10 @@
 import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
 import { readersAtWork } from "./idle.ts";
 
-/** A step of a script that is no message: what {@linkcode together}, {@linkcode pause} and {@linkcode fail} make. */
+/** A step of a script that is no message: what `together`, `delay` and `fail` make. */
 export class ScriptStep<T = never> {
   /** What the step does: messages that come together, a wait in milliseconds, or an error. */
-  readonly does: { readonly messages: readonly T[] } | { readonly pauseMs: number } | { readonly error: unknown };
+  readonly does: { readonly messages: readonly T[] } | { readonly delayMs: number } | { readonly error: unknown };
 
   /** Made by the functions, which check what they are given. */
   constructor(does: ScriptStep<T>["does"]) {
@@ -24,14 +24,14 @@ export function together<T>(...messages: T[]): ScriptStep<T> {
 }
 
 /**
- * A wait before the next step. It ends at once when the source is stopped.
+ * Makes the source wait before the next step of its script. A stop of the source ends the wait at once.
  *
- * @param ms how long, in milliseconds, from 0 on
- * @throws {RangeError} If it is none of that.
+ * @param ms how long, in milliseconds, from 0 to 2,147,483,647
+ * @throws {RangeError} If the time is out of that range.
  */
-export function pause(ms: number): ScriptStep {
-  if (!(ms >= 0 && ms < 2 ** 31)) throw new RangeError(`pause() takes milliseconds from 0 on: ${ms}`);
-  return new ScriptStep({ pauseMs: ms });
+export function delay(ms: number): ScriptStep {
+  if (!(ms >= 0 && ms < 2 ** 31)) throw new RangeError(`delay() takes milliseconds from 0 on: ${ms}`);
+  return new ScriptStep({ delayMs: ms });
 }
 
 /** An error of the source itself, as when a connection is lost for good. It comes once. */
@@ -39,7 +39,7 @@ export function fail(error: unknown): ScriptStep {
   return new ScriptStep({ error });
 }
 
-/** How a {@linkcode scripted} source behaves. */
+/** How a `scripted` source behaves. */
 export interface ScriptedOptions<T> {
   /**
    * What happens when the script is over: the source ends, or it stays open until it is stopped, as a topic does.
@@ -61,21 +61,21 @@ export interface ScriptedSource<T> extends BatchSource<T>, AsyncIterable<T> {
 }
 
 /**
- * A source for tests that follows a script: each message is a batch by itself, unless it is in {@linkcode together}.
+ * A source for tests that follows a script: each message is a batch by itself, unless it is in `together`.
  *
  * - **Redelivery**: read again, it begins after the last message that was done, as a topic with a group does. So a test
  *   sees what at-least-once means for an app that failed halfway.
  * - **Backpressure**: a message comes when it is asked for.
  *
  * @typeParam T what a message is
- * @param steps messages, and between them {@linkcode pause}, {@linkcode fail} and {@linkcode together}
+ * @param steps messages, and between them `delay`, `fail` and `together`
  *
  * @example
  * ```ts
  * import { Slipstream } from "@slipstream/slipstream";
- * import { fail, pause, scripted } from "@slipstream/slipstream/testing";
+ * import { delay, fail, scripted } from "@slipstream/slipstream/testing";
  *
- * const source = scripted([1, pause(5), 2, fail(new Error("gone")), 3]);
+ * const source = scripted([1, delay(5), 2, fail(new Error("gone")), 3]);
  * const seen: number[] = [];
  * const app = new Slipstream();
  * app.handle(source, { sink: (n: number) => seen.push(n) }, (n) => n);
@@ -124,9 +124,9 @@ export function scripted<T>(
               if (options.then === "stayOpen") await waitFor();
               break;
             }
-            if ("pauseMs" in step.does) {
+            if ("delayMs" in step.does) {
               readersAtWork.add(reader);
-              await waitFor(step.does.pauseMs);
+              await waitFor(step.does.delayMs);
               readersAtWork.delete(reader);
             } else if ("messages" in step.does) {
               const { messages } = step.does, place = batch++, next = at;

@@ -34,7 +34,7 @@ interface Due {
  *   return new Date(time).getUTCHours();
  * });
  * const ended = new AbortController();
- * const running = app.stream(undefined, { signal: ended.signal });
+ * const running = app.stream({ signal: ended.signal });
  * await clock.runCron("hourly");
  * console.assert(hours.length === 1);
  * ended.abort();

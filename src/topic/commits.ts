@@ -60,7 +60,7 @@ export class Commits {
   /**
    * Commits before the group is left. A commit that meets a rebalance is refused, and librdkafka makes its own last one
    * but once: this one is made again, until the member has joined again, for a few seconds at most. Never rejects: what
-   * is not committed librdkafka tries once more when it leaves, and {@linkcode Commits.onCommitted} hears of it.
+   * is not committed librdkafka tries once more when it leaves, and `Commits.onCommitted` hears of it.
    *
    * @param positions how far partitions that are still assigned are handled
    * @param poll serves the consumer's events

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { closest } from "fastest-levenshtein";
 import type {
   ConsumerGlobalConfig,
   ConsumerTopicConfig,
   ProducerGlobalConfig,
   ProducerTopicConfig,
 } from "../kafka/conf_types.ts";
+import { complain, nearest } from "../options/problems.ts";
 import { contradictions } from "./contradictions.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
 import { serverProblem, serversText } from "./servers.ts";
@@ -92,7 +92,7 @@ const defaults = new WeakMap<object, AnyConf>();
 const DEFAULT_APP = {};
 
 /**
- * Merges properties into the defaults of every {@linkcode Topic} made later, and returns the defaults, secrets masked.
+ * Merges properties into the defaults of every `Topic` made later, and returns the defaults, secrets masked.
  * Topics made earlier keep what they had.
  *
  * @param app whose defaults: a `Slipstream` has its own, for topics that are made with it as `app`, and shares none
@@ -207,13 +207,6 @@ function wordsOf(name: string): readonly string[] | undefined {
   return WORDS[property?.aliasOf ?? name] ?? (property?.type === "enum" ? property.values : undefined);
 }
 
-function complain(where: string, found: readonly string[]): void {
-  if (found.length === 0) return;
-  throw new TypeError(
-    found.length === 1 ? `${where}: ${found[0]}` : `${where}: ${found.length} problems\n  - ${found.join("\n  - ")}`,
-  );
-}
-
 function problems(name: string, value: unknown): string[] {
   const property = PROPERTIES.get(name);
   if (property === undefined) {
@@ -221,7 +214,7 @@ function problems(name: string, value: unknown): string[] {
     if (OPTIONS.includes(name)) return [`${name} is no property: give it in the third argument, as an option of Topic`];
     return [
       `there is no property ${JSON.stringify(name)}: did you mean ${
-        JSON.stringify(closest(name, [...PROPERTIES.keys()]))
+        JSON.stringify(nearest(name, [...PROPERTIES.keys()]))
       }?`,
     ];
   }

@@ -140,7 +140,12 @@ export class Connection implements ClientEvents {
   }
 
   #cantConnect(error: unknown): KafkaError {
-    return KafkaError.from(`${this.#where}: can't connect to ${this.#servers}`, error, { fatal: true });
+    const text = String((error as { message?: unknown } | null)?.message ?? error);
+    // The names of properties were checked before, against the newest version.
+    const why = text.includes("No such configuration property")
+      ? ": this librdkafka is too old for a property, and deno run -A jsr:@slipstream/slipstream/setup --build builds one"
+      : "";
+    return KafkaError.from(`${this.#where}: can't connect to ${this.#servers}${why}`, error, { fatal: true });
   }
 }
 

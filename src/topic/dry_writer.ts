@@ -43,7 +43,7 @@ export class DryWriter<K, V> {
     return { topic: this.#topic, partition: -1, offset: -1 };
   }
 
-  /** Says records, as {@linkcode DryWriter.send} does. */
+  /** Says records, as `DryWriter.send` does. */
   async sendBatch(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
     const reports: DeliveryReport[] = [];
     for (const input of inputs) reports.push(await this.send(input));

@@ -54,7 +54,7 @@ export class Encoder<K, V> {
   }
 
   /**
-   * The bytes of many records, in memory that is used again after {@linkcode Slab.release}. A promise when a codec
+   * The bytes of many records, in memory that is used again after `Slab.release`. A promise when a codec
    * makes one: of bytes that stay.
    *
    * @throws {TypeError} If a codec can't encode one of them.

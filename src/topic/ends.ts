@@ -59,7 +59,7 @@ export class Ends {
     this.#look();
   }
 
-  /** Nothing is over before {@linkcode Ends.release}: there may be more to read than what is assigned. */
+  /** Nothing is over before `Ends.release`: there may be more to read than what is assigned. */
   hold(): void {
     this.#isHeld = true;
   }

@@ -30,7 +30,7 @@ export class HandledBefore {
   #freshCount = 0;
   #hasHandled = false;
 
-  /** Whether {@linkcode HandledBefore.upTo} has to look at messages. */
+  /** Whether `HandledBefore.upTo` has to look at messages. */
   get isWatching(): boolean {
     return this.#freshCount > 0 || this.#hasHandled;
   }

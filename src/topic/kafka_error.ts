@@ -4,7 +4,7 @@
  * @module
  */
 
-/** More about a {@linkcode KafkaError}. */
+/** More about a `KafkaError`. */
 export interface KafkaErrorOptions extends ErrorOptions {
   /** librdkafka's code. */
   readonly code?: number;

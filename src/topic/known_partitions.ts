@@ -15,7 +15,7 @@ export class KnownPartitions {
   readonly #known = new ByPartition<true>();
   #isFound = false;
 
-  /** Whether {@linkcode KnownPartitions.found} was called. */
+  /** Whether `KnownPartitions.found` was called. */
   get isFound(): boolean {
     return this.#isFound;
   }

@@ -11,7 +11,7 @@ import type { Notices } from "./notices.ts";
 const PATIENCE_MS = 3000;
 const RETRY_MS = 500;
 
-/** What an {@linkcode Outage} needs of its client. */
+/** What an `Outage` needs of its client. */
 export interface OutageParts {
   /** The topic, as notices have it. */
   readonly where: string;

@@ -44,7 +44,7 @@ const REASON_MS = 1000;
  * Connects at once. It is made for one connection: after its end, or after a fatal error, another one is made.
  *
  * When a broker refuses a request of several records, it produces nothing new before everything on its way has been
- * answered and the refused records were sent again, as {@linkcode Resends} has it.
+ * answered and the refused records were sent again, as `Resends` has it.
  */
 export class ProducerLink implements Way {
   readonly #options: LinkOptions;
@@ -101,7 +101,7 @@ export class ProducerLink implements Way {
     this.#opening = this.#open();
   }
 
-  /** Whether {@linkcode ProducerLink.produce} may be called: connected, and nobody waits. */
+  /** Whether `ProducerLink.produce` may be called: connected, and nobody waits. */
   get isReady(): boolean {
     return this.#producer !== undefined && this.#line.length === 0 && !this.#isResending;
   }
@@ -122,7 +122,7 @@ export class ProducerLink implements Way {
   }
 
   /**
-   * Produces a record; says whether there was room. When there was none, it has to {@linkcode ProducerLink.wait}.
+   * Produces a record; says whether there was room. When there was none, it has to `ProducerLink.wait`.
    *
    * @throws {KafkaError} If the record is refused.
    */

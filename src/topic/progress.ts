@@ -118,7 +118,7 @@ export class Progress implements BatchKeeper {
     this.#unstored.set(position, position);
   }
 
-  /** Whether {@linkcode Progress.handledUpTo} has to be asked for the first message of each run of a partition. */
+  /** Whether `Progress.handledUpTo` has to be asked for the first message of each run of a partition. */
   get mayRepeat(): boolean {
     return this.#store !== undefined && this.#before.isWatching;
   }

@@ -32,14 +32,14 @@ export class ReadBatch {
   readonly bytes: number;
   /**
    * How many messages, from the first on, are handled so far. Who handles them one by one counts here; it is stored with
-   * the next {@linkcode Progress.store}.
+   * the next `Progress.store`.
    */
   handled = 0;
   readonly #keeper: BatchKeeper;
   readonly #moment: number;
   #isDone = false;
 
-  /** @param moment what {@linkcode BatchKeeper.isStaleSince} counts from */
+  /** @param moment what `BatchKeeper.isStaleSince` counts from */
   constructor(messages: readonly FetchedMessage[], bytes: number, keeper: BatchKeeper, moment: number) {
     this.messages = messages;
     this.bytes = bytes;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closest } from "fastest-levenshtein";
+import { nearest } from "../options/problems.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -38,7 +38,7 @@ import { TopicReader } from "./topic_reader.ts";
 import { TopicWriter } from "./topic_writer.ts";
 
 /**
- * How a {@linkcode Topic} reads and writes.
+ * How a `Topic` reads and writes.
  *
  * @typeParam K what a key is
  * @typeParam V what a value is
@@ -62,7 +62,7 @@ export interface TopicOptions<K = string, V = string> {
   /**
    * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. A
    * member of a group that has no partition waits for one, and ends when the group has committed all that was there when
-   * it began. A topic that does not exist is waited for 30 s; see {@linkcode TopicOptions.connectTimeoutMs}.
+   * it began. A topic that does not exist is waited for 30 s; see `TopicOptions.connectTimeoutMs`.
    */
   readonly until?: "end";
   /**
@@ -80,7 +80,7 @@ export interface TopicOptions<K = string, V = string> {
   readonly connectTimeoutMs?: number;
   /**
    * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
-   * {@linkcode Topic.commit} commits. Without `group.id` nothing is committed.
+   * `Topic.commit` commits. Without `group.id` nothing is committed.
    * @default {"auto"}
    */
   readonly commit?: "auto" | "manual";
@@ -94,7 +94,7 @@ export interface TopicOptions<K = string, V = string> {
   readonly app?: object;
 }
 
-/** Options of {@linkcode Topic.send}. */
+/** Options of `Topic.send`. */
 export interface SendOptions {
   /** Headers. */
   readonly headers?: HeadersInput;
@@ -125,7 +125,7 @@ const LONGEST_MS = 2 ** 31 - 1;
  * A Kafka topic: a source to be read, a sink to be written to.
  *
  * - **Order**: messages of a partition are read in order, and written in the order of the calls.
- * - **Delivery**: with `group.id`, at least once. `for await` and {@linkcode Topic.readable} count a message as handled
+ * - **Delivery**: with `group.id`, at least once. `for await` and `Topic.readable` count a message as handled
  *   when the next one is asked for; `handle()` when its sinks have settled. Offsets are committed in the background
  *   once a second, when partitions move to another member, and on close.
  * - **Refusals**: what a broker refuses only because another record of its request can't be written is sent again by itself;
@@ -137,9 +137,9 @@ const LONGEST_MS = 2 ** 31 - 1;
  * - **Backpressure**: who reads slowly holds up the partitions and stays in the group; who writes fast waits while
  *   100,000 messages (`queue.buffering.max.messages`) are on their way.
  * - **Latency**: a record waits 1 ms for others to go along, unless `linger.ms` says otherwise.
- * - **Sharing**: runs, `send()` and {@linkcode Topic.writable} may write at once, in the order of the calls; none of them
+ * - **Sharing**: runs, `send()` and `Topic.writable` may write at once, in the order of the calls; none of them
  *   ends or fails another. The connection is kept while one of them uses it.
- * - **Outages**: a broker that is not there is waited for, and said once on stderr; {@linkcode Topic.close} still
+ * - **Outages**: a broker that is not there is waited for, and said once on stderr; `Topic.close` still
  *   works at once. What is to be written is given up after `message.timeout.ms` (5 minutes) without a broker; what a broker
  *   has been found for has that time again.
  *
@@ -171,7 +171,7 @@ export class Topic<K = string, V = string>
     DeadLetterSink {
   /** The topic's name; of several topics their names, or the expression that they match. */
   readonly name: string;
-  /** What was given, and the defaults of {@linkcode conf} when it was made; secrets are masked. */
+  /** What was given, and the defaults of `conf` when it was made; secrets are masked. */
   readonly conf: Conf;
   readonly #names: TopicNames;
   readonly #merged: Readonly<Record<string, unknown>>;
@@ -385,7 +385,7 @@ export class Topic<K = string, V = string>
    *
    * A message counts as handled when the next one is pulled: a pipe of k stages can hold k messages that count
    * already. When the pipe fails (or the stream is cancelled with a reason), what was pulled within the last 100 ms or so
-   * does not count, and is read again. Who minds sets `commit: "manual"` and calls {@linkcode Topic.commit}, or uses `handle()`.
+   * does not count, and is read again. Who minds sets `commit: "manual"` and calls `Topic.commit`, or uses `handle()`.
    */
   get readable(): ReadableStream<Message<K, V>> {
     this.#checkOpen();
@@ -683,7 +683,7 @@ function checkOptions(options: unknown, where: string): void {
 
 function optionRemedy(name: string): string {
   if (isProperty(name)) return "it is a property, for the second argument";
-  return `did you mean ${JSON.stringify(closest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
+  return `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */

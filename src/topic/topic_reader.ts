@@ -30,7 +30,7 @@ import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
 import { within } from "./within.ts";
 
-/** How a {@linkcode TopicReader} reads. */
+/** How a `TopicReader` reads. */
 export interface TopicReaderOptions {
   /** Where to start in a partition (of each topic) that is assigned; `undefined` for what was committed, or auto.offset.reset. */
   readonly startAt: (partition: number) => number | undefined;
@@ -65,7 +65,7 @@ const ASK_MS = 3000;
 const TIMED_OUT = -185;
 
 /**
- * Reads a topic, or several, from its first {@linkcode TopicReader.next} to its {@linkcode TopicReader.close}. A stop
+ * Reads a topic, or several, from its first `TopicReader.next` to its `TopicReader.close`. A stop
  * ends every wait in it at once.
  */
 export class TopicReader {
@@ -234,7 +234,7 @@ export class TopicReader {
     this.#flow.resume();
   }
 
-  /** Whether {@linkcode TopicReader.pause} holds up the flow. */
+  /** Whether `TopicReader.pause` holds up the flow. */
   get paused(): boolean {
     return this.#flow.isPaused;
   }
@@ -429,7 +429,7 @@ export class TopicReader {
 
   // The end
 
-  /** Ends {@linkcode TopicReader.next}, and every other wait, at once. */
+  /** Ends `TopicReader.next`, and every other wait, at once. */
   stop(): void {
     this.#stopped.fire();
     this.#idle.stop();

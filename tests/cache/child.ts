@@ -1,5 +1,6 @@
 /** What the tests of several processes run in another one: `child.ts MODE PATH COUNT OFFSETS`. */
-import { type Batch, type BatchSource, Cache, openSource } from "@slipstream/slipstream";
+import { Cache } from "@slipstream/slipstream";
+import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "./deliver.ts";
 
 const [mode, path, count, offsets] = Deno.args as [string, string, string?, string?];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Batch, type BatchSource, Cache, CacheError, openSource, Slipstream } from "@slipstream/slipstream";
+import { Cache, CacheError, Slipstream } from "@slipstream/slipstream";
+import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "./deliver.ts";
 
 /** A file system of 6 MB, if this machine lets us mount one. */

@@ -104,7 +104,7 @@ Deno.test("handle() reads the updates of a Cache, and stops", async () => {
     seen.push([key, value]);
     stop.abort();
   });
-  const running = app.stream(undefined, { signal: stop.signal });
+  const running = app.stream({ signal: stop.signal });
   await new Promise((resolve) => setTimeout(resolve, 20));
   await cache.emit("a", 1);
   await running.catch(() => {});

@@ -34,8 +34,8 @@ export interface MembersOptions {
   /** Whether members are static: each keeps its name in the group when its process is another one. */
   readonly isStatic: boolean;
   readonly worker: Omit<WorkerOptions, "instance" | "log" | "cache">;
-  /** How many times the broker went away so far, and was killed; whether it is away. */
-  readonly outages: () => { readonly count: number; readonly kills: number; readonly isAway: boolean };
+  /** How many times the broker went away so far, and whether it is away. */
+  readonly outages: () => { readonly count: number; readonly isAway: boolean };
   readonly onFault: (text: string) => void;
 }
 
@@ -83,7 +83,7 @@ export class Members {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const kills = this.#options.outages().kills;
+    const { count } = this.#options.outages();
     const process: Process = {
       child,
       name,
@@ -91,7 +91,7 @@ export class Members {
       expected: false,
       isRefused: false,
       over: Promise.all([child.status, this.#listen(child, `${folder}/${name}.stderr`)])
-        .then(([status, odd]) => this.#ended(process, member, kills, status, odd)),
+        .then(([status, odd]) => this.#ended(process, member, count, status, odd)),
     };
     this.#logs.push(log);
     this.#members[member] = process;
@@ -101,22 +101,23 @@ export class Members {
    * A process has ended. Two ends that nobody has asked for are no faults, and who runs such a program starts it again:
    *
    * - A broker that is killed while it takes a static member in forgets it, has its forerunner as the member when it is
-   *   back, and refuses this one.
+   *   back, and refuses this one. One that was stopped takes requests to join of both together, in any order.
    * - With the protocol `consumer` a static member that was killed keeps its name until its session is over, and another
    *   one is refused as long.
    *
-   * @param kills how many times the broker was killed before the process began
+   * @param before how many times the broker had been away before the process began
    * @param odd what it has said that it is not to say
    */
   #ended(
     process: Process,
     member: number,
-    kills: number,
+    before: number,
     status: Deno.CommandStatus,
     odd: string | undefined,
   ): Deno.CommandStatus {
     const { isStatic, outages, onFault, worker } = this.#options;
-    const isForgotten = isStatic && outages().kills > kills && odd?.includes(FENCED) === true;
+    const wasAway = outages().count > before || outages().isAway;
+    const isForgotten = isStatic && wasAway && odd?.includes(FENCED) === true;
     const isEarly = isStatic && worker.protocol === "consumer" && odd?.includes(STILL_USED) === true;
     process.isRefused = isForgotten || isEarly;
     if (process.isRefused && !process.expected) {

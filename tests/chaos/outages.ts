@@ -20,8 +20,6 @@ export class Outages implements AsyncDisposable {
   backAt = 0;
   /** How many times it went away. */
   count = 0;
-  /** How many times of these it was killed. */
-  kills = 0;
 
   constructor(kafka: Kafka, say: (text: string) => void) {
     this.#kafka = kafka;
@@ -38,7 +36,6 @@ export class Outages implements AsyncDisposable {
     this.count++;
     const began = Date.now();
     if (what === "kill") {
-      this.kills++;
       this.#back = () => this.#kafka.restart();
       await this.#kafka.kill();
     } else {

@@ -113,7 +113,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
       letters,
       debug: options.debug,
     },
-    outages: () => ({ count: outages.count, kills: outages.kills, isAway: outages.isAway }),
+    outages: () => ({ count: outages.count, isAway: outages.isAway }),
     onFault,
   });
   options.signal.addEventListener("abort", () => members.kill());

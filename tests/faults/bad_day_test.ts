@@ -62,7 +62,7 @@ async function move(conf: Conf, signal: AbortSignal, fails: () => boolean = () =
     return { key, value, partition };
   });
   try {
-    await app.stream(undefined, { signal, handleSignals: false });
+    await app.stream({ signal, handleSignals: false });
   } catch (error) {
     assert.ok(error instanceof HandlerError, `${error}`);
   }

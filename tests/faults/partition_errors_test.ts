@@ -38,7 +38,7 @@ const WAYS: Readonly<Record<string, (topics: readonly Topic<unknown, unknown>[],
           if (++count % 50 === 0) await sleep(1);
         });
       }
-      await app.stream(undefined, { handleSignals: false });
+      await app.stream({ handleSignals: false });
     },
     "for await": async (topics, read) => {
       await Promise.all(topics.map(async (topic) => {
@@ -121,7 +121,7 @@ Deno.test("a member that is fenced off ends the run, says why, though messages c
         if (count % 50 === 0) await sleep(5);
       });
     }
-    const running = within(30_000, app.stream(undefined, { handleSignals: false }));
+    const running = within(30_000, app.stream({ handleSignals: false }));
     const failure = await running.then(() => undefined, (error) => error);
     assert.match(
       `${failure?.message}`,
@@ -152,7 +152,7 @@ Deno.test("a message that fails its check sum ends the run, with its place, and 
   };
   await using topic = new Topic<string, string>("in", { ...conf, "group.id": "g", "auto.offset.reset": "earliest" });
   app.handle(topic, ({ partition, offset }) => void seen.push([partition, offset]));
-  const running = app.stream(undefined, { handleSignals: false });
+  const running = app.stream({ handleSignals: false });
   const failure = await within(30_000, running).then(() => undefined, (error) => error);
   assert.match(`${failure?.message}`, /^Topic "in": can't read on: in\[1\]: MessageSet at offset 7 .* failed CRC32C/);
   assert.deepEqual(seen.flatMap(([partition, offset]) => partition === 1 ? [offset] : []), [0, 1, 2, 3, 4, 5, 6]);
@@ -162,7 +162,7 @@ Deno.test("a message that fails its check sum ends the run, with its place, and 
   await using again = new Topic<string, string>("in", { ...conf, "group.id": "g", "auto.offset.reset": "earliest" });
   second.handle(again, ({ partition, offset }) => void (partition === 1 && seenThen.push(offset)));
   await assert.rejects(
-    within(30_000, second.stream(undefined, { handleSignals: false })),
+    within(30_000, second.stream({ handleSignals: false })),
     /in\[1\]: MessageSet at offset 7/,
   );
   assert.deepEqual(seenThen, []);
@@ -202,7 +202,7 @@ for (
         seen.set(place, (seen.get(place) ?? 0) + 1);
       });
     }
-    const running = app.stream(undefined, { handleSignals: false, signal: stop.signal });
+    const running = app.stream({ handleSignals: false, signal: stop.signal });
     await Promise.race([running, within(30_000, until(() => seen.size === 73, "all messages"))]);
     stop.abort();
     await running;
@@ -227,7 +227,7 @@ Deno.test("members that join and leave go on where the others were, though look-
     const stop = new AbortController(), app = new Slipstream();
     const topic = new Topic<string, string>("in", { ...conf, "partition.assignment.strategy": strategy });
     app.handle(topic, ({ partition, offset }) => void seen.add(`${partition}@${offset}`));
-    const running = app.stream(undefined, { handleSignals: false, signal: stop.signal });
+    const running = app.stream({ handleSignals: false, signal: stop.signal });
     return async () => {
       stop.abort();
       await running;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Topic } from "@slipstream/slipstream";
 import { startKafka } from "../../tools/kafka.ts";
-import { REAL_SERVERS } from "./brokers.ts";
+import { REAL_ONLY } from "./brokers.ts";
 
 /** What is said on stderr meanwhile. */
 async function said(work: () => Promise<unknown>): Promise<string[]> {
@@ -20,36 +20,39 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-Deno.test("a broker that advertises an address which can't be reached is named, once, to writers and readers (real broker)", async () => {
-  if (REAL_SERVERS === undefined) return;
-  const port = freePort();
-  await using kafka = await startKafka({
-    port,
-    listeners: { ELSEWHERE: { protocol: "PLAINTEXT" } },
-    properties: { "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},ELSEWHERE://127.0.0.1:1` },
-  });
-  await using fine = new Topic("t", { "bootstrap.servers": kafka.bootstrapServers });
-  await fine.send("k", "v");
-  const conf = { "bootstrap.servers": kafka.listeners["ELSEWHERE"]!, "message.timeout.ms": 8000 };
-  await using writing = new Topic("t", conf);
-  await using reading = new Topic("t", conf, { offset: "beginning" });
-  const next = reading[Symbol.asyncIterator]().next();
-  const lines = await said(async () => {
-    for (
-      const sent of await Promise.allSettled([writing.send("k", "1"), writing.sendBatch([["k", "2"], ["l", "3"]])])
-    ) {
-      assert.equal(sent.status, "rejected");
-      const { reason } = sent as PromiseRejectedResult;
-      assert.equal(reason.code, -192);
-      assert.match(reason.message, /127\.0\.0\.1:1\b.*can't be reached|127\.0\.0\.1:1 failed: Connection refused/);
-    }
-  });
-  const about = lines.filter((line) =>
-    line.includes("advertises a broker at 127.0.0.1:1, which can't be reached from here")
-  );
-  // One of the reader, one of the writer.
-  assert.equal(about.length, 2, lines.join("\n"));
-  for (const line of about) assert.match(line, /Connect to .*Connection refused.*see its advertised\.listeners/);
-  await reading.close();
-  await next;
-});
+Deno.test(
+  "a broker that advertises an address which can't be reached is named, once, to writers and readers",
+  REAL_ONLY,
+  async () => {
+    const port = freePort();
+    await using kafka = await startKafka({
+      port,
+      listeners: { ELSEWHERE: { protocol: "PLAINTEXT" } },
+      properties: { "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},ELSEWHERE://127.0.0.1:1` },
+    });
+    await using fine = new Topic("t", { "bootstrap.servers": kafka.bootstrapServers });
+    await fine.send("k", "v");
+    const conf = { "bootstrap.servers": kafka.listeners["ELSEWHERE"]!, "message.timeout.ms": 8000 };
+    await using writing = new Topic("t", conf);
+    await using reading = new Topic("t", conf, { offset: "beginning" });
+    const next = reading[Symbol.asyncIterator]().next();
+    const lines = await said(async () => {
+      for (
+        const sent of await Promise.allSettled([writing.send("k", "1"), writing.sendBatch([["k", "2"], ["l", "3"]])])
+      ) {
+        assert.equal(sent.status, "rejected");
+        const { reason } = sent as PromiseRejectedResult;
+        assert.equal(reason.code, -192);
+        assert.match(reason.message, /127\.0\.0\.1:1\b.*can't be reached|127\.0\.0\.1:1 failed: Connection refused/);
+      }
+    });
+    const about = lines.filter((line) =>
+      line.includes("advertises a broker at 127.0.0.1:1, which can't be reached from here")
+    );
+    // One of the reader, one of the writer.
+    assert.equal(about.length, 2, lines.join("\n"));
+    for (const line of about) assert.match(line, /Connect to .*Connection refused.*see its advertised\.listeners/);
+    await reading.close();
+    await next;
+  },
+);

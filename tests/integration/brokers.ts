@@ -60,6 +60,12 @@ export class TestBroker implements AsyncDisposable {
 /** The real broker's address, when there is one. */
 export const REAL_SERVERS: string | undefined = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
 
+/** For tests of what the local broker can't judge. */
+export const REAL_ONLY = { ignore: REAL_SERVERS === undefined } as const;
+
+/** For tests that inject errors into the local broker, or stop it. */
+export const LOCAL_ONLY = { ignore: REAL_SERVERS !== undefined } as const;
+
 /**
  * A member's session. The local broker takes one in only after a session, once another has left; a real one's shortest
  * is 6 s.

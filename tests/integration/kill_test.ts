@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { openSink, Slipstream, Topic } from "@slipstream/slipstream";
+import { Slipstream, Topic } from "@slipstream/slipstream";
+import { openSink } from "@slipstream/slipstream/protocol";
 import { everything, SESSION, TestBroker } from "./brokers.ts";
 
 /** How many messages each partition has: not the same, so that no partition is taken for another. */
@@ -96,7 +97,7 @@ Deno.test("the committed offset is never ahead of what the sinks have settled", 
     return { partition, offset };
   });
   let over = false, between = 0;
-  const running = app.stream(undefined, { handleSignals: false }).finally(() => over = true);
+  const running = app.stream({ handleSignals: false }).finally(() => over = true);
   while (!over) {
     for (const [partition, next] of (await committed(asking)).entries()) {
       if (next > 0 && next < COUNTS[partition]!) between++;

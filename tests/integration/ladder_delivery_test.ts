@@ -89,7 +89,7 @@ Deno.test("the committed offset is never ahead of what is handled, while handler
     if (Number(value) % 10 === 7) throw new Error("on purpose");
   });
   let over = false, samples = 0, between = 0;
-  const running = app.stream(undefined, QUIET).finally(() => over = true);
+  const running = app.stream(QUIET).finally(() => over = true);
   while (!over) {
     const { partitions } = await asking.lag();
     for (const [partition, lag] of Object.entries(partitions)) {
@@ -117,7 +117,7 @@ Deno.test("a paused Topic hands on nothing, stays in its group, and goes on at o
   const abort = new AbortController();
   const app = new Slipstream();
   app.handle(topic, ({ value }) => void seen.push(value));
-  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  const running = app.stream({ ...QUIET, signal: abort.signal });
   await until(() => seen.length === 1, "the first message");
   app.pause(topic);
   await writer.sendBatch([[null, "1"], [null, "2"]]);
@@ -147,7 +147,7 @@ Deno.test("a run that is stopped while its Topic is paused commits what was hand
       app.pause(topic);
       setTimeout(() => abort.abort(), 10);
     });
-    await app.stream(undefined, { ...QUIET, signal: abort.signal });
+    await app.stream({ ...QUIET, signal: abort.signal });
   }
   assert.deepEqual(seen, Array.from({ length: 10 }, (_, n) => `${n}`));
 });

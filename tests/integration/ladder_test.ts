@@ -31,7 +31,7 @@ Deno.test("a dead letter has the bytes and headers of the message, and says what
     seen.push(value);
   });
   app.handle(source, { onError: "skip" }, ({ value }) => void others.push(value));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual([seen, others], [["1", "3"], ["1", "no", "3"]]);
   await using read = broker.toEnd<Uint8Array, Uint8Array>(dead, {}, { key: bytes, value: bytes });
   const [first, second, ...rest] = await Array.fromAsync(read);
@@ -74,7 +74,7 @@ Deno.test("the offset of a message is not stored when its dead letter can't be d
     app.handle(reading, { name: "count", onError: letters }, ({ value }) => {
       if (value !== "fine") throw new Error("on purpose");
     });
-    await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+    await assert.rejects(app.stream(QUIET), (error: unknown) => {
       assert.ok(error instanceof HandlerError);
       assert.deepEqual([error.handler, error.topic, error.partition, error.offset], ["count", from, 0, 1]);
       return true;
@@ -93,7 +93,7 @@ Deno.test("a message that can't be decoded fails the run after those before it, 
   const seen: unknown[] = [];
   const app = new Slipstream();
   app.handle(reading, { name: "parse" }, ({ value }) => void seen.push(value?.n));
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError);
     assert.match(error.message, /handler "parse" failed on undecodable-.*\[0\]@1: Can't decode the value/);
     assert.equal(String((error.value as { value: unknown }).value), "{");
@@ -121,7 +121,7 @@ Deno.test("retry tries a codec again that failed for a while", async () => {
   const seen: unknown[] = [];
   const app = new Slipstream();
   app.handle(reading, { retry: { minTimeout: 1 } }, ({ value }) => void seen.push(value));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, ["1", "2"]);
 });
 
@@ -130,14 +130,14 @@ Deno.test("a value that a Topic can't take is an error that names the handler, a
   const name = await broker.createTopic("refused");
   await using sink = new Topic(name, broker.conf());
   const app = new Slipstream();
-  app.handle([1, 2], { name: "sum", sink: sink as never }, (n) => n);
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  app.handle([1, 2], { name: "sum", sink }, ((n: number) => n) as never);
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError && error.cause instanceof TypeError);
     assert.match(error.message, /handler "sum" failed: A topic takes \[key, value\]/);
     return true;
   });
   const skipping = new Slipstream();
-  skipping.handle([1, 2, 3], { sink: sink as never, onError: "skip" }, (n) => n === 2 ? ["k", "two"] : n);
-  await skipping.stream(undefined, QUIET);
+  skipping.handle([1, 2, 3], { sink, onError: "skip" }, ((n: number) => n === 2 ? ["k", "two"] : n) as never);
+  await skipping.stream(QUIET);
   assert.deepEqual((await everything(broker, name)).map(({ value }) => value), ["two"]);
 });

@@ -16,7 +16,7 @@ const output = new Topic(to, { ...conf, "linger.ms": 20 });
 handle(input, { sink: output, concurrency: 4 }, async ({ key, value }) => {
   await new Promise((resolve) => setTimeout(resolve, Math.random() * 2));
   console.log(value);
-  return [key, value] as const;
+  return [key, value];
 });
 
 await stream();

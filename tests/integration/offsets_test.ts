@@ -4,9 +4,7 @@ import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
 import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { REAL_SERVERS, TestBroker, until } from "./brokers.ts";
-
-const real = { ignore: REAL_SERVERS === undefined };
+import { REAL_ONLY, REAL_SERVERS, TestBroker, until } from "./brokers.ts";
 
 /** Calls a method of the npm client's admin client that answers by a callback. */
 async function ask(method: string, ...args: unknown[]): Promise<void> {
@@ -33,7 +31,7 @@ async function readUntil(
   const read: string[] = [], said: string[] = [], { warn } = console;
   console.warn = (text: string) => said.push(text);
   app.handle(topic, (message) => void read.push(`${message.topic}[${message.partition}]${message.value}`));
-  const running = app.stream(undefined, { handleSignals: false, signal: ended.signal });
+  const running = app.stream({ handleSignals: false, signal: ended.signal });
   try {
     await Promise.race([until(async () => await isSo(read), "all is read", 60_000), running]);
   } finally {
@@ -44,7 +42,7 @@ async function readUntil(
   return { read, said };
 }
 
-Deno.test("A group that has handled everything has no lag behind aborted transactions", real, async () => {
+Deno.test("A group that has handled everything has no lag behind aborted transactions", REAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("aborted", 2);
   const kafka = new KafkaJS.Kafka({
@@ -69,7 +67,7 @@ Deno.test("A group that has handled everything has no lag behind aborted transac
 
 Deno.test(
   "A group whose offset is deleted says which messages it did not get, and reads those that are left",
-  real,
+  REAL_ONLY,
   async () => {
     await using broker = await TestBroker.start();
     const name = await broker.createTopic("retention", 2);
@@ -101,41 +99,45 @@ Deno.test(
 
 for (const grouped of [true, false]) {
   const who = grouped ? "A group" : "A reader without a group";
-  Deno.test(`${who} that begins at the end reads later topics and partitions from their beginning`, real, async () => {
-    await using broker = await TestBroker.start();
-    const name = await broker.createTopic("grows", 1), later = `${name}-later`;
-    // The reader looks for new partitions seldom, so that messages are in them before it knows them.
-    const [seldom, often] = [3000, 200].map((ms) => ({ "topic.metadata.refresh.interval.ms": ms }));
-    await using topic = new Topic(
-      new RegExp(`^${name}`),
-      broker.conf({ ...(grouped && { "group.id": `g-${name}` }), ...seldom, "auto.offset.reset": "latest" }),
-    );
-    await using one = new Topic(name, broker.conf(often));
-    await using two = new Topic(later, broker.conf(often));
-    await one.send("k", "old");
-    let begun = false, step = Promise.resolve(), number = 0;
-    const { read } = await readUntil(topic, async (read) => {
-      if (!begun) {
-        // What comes before the reader has a position is not for it.
-        await one.send("k", `first ${number++}`, { partition: 0 });
-        begun = read.length > 0;
-        if (begun) {
-          step = (async () => {
-            await ask("createTopic", { topic: later, num_partitions: 2, replication_factor: 1 }, 10_000);
-            await ask("createPartitions", name, 3, 10_000);
-            for (const partition of [0, 1]) await two.send("k", "later", { partition });
-            for (const partition of [1, 2]) {
-              await until(() => one.send("k", "added", { partition }).then(() => true, () => false), "it is added");
-            }
-          })();
+  Deno.test(
+    `${who} that begins at the end reads later topics and partitions from their beginning`,
+    REAL_ONLY,
+    async () => {
+      await using broker = await TestBroker.start();
+      const name = await broker.createTopic("grows", 1), later = `${name}-later`;
+      // The reader looks for new partitions seldom, so that messages are in them before it knows them.
+      const [seldom, often] = [3000, 200].map((ms) => ({ "topic.metadata.refresh.interval.ms": ms }));
+      await using topic = new Topic(
+        new RegExp(`^${name}`),
+        broker.conf({ ...(grouped && { "group.id": `g-${name}` }), ...seldom, "auto.offset.reset": "latest" }),
+      );
+      await using one = new Topic(name, broker.conf(often));
+      await using two = new Topic(later, broker.conf(often));
+      await one.send("k", "old");
+      let begun = false, step = Promise.resolve(), number = 0;
+      const { read } = await readUntil(topic, async (read) => {
+        if (!begun) {
+          // What comes before the reader has a position is not for it.
+          await one.send("k", `first ${number++}`, { partition: 0 });
+          begun = read.length > 0;
+          if (begun) {
+            step = (async () => {
+              await ask("createTopic", { topic: later, num_partitions: 2, replication_factor: 1 }, 10_000);
+              await ask("createPartitions", name, 3, 10_000);
+              for (const partition of [0, 1]) await two.send("k", "later", { partition });
+              for (const partition of [1, 2]) {
+                await until(() => one.send("k", "added", { partition }).then(() => true, () => false), "it is added");
+              }
+            })();
+          }
         }
-      }
-      await step;
-      return read.filter((text) => /later$|added$/.test(text)).length >= 4;
-    });
-    assert.deepEqual(
-      read.filter((text) => !text.includes("first")).sort(),
-      [`${later}[0]later`, `${later}[1]later`, `${name}[1]added`, `${name}[2]added`].sort(),
-    );
-  });
+        await step;
+        return read.filter((text) => /later$|added$/.test(text)).length >= 4;
+      });
+      assert.deepEqual(
+        read.filter((text) => !text.includes("first")).sort(),
+        [`${later}[0]later`, `${later}[1]later`, `${name}[1]added`, `${name}[2]added`].sort(),
+      );
+    },
+  );
 }

@@ -35,7 +35,7 @@ Deno.test("offset and seek() of two group members apply to the partitions that e
   const running = [one, other].map((topic) => {
     const app = new Slipstream();
     app.handle(topic, ({ value }) => void seen.get(topic)!.push(value!));
-    return app.stream(undefined, { ...QUIET, signal: abort.signal });
+    return app.stream({ ...QUIET, signal: abort.signal });
   });
   await using writer = new Topic(name, broker.conf());
   // Both are members when both get what is written now.
@@ -70,7 +70,7 @@ Deno.test("offset still counts after a rebalance that comes before anything was 
   const read = (topic: Topic, values: string[]) => {
     const app = new Slipstream();
     app.handle(topic, ({ value }) => void values.push(value!));
-    return app.stream(undefined, { ...QUIET, signal: abort.signal });
+    return app.stream({ ...QUIET, signal: abort.signal });
   };
   // Who has how many: a group may need more rounds than one to share them, so that assignments can't be counted.
   const assigned = new Map<unknown, number>();
@@ -104,7 +104,7 @@ for (const concurrency of [1, 2]) {
       if (value === "1:2" && of(1, seen).length === 3) await topic.seek({ 1: 8 });
       if (of(0, seen).length === COUNTS[0] && seen.includes("1:11")) abort.abort();
     });
-    await app.stream(undefined, { ...QUIET, signal: abort.signal });
+    await app.stream({ ...QUIET, signal: abort.signal });
     assert.deepEqual(of(0, seen), from(0, 0));
     assert.deepEqual(of(1, seen), ["1:0", "1:1", "1:2", ...from(1, 8)]);
     await using asking = new Topic(name, conf);
@@ -139,6 +139,6 @@ Deno.test('until: "end" ends at once on a topic that is empty, and where a group
     await using topic = broker.toEnd(name, own);
     const app = new Slipstream();
     app.handle(topic, () => assert.fail("there is nothing to handle"));
-    await app.stream(undefined, QUIET);
+    await app.stream(QUIET);
   }
 });

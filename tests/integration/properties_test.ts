@@ -62,8 +62,8 @@ Deno.test("handle() moves every message from topic to topic, and a clean stop re
     await using input = new Topic(from, conf, { until: "end" });
     await using output = new Topic(to, broker.conf());
     const app = new Slipstream();
-    app.handle(input, { sink: output }, (message) => [message.key, message.value] as const);
-    await app.stream(undefined, { handleSignals: false });
+    app.handle(input, { sink: output }, (message) => [message.key, message.value]);
+    await app.stream({ handleSignals: false });
   };
   await move();
   assert.equal((await everything(broker, to)).length, 3000);
@@ -87,7 +87,7 @@ Deno.test("handle() stores offsets only of what has settled: a failing run repea
       if (Number(message.value) === failAt) throw new Error("on purpose");
       return message.value!;
     });
-    await app.stream(undefined, { handleSignals: false });
+    await app.stream({ handleSignals: false });
   };
   await assert.rejects(run(1700), (error: Error) => {
     assert.match(error.message, /^handler "see" failed on fails-.*\[0\]@1700: on purpose$/);
@@ -112,7 +112,7 @@ Deno.test("two members share the partitions: nothing is lost when one joins and 
     await using topic = new Topic(name, conf);
     const app = new Slipstream();
     app.handle(topic, { sink: (value: string) => void seen[index]!.push(value) }, (message) => message.value!);
-    await app.stream(undefined, { handleSignals: false, signal: members[index]!.signal });
+    await app.stream({ handleSignals: false, signal: members[index]!.signal });
   };
   const send = (from: number, to: number) =>
     source.sendBatch(Array.from({ length: to - from }, (_, n) => [`k${n}`, `${from + n}`] as const));

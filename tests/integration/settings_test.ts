@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { type Conf, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
+import { binding } from "../../src/librdkafka/binding.ts";
+import { BUILD_VERSION } from "../../src/librdkafka/versions.ts";
 import { PROPERTIES, type Property } from "../../src/topic/properties.ts";
 import { readSource } from "../../tools/librdkafka_source.ts";
 
 /** What a value may be refused for when the client is made: it depends on the machine and the build of librdkafka. */
 const ELSEWHERE = /not supported in this build|dlopen\(\) failed|No provider for SASL mechanism/;
+/** An older librdkafka has fewer properties. */
+const TOO_OLD = binding.librdkafkaVersion === BUILD_VERSION ? undefined : /this librdkafka is too old for a property/;
 /** Wait for a broker of another kind, which the local one is not, for as long as they are told to. */
 const WAITING = ["broker.address.family=v6", "security.protocol=ssl"];
 /** Read nothing of what was there before, or refuse to. */
@@ -59,7 +63,9 @@ async function problem(broker: LocalBroker, name: string, value: unknown, number
     return await Promise.race([use(), late]);
   } catch (error) {
     const { message } = error as Error;
-    return ELSEWHERE.test(message) || READS_NOTHING.includes(setting) ? undefined : `${setting}: ${message}`;
+    return ELSEWHERE.test(message) || TOO_OLD?.test(message) || READS_NOTHING.includes(setting)
+      ? undefined
+      : `${setting}: ${message}`;
   } finally {
     clearTimeout(timer);
     await own.close().catch(() => {});

@@ -84,7 +84,7 @@ Deno.test("a slow handler holds up neither a stop nor the offsets of what it has
       told = enough;
       abort.abort();
     });
-    const running = app.stream(undefined, { handleSignals: false, signal: abort.signal });
+    const running = app.stream({ handleSignals: false, signal: abort.signal });
     // A process that is killed now would repeat little: the offsets follow the handler.
     const before = seen.length;
     await until(

@@ -26,10 +26,10 @@ for (const strategy of ["range", "cooperative-sticky"] as const) {
     const app = new Slipstream(), otherApp = new Slipstream();
     app.handle(topic, ({ value }) => void seen.push(value!));
     otherApp.handle(other, ({ value }) => void theirs.push(value!));
-    const running = app.stream(undefined, { handleSignals: false, signal: abort.signal });
+    const running = app.stream({ handleSignals: false, signal: abort.signal });
     await until(() => seen.length === COUNTS[0] + COUNTS[1], "the first member reads all");
     topic.pause();
-    const theirRun = otherApp.stream(undefined, { handleSignals: false, signal: leave.signal });
+    const theirRun = otherApp.stream({ handleSignals: false, signal: leave.signal });
     await until(async () => {
       await writer.sendBatch([{ value: "joined", partition: 0 }, { value: "joined", partition: 1 }]);
       return theirs.includes("joined");
@@ -65,7 +65,7 @@ for (const members of [1, 2]) {
         await new Promise((resolve) => setTimeout(resolve, 1500));
         ended.push(value!);
       });
-      return app.stream(undefined, { handleSignals: false, signal: abort.signal });
+      return app.stream({ handleSignals: false, signal: abort.signal });
     });
     await using asking = new Topic(name, conf);
     await until(

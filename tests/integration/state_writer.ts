@@ -17,8 +17,8 @@ const cache = new Cache<number>(path, { prefix: group });
 await cache.has("open");
 
 handle(topic, { sink: cache }, async function* ({ offset, value }) {
-  yield [["last", Number(value) % 100], offset] as const;
-  yield ["count", (await cache.get("count") ?? 0) + 1] as const;
+  yield [["last", Number(value) % 100], offset];
+  yield ["count", (await cache.get("count") ?? 0) + 1];
   if (offset % 100 === 0) console.log(offset);
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ErrorPolicy, HandlerError, KafkaError, Slipstream, Topic } from "@slipstream/slipstream";
-import { everything, TestBroker } from "./brokers.ts";
+import { everything, LOCAL_ONLY, TestBroker } from "./brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
 const PRODUCE = 0, INVALID_RECORD = 87;
@@ -20,8 +20,8 @@ async function refused(
   await writing.send(null, "first");
   broker.local!.pushErrors(PRODUCE, [INVALID_RECORD]);
   const app = new Slipstream();
-  app.handle(reading, { name: "move", sink: writing, onError }, ({ value }) => [null, value] as const);
-  const error = await app.stream(undefined, QUIET).then(() => undefined, (error) => error);
+  app.handle(reading, { name: "move", sink: writing, onError }, ({ value }) => [null, value]);
+  const error = await app.stream(QUIET).then(() => undefined, (error) => error);
   broker.local!.clearErrors(PRODUCE);
   return { from, error, delivered: (await everything(broker, to)).map(({ value }) => value) };
 }
@@ -36,43 +36,48 @@ const numbers = (values: readonly (string | null)[]) =>
   values.filter((value) => value !== "first").map(Number).sort((a, b) => a - b);
 const all = Array.from({ length: MESSAGES }, (_, n) => n);
 
-Deno.test("what a Topic sink can't deliver is skipped, or told to a function, message by message", async () => {
-  await using broker = await TestBroker.start();
-  if (broker.local === undefined) return; // errors are injected into the local broker
-  const skipped = await refused(broker, "skip");
-  assert.equal(skipped.error, undefined);
-  assert.ok(numbers(skipped.delivered).length > 0 && numbers(skipped.delivered).length < MESSAGES);
-  const told: HandlerError[] = [];
-  const { from, delivered, error } = await refused(broker, (error) => told.push(error));
-  assert.equal(error, undefined);
-  const values = told.map(({ value }) => (value as { value: string }).value);
-  assert.deepEqual(numbers([...delivered, ...values]), all);
-  const [first] = told;
-  assert.deepEqual([first!.handler, first!.topic, first!.partition, first!.offset], [
-    "move",
-    from,
-    0,
-    Number(values[0]),
-  ]);
-  assert.ok(first!.cause instanceof KafkaError);
-});
+Deno.test(
+  "what a Topic sink can't deliver is skipped, or told to a function, message by message",
+  LOCAL_ONLY,
+  async () => {
+    await using broker = await TestBroker.start();
+    const skipped = await refused(broker, "skip");
+    assert.equal(skipped.error, undefined);
+    assert.ok(numbers(skipped.delivered).length > 0 && numbers(skipped.delivered).length < MESSAGES);
+    const told: HandlerError[] = [];
+    const { from, delivered, error } = await refused(broker, (error) => told.push(error));
+    assert.equal(error, undefined);
+    const values = told.map(({ value }) => (value as { value: string }).value);
+    assert.deepEqual(numbers([...delivered, ...values]), all);
+    const [first] = told;
+    assert.deepEqual([first!.handler, first!.topic, first!.partition, first!.offset], [
+      "move",
+      from,
+      0,
+      Number(values[0]),
+    ]);
+    assert.ok(first!.cause instanceof KafkaError);
+  },
+);
 
-Deno.test("what a Topic sink can't deliver goes to the dead letters, and is done when these are delivered", async () => {
-  await using broker = await TestBroker.start();
-  if (broker.local === undefined) return; // errors are injected into the local broker
-  const dead = await broker.createTopic("refused-dead");
-  await using letters = new Topic(dead, broker.conf());
-  const { from, delivered, error } = await refused(broker, letters);
-  assert.equal(error, undefined);
-  const put = (await everything(broker, dead)).map(({ value }) => value);
-  assert.ok(put.length > 0);
-  assert.deepEqual(numbers([...delivered, ...put]), all);
-  assert.equal(await notCommitted(broker, from), 0);
-});
+Deno.test(
+  "what a Topic sink can't deliver goes to the dead letters, and is done when these are delivered",
+  LOCAL_ONLY,
+  async () => {
+    await using broker = await TestBroker.start();
+    const dead = await broker.createTopic("refused-dead");
+    await using letters = new Topic(dead, broker.conf());
+    const { from, delivered, error } = await refused(broker, letters);
+    assert.equal(error, undefined);
+    const put = (await everything(broker, dead)).map(({ value }) => value);
+    assert.ok(put.length > 0);
+    assert.deepEqual(numbers([...delivered, ...put]), all);
+    assert.equal(await notCommitted(broker, from), 0);
+  },
+);
 
-Deno.test("what a Topic sink can't deliver fails the run with its message, and is read again", async () => {
+Deno.test("what a Topic sink can't deliver fails the run with its message, and is read again", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
-  if (broker.local === undefined) return; // errors are injected into the local broker
   const { from, delivered, error } = await refused(broker, "fail");
   assert.ok(error instanceof HandlerError && error.cause instanceof KafkaError, String(error));
   assert.match(
@@ -85,20 +90,19 @@ Deno.test("what a Topic sink can't deliver fails the run with its message, and i
   assert.deepEqual([...new Set([...numbers(delivered), ...left])].sort((a, b) => a - b), all);
 });
 
-Deno.test("a dead letter that the broker refuses fails the run with the message it is about", async () => {
+Deno.test("a dead letter that the broker refuses fails the run with the message it is about", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
-  if (broker.local === undefined) return; // errors are injected into the local broker
   const [from, dead] = [await broker.createTopic("lost"), await broker.createTopic("lost-dead")];
   await using source = new Topic(from, broker.conf());
   await source.sendBatch([[null, "0"], [null, "1"]]);
   await using reading = broker.toEnd(from, { "group.id": `g-${from}` });
   await using letters = new Topic(dead, broker.conf());
-  broker.local.pushErrors(PRODUCE, [INVALID_RECORD]);
+  broker.local!.pushErrors(PRODUCE, [INVALID_RECORD]);
   const app = new Slipstream();
   app.handle(reading, { name: "count", onError: letters }, ({ value }) => {
     if (value === "1") throw new Error("on purpose");
   });
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError && error.cause instanceof KafkaError, String(error));
     assert.deepEqual([error.handler, error.topic, error.offset], ["count", from, 1]);
     return true;

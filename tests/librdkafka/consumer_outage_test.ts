@@ -19,7 +19,7 @@ const PROGRAM = `
     const topic = new Topic(name, { ...conf, "fetch.wait.max.ms": 5, "auto.commit.interval.ms": 60_000 });
     app.handle(topic, () => void (++count === 60 && console.log("read")));
   }
-  const running = app.stream(undefined, { signal: stop.signal, handleSignals: false });
+  const running = app.stream({ signal: stop.signal, handleSignals: false });
   await Deno.stdin.read(new Uint8Array(1));
   stop.abort();
   await running;

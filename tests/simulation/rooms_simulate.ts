@@ -394,7 +394,7 @@ class RoomsWorld {
         hasFailed ||= error !== undefined;
         if (/did not end within/.test(String(error)) && !this.#isStuck) truth.violate(`app ${index}: ${error}`);
       };
-      app.stream(undefined, { signal: stops[index]!.signal, shutdownTimeoutMs: END_MS, handleSignals: false })
+      app.stream({ signal: stops[index]!.signal, shutdownTimeoutMs: END_MS, handleSignals: false })
         .then(() => ended(), ended);
     });
     const passed = (limit: number) => time.now - began > limit;

@@ -225,7 +225,7 @@ class World {
         endings.push(isRejected ? String(error) : "resolved");
         checkEnd(model, { app: index, isRejected, error, shutdownTimeoutMs });
       };
-      app.stream(undefined, { signal: stop.signal, shutdownTimeoutMs, handleSignals: false })
+      app.stream({ signal: stop.signal, shutdownTimeoutMs, handleSignals: false })
         .then(() => ended(false), (error) => ended(true, error));
     });
     const isOver = () => running === 0 || isCrashed || model.violations.length > 0;

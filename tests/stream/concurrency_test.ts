@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { openSink, Slipstream } from "@slipstream/slipstream";
+import { Slipstream } from "@slipstream/slipstream";
+import { openSink } from "@slipstream/slipstream/protocol";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 interface Keyed {
@@ -27,7 +28,7 @@ Deno.test("concurrency handles so many at a time, never two of a key, and keeps 
     running.set(message.key, 0);
     return message;
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.equal(most, 7);
   assert.equal([...out.values()].flat().length, 500);
   for (const ns of out.values()) assert.deepEqual(ns, ns.toSorted((a, b) => a - b));
@@ -47,7 +48,7 @@ Deno.test("concurrency keeps order by what `by` answers, and bytes that are equa
       await new Promise((resolve) => setTimeout(resolve, id < 4 ? 10 : 1));
       seen[id % 2]!.push(id);
     });
-    await app.stream(undefined, QUIET);
+    await app.stream(QUIET);
     for (const ids of seen) assert.deepEqual(ids, ids.toSorted((a, b) => a - b));
   }
 });
@@ -60,7 +61,7 @@ Deno.test("a batch is done when all its messages are handled, and batches in ord
     if (n === 1) await first.promise;
     log.push(`handled ${n}`);
   });
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.deepEqual(log, ["handled 2", "handled 3", "handled 4"]);
   first.resolve();
@@ -80,7 +81,7 @@ Deno.test("a handler that fails among others leaves its batch, and those after i
     if (n === 2) throw new Error("on purpose");
     return n;
   });
-  await assert.rejects(app.stream(undefined, QUIET), /handler "check" failed on scripted@2: on purpose/);
+  await assert.rejects(app.stream(QUIET), /handler "check" failed on scripted@2: on purpose/);
   assert.deepEqual(log.filter((line) => line.startsWith("done")), ["done 0"]);
   assert.ok(log.indexOf("abort") > log.indexOf("out 1"));
 });
@@ -97,7 +98,7 @@ Deno.test("one busy key fills a bounded room and does not hold up the others tha
     if (key === "hot") await hot.promise;
     else cold.push(n);
   });
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.ok(pulled <= 2 * 4 * 17 + 2, `${pulled} pulled`);
   assert.ok(cold.length >= 50, `${cold.length} of the others handled`);
@@ -112,7 +113,7 @@ Deno.test("as many handlers run as concurrency says, whenever some have ended", 
     const waiting: (() => void)[] = [];
     const app = new Slipstream();
     app.handle(keyed(count, count).values(), { concurrency }, () => new Promise<void>((end) => waiting.push(end)));
-    const running = app.stream(undefined, QUIET);
+    const running = app.stream(QUIET);
     for (let handled = 0; handled < count; handled += rounds.at(-1)!) {
       await turn();
       rounds.push(waiting.length);
@@ -142,7 +143,7 @@ Deno.test("a sink is offered the next value only when it has room, though severa
   const app = new Slipstream();
   app.handle([[1, 2, 3].values(), [4, 5].values()], { sink, concurrency: 3 }, (n) => n);
   app.handle([6, 7], { sink }, (n) => n);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(got.toSorted(), [1, 2, 3, 4, 5, 6, 7]);
 });
 
@@ -160,7 +161,7 @@ Deno.test("a source of single messages keeps as many handlers busy as concurrenc
     await Promise.race([all.promise, new Promise((resolve) => setTimeout(resolve, 500))]);
     now--;
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.equal(most, 100);
 });
 
@@ -172,7 +173,7 @@ Deno.test("keys may be long bytes", async () => {
     await new Promise((resolve) => setTimeout(resolve, n === 0 ? 10 : 0));
     seen.push(n);
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [0, 1]);
 });
 
@@ -191,7 +192,7 @@ Deno.test("After a stop cut a retry short, nothing behind it is begun: the next 
       if (n === 0) throw new Error("not yet");
     },
   );
-  const running = app.stream(undefined, { ...QUIET, signal: stop.signal });
+  const running = app.stream({ ...QUIET, signal: stop.signal });
   await turn();
   // The first waits to be tried again, and two of its key wait for it; all others are handled.
   assert.deepEqual(begun, [0, 1, 3, 4, 6]);

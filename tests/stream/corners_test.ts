@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Cache, openDeadLetters, openSink, openSource, Slipstream, Topic } from "@slipstream/slipstream";
+import { Cache, Slipstream, Topic } from "@slipstream/slipstream";
+import { openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { MemoryKafka, scripted, together } from "@slipstream/slipstream/testing";
 import { QUIET } from "./scripted.ts";
 
@@ -15,7 +16,7 @@ Deno.test("a Cache that can't be opened, as a source, fails the run, and nothing
   try {
     const app = new Slipstream();
     app.handle(new Cache(`${Deno.execPath()}/no.db`), () => {});
-    await assert.rejects(app.stream(undefined, QUIET), { name: "CacheError" });
+    await assert.rejects(app.stream(QUIET), { name: "CacheError" });
     await sleep(10);
   } finally {
     removeEventListener("unhandledrejection", hear);
@@ -37,7 +38,7 @@ Deno.test("a stop that leaves no time for a late dead letter rejects with why th
   const source = scripted([1], { then: "stayOpen" }), aborter = new AbortController();
   const app = new Slipstream();
   app.handle(source, { sink, onError: letters }, (n) => n);
-  const running = app.stream(undefined, { ...QUIET, signal: aborter.signal });
+  const running = app.stream({ ...QUIET, signal: aborter.signal });
   (await accepted.promise)().then(refused.resolve, refused.reject);
   aborter.abort();
   await assert.rejects(running, { name: "HandlerError", message: 'handler "handler" failed on script[0]: refused' });
@@ -58,7 +59,7 @@ Deno.test("a source that has ended is closed though its handler is busy with ano
     { concurrency: 2 },
     () => sleep(1),
   );
-  const running = app.stream(undefined, { ...QUIET, signal: aborter.signal });
+  const running = app.stream({ ...QUIET, signal: aborter.signal });
   const late = setTimeout(() => closed.reject(new Error("it is still open")), 500);
   try {
     await closed.promise;
@@ -89,7 +90,7 @@ for (
         throw thrown;
       });
     }
-    await app.stream(undefined, QUIET);
+    await app.stream(QUIET);
     assert.deepEqual(source.done, [1, 2]);
     assert.equal(letters.length, 2);
   });
@@ -105,7 +106,7 @@ Deno.test("a handler that is taken out gets none of the messages that wait for i
     await sleep(1);
   });
   app.handle(source, (n) => void others.push(n));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [0, 1, 2, 3]);
   assert.equal(others.length, 20);
   assert.equal(source.done.length, 20);
@@ -118,20 +119,20 @@ Deno.test("what a pipe emits by itself lets no message begin after a stop", asyn
   const app = new Slipstream();
   app.handle(source, {
     concurrency: 2,
-    pipe: async function* (messages: AsyncIterable<{ key?: string }>) {
+    pipe: [async function* (messages: AsyncIterable<{ key?: string }>) {
       const iterator = messages[Symbol.asyncIterator]();
       for (let n = 0; n < 20; n++) yield (await iterator.next()).value!;
       const next = iterator.next();
       await sleep(5);
       yield {};
       await next;
-    },
+    }],
   }, async (message) => {
     seen.push(message.key ?? "own");
     if (message.key === undefined) own.resolve();
     else await own.promise.then(() => sleep(20));
   });
-  const running = app.stream(undefined, { ...QUIET, signal: aborter.signal });
+  const running = app.stream({ ...QUIET, signal: aborter.signal });
   await own.promise;
   aborter.abort();
   await running;
@@ -147,7 +148,7 @@ Deno.test("a Topic that is closed while a run writes to it ends the run under ev
     if (n === 2) await topic.close();
     return { value: String(n) };
   });
-  await assert.rejects(app.stream(undefined, QUIET), { name: "HandlerError", message: /is closed: make a new one/ });
+  await assert.rejects(app.stream(QUIET), { name: "HandlerError", message: /is closed: make a new one/ });
   assert.deepEqual(source.done, [1]);
 });
 
@@ -174,7 +175,7 @@ Deno.test(
       aborter.abort();
       return new Promise(() => {});
     });
-    const running = app.stream(undefined, { ...QUIET, signal: aborter.signal, shutdownTimeoutMs: 0 });
+    const running = app.stream({ ...QUIET, signal: aborter.signal, shutdownTimeoutMs: 0 });
     await assert.rejects(running, /did not end within 0 ms/);
   },
 );
@@ -185,11 +186,11 @@ Deno.test("a stage that waits for nothing lets timers have their turn", async ()
   const timer = setTimeout(() => aborter.abort(), 5);
   const app = new Slipstream();
   app.handle([1], {
-    pipe: async function* (messages: AsyncIterable<number>) {
+    pipe: [async function* (messages: AsyncIterable<number>) {
       for await (const _ of messages) while (!aborter.signal.aborted && emitted < 3_000_000) yield emitted++;
-    },
+    }],
   }, () => {});
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   clearTimeout(timer);
   assert.equal(aborter.signal.aborted, true);
 });
@@ -213,7 +214,7 @@ Deno.test("a message that becomes readable after its handler was stopped is left
   const seen: number[] = [];
   const app = new Slipstream();
   const binding = app.handle(source, { retry: { minTimeout: 1 } }, (n) => void seen.push(n));
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await asked.promise;
   binding.stop();
   again.resolve(1);
@@ -245,7 +246,7 @@ Deno.test("what a pipe emits by itself settles before its sinks are closed, thou
   const app = new Slipstream();
   app.handle([first, second], {
     sink,
-    pipe: async function* (messages: AsyncIterable<number>) {
+    pipe: [async function* (messages: AsyncIterable<number>) {
       const iterator = messages[Symbol.asyncIterator]();
       await iterator.next();
       const next = iterator.next();
@@ -253,9 +254,9 @@ Deno.test("what a pipe emits by itself settles before its sinks are closed, thou
       yield 1;
       emitted.resolve();
       await next;
-    },
+    }],
   }, (n) => n);
-  await assert.rejects(app.stream(undefined, QUIET), /not delivered/);
+  await assert.rejects(app.stream(QUIET), /not delivered/);
   assert.deepEqual(log, ["settled", "closed"]);
 });
 
@@ -270,7 +271,7 @@ Deno.test("cancelling a readable that nobody pulled leaves a run that reads the 
     seen.push(value);
     aborter.abort();
   });
-  const running = app.stream(undefined, { ...QUIET, signal: aborter.signal });
+  const running = app.stream({ ...QUIET, signal: aborter.signal });
   await unused.cancel();
   kafka.append({ topic: "shared", partition: 0 }, { value: "one" });
   await running;
@@ -281,16 +282,16 @@ Deno.test("a stage may ask for several messages ahead", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   app.handle([1, 2, 3, 4, 5], {
-    pipe: async function* (messages: AsyncIterable<number>) {
+    pipe: [async function* (messages: AsyncIterable<number>) {
       const iterator = messages[Symbol.asyncIterator]();
       for (;;) {
         const both = await Promise.all([iterator.next(), iterator.next()]);
         for (const { done, value } of both) if (!done) yield value;
         if (both.some(({ done }) => done)) return;
       }
-    },
+    }],
   }, (n) => void seen.push(n));
-  await Promise.race([app.stream(undefined, { ...QUIET, signal: AbortSignal.timeout(1000), shutdownTimeoutMs: 0 })]);
+  await Promise.race([app.stream({ ...QUIET, signal: AbortSignal.timeout(1000), shutdownTimeoutMs: 0 })]);
   assert.deepEqual(seen, [1, 2, 3, 4, 5]);
 });
 
@@ -310,8 +311,8 @@ for (const kind of ["function", "generator"]) {
       made = 0;
       const source = scripted([1, 2, 3]);
       const app = new Slipstream();
-      app.handle(source, { pipe: stage, onError, retry: { maxAttempts: 2, minTimeout: 1 } }, () => {});
-      const running = app.stream(undefined, QUIET);
+      app.handle(source, { pipe: [stage], onError, retry: { maxAttempts: 2, minTimeout: 1 } }, () => {});
+      const running = app.stream(QUIET);
       if (onError === "skip") await running;
       else await assert.rejects(running, { name: "HandlerError", message: /failed on script\[0\]: no stage/ });
       assert.deepEqual([made, source.done], onError === "skip" ? [6, [1, 2, 3]] : [2, []]);

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type Batch,
-  type Delivery,
-  type HandlerError,
-  openDeadLetters,
-  openSink,
-  openSource,
-  Slipstream,
-} from "@slipstream/slipstream";
+import { type HandlerError, Slipstream } from "@slipstream/slipstream";
+import { type Batch, type Delivery, openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { Settlements } from "../../src/stream/settlement.ts";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
@@ -44,7 +37,7 @@ Deno.test("two sources share a sink: each batch is done when its own values are 
   const sink = shared();
   const app = new Slipstream();
   app.handle([scripted([["a1", "a2"], ["a3"]], log), scripted([["b1"]], log)], { sink }, (value) => value);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   sink.deliver("b1");
   await turn();
@@ -63,7 +56,7 @@ Deno.test("a failure belongs to its batch, though another batch and another sour
   const sink = shared();
   const app = new Slipstream();
   app.handle([scripted([["a1"], ["a2"], ["a3"]], a), scripted([["b1"]], b)], { name: "copy", sink }, (value) => value);
-  const running = outcome(app.stream(undefined, QUIET));
+  const running = outcome(app.stream(QUIET));
   await turn();
   sink.fail("a2", new Error("disk full"));
   await turn();
@@ -96,16 +89,16 @@ for (const kind of ["generator", "TransformStream"]) {
     for (const batches of [[[1], [2], [3], [4]], [[1, 2, 3], [4]]]) {
       const source = scripted(batches), seen: number[] = [];
       const app = new Slipstream();
-      app.handle(source, { pipe: two }, (n) => void seen.push(n));
-      assert.equal(await outcome(app.stream(undefined, QUIET)), "resolved");
+      app.handle(source, { pipe: [two] }, (n) => void seen.push(n));
+      assert.equal(await outcome(app.stream(QUIET)), "resolved");
       assert.deepEqual([seen, source.done], [[1, 2], [1, 2]]);
     }
     // Another handler of the source goes on, and so does another source of this one's: it is out.
     const one = scripted([[1], [2], [3]]), seen: number[] = [], others: number[] = [];
     const app = new Slipstream();
-    app.handle(one, { pipe: two }, (n) => void seen.push(n));
+    app.handle(one, { pipe: [two] }, (n) => void seen.push(n));
     app.handle(one, (n) => void others.push(n));
-    assert.equal(await outcome(app.stream(undefined, QUIET)), "resolved");
+    assert.equal(await outcome(app.stream(QUIET)), "resolved");
     assert.deepEqual([seen, others, one.done], [[1, 2], [1, 2, 3], [1, 2, 3]]);
   });
 }
@@ -141,19 +134,19 @@ Deno.test("what a pipe emits late is on the ladder, and settles before the run e
     throw new Error(`can't handle ${numbers}`);
   };
   const failing = new Slipstream();
-  failing.handle(thenQuiet(1, 2), { name: "late", pipe: debounced }, refuse);
-  assert.equal(await outcome(failing.stream(undefined, QUIET)), `rejected: handler "late" failed: can't handle 1,2`);
+  failing.handle(thenQuiet(1, 2), { name: "late", pipe: [debounced] }, refuse);
+  assert.equal(await outcome(failing.stream(QUIET)), `rejected: handler "late" failed: can't handle 1,2`);
 
   const told: HandlerError[] = [];
   const telling = new Slipstream();
-  telling.handle([thenQuiet(1, 2), thenQuiet(3)], { pipe: debounced, onError: (error) => told.push(error) }, refuse);
-  assert.equal(await outcome(telling.stream(undefined, QUIET)), "resolved");
+  telling.handle([thenQuiet(1, 2), thenQuiet(3)], { pipe: [debounced], onError: (error) => told.push(error) }, refuse);
+  assert.equal(await outcome(telling.stream(QUIET)), "resolved");
   assert.deepEqual(told.flatMap(({ value }) => value as number[]).toSorted(), [1, 2, 3]);
 
   const sink = shared();
   const settling = new Slipstream();
-  settling.handle(thenQuiet(1), { name: "late", pipe: debounced, sink }, ([n]) => n);
-  const running = outcome(settling.stream(undefined, QUIET));
+  settling.handle(thenQuiet(1), { name: "late", pipe: [debounced], sink }, ([n]) => n);
+  const running = outcome(settling.stream(QUIET));
   while (sink.waiting.size === 0) await turn();
   sink.fail(1, new Error("refused"));
   assert.equal(await running, 'rejected: handler "late" failed: refused');
@@ -177,8 +170,8 @@ Deno.test("a stage that fails between messages blames none of them", async () =>
   }
   const seen: number[] = [], told: unknown[] = [];
   const app = new Slipstream();
-  app.handle(slowly(), { pipe: failsLater, onError: ({ value }) => told.push(value) }, (n) => void seen.push(n));
-  assert.equal(await outcome(app.stream(undefined, QUIET)), "resolved");
+  app.handle(slowly(), { pipe: [failsLater], onError: ({ value }) => told.push(value) }, (n) => void seen.push(n));
+  assert.equal(await outcome(app.stream(QUIET)), "resolved");
   assert.deepEqual([seen, told], [[1, 2, 3], [undefined, undefined, undefined]]);
 });
 
@@ -187,17 +180,17 @@ Deno.test("a stage that is tried again emits nothing twice", async () => {
   const seen: string[] = [];
   const app = new Slipstream();
   app.handle([1, 2].values(), {
-    async *pipe(numbers: AsyncIterable<number>) {
+    pipe: [async function* (numbers: AsyncIterable<number>) {
       for await (const n of numbers) {
         yield `${n}a`;
         if (attempts++ < 2) throw new Error("flaky stage");
         yield `${n}b`;
       }
-    },
+    }],
     retry: { maxAttempts: 5, minTimeout: 1, maxTimeout: 2 },
     sink: (text: string) => void seen.push(text),
   }, (text) => text);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, ["1a", "1b", "2a", "2b"]);
 });
 
@@ -211,18 +204,18 @@ Deno.test("dead letters of what a pipe emits at its end, and late, hold what it 
     }),
   };
   const app = new Slipstream();
-  app.handle(thenQuiet(1, 2), { pipe: debounced, onError: deadLetters }, () => {
+  app.handle(thenQuiet(1, 2), { pipe: [debounced], onError: deadLetters }, () => {
     throw new Error("no");
   });
   app.handle([3, 4], {
-    async *pipe(numbers: AsyncIterable<number>) {
+    pipe: [async function* (numbers: AsyncIterable<number>) {
       yield await Array.fromAsync(numbers);
-    },
+    }],
     onError: deadLetters,
   }, () => {
     throw new Error("no");
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(letters.toSorted(), ["[1,2]", "[3,4]"]);
 });
 
@@ -235,7 +228,7 @@ Deno.test("stop() in a handler that waits for nothing leaves the rest of the bat
     if (n === 3) binding.stop();
   });
   app.handle(other, () => {});
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual([seen, source.done, other.done], [[1, 2, 3], [1, 2, 3], [1, 2]]);
 });
 
@@ -254,7 +247,7 @@ for (const concurrency of [1, 3]) {
             throw new Error("service down");
           }
         });
-        const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+        const running = app.stream({ ...QUIET, signal: abort.signal });
         await waits.promise;
         await turn();
         how === "signal" ? abort.abort() : binding.stop();
@@ -278,7 +271,7 @@ Deno.test("retry.signal never makes a message done: the run ends with the handle
       throw new Error("service down");
     });
     assert.equal(
-      await outcome(app.stream(undefined, QUIET)),
+      await outcome(app.stream(QUIET)),
       'rejected: handler "call" failed on scripted@2: service down',
     );
     assert.deepEqual(source.done, [1]);
@@ -300,7 +293,7 @@ Deno.test("a run settles whatever fails second: it rejects with the first failur
         return n;
       });
       app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
-      const running = app.stream(undefined, { ...QUIET, shutdownTimeoutMs: 200 });
+      const running = app.stream({ ...QUIET, shutdownTimeoutMs: 200 });
       const ended = await outcome(running, 8000);
       assert.match(ended, /^rejected: handler "(first|handler)" failed( on scripted@3)?: (on purpose|second)$/);
       assert.ok(!log.includes("done 0"), log.join());
@@ -316,7 +309,7 @@ Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, say
     abort.abort();
     await end.promise;
   });
-  const running = app.stream(undefined, { ...QUIET, signal: abort.signal, shutdownTimeoutMs: 50 });
+  const running = app.stream({ ...QUIET, signal: abort.signal, shutdownTimeoutMs: 50 });
   assert.match(await outcome(running), /^rejected: stream\(\) did not end within 50 ms .*: stuck: 1 source, 0 sinks;/);
   end.resolve();
   await turn();
@@ -335,7 +328,7 @@ Deno.test("a stop cuts the wait for a sink's room short: within a second, and th
   };
   const app = new Slipstream();
   app.handle(source, { sink: full }, (n) => n);
-  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  const running = app.stream({ ...QUIET, signal: abort.signal });
   await turn();
   abort.abort();
   assert.equal(await outcome(running, 2000), "resolved");
@@ -365,7 +358,7 @@ Deno.test("a sink that can't take anything any more ends the run under every pol
       const source = scripted([[1], [2]]);
       const app = new Slipstream();
       app.handle(source, { name: "copy", sink, onError, retry: { minTimeout: 60_000 } }, (n) => n);
-      assert.match(await outcome(app.stream(undefined, QUIET)), /^rejected: handler "copy" failed on .*: fenced$/);
+      assert.match(await outcome(app.stream(QUIET)), /^rejected: handler "copy" failed on .*: fenced$/);
       assert.deepEqual(source.done, []);
     }
   }
@@ -392,7 +385,7 @@ Deno.test("a source is read on only while what is not done stays below a size", 
     { sink: { [openSink]: () => ({ accept() {}, settle: () => settle.promise, close() {} }) } },
     (n) => n,
   );
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.equal(read, 4);
   settle.resolve();
@@ -416,7 +409,7 @@ for (const halves of [false, true]) {
         if (n === 3 && stops) abort.abort();
         return n;
       });
-      assert.equal(await outcome(app.stream(undefined, { ...QUIET, signal: abort.signal })), "resolved");
+      assert.equal(await outcome(app.stream({ ...QUIET, signal: abort.signal })), "resolved");
       assert.deepEqual([out, first.done], [[10, 20, 30], [1, 2, 3]]);
     }
   });
@@ -432,7 +425,7 @@ Deno.test("two TransformStreams in a circle of handlers end at a stop", async ()
     if (++laps === 10) abort.abort();
     return n;
   });
-  assert.notEqual(await outcome(app.stream(undefined, { ...QUIET, signal: abort.signal })), "hangs");
+  assert.notEqual(await outcome(app.stream({ ...QUIET, signal: abort.signal })), "hangs");
   assert.ok(laps >= 10);
 });
 
@@ -447,7 +440,7 @@ Deno.test("a stop does not wait for the retries of a handler that another one fe
     throw new Error("service down");
   });
   app.handle(scripted([[1, 2, 3]]), { sink: between }, (n) => n);
-  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  const running = app.stream({ ...QUIET, signal: abort.signal });
   await waits.promise;
   await turn();
   abort.abort();
@@ -463,5 +456,5 @@ Deno.test("a sink that can't be closed ends the run, though another source goes 
   const app = new Slipstream();
   app.handle(scripted([[1], [2]]), { sink: closing }, (n) => n);
   app.handle(endless(), () => {});
-  assert.equal(await outcome(app.stream(undefined, QUIET)), "rejected: lost");
+  assert.equal(await outcome(app.stream(QUIET)), "rejected: lost");
 });

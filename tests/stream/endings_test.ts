@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { type Batch, HandlerError, openSink, openSource, Slipstream } from "@slipstream/slipstream";
+import { HandlerError, Slipstream } from "@slipstream/slipstream";
+import { type Batch, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 /** A sink that takes a while to settle, and writes down that it is closed. */
@@ -20,7 +21,7 @@ Deno.test("stream() does the batches before one whose handler fails", async () =
     if (n === 3) throw new Error("on purpose");
     return n;
   });
-  await assert.rejects(app.stream(undefined, QUIET), /on purpose/);
+  await assert.rejects(app.stream(QUIET), /on purpose/);
   assert.deepEqual(log, ["done 0", "done 1", "closed source", "closed sink"]);
 });
 
@@ -38,7 +39,7 @@ Deno.test("stream() does the batches before an error of the source, and passes t
   const app = new Slipstream();
   const source = { [openSource]: () => ({ batches, stop() {}, close: () => Promise.resolve() }) };
   app.handle(source, { sink: slow(log, settlesLate(3)) }, (n) => n);
-  await assert.rejects(app.stream(undefined, QUIET), (error) => error === failure);
+  await assert.rejects(app.stream(QUIET), (error) => error === failure);
   assert.deepEqual(log, ["done 0", "done 1", "done 2", "closed sink"]);
 });
 
@@ -52,7 +53,7 @@ Deno.test("stream() lets other sources settle what is in flight when one fails",
   app.handle([1], () => {
     throw new Error("on purpose");
   });
-  await assert.rejects(app.stream(undefined, QUIET), /on purpose/);
+  await assert.rejects(app.stream(QUIET), /on purpose/);
   assert.deepEqual(log, ["done 0", "closed source", "closed sink"]);
 });
 
@@ -73,7 +74,7 @@ Deno.test("stream() closes sinks only when no handler runs any more, also when s
     log.push(`handled ${n}`);
     return n;
   });
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError);
     assert.equal(error.message, 'handler "count" failed: disk full');
     return true;
@@ -94,7 +95,7 @@ Deno.test("stream() names the handler whose value a sink refuses", async () => {
   };
   const app = new Slipstream();
   app.handle(scripted([[7]]), { name: "count", sink }, (n) => n);
-  await assert.rejects(app.stream(undefined, QUIET), {
+  await assert.rejects(app.stream(QUIET), {
     message: 'handler "count" failed on scripted@7: want [key, value]',
     value: 7,
   });
@@ -111,7 +112,7 @@ Deno.test("stream() closes a source when it has ended, not when all have", async
     })(),
     () => {},
   );
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log, ["done 0", "closed source", "other ended"]);
 });
 
@@ -124,7 +125,7 @@ Deno.test("stream() cancels a ReadableStream that never answers, and leaves a ge
   const app = new Slipstream();
   app.handle(new ReadableStream({ cancel: () => void (cancelled = true) }), () => {});
   app.handle(stuck(), () => {});
-  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  const running = app.stream({ ...QUIET, signal: abort.signal });
   await turn();
   abort.abort();
   await turn();
@@ -148,7 +149,7 @@ Deno.test("stream() can be ended by the generator it reads", async () => {
   const app = new Slipstream();
   const seen: number[] = [];
   app.handle(numbers(), (n) => void seen.push(n));
-  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await app.stream({ ...QUIET, signal: abort.signal });
   assert.deepEqual([seen, ended], [[1, 2], true]);
 });
 
@@ -164,7 +165,7 @@ Deno.test("stream() rejects with what a stopped generator's finally block throws
   }
   const app = new Slipstream();
   app.handle(numbers(), () => abort.abort());
-  await assert.rejects(app.stream(undefined, { ...QUIET, signal: abort.signal }), /can't clean up/);
+  await assert.rejects(app.stream({ ...QUIET, signal: abort.signal }), /can't clean up/);
 });
 
 Deno.test("stream() runs the finally blocks of a handler's generator when a sink refuses, now or later", async () => {
@@ -186,7 +187,7 @@ Deno.test("stream() runs the finally blocks of a handler's generator when a sink
         ended = true;
       }
     });
-    await assert.rejects(app.stream(undefined, QUIET), /refused/);
+    await assert.rejects(app.stream(QUIET), /refused/);
     assert.ok(ended);
   }
 });
@@ -197,7 +198,7 @@ Deno.test("stream() releases what it has opened when something else can't be", a
   locked.getWriter();
   const app = new Slipstream();
   app.handle([1], { sink: [free, locked] }, (n) => n);
-  await assert.rejects(app.stream(undefined, QUIET), /locked/);
+  await assert.rejects(app.stream(QUIET), /locked/);
   assert.ok(!free.locked);
 });
 
@@ -209,7 +210,7 @@ Deno.test("stream() awaits nothing between the messages of a batch when nothing 
     queueMicrotask(() => turns++);
     yield n;
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [0, 0, 0]);
 });
 
@@ -217,8 +218,8 @@ Deno.test("stream() runs again after it has ended", async () => {
   let count = 0;
   const app = new Slipstream();
   app.handle([1, 2], () => void count++);
-  await app.stream(undefined, QUIET);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
+  await app.stream(QUIET);
   assert.equal(count, 4);
 });
 
@@ -228,7 +229,7 @@ Deno.test("handle() reads streams of Node.js, and takes arrays and bytes in an a
   app.handle(Readable.from(["node"]), (value) => void seen.push(value));
   app.handle([["a", 1]], (value) => void seen.push(value));
   app.handle([new Uint8Array([1])], (value) => void seen.push(value.length));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(new Set(seen.map((value) => JSON.stringify(value))), new Set(['"node"', '["a",1]', "1"]));
 });
 
@@ -273,7 +274,7 @@ for (
     const began = performance.now();
     setTimeout(() => abort.abort(), 50);
     app.handle(endless(() => ended = true), { sink: () => void count++ }, (n: number) => n);
-    await app.stream(undefined, { ...QUIET, signal: abort.signal });
+    await app.stream({ ...QUIET, signal: abort.signal });
     assert.ok(ended && count > 0);
     assert.ok(performance.now() - began < 4000, "it had ended by itself");
   });
@@ -291,7 +292,7 @@ Deno.test("stream() lets timers have their turn within a batch whose handlers wa
       return wait ? Promise.resolve() : undefined;
     };
     app.handle(scripted([Array.from({ length: 300 }, (_, n) => n)]), busy);
-    await app.stream(undefined, QUIET);
+    await app.stream(QUIET);
     clearInterval(timer);
     assert.ok(performance.now() >= until - 1);
     assert.ok(turns >= 3, `${turns} turns`);
@@ -312,7 +313,7 @@ Deno.test("onExit() hooks run once a run, in order, when all is closed, also whe
   app.onExit(hook);
   app.onExit(hook);
   const remove = app.onExit(() => void log.push("second"));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log.splice(0), ["done 0", "done 1", "closed source", "closed sink", "first", "second"]);
   remove();
   fail = true;
@@ -322,7 +323,7 @@ Deno.test("onExit() hooks run once a run, in order, when all is closed, also whe
   again.handle(scripted([[1]]), () => {
     throw new Error("on purpose");
   });
-  await assert.rejects(again.stream(undefined, QUIET), /on purpose/);
+  await assert.rejects(again.stream(QUIET), /on purpose/);
   assert.deepEqual(log, ["other app's"]);
 });
 
@@ -335,7 +336,7 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
   });
   app.onExit(() => Promise.reject(new Error("the hook's")));
   app.onExit(() => void log.push("after"));
-  await assert.rejects(app.stream(undefined, QUIET), /the hook's/);
+  await assert.rejects(app.stream(QUIET), /the hook's/);
   broken = true;
   const failing = new Slipstream();
   failing.handle([1], () => {
@@ -345,7 +346,7 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
     log.push("called");
     throw new Error("the hook's");
   });
-  await assert.rejects(failing.stream(undefined, QUIET), /the run's/);
+  await assert.rejects(failing.stream(QUIET), /the run's/);
   assert.deepEqual(log, ["after", "called"]);
   assert.throws(() => app.onExit(5 as never), /An exit hook must be a function: got a number/);
 });
@@ -361,11 +362,11 @@ Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an en
   other.handle(scripted([["other"]]), (word) => void log.push(word));
   other.onExit(() => void log.push("other is over"));
   assert.throws(() => other.pause(held), /Nothing is bound to this source/);
-  const running = one.stream(undefined, { ...QUIET, signal: abort.signal });
-  await other.stream(undefined, QUIET);
+  const running = one.stream({ ...QUIET, signal: abort.signal });
+  await other.stream(QUIET);
   // While one runs, the other can still bind, and run again.
   other.handle(["more"], (word) => void log.push(word));
-  await other.stream(undefined, QUIET);
+  await other.stream(QUIET);
   assert.deepEqual(log, ["other", "other is over", "more", "other is over"]);
   abort.abort();
   await running;
@@ -382,9 +383,9 @@ Deno.test("a stop ends a batch after the message in hand: what is left of it is 
     await turn();
     seen.push(n);
   });
-  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await app.stream({ ...QUIET, signal: abort.signal });
   assert.deepEqual([seen, source.done], [[1, 2], [1, 2]]);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [1, 2, 3, 4]);
 });
 
@@ -407,6 +408,6 @@ Deno.test("stream() does nothing of a batch that comes after one it left, though
     await turn();
     abort.abort();
   });
-  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await app.stream({ ...QUIET, signal: abort.signal });
   assert.deepEqual([seen, done], [[1], [[0, 1]]]);
 });

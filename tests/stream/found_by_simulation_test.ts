@@ -41,7 +41,7 @@ Deno.test("at a stop the reader of a link goes after its writer, though the stre
     return n;
   });
   app.handle(link, { sink: new WritableStream<number>({ write: (n) => void got.push(n) }) }, (n) => n);
-  await app.stream(undefined, { ...QUIET, signal: stop.signal });
+  await app.stream({ ...QUIET, signal: stop.signal });
   equal(got, [1]);
 });
 
@@ -51,7 +51,7 @@ Deno.test("a stop does not hide that a sink can't take anything any more", async
     stop.abort();
     throw Object.assign(new Error("no more"), { fatal: true });
   });
-  const error = await app.stream(undefined, { ...QUIET, signal: stop.signal }).catch((error) => error);
+  const error = await app.stream({ ...QUIET, signal: stop.signal }).catch((error) => error);
   equal(error?.message, 'handler "handler" failed: no more');
 });
 
@@ -62,7 +62,7 @@ Deno.test("what a pipe emits by itself comes behind what was held for a retry", 
     retry: { maxAttempts: 2, minTimeout: 1 },
     sink: (text: string) => void got.push(text),
   }, (n: number) => `${n}`);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   equal(got, ["1", "1.5"]);
 });
 
@@ -76,7 +76,7 @@ Deno.test("a batch is not done while what a pipe made of it is handled, or when 
       log.push(`handled ${n}`);
       if (fails) throw new Error("no");
     });
-    await app.stream(undefined, QUIET).catch(() => log.push("failed"));
+    await app.stream(QUIET).catch(() => log.push("failed"));
     equal(log.indexOf("handled 1") < (log.indexOf("done 0") + 1 || Infinity), true);
     if (fails) equal(log.includes("done 0"), false);
   }

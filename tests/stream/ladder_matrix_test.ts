@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
+import { type HandleOptions, HandlerError, type Sink, Slipstream } from "@slipstream/slipstream";
 import {
   type BatchSource,
   type DeadLetterSink,
-  type HandleOptions,
-  HandlerError,
   openDeadLetters,
   openSource,
   type RawMessage,
-  Slipstream,
-} from "@slipstream/slipstream";
+} from "@slipstream/slipstream/protocol";
 import { QUIET, turn } from "./scripted.ts";
 
 /** Messages as a topic has them, in two batches; the fourth of six is the one that fails. */
@@ -55,7 +53,7 @@ function source(done: number[], unreadable: boolean): BatchSource<Sent> {
   };
 }
 
-type Options = HandleOptions<string, Sent>;
+type Options = HandleOptions<Sent, Sink<string> | readonly Sink<string>[]>;
 /** How a message fails: what is bound for it to do so. */
 const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object; handler: (sent: Sent) => unknown }> =
   {
@@ -140,13 +138,13 @@ for (const [kind, bind] of Object.entries(KINDS)) {
               name: "bill",
               concurrency,
               onError,
-              ...(pipe === undefined ? {} : { pipe }),
+              ...(pipe === undefined ? {} : { pipe: [pipe] }),
               ...(retry === undefined ? {} : { retry }),
             } as never,
             handler as never,
           );
           app.handle(orders, { name: "other", onError: "skip" }, ({ value }) => void others.push(value));
-          const error = await app.stream(undefined, QUIET).then(() => undefined, (error) => error);
+          const error = await app.stream(QUIET).then(() => undefined, (error) => error);
           const [first = error] = told;
           if (policy === "fail" || policy === "function") {
             assert.ok(first instanceof HandlerError, `${policy}: ${first}`);

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type DeadLetterSink,
-  type ErrorPolicy,
-  type HandlerError,
-  openDeadLetters,
-  type RawMessage,
-  Slipstream,
-} from "@slipstream/slipstream";
+import { type ErrorPolicy, type HandlerError, Slipstream } from "@slipstream/slipstream";
+import { type DeadLetterSink, openDeadLetters, type RawMessage } from "@slipstream/slipstream/protocol";
 import { QUIET, scripted, turn } from "./scripted.ts";
 
 /** Runs one handler that refuses 2, and tells what went through and what was done. */
@@ -21,7 +15,7 @@ async function refusing(options: { readonly onError: ErrorPolicy }) {
       return n;
     },
   );
-  const error = await app.stream(undefined, QUIET).then(() => undefined, (error: HandlerError) => error);
+  const error = await app.stream(QUIET).then(() => undefined, (error: HandlerError) => error);
   return { out, error, done: log.filter((line) => line.startsWith("done")) };
 }
 
@@ -70,7 +64,7 @@ Deno.test("a batch is done only when its dead letters have settled", async () =>
   app.handle(scripted([["ok"], ["bad"]], log), { onError: sink }, (word) => {
     if (word === "bad") throw new Error("no good");
   });
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.deepEqual([log, letters.map(({ value }) => new TextDecoder().decode(value!))], [["done 0"], ["bad"]]);
   settling.resolve();
@@ -93,7 +87,7 @@ Deno.test("retry tries a handler and a sink again, and emits nothing twice", asy
     if (handled++ < 2) throw new Error("not yet");
     yield "b";
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual([handled, out], [3, ["a", "A", "b", "B"]]);
 });
 
@@ -106,7 +100,7 @@ Deno.test("retry gives up after maxAttempts, or at once for what is not retriabl
       attempts++;
       throw failure;
     });
-    await assert.rejects(app.stream(undefined, QUIET), (error: HandlerError) => error.cause === failure);
+    await assert.rejects(app.stream(QUIET), (error: HandlerError) => error.cause === failure);
     assert.equal(attempts, expected);
   }
 });
@@ -119,7 +113,7 @@ Deno.test("other handlers of the source go on when one skips, and the message is
     throw new Error("never");
   });
   app.handle(source, (n) => void seen.push(n));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [1, 2]);
 });
 
@@ -132,13 +126,13 @@ Deno.test("handle() refuses policies that are none or contradict", () => {
     assert.throws(() => app.handle(source, options as Record<never, never>, () => {}), expected);
   bad({ onError: "ignore" }, /onError must be "fail", "skip", a Topic.*got "ignore"/);
   bad({ onError: source }, /onError can't be a source of the handler/);
-  bad({ retry: { maxAttempts: 0 } }, /retry.maxAttempts must be a whole number from 1 on: 0/);
-  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry.minTimeout must be at most maxTimeout: 10 and 5/);
-  bad({ retry: { times: 3 } }, /retry has no option "times"/);
+  bad({ retry: { maxAttempts: 0 } }, /retry: maxAttempts must be a whole number from 1 on: 0/);
+  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry: minTimeout must be at most maxTimeout: 10 and 5/);
+  bad({ retry: { times: 3 } }, /retry: there is no option "times"/);
   bad({ concurrency: 0 }, /concurrency must be a whole number from 1 on: 0/);
   bad({ concurrency: 1.5 }, /concurrency must be/);
   bad({ by: () => 1 }, /set concurrency above 1/);
-  bad({ pipe: [5] }, /A stage of a pipe must be a TransformStream/);
+  bad({ pipe: [5] }, /a stage of a pipe must be a TransformStream/);
 });
 
 Deno.test("handle() refuses to bind while the app runs", async () => {
@@ -151,6 +145,6 @@ Deno.test("handle() refuses to bind while the app runs", async () => {
       refused = error;
     }
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.match(String(refused), /can't bind while stream\(\) runs/);
 });

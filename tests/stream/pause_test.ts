@@ -10,7 +10,7 @@ Deno.test("pause() hands on nothing more from the next message on, and resume() 
     log.push(`handled ${n}`);
     if (n === 1) app.pause(source);
   });
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.deepEqual(log, ["handled 1"]);
   app.resume(source);
@@ -26,7 +26,7 @@ Deno.test("pause() before a run holds back everything, others go on, and a stop 
   app.handle(held, (n) => void log.push(`handled ${n}`));
   app.handle([2], (n) => void log.push(`handled ${n}`));
   app.pause(held);
-  const running = app.stream(undefined, { ...QUIET, signal: abort.signal });
+  const running = app.stream({ ...QUIET, signal: abort.signal });
   await turn();
   abort.abort();
   await running;
@@ -65,7 +65,7 @@ Deno.test("a generator that listens is told, and so is a source with pause and r
     }
   });
   app.handle(methods, (n) => void seen.push(n));
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen.filter((n) => n !== 10), [0, 1, 2]);
   assert.ok(told.includes("pause") && told.includes("paused") && told.includes("resumed"), told.join());
 });
@@ -87,6 +87,6 @@ Deno.test("stop() of a binding takes its handler out, and ends a source that nob
     if (n === 2) second.stop();
   });
   assert.deepEqual([first.name, first.describe()], ["first", "first: 1 source, 0 sinks"]);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, ["first 0", "second 0", "first 1", "second 1", "second 2"]);
 });

@@ -25,7 +25,7 @@ Deno.test("pipe composes generators and streams in order, before the handler", a
     { pipe: [accumulate, doubled(), pairwise], sink: (line: string) => void out.push(line) },
     ([a, b]) => `${a}-${b}`,
   );
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(out, ["2-6", "6-12"]);
 });
 
@@ -33,11 +33,11 @@ Deno.test("a batch is done when what its messages became was handled, through st
   for (const pipe of [accumulate, doubled()]) {
     const log: string[] = [];
     const app = new Slipstream();
-    app.handle(scripted([[1, 2], [3]], log), { pipe }, async (n) => {
+    app.handle(scripted([[1, 2], [3]], log), { pipe: [pipe] }, async (n) => {
       await turn();
       log.push(`handled ${n}`);
     });
-    await app.stream(undefined, QUIET);
+    await app.stream(QUIET);
     assert.deepEqual(log.map((line) => line.split(" ")[0]), [
       "handled",
       "handled",
@@ -59,11 +59,11 @@ Deno.test("a stream that makes many of one is read before the next message, howe
   });
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]], log), { pipe: many }, async (line) => {
+  app.handle(scripted([[1], [2]], log), { pipe: [many] }, async (line) => {
     await turn();
     log.push(line);
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log, ["a1", "b1", "c1", "done 0", "a2", "b2", "c2", "done 1", "end", "closed source"]);
 });
 
@@ -85,8 +85,8 @@ Deno.test("what a pipe holds back is handled and settled at the end", async () =
     close: () => void out.push("closed"),
   });
   const app = new Slipstream();
-  app.handle([1, 2, 3].values(), { pipe: inTwos, sink }, (some) => some.join());
-  await app.stream(undefined, QUIET);
+  app.handle([1, 2, 3].values(), { pipe: [inTwos], sink }, (some) => some.join());
+  await app.stream(QUIET);
   assert.deepEqual(out, ["1,2", "3", "closed"]);
 });
 
@@ -103,36 +103,36 @@ Deno.test("a pipe that fails is on the ladder, and goes on with a new generator"
   const app = new Slipstream();
   app.handle(
     scripted([[1, 2, 3]]),
-    { name: "check", pipe: checked, onError: ({ message }) => errors.push(message) },
+    { name: "check", pipe: [checked], onError: ({ message }) => errors.push(message) },
     (n) => void seen.push(n),
   );
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual([seen, errors, made], [[1, 3], ['handler "check" failed on scripted@2: no twos'], 2]);
 });
 
 Deno.test("a handler behind a pipe fails by its own ladder, and the pipe goes on", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
-  app.handle([1, 2, 3].values(), { pipe: accumulate, onError: "skip" }, (n) => {
+  app.handle([1, 2, 3].values(), { pipe: [accumulate], onError: "skip" }, (n) => {
     if (n === 3) throw new Error("no threes");
     seen.push(n);
   });
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [1, 6]);
   const failing = new Slipstream();
   let ended = false;
   failing.handle([1, 2].values(), {
-    async *pipe(numbers: AsyncIterable<number>) {
+    pipe: [async function* (numbers: AsyncIterable<number>) {
       try {
         yield* numbers;
       } finally {
         ended = true;
       }
-    },
+    }],
   }, () => {
     throw new Error("on purpose");
   });
-  await assert.rejects(failing.stream(undefined, QUIET), /on purpose/);
+  await assert.rejects(failing.stream(QUIET), /on purpose/);
   assert.ok(ended);
 });
 
@@ -149,10 +149,10 @@ Deno.test("a TransformStream that failed ends the run at the next message, inste
   const app = new Slipstream();
   app.handle(
     scripted([[1], [2], [3], [4]], log),
-    { name: "check", pipe: checked(), onError: "skip", retry: { minTimeout: 1 } },
+    { name: "check", pipe: [checked()], onError: "skip", retry: { minTimeout: 1 } },
     (n) => void seen.push(n),
   );
-  await assert.rejects(app.stream(undefined, QUIET), (error: Error) => {
+  await assert.rejects(app.stream(QUIET), (error: Error) => {
     assert.match(
       error.message,
       /handler "check" failed on scripted@3: the pipe can't go on, since its TransformStream/,
@@ -166,19 +166,19 @@ Deno.test("a function that makes a TransformStream makes another after an error,
   const seen: number[] = [];
   const app = new Slipstream();
   app.handle([1, 2, 3], { pipe: [checked, doubled], onError: "skip" }, (n) => void seen.push(n));
-  await app.stream(undefined, QUIET);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(seen, [2, 6, 2, 6]);
 });
 
 Deno.test("a TransformStream that is in use, or was in an earlier run, is refused before anything is read", async () => {
   const app = new Slipstream();
   const seen: number[] = [];
-  app.handle([1, 2], { pipe: doubled(), onError: "skip" }, (n) => void seen.push(n));
-  await app.stream(undefined, QUIET);
-  await assert.rejects(app.stream(undefined, QUIET), /A TransformStream of a pipe is in use, or was in an earlier run/);
+  app.handle([1, 2], { pipe: [doubled()], onError: "skip" }, (n) => void seen.push(n));
+  await app.stream(QUIET);
+  await assert.rejects(app.stream(QUIET), /a TransformStream of a pipe is in use, or was in an earlier run/);
   assert.deepEqual(seen, [2, 4]);
   const locked = doubled();
   locked.readable.getReader();
-  assert.throws(() => app.handle([1], { pipe: locked }, () => {}), /is in use/);
+  assert.throws(() => app.handle([1], { pipe: [locked] }, () => {}), /is in use/);
 });

@@ -1,4 +1,4 @@
-import { type BatchSink, openSink } from "@slipstream/slipstream";
+import { type BatchSink, openSink } from "@slipstream/slipstream/protocol";
 import { scripted as script, type ScriptedSource, together } from "@slipstream/slipstream/testing";
 
 /** The tests have no signals to wait for. */

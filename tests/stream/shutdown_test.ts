@@ -51,14 +51,14 @@ Deno.test("stream() exits at once on a second signal", async () => {
 });
 
 Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and says what was left undone", async () => {
-  const code = `${SLOW.replace("300", "20_000")} await stream(undefined, { shutdownTimeoutMs: 200 });`;
+  const code = `${SLOW.replace("300", "20_000")} await stream({ shutdownTimeoutMs: 200 });`;
   const { status, err } = await signalled(code, ["SIGTERM"]);
   assert.equal(status, 143);
   assert.match(err, /not ended 200 ms after SIGTERM, left undone: handler: 1 source, 1 sink/);
 });
 
 Deno.test("stream() takes a shutdownTimeoutMs of Infinity for no deadline", async () => {
-  const code = `${SLOW} await stream(undefined, { shutdownTimeoutMs: Infinity }); console.log("after");`;
+  const code = `${SLOW} await stream({ shutdownTimeoutMs: Infinity }); console.log("after");`;
   const { status, out, err } = await signalled(code, ["SIGTERM"]);
   assert.deepEqual([status, err], [0, ""]);
   assert.match(out, /after/);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { HandlerError, openSource, Slipstream } from "@slipstream/slipstream";
+import { HandlerError, Slipstream } from "@slipstream/slipstream";
+import { openSource } from "@slipstream/slipstream/protocol";
 import { manual, QUIET, scripted, turn } from "./scripted.ts";
 
 Deno.test("stream() does a batch only when its sinks have settled, in order, and closes at the end", async () => {
@@ -7,7 +8,7 @@ Deno.test("stream() does a batch only when its sinks have settled, in order, and
   const sink = manual(log);
   const app = new Slipstream();
   app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   assert.deepEqual(log, ["accept 1", "accept 2"]);
   sink.settling[1]!.resolve();
@@ -23,7 +24,7 @@ Deno.test("stream() never does a batch that failed to settle, nor one after it",
   const sink = manual(log);
   const app = new Slipstream();
   app.handle(scripted([[1], [2], [3]], log), { sink }, (n) => n);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   // While the one before it is awaited: nobody listens to this one yet, and that is no unhandled rejection.
   sink.settling[1]!.reject(new Error("disk full"));
@@ -40,7 +41,7 @@ Deno.test("stream() accepts a bounded number of batches that have not settled", 
   const sink = manual(log);
   const app = new Slipstream();
   app.handle(scripted(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
-  const running = app.stream(undefined, QUIET);
+  const running = app.stream(QUIET);
   await turn();
   const accepted = log.length;
   assert.ok(accepted >= 2 && accepted <= 40, `${accepted} accepted`);
@@ -62,7 +63,7 @@ Deno.test("stream() runs the handlers of a message in the order of binding, and 
     return `slow ${n}`;
   });
   app.handle(once, { sink: (line: string) => void log.push(line) }, (n) => `fast ${n}`);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log, ["slow 1", "fast 1", "slow 2", "fast 2"]);
   assert.equal(opened, 1);
 });
@@ -74,7 +75,7 @@ Deno.test("stream() fans several sources into one handler and opens a shared sin
   const app = new Slipstream();
   app.handle([scripted([[1]]), scripted([[2]])], { sink }, (n) => n);
   app.handle(scripted([[3]]), { sink }, (n) => n);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   clearInterval(settling);
   assert.equal(sink.opened(), 1);
   assert.deepEqual(log.filter((line) => line.startsWith("accept")).sort(), ["accept 1", "accept 2", "accept 3"]);
@@ -83,7 +84,7 @@ Deno.test("stream() fans several sources into one handler and opens a shared sin
 Deno.test("handle() emits what handlers return and yield; undefined is nothing, null and arrays are values", async () => {
   const emitted: unknown[] = [];
   const sink = (value: unknown) => void emitted.push(value);
-  const app = new Slipstream();
+  const app = new Slipstream<{ readonly name: string }>();
   app.handle([1], { sink }, () => undefined);
   app.handle([1], { sink }, () => null);
   app.handle([1], { sink }, () => [1, 2]);
@@ -97,8 +98,8 @@ Deno.test("handle() emits what handlers return and yield; undefined is nothing, 
     await turn();
     yield "c";
   });
-  app.handle([1], { sink }, (_n, args: { name: string }) => args.name);
-  await app.stream({ name: "args" }, QUIET);
+  app.handle([1], { sink }, (_n, args) => args.name);
+  await app.stream({ ...QUIET, args: { name: "args" } });
   assert.deepEqual(
     new Set(emitted.map((value) => JSON.stringify(value))),
     new Set(["null", "[1,2]", '"later"', '"a"', '"b"', '"c"', '"args"']),
@@ -124,7 +125,7 @@ Deno.test("stream() wraps a handler's error with its name, source and message, a
   app.handle(scripted([["ok", "bad"]], log), { name: "check" }, (value) => {
     if (value === "bad") throw new Error("no good");
   });
-  await assert.rejects(app.stream(undefined, QUIET), (error: unknown) => {
+  await assert.rejects(app.stream(QUIET), (error: unknown) => {
     assert.ok(error instanceof HandlerError);
     assert.equal(error.message, 'handler "check" failed on scripted@bad: no good');
     assert.equal(error.value, "bad");
@@ -160,7 +161,7 @@ Deno.test("stream() resolves when its signal aborts, and generators run their fi
     await turn();
   });
   app.handle(stuck(), () => {});
-  await app.stream(undefined, { ...QUIET, signal: abort.signal });
+  await app.stream({ ...QUIET, signal: abort.signal });
   // A handler that is slow does not let the source run ahead.
   assert.ok(pulled <= 4, `${pulled} pulled`);
   await new Promise((resolve) => setTimeout(resolve, 150));
@@ -180,13 +181,13 @@ Deno.test("handle() writes to WritableStreams with backpressure, closes them at 
     });
   const app = new Slipstream();
   app.handle([1, 2], { sink: stream() }, (n) => n);
-  await app.stream(undefined, QUIET);
+  await app.stream(QUIET);
   assert.deepEqual(log.splice(0), ["wrote 1", "wrote 2", "closed"]);
   const failing = new Slipstream();
   failing.handle([1], { sink: { writable: stream() } }, () => {
     throw new Error("on purpose");
   });
-  await assert.rejects(failing.stream(undefined, QUIET), /on purpose/);
+  await assert.rejects(failing.stream(QUIET), /on purpose/);
   assert.match(log.join(), /aborted: handler .* on purpose/);
 });
 
@@ -196,20 +197,112 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     () => app.handle("text" as never, () => {}),
     /got a string, which would be read character by character/,
   );
-  assert.throws(() => app.handle(5 as never, () => {}), /A source must be .*: got a number/);
-  assert.throws(() => app.handle([1], { sink: {} as never }, () => {}), /A sink must be .*: got an object/);
-  assert.throws(() => app.handle([1], 3 as never), /A handler must be a function/);
+  assert.throws(() => app.handle(5 as never, () => {}), /a source must be .*: got a number/);
+  assert.throws(() => app.handle([1], { sink: {} as never }, () => {}), /a sink must be .*: got an object/);
+  assert.throws(
+    () => app.handle([1], 3 as never),
+    /^TypeError: handle\(\): the handler must be a function: got undefined$/,
+  );
   assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function; .* has to be called/);
   assert.throws(
     () => app.handle([1], (() => {}) as never, { sink: console.log } as never),
     /options go before the handler/,
   );
-  assert.throws(() => app.handle([1], { snik: console.log } as never, () => {}), /no option "snik"/);
-  await assert.rejects(app.stream(undefined, QUIET), /nothing to run/);
+  assert.throws(
+    () => app.handle([1], { snik: console.log } as never, () => {}),
+    /^TypeError: handle\(\): there is no option "snik": did you mean "sink"\?$/,
+  );
+  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it has no options/);
+  await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
-  await assert.rejects(app.stream(undefined, { shutdownTimeoutMs: -1 }), RangeError);
-  await assert.rejects(app.stream(undefined, { signal: {} as never }), /signal must be an AbortSignal: got an object/);
-  const running = app.stream(undefined, QUIET);
-  await assert.rejects(app.stream(undefined, QUIET), /runs already/);
+  const running = app.stream(QUIET);
+  await assert.rejects(app.stream(QUIET), /runs already/);
   await running;
+});
+
+Deno.test("handle() names everything that is wrong with its arguments", () => {
+  const { readable, writable } = new TransformStream();
+  readable.getReader();
+  assert.throws(
+    () =>
+      new Slipstream().handle(
+        5 as never,
+        {
+          sinks: [],
+          sink: [console.log, 1, null],
+          pipe: [2, { readable, writable }],
+          name: 3,
+          concurrency: 0.5,
+          by: 4,
+          retry: { maxAttempt: 2, maxAttempts: 0, minTimeout: 9, maxTimeout: 8, jitter: 2, isRetriable: 5, signal: 6 },
+          onError: "skipp",
+        } as never,
+        7 as never,
+      ),
+    {
+      name: "TypeError",
+      message: [
+        "handle(): 17 problems",
+        "a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got a number",
+        "the handler must be a function: got a number",
+        'there is no option "sinks": did you mean "sink"?',
+        "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got a number",
+        "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got null",
+        "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable " +
+        "that returns one: got a number",
+        "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
+        "name must be a string: got a number",
+        "concurrency must be a whole number from 1 on: 0.5",
+        "by must be a function: got a number",
+        'retry: there is no option "maxAttempt": did you mean "maxAttempts"?',
+        "retry: maxAttempts must be a whole number from 1 on: 0",
+        "retry: minTimeout must be at most maxTimeout: 9 and 8",
+        "retry: jitter must be from 0 to 1: 2",
+        "retry: isRetriable must be a function: got a number",
+        "retry: signal must be an AbortSignal: got a number",
+        'onError must be "fail", "skip", a Topic for dead letters or a function: got "skipp": did you mean "skip"?',
+      ].join("\n  - "),
+    },
+  );
+  const app = new Slipstream();
+  const loose = app.handle.bind(app) as (...args: unknown[]) => unknown;
+  assert.throws(() => loose([1]), /handle\(\): the handler must be a function: got undefined$/);
+  assert.throws(() => loose([1], { sink: console.log }), /handle\(\): the handler must be a function: got undefined$/);
+  assert.throws(() => loose([1], 5, () => {}), /handle\(\): the options must be an object: got a number$/);
+  assert.throws(() => loose([1], null, () => {}), /handle\(\): the options must be an object: got null$/);
+  assert.throws(() => loose([1], { pipe: (numbers: unknown) => numbers }, () => {}), /pipe must be an array of stages/);
+  assert.throws(() => loose([1], { retry: 3 }, () => {}), /retry must be an object .*: got a number$/);
+});
+
+Deno.test("stream() takes one object of known options, and names everything that is wrong with it", async () => {
+  const app = new Slipstream();
+  let handled = 0;
+  app.handle([1], () => void handled++);
+  const call = (...parameters: unknown[]) => app.stream(...parameters as []);
+  const rejects = (parameters: readonly unknown[], message: string) =>
+    assert.rejects(call(...parameters), { name: "TypeError", message: `stream(): ${message}` });
+
+  const form = "it takes one object of options, such as stream({ args, signal })";
+  await rejects([undefined, QUIET], `${form}: got 2 parameters`);
+  await rejects([{ name: "args" }, {}], `${form}: got 2 parameters`);
+  await rejects(["args"], `${form}: got a string`);
+  await rejects([null], `${form}: got null`);
+  await rejects([{ handleSignal: false }], 'there is no option "handleSignal": did you mean "handleSignals"?');
+  await rejects(
+    [{ name: "args" }],
+    'there is no option "name": the options are args, signal, handleSignals, shutdownTimeoutMs',
+  );
+  await rejects(
+    [{ singal: 1, signal: {}, handleSignals: 1, shutdownTimeoutMs: -1 }],
+    [
+      "4 problems",
+      'there is no option "singal": did you mean "signal"?',
+      "signal must be an AbortSignal: got an object",
+      "handleSignals must be true or false: got a number",
+      "shutdownTimeoutMs must be a number of milliseconds from 0 on: got -1",
+    ].join("\n  - "),
+  );
+  assert.equal(handled, 0);
+  await call({ args: undefined, signal: undefined, handleSignals: undefined, shutdownTimeoutMs: undefined });
+  assert.equal(handled, 1);
 });

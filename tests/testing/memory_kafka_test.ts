@@ -107,7 +107,7 @@ Deno.test("MemoryKafka.crash() tells nobody anything, and the group notices afte
   using kafka = new MemoryKafka();
   kafka.createTopic("t", 2);
   kafka.append(P0, { value: "a" });
-  const { consumer } = await consumerOf(kafka, { "session.timeout.ms": 20 });
+  const { consumer } = await consumerOf(kafka, { "session.timeout.ms": 300 });
   assert.equal(values(await consumer.consume(10, 1000)), "a");
   consumer.storeOffsets([{ ...P0, offset: 1 }]);
   const never = [consumer.consume(10, 1), consumer.commit([{ ...P0, offset: 1 }])];

@@ -1,18 +1,13 @@
 import assert from "node:assert/strict";
+import { cron, handle, HandlerError, Slipstream, stream, timer } from "@slipstream/slipstream";
 import {
   type BatchSource,
-  cron,
   type DeadLetterSink,
-  handle,
-  HandlerError,
   openDeadLetters,
   openSource,
   type RawMessage,
-  Slipstream,
-  stream,
-  timer,
-} from "@slipstream/slipstream";
-import { fail, FakeClock, pause, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
+} from "@slipstream/slipstream/protocol";
+import { delay, fail, FakeClock, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
 
 Deno.test("scripted() begins again after the last batch that was done", async () => {
   const source = scripted([1, together(2, 3), 4]);
@@ -24,12 +19,12 @@ Deno.test("scripted() begins again after the last batch that was done", async ()
     return n;
   });
   await assert.rejects(
-    app.stream(undefined, { handleSignals: false }),
+    app.stream({ handleSignals: false }),
     (error) => error instanceof HandlerError && error.source === "script[1]",
   );
   assert.deepEqual(source.done, [1]);
   broken = false;
-  await app.stream(undefined, { handleSignals: false });
+  await app.stream({ handleSignals: false });
   assert.deepEqual([seen, source.done], [[1, 2, 2, 3, 4], [1, 2, 3, 4]]);
 });
 
@@ -43,22 +38,22 @@ Deno.test("scripted() fails as the script has it, once, and can be iterated", as
   assert.deepEqual(seen, ["a", "b"]);
 });
 
-Deno.test("scripted() stops at once, in a pause and at the end of a script that stays open", async () => {
-  for (const source of [scripted([1, pause(1_000_000), 2]), scripted([1], { then: "stayOpen" })]) {
+Deno.test("scripted() stops at once, in a delay and at the end of a script that stays open", async () => {
+  for (const source of [scripted([1, delay(1_000_000), 2]), scripted([1], { then: "stayOpen" })]) {
     const app = new Slipstream();
     const ended = new AbortController();
     app.handle(source, { sink: () => void setTimeout(() => ended.abort()) }, (n) => n);
-    await app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    await app.stream({ signal: ended.signal, handleSignals: false });
     assert.deepEqual([source.done, source.stopped], [[1], true]);
   }
 });
 
-Deno.test("pause() refuses what is no time", () => {
-  for (const ms of [-1, NaN, Infinity]) assert.throws(() => pause(ms), RangeError);
+Deno.test("delay() refuses what is no time", () => {
+  for (const ms of [-1, NaN, Infinity]) assert.throws(() => delay(ms), RangeError);
 });
 
 Deno.test("runUntilIdle() ends an app whose sources stay open when all is settled", async () => {
-  const source = scripted(["a", pause(100), "b"], { then: "stayOpen" });
+  const source = scripted(["a", delay(100), "b"], { then: "stayOpen" });
   const settled: string[] = [];
   const app = new Slipstream();
   const sink = async (value: string) => {
@@ -77,7 +72,7 @@ Deno.test("runUntilIdle() rejects with the app's error, and when the app does no
   });
   await assert.rejects(runUntilIdle(failing), HandlerError);
   const busy = new Slipstream();
-  busy.handle(scripted([1, pause(1_000_000)]), () => {});
+  busy.handle(scripted([1, delay(1_000_000)]), () => {});
   await assert.rejects(runUntilIdle(busy, { timeoutMs: 50 }), /not idle within 50 ms: 1 of 1 sources at work/);
   const waiting = new Slipstream();
   waiting.handle(scripted([1], { then: "stayOpen" }), () => {});
@@ -146,7 +141,7 @@ Deno.test("FakeClock runs timers and crons as it passes them", async () => {
   // 1 January 2026 is a Thursday: the fifth day.
   app.handle(cron("fridays", { hour: 1, dayOfWeek: 6 }), { sink }, (tick) => `fridays ${at(tick)}`);
   const ended = new AbortController();
-  const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+  const running = app.stream({ signal: ended.signal, handleSignals: false });
   await clock.advance(2 * 3_600_000);
   assert.deepEqual(log, [
     "timer 01-01T00:40",
@@ -171,7 +166,7 @@ Deno.test("FakeClock tells what a cron's run failed with, and refuses a second c
   app.handle(cron("bad", "* * * * *"), () => {
     throw new Error("no");
   });
-  const running = assert.rejects(app.stream(undefined, { handleSignals: false }), HandlerError);
+  const running = assert.rejects(app.stream({ handleSignals: false }), HandlerError);
   await assert.rejects(clock.advance(60_000), HandlerError);
   await running;
 });

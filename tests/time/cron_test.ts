@@ -30,7 +30,7 @@ Deno.test("cron() registers when it is made, and its run lasts until the sinks h
     const ended = new AbortController();
     const sinking = Promise.withResolvers<void>(), begun = Promise.withResolvers<void>();
     app.handle(source, { sink: () => (begun.resolve(), sinking.promise) }, ({ time }) => time);
-    const streaming = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    const streaming = app.stream({ signal: ended.signal, handleSignals: false });
     await begun.promise;
     assert.equal(over, false);
     sinking.resolve();
@@ -48,7 +48,7 @@ Deno.test("cron() fails its run when the handler failed, with the handler's erro
     });
     const run = registered.get("bad")!();
     const failed = assert.rejects(run, (error) => error instanceof HandlerError && error.handler === "work");
-    await assert.rejects(app.stream(undefined, { handleSignals: false }), HandlerError);
+    await assert.rejects(app.stream({ handleSignals: false }), HandlerError);
     await failed;
   }));
 

@@ -14,7 +14,7 @@ Deno.test("timer() does not drift, and makes one tick of those that a slow handl
       await new Promise((resolve) => setTimeout(resolve, ticks.length === 2 ? 250 : 30));
       if (ticks.length === 5) ended.abort();
     });
-    const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+    const running = app.stream({ signal: ended.signal, handleSignals: false });
     await clock.tickAsync(1000);
     await running;
     assert.deepEqual(ticks.map(({ time, skipped }) => [time - 1000, skipped]), [
@@ -35,7 +35,7 @@ Deno.test("timer() stops at once when the run is aborted", { sanitizeOps: true, 
   const app = new Slipstream();
   const ended = new AbortController();
   app.handle(timer(1_000_000), () => {});
-  const running = app.stream(undefined, { signal: ended.signal, handleSignals: false });
+  const running = app.stream({ signal: ended.signal, handleSignals: false });
   setTimeout(() => ended.abort(), 1);
   await running; // and the sanitizer sees that no timer is left
 });

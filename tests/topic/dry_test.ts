@@ -13,7 +13,7 @@ Deno.test("a dry Topic says what it would send, sends nothing, and refuses what 
     app.handle([2], { onError: topic }, () => {
       throw new Error("on purpose");
     });
-    await app.stream(undefined, { handleSignals: false });
+    await app.stream({ handleSignals: false });
     assert.deepEqual(await topic.send("k", null, { headers: { h: "x" } }), {
       topic: "nowhere",
       partition: -1,

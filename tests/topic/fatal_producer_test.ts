@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { KafkaError, openSink, Topic } from "@slipstream/slipstream";
+import { KafkaError, Topic } from "@slipstream/slipstream";
+import { openSink } from "@slipstream/slipstream/protocol";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 
 const INIT_PRODUCER_ID = 22, CLUSTER_AUTHORIZATION_FAILED = 31;

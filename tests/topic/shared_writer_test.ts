@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Delivery, openDeadLetters, openSink, type SinkWriter, Topic } from "@slipstream/slipstream";
+import { Topic } from "@slipstream/slipstream";
+import { type Delivery, openDeadLetters, openSink, type SinkWriter } from "@slipstream/slipstream/protocol";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 
 const PRODUCE = 0, INVALID_RECORD = 87;

@@ -36,7 +36,7 @@ export interface SentRecord {
 /** What goes wrong in a cluster in memory; a test changes it at any time. */
 export interface MemoryFaults {
   /**
-   * The code that a request is refused with; 0 or nothing lets it pass. A commit asks {@linkcode MemoryFaults.commit} too.
+   * The code that a request is refused with; 0 or nothing lets it pass. A commit asks `MemoryFaults.commit` too.
    */
   request?: ((kind: RequestKind) => number | void) | undefined;
   /** The code that the commit of an offset is refused with; 0 or nothing lets it pass. */

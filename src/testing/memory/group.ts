@@ -16,7 +16,7 @@ export interface GroupMember {
   readonly isCooperative: boolean;
   /** The group gives partitions. */
   tellAssign(partitions: readonly TopicPartition[], generation: number): void;
-  /** The group takes partitions; {@linkcode GroupCoordinator.answered} says that they are given back. */
+  /** The group takes partitions; `GroupCoordinator.answered` says that they are given back. */
   tellRevoke(partitions: readonly TopicPartition[], lost: boolean): void;
 }
 
