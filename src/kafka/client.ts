@@ -25,6 +25,9 @@ export interface TopicPartitionOffset extends TopicPartition {
   readonly error?: { readonly code: number; readonly message: string };
 }
 
+/** The headers of a record: each an object of which the first property is the header. */
+export type RecordHeaders = readonly Readonly<Record<string, Uint8Array>>[];
+
 /** A message as it was fetched. */
 export interface FetchedMessage extends TopicPartition {
   readonly offset: number;
@@ -32,8 +35,7 @@ export interface FetchedMessage extends TopicPartition {
   readonly value: Uint8Array | null;
   /** In milliseconds since 1970; −1 when unknown. */
   readonly timestamp: number;
-  /** Each an object of which the first property is the header. */
-  readonly headers?: readonly Readonly<Record<string, Uint8Array>>[];
+  readonly headers?: RecordHeaders;
   readonly leaderEpoch?: number;
   /** The bytes of the value. */
   readonly size: number;
@@ -144,8 +146,7 @@ export interface DeliveryAccount {
    */
   readonly messageNumber?: number;
   /**
-   * Called once for each record that `KafkaProducer.produce` has taken, unless a
-   * `RequestListener` is told of its request.
+   * Called once for each record that `KafkaProducer.produce` has taken, unless a `RequestListener` is told of its request.
    *
    * @param record its bytes; absent when they are not known any more
    */
@@ -168,7 +169,7 @@ export interface AnsweredRecord extends RecordBytes {
   readonly offset: number;
   /** In milliseconds since 1970. */
   readonly timestamp: number;
-  readonly headers?: readonly Readonly<Record<string, Uint8Array>>[];
+  readonly headers?: RecordHeaders;
   readonly account: DeliveryAccount;
   /** Its number in its account. */
   readonly messageNumber: number;
@@ -207,7 +208,7 @@ export interface KafkaProducer extends Client {
     key: Uint8Array | null,
     timestamp: number | null,
     account: DeliveryAccount,
-    headers: readonly Readonly<Record<string, Uint8Array>>[] | undefined,
+    headers: RecordHeaders | undefined,
   ): void;
   /** Resolves when nothing is on its way any more, or the time is out. */
   flush(timeoutMs: number): Promise<void>;

@@ -14,8 +14,12 @@ const registered = new Map<string, KafkaClients>();
  * native is opened before one is made.
  */
 export function clientsFor(conf: Readonly<Record<string, unknown>>): KafkaClients {
-  const servers = conf["bootstrap.servers"] ?? conf["metadata.broker.list"];
-  return registered.get(String(servers)) ?? npmClients;
+  return registered.get(String(serversOf(conf))) ?? npmClients;
+}
+
+/** The addresses of brokers in a configuration, under either of librdkafka's two names; `undefined` when there are none. */
+export function serversOf(conf: Readonly<Record<string, unknown>>): unknown {
+  return conf["bootstrap.servers"] ?? conf["metadata.broker.list"];
 }
 
 /**

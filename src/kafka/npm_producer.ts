@@ -6,25 +6,15 @@
 
 import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
 import type { RequestListener as NativeListener } from "../librdkafka/producer.ts";
-import type { DeliveryAccount, KafkaProducer, ProducerEvents, RequestListener } from "./client.ts";
+import type { DeliveryAccount, KafkaProducer, ProducerEvents, RecordHeaders, RequestListener } from "./client.ts";
 import { NpmConnection } from "./npm_connection.ts";
-
-type Headers = readonly Readonly<Record<string, Uint8Array>>[] | undefined;
 
 /** The npm client's producer, as it is used here. */
 interface NpmProducer {
   /** Where the package keeps its callbacks until it connects. */
   readonly _cb_configs: { readonly event: Record<string, unknown> };
   /** Takes any bytes, although its types want a Buffer. */
-  produce(
-    topic: string,
-    partition: number,
-    value: Uint8Array | null,
-    key: Uint8Array | null,
-    timestamp: number | null,
-    account: DeliveryAccount,
-    headers: Headers,
-  ): unknown;
+  readonly produce: KafkaProducer["produce"];
   flush(timeoutMs: number, callback: () => void): unknown;
   setPollInBackground(set: boolean): unknown;
   isConnected(): boolean;
@@ -78,7 +68,7 @@ export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
     key: Uint8Array | null,
     timestamp: number | null,
     account: DeliveryAccount,
-    headers: Headers,
+    headers: RecordHeaders | undefined,
   ): void {
     this.#producer.produce(topic, partition, value, key, timestamp, account, headers);
   }

@@ -4,11 +4,13 @@
  * @module
  */
 
+type Values = Readonly<Record<string, unknown>>;
+
 /** What contradicts among properties, which have their dotted names; each in words. */
-export function contradictions(values: Readonly<Record<string, unknown>>): string[] {
+export function contradictions(values: Values): string[] {
   const found: string[] = [];
   const is = (name: string, value: string) => String(values[name]) === value;
-  const number = (name: string) => values[name] === undefined ? undefined : Number(values[name]);
+  const number = (name: string) => numberOf(values, name);
   if (values["bootstrap.servers"] === undefined && values["metadata.broker.list"] === undefined) {
     found.push('bootstrap.servers is missing: set it here or in conf(), such as "localhost:29091"');
   }
@@ -47,8 +49,6 @@ export function contradictions(values: Readonly<Record<string, unknown>>): strin
   }
   return found;
 }
-
-type Values = Readonly<Record<string, unknown>>;
 
 function numberOf(values: Values, name: string): number | undefined {
   return values[name] === undefined ? undefined : Number(values[name]);

@@ -5,6 +5,7 @@
  */
 
 import type { AnsweredRecord, DeliveryAccount, KafkaClients, KafkaProducer } from "../kafka/client.ts";
+import { serversOf } from "../kafka/clients.ts";
 import { Connection } from "./connection.ts";
 import type { Way } from "./deliveries.ts";
 import type { Bytes, Encoded } from "./encoder.ts";
@@ -446,8 +447,4 @@ function timeoutOf(conf: Readonly<Record<string, unknown>>): number {
   const timeoutMs = conf["message.timeout.ms"] ?? conf["delivery.timeout.ms"];
   // 0 is for ever.
   return timeoutMs === undefined ? MESSAGE_TIMEOUT_MS : Number(timeoutMs) || Infinity;
-}
-
-function serversOf(conf: Readonly<Record<string, unknown>>): unknown {
-  return conf["bootstrap.servers"] ?? conf["metadata.broker.list"];
 }

@@ -5,6 +5,7 @@
  */
 
 import { nearest } from "../options/problems.ts";
+import { serversOf } from "../kafka/clients.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -569,11 +570,7 @@ export class Topic<K = string, V = string>
   /** Whether a source is a Topic that reads this one, on the same brokers. */
   [feeds](source: unknown): boolean {
     if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
-    return source.#servers === this.#servers;
-  }
-
-  get #servers(): unknown {
-    return this.#merged["bootstrap.servers"] ?? this.#merged["metadata.broker.list"];
+    return serversOf(source.#merged) === serversOf(this.#merged);
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 
 import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../kafka/client.ts";
-import { clientsFor } from "../kafka/clients.ts";
+import { clientsFor, serversOf } from "../kafka/clients.ts";
 import type { Position } from "../stream/protocol.ts";
 import { Assignment } from "./assignment.ts";
 import { ByPartition, isSamePartition } from "./by_partition.ts";
@@ -267,7 +267,7 @@ export class TopicReader {
   }
 
   get #servers(): unknown {
-    return this.#conf["bootstrap.servers"] ?? this.#conf["metadata.broker.list"];
+    return serversOf(this.#conf);
   }
 
   async #connect(): Promise<KafkaConsumer> {

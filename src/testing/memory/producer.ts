@@ -5,12 +5,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { ClientEvents, DeliveryAccount, KafkaProducer } from "../../kafka/client.ts";
+import type { ClientEvents, DeliveryAccount, KafkaProducer, RecordHeaders } from "../../kafka/client.ts";
 import { NULL_HEADER } from "../../kafka/null_header.ts";
 import { MemoryClient } from "./client.ts";
 import { type Cluster, codedError, type RecordFate } from "./cluster.ts";
-
-type Headers = readonly Readonly<Record<string, Uint8Array>>[] | undefined;
 
 interface Sent {
   readonly topic: string;
@@ -18,7 +16,7 @@ interface Sent {
   readonly value: Uint8Array | null;
   readonly key: Uint8Array | null;
   readonly timestamp: number | null;
-  readonly headers: Headers;
+  readonly headers: RecordHeaders | undefined;
   readonly account: DeliveryAccount;
   readonly number: number;
   isReported: boolean;
@@ -58,7 +56,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
     key: Uint8Array | null,
     timestamp: number | null,
     account: DeliveryAccount,
-    headers: Headers,
+    headers: RecordHeaders | undefined,
   ): void {
     if (this.isCrashed) return;
     if (!this.isConnected || this.isDisconnecting) throw codedError(STATE);
