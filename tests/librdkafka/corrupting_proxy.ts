@@ -1,12 +1,6 @@
 /** A way to a broker on which one text is damaged: what holds it fails its check sum. */
 
-import { frames } from "./throttling_proxy.ts";
-
-/** A proxy of one broker. */
-export interface CorruptingProxy extends Disposable {
-  /** For the property `bootstrap.servers`. */
-  readonly bootstrapServers: string;
-}
+import { frames, type Proxy, startProxy } from "./proxy.ts";
 
 const HOST = "127.0.0.1";
 
@@ -14,15 +8,10 @@ const HOST = "127.0.0.1";
  * Starts a proxy of a broker on 127.0.0.1: in what the broker answers, the first letter of `text` is another one, and
  * the broker's own address is that of the proxy.
  */
-export function corrupting(bootstrapServers: string, text: string): CorruptingProxy {
+export function corrupting(bootstrapServers: string, text: string): Proxy {
   const port = Number(bootstrapServers.split(":")[1]);
-  const listener = Deno.listen({ hostname: HOST, port: 0 });
-  const ownPort = (listener.addr as Deno.NetAddr).port;
-  const connections = new Set<Deno.Conn>();
   const encoder = new TextEncoder(), marker = encoder.encode(text), host = encoder.encode(HOST);
-  const serve = async (client: Deno.Conn) => {
-    const server = await Deno.connect({ hostname: HOST, port });
-    for (const connection of [client, server]) connections.add(connection);
+  return startProxy(bootstrapServers, async (client, server, ownPort) => {
     const answers = server.readable.pipeThrough(frames((frame) => {
       for (const at of placesOf(marker, frame)) frame.setUint8(at, frame.getUint8(at) ^ 1);
       for (const at of placesOf(host, frame)) {
@@ -30,24 +19,7 @@ export function corrupting(bootstrapServers: string, text: string): CorruptingPr
       }
     })).pipeTo(client.writable);
     await Promise.allSettled([client.readable.pipeTo(server.writable), answers]);
-  };
-  void (async () => {
-    for await (const client of listener) void serve(client).catch(() => client.close());
-  })();
-  return {
-    bootstrapServers: `${HOST}:${ownPort}`,
-    [Symbol.dispose]() {
-      listener.close();
-      for (const connection of connections) {
-        try {
-          connection.close();
-        } catch (error) {
-          // The other side has closed it.
-          if (!(error instanceof Deno.errors.BadResource)) throw error;
-        }
-      }
-    },
-  };
+  });
 }
 
 /** Where some bytes are in a frame. */
