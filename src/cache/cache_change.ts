@@ -8,7 +8,7 @@ import { type Change, Changes } from "./changes.ts";
 import type { Engine } from "./engine.ts";
 import { type CacheKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
 import { ABSENT } from "./memory.ts";
-import type { Position, Published, UpdateReader } from "./updates.ts";
+import type { Position, Published, UpdateReader } from "./update_reader.ts";
 import { decode } from "./value.ts";
 
 /** A published update: the value is undefined when the key was removed, the sequence number without a log. */

@@ -7,7 +7,7 @@
 import type { Engine } from "./engine.ts";
 import type { KeyPart } from "./key.ts";
 import type { Found } from "./scan.ts";
-import type { Read, UpdateReader } from "./updates.ts";
+import type { Read, UpdateReader } from "./update_reader.ts";
 
 /** What is read: that the entries follow, an entry, or what a reader of updates reads. */
 export type Change = Read | { readonly type: "snapshot" } | { readonly type: "entry" } & Found;

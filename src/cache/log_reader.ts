@@ -6,7 +6,7 @@
 
 import { idOf, type KeyPart } from "./key.ts";
 import type { Logged, UpdateLog } from "./update_log.ts";
-import type { GapReason, Position, Read, UpdateReader } from "./updates.ts";
+import type { GapReason, Position, Read, UpdateReader } from "./update_reader.ts";
 import { Waiter } from "./waiter.ts";
 
 /** How many updates are read from the log at once. */
