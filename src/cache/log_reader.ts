@@ -61,7 +61,9 @@ export class LogReader implements UpdateReader {
         return { type: "update", id: idOf(logged.key), ...logged, log: this.#id };
       }
       // In this order: what is committed while the log is read wakes the wait that follows.
-      const state = await this.#log.state();
+      let state = await this.#log.state();
+      // A commit that is not answered yet may be in the store, and was read, before this process counts it.
+      if (this.#next > state.last + 1) state = await this.#log.stored();
       if (this.#waiter.closed) break;
       const isAnother = this.#id !== undefined && this.#id !== state.id || this.#next > state.last + 1;
       this.#id = state.id;

@@ -232,20 +232,27 @@ Deno.test("changes() refuses an id without a log, and ends when the Cache is clo
   await assert.rejects(cache.changes().getReader().read(), { name: "CacheError", code: "closed" });
 });
 
-Deno.test("a snapshot that shows what a commit has made leaves out its update, however late the commit is answered", async () => {
+/** A store whose commits are made at once, and answered when `late.until` resolves. */
+function lateStore(late: { until: Promise<unknown> }) {
   const disk = new MemoryKv();
-  let answer = Promise.resolve();
-  using store = registerStore("answers late", () => {
+  const store = registerStore("answers late", () => {
     const kv = disk.open();
     const { atomic } = kv;
     return Object.assign(kv, {
       atomic: () => {
         const operation = atomic.call(kv);
         const commit = operation.commit.bind(operation);
-        return Object.assign(operation, { commit: () => commit().then((made) => answer.then(() => made)) });
+        return Object.assign(operation, { commit: () => commit().then((made) => late.until.then(() => made)) });
       },
     });
   });
+  return { disk, store };
+}
+
+Deno.test("a snapshot that shows what a commit has made leaves out its update, however late the commit is answered", async () => {
+  const answer = { until: Promise.resolve() as Promise<unknown> };
+  const { disk, store: registered } = lateStore(answer);
+  using store = registered;
   using same = registerStore("the same disk", () => disk.open());
   await using cache = new Cache<number>(store.path, { shared: true });
   await using elsewhere = new Cache<number>(same.path, { shared: true });
@@ -254,7 +261,7 @@ Deno.test("a snapshot that shows what a commit has made leaves out its update, h
     const changes = cache.changes({ snapshot: true }).getReader();
     assert.deepEqual(short((await changes.read()).value!), ["snapshot"]);
     const late = Promise.withResolvers<void>();
-    answer = late.promise;
+    answer.until = late.promise;
     const emitting = how === "emit" ? cache.emit("k", 1) : cache.transaction(["k"], (tx) => tx.emit("k", 1));
     while (await elsewhere.get("k") !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
     await elsewhere.set("k", 2);
@@ -273,4 +280,33 @@ Deno.test("a snapshot that shows what a commit has made leaves out its update, h
     await changes.cancel();
     await cache.delete("end");
   }
+});
+
+Deno.test("a snapshot of an owned store with a log is read once, however late a commit before it is answered", async () => {
+  const answer = { until: Promise.resolve() as Promise<unknown> };
+  const { store: registered } = lateStore(answer);
+  using store = registered;
+  await using cache = new Cache<number>(store.path, { log: { limit: 10 } });
+  await cache.emit("a", 1);
+  await cache.emit("b", 1);
+  const late = Promise.withResolvers<void>();
+  answer.until = late.promise;
+  const emitting = cache.emit("a", 2);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const seen: unknown[] = [];
+  const clients = [0, 1].map(async () => {
+    for await (const change of cache.changes({ snapshot: true })) {
+      if (change.type === "live") await new Promise((resolve) => setTimeout(resolve, 20));
+      seen.push(short(change));
+      if ("update" in change && change.update[0] === "end") return;
+    }
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  late.resolve();
+  await emitting;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await cache.emit("end", 0);
+  await Promise.all(clients);
+  const of = (type: string) => seen.filter((one) => (one as unknown[])[0] === type).length;
+  assert.deepEqual([of("snapshot"), of("gap"), of("entry")], [2, 0, 4]);
 });
