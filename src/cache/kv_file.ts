@@ -6,7 +6,10 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { CacheError, ofStore } from "./cache_error.ts";
-import { PatientKv } from "./patient_kv.ts";
+import { backOff, PatientKv } from "./patient_kv.ts";
+
+/** For how long a remote store is asked again before it counts as one that can't be opened. */
+const REMOTE_PATIENCE_MS = 5_000;
 
 /** An open store and who may write to it. */
 export interface KvFile {
@@ -110,7 +113,8 @@ async function openStore(path: string | undefined, file: string, shared: boolean
   const openRegistered = path === undefined ? undefined : registered.get(path);
   if (openRegistered !== undefined) return { kv: new PatientKv(await openRegistered(), name, shared) };
   try {
-    if (path === undefined || isUrl(path)) return { kv: new PatientKv(await Deno.openKv(path), name, shared) };
+    if (path === undefined) return { kv: new PatientKv(await Deno.openKv(), name, shared) };
+    if (isUrl(path)) return { kv: new PatientKv(await openRemote(path), name, shared) };
     return await openFile(path, file, shared);
   } catch (error) {
     // Deno says itself what permission is missing.
@@ -119,6 +123,24 @@ async function openStore(path: string | undefined, file: string, shared: boolean
     if (known instanceof CacheError) throw known;
     const why = error instanceof Error ? error.message : String(error);
     throw new CacheError("path", `The Cache ${name} can't be opened: ${why}`, { cause: error });
+  }
+}
+
+/**
+ * Opens a remote store. Deno asks its server once; a server that can't be reached, or is busy, is asked again here.
+ *
+ * @throws {TypeError} What Deno said last, when nothing has come for five seconds; at once if the server refuses.
+ */
+async function openRemote(url: string): Promise<Deno.Kv> {
+  const started = Date.now();
+  for (let attempt = 0;; attempt++) {
+    try {
+      return await Deno.openKv(url);
+    } catch (error) {
+      const isPassing = /failed to connect|responded with status (429|5\d\d)/.test(String(error));
+      if (!isPassing || Date.now() - started > REMOTE_PATIENCE_MS) throw error;
+      await backOff(attempt);
+    }
   }
 }
 

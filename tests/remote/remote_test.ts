@@ -99,8 +99,7 @@ for (const spoilt of ["cut", "503"] as const) {
     const isLost = () => ++answers % 7 === 0 && ++lost > 0;
     await using proxy = spoilt === "cut"
       ? startTcpProxy(store.path, isLost)
-      // Without its metadata a store is not opened.
-      : startHttpProxy(store.path, (path) => path !== "/" && isLost());
+      : startHttpProxy(store.path, isLost);
     const cache = new Cache<unknown>(proxy.url, { log: { limit: 10_000 } });
     const big = new Uint8Array(300_000).map((_, n) => n);
     const count = async () => {
@@ -127,6 +126,20 @@ for (const spoilt of ["cut", "503"] as const) {
     }
     await reader.cancel();
     await cache.close();
+  });
+}
+
+for (const spoilt of ["cut", "503"] as const) {
+  Deno.test(`opening a store whose first answers are lost (${spoilt}) asks again, for two Caches at once`, async () => {
+    await using store = await freshStore();
+    let answers = 0;
+    const isLost = () => ++answers <= 5;
+    await using proxy = spoilt === "cut" ? startTcpProxy(store.path, isLost) : startHttpProxy(store.path, isLost);
+    await using first = new Cache<number>(proxy.url, { prefix: "first" });
+    await using second = new Cache<number>(proxy.url, { prefix: "second" });
+    await Promise.all([first.set("n", 1), second.set("n", 2)]);
+    assert.deepEqual([await first.get("n"), await second.get("n")], [1, 2]);
+    assert.ok(answers > 5);
   });
 }
 
