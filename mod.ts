@@ -46,16 +46,10 @@ export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
 export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
-export type { TopicNameInput } from "./src/topic/topic_names.ts";
-export type { Offset, Offsets } from "./src/topic/offsets.ts";
-export type {
-  DeliveryReport,
-  HeadersInput,
-  Message,
-  MessageHeader,
-  TopicInput,
-  TopicRecord,
-} from "./src/topic/message.ts";
+export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
+export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
+export type { Message, MessageHeader } from "./src/topic/read/message.ts";
+export type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./src/topic/write/topic_record.ts";
 export {
   type AnyCase,
   type Conf,
@@ -64,10 +58,10 @@ export {
   type DottedConf,
   type NpmConf,
   type SnakeCaseConf,
-} from "./src/topic/conf.ts";
-export { SNAKE_CASE } from "./src/topic/snake_case.ts";
-export { KafkaError, type KafkaErrorOptions } from "./src/topic/kafka_error.ts";
-export { LibraryError, type OldLibrary } from "./src/librdkafka/library_error.ts";
+} from "./src/topic/conf/conf.ts";
+export { SNAKE_CASE } from "./src/topic/conf/snake_case.ts";
+export { KafkaError, type KafkaErrorOptions } from "./src/kafka/kafka_error.ts";
+export { LibraryError, type OldLibrary } from "./src/ffi/library_error.ts";
 export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openLibrary } from "../src/librdkafka/library.ts";
+import { openLibrary } from "../src/ffi/library.ts";
 import { has, run } from "../src/setup/commands.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 import { addonParts, buildAddon, exists } from "../tools/addon.ts";

@@ -6,7 +6,7 @@
 
 import { createRequire } from "node:module";
 import { basename, dirname } from "node:path";
-import { cachedLibraryPath, openLibrary } from "../src/librdkafka/library.ts";
+import { cachedLibraryPath, openLibrary } from "../src/ffi/library.ts";
 import { has, run } from "../src/setup/commands.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 

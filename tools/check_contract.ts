@@ -1,5 +1,5 @@
 /**
- * Holds `src/librdkafka/CONTRACT.md`, the page that says what each method of the binding answers, to the code.
+ * Holds `src/addon/CONTRACT.md`, the page that says what each method of the binding answers, to the code.
  *
  * The npm client's JavaScript calls the binding by name, so a method that is missing shows only when someone's program
  * gets to it. The page has a row for each, and this fails when
@@ -14,7 +14,7 @@
  */
 
 import { join } from "node:path";
-import { binding } from "../src/librdkafka/binding.ts";
+import { binding } from "../src/addon/addon.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 
 /** What the page is compared with. */
@@ -179,7 +179,7 @@ export function boundOf(table: string): Map<string, string[]> {
 
 if (import.meta.main) {
   const root = new URL("../", import.meta.url);
-  const room = new URL("src/librdkafka/", root);
+  const room = new URL("src/addon/", root), ffi = new URL("src/ffi/", root);
   const lib = join(await packageFolder(), "lib");
   const calls: Record<string, string[]> = {};
   for (const folder of [lib, join(lib, "producer"), join(lib, "kafkajs")]) {
@@ -191,15 +191,17 @@ if (import.meta.main) {
     }
   }
   let sources = "";
-  for await (const { name } of Deno.readDir(room)) {
-    if (name.endsWith(".ts") && name !== "symbols.ts") sources += await Deno.readTextFile(new URL(name, room));
+  for (const folder of [room, ffi]) {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (name.endsWith(".ts") && name !== "symbols.ts") sources += await Deno.readTextFile(new URL(name, folder));
+    }
   }
   const { Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], Topic = [] } = methodsOf(sources);
   const problems = checkContract(await Deno.readTextFile(new URL("CONTRACT.md", room)), {
     calls,
     methods: { Client, KafkaConsumer, Producer, AdminClient, Topic },
     exports: Object.keys(binding),
-    bound: boundOf(await Deno.readTextFile(new URL("symbols.ts", room))),
+    bound: boundOf(await Deno.readTextFile(new URL("symbols.ts", ffi))),
     callers: sources,
     test: (path) => {
       try {
@@ -209,8 +211,8 @@ if (import.meta.main) {
       }
     },
   });
-  for (const problem of problems) console.error(`src/librdkafka/CONTRACT.md: ${problem}`);
+  for (const problem of problems) console.error(`src/addon/CONTRACT.md: ${problem}`);
   if (problems.length > 0) Deno.exit(1);
   const count = new Set(Object.values(calls).flat()).size;
-  console.log(`src/librdkafka/CONTRACT.md: has every method, and the ${count} that the npm client calls`);
+  console.log(`src/addon/CONTRACT.md: has every method, and the ${count} that the npm client calls`);
 }

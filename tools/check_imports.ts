@@ -15,26 +15,35 @@ const SETTLEMENT = "src/stream/settlement.ts";
 /** For each room, the other rooms, files and packages (`npm:NAME`) that it may import. */
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
-  "mod.ts": ["stream", "topic", "cache", "codecs", "time", "endpoint", "librdkafka"],
+  "mod.ts": [
+    ...["stream", "topic", "topic/conf", "topic/read", "topic/write", "cache", "codecs", "time", "endpoint"],
+    ...["kafka", "ffi"],
+  ],
   options: [],
-  stream: ["options", "npm:deno-std"],
-  topic: [PROTOCOL, SETTLEMENT, "options", "codecs", "kafka"],
-  kafka: ["librdkafka"],
+  async: [],
+  notices: [],
+  stream: ["options", "async", "npm:deno-std"],
+  topic: [PROTOCOL, "options", "codecs", "kafka", "notices", "topic/conf", "topic/read", "topic/write"],
+  "topic/conf": ["options", "kafka"],
+  "topic/read": [PROTOCOL, "async", "codecs", "kafka", "notices", "topic/conf"],
+  "topic/write": [PROTOCOL, SETTLEMENT, "async", "codecs", "kafka", "notices", "topic/conf"],
+  kafka: ["addon", "ffi", "notices"],
+  ffi: [],
+  addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
   cache: [PROTOCOL, SETTLEMENT],
   codecs: [],
   time: [PROTOCOL],
-  kafka_javascript: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
+  kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
   endpoint: [PROTOCOL],
-  librdkafka: ["npm:@confluentinc/kafka-javascript"],
-  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "librdkafka"],
+  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "ffi"],
   // The only room that the package with the clouds' SDKs is fetched for.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.
-  setup: ["librdkafka", "npm:@confluentinc/kafka-javascript"],
+  setup: ["ffi", "npm:@confluentinc/kafka-javascript"],
 };
 
 /** The rooms that may call native code. */
-const NATIVE: readonly string[] = ["librdkafka", "setup"];
+const NATIVE: readonly string[] = ["ffi", "addon", "setup"];
 
 /** A module of the graph, as far as the check reads it. */
 export interface Module {
@@ -75,8 +84,10 @@ export function checkImports(modules: Iterable<Module>): string[] {
 
 const RESERVED = new Set(Object.values(EDGES).flat().filter((target) => target.startsWith("npm:")));
 
+/** The room a file is in: its folder below `src`, if that is a room, or else the first part of it. */
 function roomOf(path: string): string {
-  return /^src\/(\w+)\//.exec(path)?.[1] ?? path;
+  const folder = /^src\/(.+)\/[^/]+$/.exec(path)?.[1];
+  return folder === undefined ? path : folder in EDGES ? folder : folder.split("/")[0]!;
 }
 
 /** Leaves the code; a comment may well say `Deno.dlopen`. */

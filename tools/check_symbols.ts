@@ -1,5 +1,5 @@
 /**
- * Compares `src/librdkafka/symbols.ts` with librdkafka's headers, and with what the oldest library that is used exports:
+ * Compares `src/ffi/symbols.ts` with librdkafka's headers, and with what the oldest library that is used exports:
  * `tools/symbols_<version>.txt`, the names that `nm -D --defined-only` prints of a build of it.
  *
  * A wrong type in a symbol table is no type error: it is a value cut in half, or a crash, on some machine. So each
@@ -10,7 +10,7 @@
  * @module
  */
 
-import { FLOOR_VERSION } from "../src/librdkafka/versions.ts";
+import { FLOOR_VERSION } from "../src/ffi/versions.ts";
 import { readSource } from "./librdkafka_source.ts";
 
 /** A C function's declaration, with the types spelled one way only. */
@@ -210,7 +210,7 @@ function ffiTypes(type: string, integers: ReadonlyMap<string, string>): readonly
 
 if (import.meta.main) {
   const root = new URL("../", import.meta.url);
-  const path = "src/librdkafka/symbols.ts";
+  const path = "src/ffi/symbols.ts";
   const [table, oldest, ...headers] = await Promise.all([
     Deno.readTextFile(new URL(path, root)),
     Deno.readTextFile(new URL(`tools/symbols_${FLOOR_VERSION.replaceAll(".", "_")}.txt`, root)),

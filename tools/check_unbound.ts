@@ -1,5 +1,5 @@
 /**
- * Holds `src/librdkafka/UNBOUND.md`: every function that rdkafka.h exports is either in the symbol table or on that
+ * Holds `src/ffi/UNBOUND.md`: every function that rdkafka.h exports is either in the symbol table or on that
  * page, under a reason.
  *
  * Usage: `deno run -A tools/check_unbound.ts`; exits with 1 and one line for each problem.
@@ -55,7 +55,7 @@ function readPatterns(page: string, problems: string[]): string[] {
 }
 
 if (import.meta.main) {
-  const room = new URL("../src/librdkafka/", import.meta.url);
+  const room = new URL("../src/ffi/", import.meta.url);
   const [page, table, header] = await Promise.all([
     Deno.readTextFile(new URL("UNBOUND.md", room)),
     Deno.readTextFile(new URL("symbols.ts", room)),
@@ -63,8 +63,8 @@ if (import.meta.main) {
   ]);
   const { functions } = readHeader(header), bound = boundOf(table);
   const problems = checkUnbound(page, functions.keys(), new Set(bound.keys()));
-  for (const problem of problems) console.error(`src/librdkafka/UNBOUND.md: ${problem}`);
+  for (const problem of problems) console.error(`src/ffi/UNBOUND.md: ${problem}`);
   if (problems.length > 0) Deno.exit(1);
   const count = [...functions.keys()].filter((name) => bound.has(name)).length;
-  console.log(`src/librdkafka/UNBOUND.md: ${count} of ${functions.size} functions are bound, the others have a reason`);
+  console.log(`src/ffi/UNBOUND.md: ${count} of ${functions.size} functions are bound, the others have a reason`);
 }

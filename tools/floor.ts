@@ -9,8 +9,8 @@
  */
 
 import { dirname } from "node:path";
-import { cachedLibraryPath } from "../src/librdkafka/library.ts";
-import { BUILD_VERSION, FLOOR_VERSION } from "../src/librdkafka/versions.ts";
+import { cachedLibraryPath } from "../src/ffi/library.ts";
+import { BUILD_VERSION, FLOOR_VERSION } from "../src/ffi/versions.ts";
 import { run, say } from "../src/setup/commands.ts";
 import { verify } from "../src/setup/verify.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Writes `src/topic/properties.ts` from librdkafka's `CONFIGURATION.md`, which is itself generated from the C table.
+ * Writes `src/topic/conf/properties.ts` from librdkafka's `CONFIGURATION.md`, which is itself generated from the C table.
  *
  * Usage: `deno run -A tools/generate_properties.ts` writes the file; with `--check` it exits with 1 if the file is not
  * what would be written.
@@ -9,7 +9,7 @@
 
 import { readSource } from "./librdkafka_source.ts";
 
-const PATH = "src/topic/properties.ts";
+const PATH = "src/topic/conf/properties.ts";
 
 const HEADER = `// deno-fmt-ignore-file: one line a property
 /**

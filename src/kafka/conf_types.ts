@@ -9,4 +9,4 @@ export type {
   ConsumerTopicConfig,
   ProducerGlobalConfig,
   ProducerTopicConfig,
-} from "../librdkafka/kafka_javascript.ts";
+} from "../addon/load_kafka_javascript.ts";

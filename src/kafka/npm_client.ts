@@ -5,8 +5,8 @@
  * @module
  */
 
-import { loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import { err2str } from "../librdkafka/native_error.ts";
+import { loadKafkaJavascript } from "../addon/load_kafka_javascript.ts";
+import { err2str } from "../ffi/native_error.ts";
 import type { KafkaClients } from "./client.ts";
 import { coded } from "./npm_connection.ts";
 import { NpmKafkaConsumer } from "./npm_consumer.ts";

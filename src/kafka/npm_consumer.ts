@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { KafkaConsumer as BindingConsumer } from "../librdkafka/kafka_consumer.ts";
-import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import { err2str } from "../librdkafka/native_error.ts";
-import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../librdkafka/topic_partitions.ts";
+import type { KafkaConsumer as BindingConsumer } from "../addon/kafka_consumer.ts";
+import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
+import { err2str } from "../ffi/native_error.ts";
+import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../ffi/topic_partitions.ts";
 import type {
   ConsumerEvents,
   FetchedMessage,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import type { RequestListener as NativeListener } from "../librdkafka/producer.ts";
+import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
+import type { RequestListener as NativeListener } from "../addon/producer.ts";
 import type { DeliveryAccount, KafkaProducer, ProducerEvents, RecordHeaders, RequestListener } from "./client.ts";
 import { NpmConnection } from "./npm_connection.ts";
 

@@ -4,4 +4,4 @@
  * @module
  */
 
-export { NULL_HEADER } from "../librdkafka/null_header.ts";
+export { NULL_HEADER } from "../ffi/null_header.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../addon/load_kafka_javascript.ts";
 
 const client = await loadKafkaJavascript();
 export default client;

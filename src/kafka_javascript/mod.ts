@@ -34,13 +34,13 @@
  * @module
  */
 
-import { binding as native } from "../librdkafka/binding.ts";
+import { binding as native } from "../addon/addon.ts";
 
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export * from "./client.js";
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export { default } from "./client.js";
-export { register } from "../librdkafka/register.ts";
+export { register } from "../addon/register.ts";
 
 /** The native half of a client, as the package's JavaScript calls it. */
 // deno-lint-ignore no-explicit-any

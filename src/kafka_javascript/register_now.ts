@@ -7,6 +7,6 @@
  * @module
  */
 
-import { register } from "../librdkafka/register.ts";
+import { register } from "../addon/register.ts";
 
 register();

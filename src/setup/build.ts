@@ -4,8 +4,8 @@
  * @module
  */
 
-import { cachedLibraryPath } from "../librdkafka/library.ts";
-import { BUILD_VERSION } from "../librdkafka/versions.ts";
+import { cachedLibraryPath } from "../ffi/library.ts";
+import { BUILD_VERSION } from "../ffi/versions.ts";
 import { has, run, say } from "./commands.ts";
 import { packageFolder } from "./package_folder.ts";
 import { verify } from "./verify.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { cachedLibraryPath, type Library, openLibrary } from "../librdkafka/library.ts";
-import { LibraryError } from "../librdkafka/library_error.ts";
-import { BUILD_VERSION, FLOOR_VERSION } from "../librdkafka/versions.ts";
+import { cachedLibraryPath, type Library, openLibrary } from "../ffi/library.ts";
+import { LibraryError } from "../ffi/library_error.ts";
+import { BUILD_VERSION, FLOOR_VERSION } from "../ffi/versions.ts";
 import { build, canBuild } from "./build.ts";
 import { say } from "./commands.ts";
 import { install, type Installer, installer } from "./install.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openLibrary } from "../librdkafka/library.ts";
+import { openLibrary } from "../ffi/library.ts";
 import { runModule } from "./commands.ts";
 
 /**

@@ -11,7 +11,7 @@ import { type Emit, emitAll } from "./handler.ts";
 import type { ErrorPolicy } from "./handle_options.ts";
 import { HandlerError, isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
-import { Once } from "./once.ts";
+import { ResettableSignal } from "../async/resettable_signal.ts";
 import { BrokenPipeError, RunningPipe } from "./pipe.ts";
 import { comparable, KeyedPool } from "./pool.ts";
 import type { RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
@@ -66,9 +66,9 @@ export class BoundHandler {
   /** Whether there is no pipe, and one message is handled at a time. */
   readonly #isPlain: boolean;
   /** Happens when every source is stopped: nothing is tried again. */
-  readonly #stop = new Once();
+  readonly #stop = new ResettableSignal();
   /** Happens when the sinks have had their time to make room. */
-  readonly #roomOver = new Once();
+  readonly #roomOver = new ResettableSignal();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #runningSources: number;
   #isStopped = false;
@@ -107,10 +107,10 @@ export class BoundHandler {
 
   /** One of the sources has ended by itself: none of its messages waits any more. */
   sourceEnded(): void {
-    if (--this.#runningSources > 0 || !this.#isStopped || this.#roomOver.happened) return;
-    this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
-    if (this.pool === undefined) this.#stop.happen();
-    else this.#timers.push(setTimeout(() => this.#stop.happen(), RETRIES_MS));
+    if (--this.#runningSources > 0 || !this.#isStopped || this.#roomOver.fired) return;
+    this.#timers.push(setTimeout(() => this.#roomOver.fire(), ROOM_MS));
+    if (this.pool === undefined) this.#stop.fire();
+    else this.#timers.push(setTimeout(() => this.#stop.fire(), RETRIES_MS));
   }
 
   /**
@@ -120,15 +120,15 @@ export class BoundHandler {
   runStopped(): void {
     if (this.#isFed) return;
     this.#isFed = true;
-    this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
-    this.#stop.happen();
+    this.#timers.push(setTimeout(() => this.#roomOver.fire(), ROOM_MS));
+    this.#stop.fire();
   }
 
   /** Ends all waits: the run is over, or given up. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#stop.happen();
-    this.#roomOver.happen();
+    this.#stop.fire();
+    this.#roomOver.fire();
   }
 
   /**

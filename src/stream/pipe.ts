@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../options/describe.ts";
-import { yieldToEventLoop } from "./yield_to_event_loop.ts";
+import { yieldToEventLoop } from "../async/yield_to_event_loop.ts";
 
 /** A TransformStream, or another object with a readable and a writable stream. */
 export interface StreamStage<I, O> {

@@ -9,7 +9,7 @@ import { describe } from "../options/describe.ts";
 import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
-import type { Once } from "./once.ts";
+import type { ResettableSignal } from "../async/resettable_signal.ts";
 
 /**
  * The option `retry` of `handle()`: the options of `retry()` of `@std/async`. Waits grow from `minTimeout` by `multiplier` up
@@ -122,7 +122,7 @@ export class RetryAbortedError extends Error {
 export function retried(
   attempt: () => void | Promise<void>,
   options: RetryOptions,
-  stop: Once,
+  stop: ResettableSignal,
   isLeftAtStop: () => boolean,
 ): void | Promise<void> {
   const failed = (error: unknown) => again(attempt, options, stop, error, isLeftAtStop);
@@ -137,7 +137,7 @@ export function retried(
 async function again(
   attempt: () => void | Promise<void>,
   { signal, ...options }: RetryOptions,
-  stop: Once,
+  stop: ResettableSignal,
   error: unknown,
   isLeftAtStop: () => boolean,
 ): Promise<void> {
@@ -169,7 +169,7 @@ async function again(
     });
   } catch (failure) {
     if (failure === cut.signal.reason && cut.signal.aborted) {
-      if (stop.happened) throw isLeftAtStop() ? LEFT : last;
+      if (stop.fired) throw isLeftAtStop() ? LEFT : last;
       throw new RetryAbortedError("retry.signal aborted", { cause: last });
     }
     throw failure instanceof RetryError ? failure.cause : failure;

@@ -8,7 +8,7 @@ import type { Bound } from "./binding.ts";
 import { BoundHandler } from "./bound_handler.ts";
 import { AT_LEAST_ONCE } from "./delivery.ts";
 import { findFeeders, type Link } from "./feeders.ts";
-import { Once } from "./once.ts";
+import { ResettableSignal } from "../async/resettable_signal.ts";
 import { openDeadLetters, openSink, type RawMessage, type SinkWriter, type SourceReader } from "./protocol.ts";
 import { inTurn, openAnySink, type OpenSink, type Sink } from "./sinks.ts";
 import { SourceLoop } from "./source_loop.ts";
@@ -62,7 +62,7 @@ export class Run {
   #stopped = false;
   #isOver = false;
   /** Happens when the time for the end is over. */
-  readonly #late = new Once();
+  readonly #late = new ResettableSignal();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(bindings: readonly Bound[], options: RunOptions) {
@@ -82,7 +82,7 @@ export class Run {
     if (!this.#stopped) {
       this.#stopped = true;
       const { endTimeoutMs } = this.#options;
-      if (endTimeoutMs <= LONGEST_TIMER_MS) this.#after(endTimeoutMs, () => this.#late.happen());
+      if (endTimeoutMs <= LONGEST_TIMER_MS) this.#after(endTimeoutMs, () => this.#late.fire());
     }
     this.#stopLoops();
   }
@@ -119,7 +119,7 @@ export class Run {
       // A source or a sink can't be opened: those that were opened before it are closed.
       this.#fail(error);
     }
-    if (this.#late.happened) this.#abandon();
+    if (this.#late.fired) this.#abandon();
     await this.#releaseAll();
     this.#isOver = true;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -226,8 +226,8 @@ export class Run {
       const closing = this.#readers.get(source)!.close(this.#failure?.error);
       if (this.#failure === undefined) await closing;
       else {
-        const over = new Once();
-        this.#after(FAILED_CLOSE_MS, () => over.happen());
+        const over = new ResettableSignal();
+        this.#after(FAILED_CLOSE_MS, () => over.fire());
         await over.race(closing, undefined);
       }
     } catch (error) {
@@ -323,8 +323,8 @@ export class Run {
       ...[...this.#open].map((source) => this.#closeReader(source)),
       ...[...this.#fed.keys()].map((sink) => this.#close(sink)),
     ]);
-    const over = new Once();
-    this.#late.listen(() => this.#after(RELEASE_MS, () => over.happen()));
+    const over = new ResettableSignal();
+    this.#late.listen(() => this.#after(RELEASE_MS, () => over.fire()));
     if (await over.race(releasing, undefined) === undefined) this.#abandon();
   }
 }

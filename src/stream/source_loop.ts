@@ -7,9 +7,9 @@
 import type { BoundHandler } from "./bound_handler.ts";
 import { BatchDelivery, type BatchOwner, type DeliveryStrategy } from "./delivery.ts";
 import { isLeft } from "./left.ts";
-import { Once } from "./once.ts";
+import { ResettableSignal } from "../async/resettable_signal.ts";
 import type { Batch, SourceReader } from "./protocol.ts";
-import { yieldToEventLoop } from "./yield_to_event_loop.ts";
+import { yieldToEventLoop } from "../async/yield_to_event_loop.ts";
 
 /** How many batches of a source may be accepted by the sinks and not done yet. */
 export const UNDONE_BATCHES = 32;
@@ -50,9 +50,9 @@ export class SourceLoop implements BatchOwner {
   readonly #onFailure: (error: unknown) => void;
   readonly #mostBatches: number;
   /** Whether the loop is stopped: no further message is begun. */
-  readonly #stop = new Once();
+  readonly #stop = new ResettableSignal();
   /** Happens when a stopped source has had its time to end. */
-  readonly #late = new Once();
+  readonly #late = new ResettableSignal();
   #lateTimer: ReturnType<typeof setTimeout> | undefined;
   #gate: PromiseWithResolvers<void> | undefined;
   /** The batches that are not done, in the order in which they were read. */
@@ -82,7 +82,7 @@ export class SourceLoop implements BatchOwner {
   }
 
   get stopped(): boolean {
-    return this.#stop.happened;
+    return this.#stop.fired;
   }
 
   /** Hands no messages to the handlers until `resume()`, or the end. */
@@ -101,8 +101,8 @@ export class SourceLoop implements BatchOwner {
   /** Begins no further message, and ends the source. What is in hand is finished. */
   stop(): void {
     if (this.stopped) return;
-    if (!this.#late.happened) this.#lateTimer = setTimeout(() => this.#late.happen(), END_MS);
-    this.#stop.happen();
+    if (!this.#late.fired) this.#lateTimer = setTimeout(() => this.#late.fire(), END_MS);
+    this.#stop.fire();
     this.#gate?.resolve();
     this.#room?.();
     for (const handler of this.handlers) handler.sourceStopped();
@@ -116,7 +116,7 @@ export class SourceLoop implements BatchOwner {
   /** Gives up: no batch is done any more, whatever still settles. */
   abandon(): void {
     this.#abandoned = true;
-    this.#late.happen();
+    this.#late.fire();
     this.stop();
     clearTimeout(this.#lateTimer);
   }
@@ -139,7 +139,7 @@ export class SourceLoop implements BatchOwner {
       this.fail(error);
     }
     await this.idle();
-    this.#late.happen();
+    this.#late.fire();
     clearTimeout(this.#lateTimer);
     if (!this.stopped) { for (const handler of this.handlers) handler.sourceEnded(); }
   }
@@ -196,7 +196,7 @@ export class SourceLoop implements BatchOwner {
     let taken = 0;
     try {
       while (this.#gate === undefined) {
-        if (this.#stop.happened) {
+        if (this.#stop.fired) {
           messages.return?.();
           return taken;
         }
@@ -223,7 +223,7 @@ export class SourceLoop implements BatchOwner {
       if (later !== undefined) await later;
       for (;;) {
         while (this.#gate !== undefined && !this.stopped) await this.#gate.promise;
-        if (this.#stop.happened) break;
+        if (this.#stop.fired) break;
         const { done, value } = messages.next();
         if (done) return;
         const later = this.#acceptOne(value, taken++, delivery, 0);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MockCluster } from "../librdkafka/mock_cluster.ts";
+import { MockCluster } from "./mock_cluster.ts";
 
 /** How a `LocalBroker` is started. */
 export interface LocalBrokerOptions {

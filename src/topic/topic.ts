@@ -23,20 +23,21 @@ import {
   type SinkWriter,
   type SourceReader,
 } from "../stream/protocol.ts";
-import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "./conf.ts";
-import { Decoder, headersOf } from "./decoder.ts";
-import { DryWriter } from "./dry_writer.ts";
-import { KafkaError } from "./kafka_error.ts";
-import { lettersConf, LetterSink } from "./letter_sink.ts";
-import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
-import { Notices } from "./notices.ts";
-import { type Offsets, parseOffsets } from "./offsets.ts";
-import { partitionText } from "./by_partition.ts";
-import { answered, QUERY_MS } from "./queries.ts";
-import type { ReadBatch } from "./read_batch.ts";
-import { type TopicNameInput, TopicNames } from "./topic_names.ts";
-import { TopicReader } from "./topic_reader.ts";
-import { TopicWriter } from "./topic_writer.ts";
+import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "./conf/conf.ts";
+import { Decoder, headersOf } from "./read/decoder.ts";
+import { DryWriter } from "./write/dry_writer.ts";
+import { KafkaError } from "../kafka/kafka_error.ts";
+import { lettersConf, LetterSink } from "./write/letter_sink.ts";
+import type { Message } from "./read/message.ts";
+import type { DeliveryReport, HeadersInput, TopicInput } from "./write/topic_record.ts";
+import { Notices } from "../notices/notices.ts";
+import { type Offsets, parseOffsets } from "./read/offsets.ts";
+import { partitionText } from "../kafka/by_partition.ts";
+import { answered, QUERY_MS } from "./read/queries.ts";
+import type { ReadBatch } from "./read/read_batch.ts";
+import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
+import { TopicReader } from "./read/topic_reader.ts";
+import { TopicWriter } from "./write/topic_writer.ts";
 
 /**
  * How a `Topic` reads and writes.

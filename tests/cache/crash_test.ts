@@ -8,7 +8,7 @@ import type { Group } from "../../src/cache/group_commit.ts";
 import { registerStore } from "../../src/cache/registered_store.ts";
 import { type Delivery, openSink } from "../../src/stream/protocol.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
-import { large, numberOf, Observed, type Value } from "./observed.ts";
+import { large, numberOf, Observed, type Value } from "../support/observed.ts";
 
 /** Keys so long that an atomic takes no more than some fifty of them. */
 const KEYS = Array.from({ length: 100 }, (_, n) => `${n}`.padEnd(490, "-"));

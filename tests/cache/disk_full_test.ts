@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cache, CacheError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
-import { deliver } from "./deliver.ts";
+import { deliver } from "../support/deliver.ts";
 
 /** A file system of 6 MB, if this machine lets us mount one. */
 async function mountSmallDisk(): Promise<{ path: string; unmount: () => Promise<unknown> } | undefined> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CacheTransaction } from "@slipstream/slipstream";
-import { openLimping } from "./limping_kv.ts";
+import { openLimping } from "../support/limping_kv.ts";
 
 const ofInjected = (error: unknown) => assert.match(String(error), /injected/);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cache, type CacheUpdate, Slipstream } from "@slipstream/slipstream";
 import { freshStore } from "../support/stores.ts";
-import { batchOf, deliver } from "./deliver.ts";
+import { batchOf, deliver } from "../support/deliver.ts";
 
 async function take<T>(stream: ReadableStream<T>, count: number): Promise<T[]> {
   const found: T[] = [];

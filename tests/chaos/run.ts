@@ -5,7 +5,7 @@
  */
 
 import { Cache, Topic } from "@slipstream/slipstream";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import type { Kafka } from "../../tools/kafka.ts";
 import { type Counts, judge } from "./judge.ts";
 import { BACKLOG, Ledger, Producer } from "./ledger.ts";

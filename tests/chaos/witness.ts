@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 /** How many calls and log lines of a consumer are kept. */
 const KEPT = 4000;

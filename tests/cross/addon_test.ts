@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/librdkafka/binding.ts";
+import { binding } from "../../src/addon/addon.ts";
 import { findAddon } from "./addon.ts";
 import { adminOf } from "./addon_admin.mjs";
 import { answersOf } from "./addon_answers.mjs";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { bytes, Topic } from "../../mod.ts";
 
 /** A record with its bytes as they are on the wire. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Cache, sse } from "@slipstream/slipstream";
-import { noBrowser, startChromium } from "./chromium.ts";
+import { noBrowser, startChromium } from "../support/chromium.ts";
 
 const PAGE = `<!doctype html><script>
 const [seen, source] = [[], new EventSource("/updates")];

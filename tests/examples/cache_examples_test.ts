@@ -1,7 +1,7 @@
 /** The examples of `Cache`, as they stand; under `deno task test:remote` each of their stores is a remote one. */
 import assert from "node:assert/strict";
 import { freshStore, REMOTE } from "../support/stores.ts";
-import { example, exampleUrl } from "./example.ts";
+import { example, exampleUrl } from "../support/example.ts";
 
 /** What an example opens: a file of its own, or memory. */
 const STORE = /`\$\{await Deno\.makeTempDir\(\)\}[^`]*`|":memory:"(?=\)|, \{)/g;

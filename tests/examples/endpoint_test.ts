@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { noBrowser, startChromium } from "../endpoint/chromium.ts";
+import { noBrowser, startChromium } from "../support/chromium.ts";
 
 /** Starts the example, as a user would, and says where it listens. */
 async function start(port = 0) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { packageFolder } from "../../src/setup/package_folder.ts";
-import { REAL_SERVERS } from "../integration/brokers.ts";
-import { example } from "./example.ts";
+import { REAL_SERVERS } from "../support/brokers.ts";
+import { example } from "../support/example.ts";
 
 const BROKER = REAL_SERVERS === undefined ? [] : [REAL_SERVERS];
 

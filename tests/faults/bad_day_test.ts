@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Conf, HandlerError, Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { until } from "../integration/brokers.ts";
+import { until } from "../support/brokers.ts";
 
 const MESSAGES = 20_000;
 const KEYS = 97;

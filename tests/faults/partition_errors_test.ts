@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Conf, KafkaError, Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { until } from "../integration/brokers.ts";
-import { corrupting } from "../librdkafka/corrupting_proxy.ts";
+import { until } from "../support/brokers.ts";
+import { corrupting } from "../support/corrupting_proxy.ts";
 
 const FETCH = 1, OFFSET_FETCH = 9, HEARTBEAT = 12;
 /** The local broker takes a member into a group that another has left when this is nearly over. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { type KafkaJavascript, loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { REAL_SERVERS, until } from "./brokers.ts";
+import { type KafkaJavascript, loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
+import { REAL_SERVERS, until } from "../support/brokers.ts";
 
 type Failure = { code: number; message: string };
 type Result = { error?: Failure; value?: unknown };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Topic } from "@slipstream/slipstream";
 import { startKafka } from "../../tools/kafka.ts";
-import { REAL_ONLY } from "./brokers.ts";
+import { REAL_ONLY } from "../support/brokers.ts";
 
 /** What is said on stderr meanwhile. */
 async function said(work: () => Promise<unknown>): Promise<string[]> {

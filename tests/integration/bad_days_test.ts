@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bytes, KafkaError, Topic } from "@slipstream/slipstream";
-import { everything, LOCAL_ONLY, TestBroker, until } from "./brokers.ts";
+import { everything, LOCAL_ONLY, TestBroker, until } from "../support/brokers.ts";
 
 /** What was said on stderr meanwhile. */
 async function listening(work: (said: string[]) => Promise<void>): Promise<string[]> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { type Any, call, until } from "../librdkafka/native_consumer.ts";
-import { withSlow } from "../librdkafka/slow.ts";
-import { REAL_SERVERS, TestBroker } from "./brokers.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
+import { type Any, call, until } from "../support/native_consumer.ts";
+import { withSlow } from "../support/slow.ts";
+import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
 
 const ignore = REAL_SERVERS === undefined;
 const { KafkaConsumer, Producer } = ignore ? {} as Any : await loadKafkaJavascript();

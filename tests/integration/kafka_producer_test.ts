@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { KafkaConsumer, KafkaJS } from "@slipstream/slipstream/kafka-javascript";
-import { ask, connected, readBack } from "../librdkafka/producers.ts";
-import { REAL_SERVERS, TestBroker } from "./brokers.ts";
+import { ask, connected, readBack } from "../support/producers.ts";
+import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
 
 /** What needs a broker that keeps transactions, as the local one does not. */
 const real = { ignore: REAL_SERVERS === undefined };

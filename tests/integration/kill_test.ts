@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { openSink } from "@slipstream/slipstream/protocol";
-import { everything, SESSION, TestBroker } from "./brokers.ts";
+import { everything, SESSION, TestBroker } from "../support/brokers.ts";
 
 /** How many messages each partition has: not the same, so that no partition is taken for another. */
 const COUNTS = [1800, 1200], PARTITIONS = COUNTS.length, MESSAGES = 3000;
@@ -15,7 +15,7 @@ const PLACES = COUNTS.map((_, partition) =>
 /** Runs the mover, and kills it after so many lines, or lets it come to the end. */
 async function moving(args: readonly string[], killAfter: number): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("./mover.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/mover.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bytes, HandlerError, json, Slipstream, Topic } from "@slipstream/slipstream";
-import { everything, TestBroker } from "./brokers.ts";
+import { everything, TestBroker } from "../support/brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
 const PRODUCE = 0, TOO_LARGE = 10;

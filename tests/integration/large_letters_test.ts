@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bytes, type Message, Slipstream, Topic } from "@slipstream/slipstream";
-import { REAL_ONLY, TestBroker } from "./brokers.ts";
+import { REAL_ONLY, TestBroker } from "../support/brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { REAL_ONLY, REAL_SERVERS, TestBroker, until } from "./brokers.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
+import { REAL_ONLY, REAL_SERVERS, TestBroker, until } from "../support/brokers.ts";
 
 /** Calls a method of the npm client's admin client that answers by a callback. */
 async function ask(method: string, ...args: unknown[]): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
-import { TestBroker, until, watchConsumers } from "./brokers.ts";
+import { TestBroker, until, watchConsumers } from "../support/brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
 /** How many messages a partition has: not the same, so that none is taken for another. */

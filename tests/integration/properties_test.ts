@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Slipstream, Topic, type TopicRecord } from "@slipstream/slipstream";
-import { everything, TestBroker, until, watchConsumers } from "./brokers.ts";
+import { everything, TestBroker, until, watchConsumers } from "../support/brokers.ts";
 
 Deno.test("Topic keeps the order of each partition, loses nothing and tells tombstones from empty values", async () => {
   await using broker = await TestBroker.start();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Conf, type KafkaError, Slipstream, Topic } from "@slipstream/slipstream";
-import { everything, LOCAL_ONLY, REAL_ONLY, TestBroker } from "./brokers.ts";
+import { everything, LOCAL_ONLY, REAL_ONLY, TestBroker } from "../support/brokers.ts";
 
 const PRODUCE = 0, TOO_LARGE = 10, INVALID_RECORD = 87;
 const QUIET = { handleSignals: false } as const;

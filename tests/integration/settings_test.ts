@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type Conf, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/librdkafka/binding.ts";
-import { BUILD_VERSION } from "../../src/librdkafka/versions.ts";
-import { PROPERTIES, type Property } from "../../src/topic/properties.ts";
+import { binding } from "../../src/addon/addon.ts";
+import { BUILD_VERSION } from "../../src/ffi/versions.ts";
+import { PROPERTIES, type Property } from "../../src/topic/conf/properties.ts";
 import { readSource } from "../../tools/librdkafka_source.ts";
 
 /** What a value may be refused for when the client is made: it depends on the machine and the build of librdkafka. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
-import { TestBroker, until } from "./brokers.ts";
+import { TestBroker, until } from "../support/brokers.ts";
 
 const MESSAGES = 4000;
 
@@ -11,7 +11,7 @@ async function reading(
   signal: Deno.Signal,
 ): Promise<{ values: string[]; code: number }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("./reader.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/reader.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

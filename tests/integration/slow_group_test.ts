@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
-import { SESSION, TestBroker, until } from "./brokers.ts";
+import { SESSION, TestBroker, until } from "../support/brokers.ts";
 
 /** How many messages a partition has: not the same, so that none is taken for another. */
 const COUNTS = [4, 6] as const;

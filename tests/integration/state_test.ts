@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { Cache, Topic } from "@slipstream/slipstream";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { TestBroker } from "./brokers.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
+import { TestBroker } from "../support/brokers.ts";
 
 const MESSAGES = 50_000;
 
 /** Has a process write state until it is killed on the way. */
 async function killed(args: readonly string[]): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("./state_writer.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/state_writer.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ErrorPolicy, HandlerError, KafkaError, Slipstream, Topic } from "@slipstream/slipstream";
-import { everything, LOCAL_ONLY, TestBroker } from "./brokers.ts";
+import { everything, LOCAL_ONLY, TestBroker } from "../support/brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
 const PRODUCE = 0, INVALID_RECORD = 87;

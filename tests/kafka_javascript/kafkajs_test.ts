@@ -1,7 +1,7 @@
 // deno-lint-ignore-file require-await -- KafkaJS wants promises of its callbacks.
 import assert from "node:assert/strict";
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
-import { REAL_ONLY, TestBroker, until } from "../integration/brokers.ts";
+import { REAL_ONLY, TestBroker, until } from "../support/brokers.ts";
 
 type Protocol = "classic" | "consumer";
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import Module, { createRequire } from "node:module";
 import * as client from "@slipstream/slipstream/kafka-javascript";
 import { packageFolder } from "../../src/setup/package_folder.ts";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 Deno.test("./kafka-javascript exports every name of the npm package, and the very same values", async () => {
   const npm = await loadKafkaJavascript() as unknown as Record<string, unknown>;

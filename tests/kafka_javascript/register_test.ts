@@ -130,7 +130,7 @@ const SPECS = {
 const MOCHA = ["run", "-A", "--quiet", "--no-config", "--preload", REGISTER, "npm:mocha@11", "--no-color"];
 
 Deno.test("mocha runs a suite for the native addon over ./kafka-javascript/register", async () => {
-  const { TestBroker } = await import("../integration/brokers.ts");
+  const { TestBroker } = await import("../support/brokers.ts");
   await using broker = await TestBroker.start();
   const copy = await copyOfPackage(SPECS);
   try {

@@ -4,7 +4,7 @@ import { Cache } from "@slipstream/slipstream";
 import { freshStore } from "../support/stores.ts";
 import { startHttpProxy, startTcpProxy } from "../support/spoiling_proxy.ts";
 
-const CHILD = new URL("../cache/child.ts", import.meta.url).pathname;
+const CHILD = new URL("../support/cache_program.ts", import.meta.url).pathname;
 
 /** Runs a program on a store, in a process of its own. */
 async function runChild(...args: string[]): Promise<void> {
@@ -97,9 +97,7 @@ for (const spoilt of ["cut", "503"] as const) {
     await using store = await freshStore();
     let [answers, lost] = [0, 0];
     const isLost = () => ++answers % 7 === 0 && ++lost > 0;
-    await using proxy = spoilt === "cut"
-      ? startTcpProxy(store.path, isLost)
-      : startHttpProxy(store.path, isLost);
+    await using proxy = spoilt === "cut" ? startTcpProxy(store.path, isLost) : startHttpProxy(store.path, isLost);
     const cache = new Cache<unknown>(proxy.url, { log: { limit: 10_000 } });
     const big = new Uint8Array(300_000).map((_, n) => n);
     const count = async () => {

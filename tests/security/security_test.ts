@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Conf, KafkaError, Topic } from "@slipstream/slipstream";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { PASSPHRASE } from "./certificates.ts";
 import { SecureKafka, USER } from "./secure_kafka.ts";
 

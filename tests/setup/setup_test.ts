@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { LibraryError } from "../../src/librdkafka/library_error.ts";
+import { LibraryError } from "../../src/ffi/library_error.ts";
 import { features } from "../../src/setup/build.ts";
 import { run, type runModule } from "../../src/setup/commands.ts";
 import { type SetupSteps, setupWith } from "../../src/setup/setup.ts";

@@ -105,7 +105,7 @@ export const MUTANTS: readonly Mutant[] = [
     "a stop is not looked at while everything is synchronous",
     [
       `${STREAM}/source_loop.ts`,
-      "        if (this.#stop.happened) {\n          messages.return?.();",
+      "        if (this.#stop.fired) {\n          messages.return?.();",
       "        if (false as boolean) {\n          messages.return?.();",
     ],
   ),
@@ -280,24 +280,28 @@ export const MUTANTS: readonly Mutant[] = [
   ofRooms(
     "Topic: one account for all deliveries of a writer",
     [
-      "src/topic/deliveries.ts",
+      "src/topic/write/deliveries.ts",
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
-    ["src/topic/deliveries.ts", "return this.#accounts.get(delivery)?.settled();", "return this.#last?.settled();"],
+    [
+      "src/topic/write/deliveries.ts",
+      "return this.#accounts.get(delivery)?.settled();",
+      "return this.#last?.settled();",
+    ],
   ),
   ofRooms(
     "Topic: who ends disconnects the others",
-    ["src/topic/topic_writer.ts", "for (const { keepsLink } of this.#sinks) if (keepsLink) return;", ""],
-    ["src/topic/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
+    ["src/topic/write/topic_writer.ts", "for (const { keepsLink } of this.#sinks) if (keepsLink) return;", ""],
+    ["src/topic/write/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
   ),
   ofRooms("Topic: positions of a partition that has moved are stored", [
-    "src/topic/progress.ts",
+    "src/topic/read/progress.ts",
     "return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;",
     "return false;",
   ]),
   ofRooms("Topic: what is fetched while a partition is revoked is handed out", [
-    "src/topic/assignment.ts",
+    "src/topic/read/assignment.ts",
     "onRevoke(gone);\n      this.#revoking = undefined;",
     "this.#revoking = undefined;",
   ]),

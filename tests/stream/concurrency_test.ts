@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { openSink } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { QUIET, scripted, turn } from "../support/scripted.ts";
 
 interface Keyed {
   readonly key: string;

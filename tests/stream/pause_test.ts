@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { QUIET, scripted, turn } from "../support/scripted.ts";
 
 Deno.test("pause() hands on nothing more from the next message on, and resume() goes on at once", async () => {
   const log: string[] = [];

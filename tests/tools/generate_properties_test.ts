@@ -1,5 +1,5 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { PROPERTIES } from "../../src/topic/properties.ts";
+import { PROPERTIES } from "../../src/topic/conf/properties.ts";
 import { generateProperties, staleLine } from "../../tools/generate_properties.ts";
 import { readSource } from "../../tools/librdkafka_source.ts";
 
@@ -45,7 +45,7 @@ Deno.test("generateProperties() refuses a type that it does not know and a text 
 
 Deno.test("staleLine() passes the file that is checked in and catches a changed, missing or added property", async () => {
   const configuration = await readSource("CONFIGURATION.md");
-  const file = await Deno.readTextFile(new URL("../../src/topic/properties.ts", import.meta.url));
+  const file = await Deno.readTextFile(new URL("../../src/topic/conf/properties.ts", import.meta.url));
   equal(staleLine(file, configuration), undefined);
 
   const line = file.split("\n").findIndex((text) => text.includes(`["client.id"`)) + 1;

@@ -1,0 +1,145 @@
+/**
+ * One admin request: sent to librdkafka with a queue of its own, answered by the event that comes there.
+ *
+ * @module
+ */
+
+import { openLibrary } from "../ffi/library.ts";
+import type { Pointer } from "../ffi/memory.ts";
+import { CODES, type NativeError, nativeError } from "../ffi/native_error.ts";
+import { type Wakeable, waker } from "../ffi/waker.ts";
+
+/** What a request ends with. */
+export type Answer<T> = NativeError | { readonly result: T };
+
+type Symbols = ReturnType<typeof openLibrary>["symbols"];
+
+/** librdkafka's `rd_kafka_admin_op_t`. */
+export const ADMIN_OP = {
+  CREATE_TOPICS: 1,
+  DELETE_TOPICS: 2,
+  CREATE_PARTITIONS: 3,
+  DELETE_RECORDS: 6,
+  DELETE_GROUPS: 7,
+  LIST_CONSUMER_GROUPS: 12,
+  DESCRIBE_CONSUMER_GROUPS: 13,
+  LIST_CONSUMER_GROUP_OFFSETS: 14,
+  DESCRIBE_TOPICS: 19,
+  LIST_OFFSETS: 21,
+} as const;
+
+/** librdkafka's kinds of event that answer an admin request. */
+export const ADMIN_EVENT = {
+  CREATE_TOPICS: 100,
+  DELETE_TOPICS: 101,
+  CREATE_PARTITIONS: 102,
+  DELETE_RECORDS: 105,
+  DELETE_GROUPS: 106,
+  LIST_CONSUMER_GROUPS: 0x2000,
+  DESCRIBE_CONSUMER_GROUPS: 0x4000,
+  LIST_CONSUMER_GROUP_OFFSETS: 0x8000,
+  DESCRIBE_TOPICS: 0x100000,
+  LIST_OFFSETS: 0x400000,
+} as const;
+
+/** A request that is ready to be sent. */
+export interface AdminRequest<T> {
+  /** Which request it is; its event has the same name. */
+  readonly kind: keyof typeof ADMIN_OP;
+  /** How long to wait for the answer, in milliseconds; negative: as long as librdkafka does. */
+  readonly timeoutMs: number;
+  /** Sets the request's options; says why they are refused. */
+  readonly configure?: (options: Pointer) => NativeError | undefined;
+  /** Hands the request to librdkafka, which copies it. */
+  readonly send: (rk: Pointer, options: Pointer, queue: Pointer) => void;
+  /** Reads the answer, when the event carries no error of its own. */
+  readonly read: (event: Pointer) => Answer<T>;
+}
+
+/** Sends a request; `closing` says whether its client is on its way out. Throws only before anything is sent. */
+export function answerOf<T>(rk: Pointer, request: AdminRequest<T>, closing: () => boolean): Promise<Answer<T>> {
+  const { symbols } = openLibrary();
+  const options = symbols.rd_kafka_AdminOptions_new(rk, ADMIN_OP[request.kind]);
+  try {
+    const error = request.configure?.(options);
+    if (error !== undefined) return Promise.resolve(error);
+    return new Promise((resolve) => new PendingRequest(request, rk, options, closing, resolve));
+  } finally {
+    symbols.rd_kafka_AdminOptions_destroy(options);
+  }
+}
+
+/** A request on its way. */
+class PendingRequest<T> implements Wakeable {
+  readonly #request: AdminRequest<T>;
+  readonly #closing: () => boolean;
+  readonly #resolve: (answer: Answer<T>) => void;
+  readonly #queue: Pointer;
+  readonly #wakerId: number;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #settled = false;
+
+  constructor(
+    request: AdminRequest<T>,
+    rk: Pointer,
+    options: Pointer,
+    closing: () => boolean,
+    resolve: (answer: Answer<T>) => void,
+  ) {
+    this.#request = request;
+    this.#closing = closing;
+    this.#resolve = resolve;
+    const { symbols } = openLibrary();
+    const queue = this.#queue = symbols.rd_kafka_queue_new(rk);
+    const { id, fd, payload } = waker.register(this);
+    this.#wakerId = id;
+    symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
+    try {
+      request.send(rk, options, queue);
+    } catch (error) {
+      this.#settle(nativeError(CODES.INVALID_ARG, (error as Error).message));
+      return;
+    }
+    // What can't be asked librdkafka refuses at once.
+    if (request.timeoutMs === 0) this.#serve();
+    if (request.timeoutMs >= 0 && !this.#settled) this.#timer = setTimeout(() => this.#timeOut(), request.timeoutMs);
+  }
+
+  wake(): void {
+    // A time-out of 0 ends in time-out, whatever comes: librdkafka itself would say so element by element.
+    if (this.#request.timeoutMs !== 0) this.#serve();
+  }
+
+  #serve(): void {
+    if (this.#settled) return;
+    const { symbols } = openLibrary();
+    for (let event; (event = symbols.rd_kafka_queue_poll(this.#queue, 0)) !== null;) {
+      try {
+        if (symbols.rd_kafka_event_type(event) !== ADMIN_EVENT[this.#request.kind]) continue;
+        const code = symbols.rd_kafka_event_error(event);
+        if (code === CODES.NO_ERROR && this.#request.timeoutMs === 0) continue;
+        return this.#settle(code === CODES.NO_ERROR ? this.#request.read(event) : nativeError(code));
+      } finally {
+        symbols.rd_kafka_event_destroy(event);
+      }
+    }
+    // Without a time-out of its own it would hold up its client's disconnect for ever.
+    if (this.#request.timeoutMs < 0 && this.#closing()) this.#settle(nativeError(CODES.STATE));
+  }
+
+  #timeOut(): void {
+    // The answer may be here already, when the program itself was busy.
+    this.wake();
+    this.#settle(nativeError(CODES.TIMED_OUT));
+  }
+
+  #settle(answer: Answer<T>): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    waker.unregister(this.#wakerId);
+    // An answer that comes later finds the queue gone, and librdkafka drops it.
+    openLibrary().symbols.rd_kafka_queue_destroy(this.#queue);
+    this.#resolve(answer);
+  }
+}

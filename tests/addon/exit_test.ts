@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { PRELOADS, runPreloaded } from "../support/preloaded.ts";
+
+/** Asks OpenSSL for a random number when all that was registered later for the program's end has been called. */
+const LAST = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void last(void) {
+  void *crypto = dlopen("libcrypto.so.3", RTLD_NOW | RTLD_NOLOAD);
+  if (crypto == NULL) crypto = dlopen("libcrypto.so.1.1", RTLD_NOW | RTLD_NOLOAD);
+  if (crypto == NULL) return;
+  int (*random)(unsigned char *, int) = dlsym(crypto, "RAND_priv_bytes");
+  unsigned char bytes[8];
+  if (random(bytes, sizeof bytes) == 1) (void)!write(1, "random to the last\\n", 19);
+}
+__attribute__((constructor)) static void first(void) { atexit(last); }
+`;
+
+/** With TLS, so that OpenSSL is in use. */
+const PROGRAM = `
+  import { binding } from "${new URL("../../src/addon/addon.ts", import.meta.url).href}";
+  const conf = { "bootstrap.servers": "127.0.0.1:1", "security.protocol": "ssl", "log_level": 0 };
+  const client = new binding.Producer(conf, {});
+  await new Promise((resolve) => client.connect(resolve));
+  Deno.exit(7);
+`;
+
+// librdkafka's threads, which run on while a program with open clients ends, do the same.
+Deno.test({
+  name: "a program may end while clients are open: OpenSSL is there to the last",
+  ignore: !PRELOADS,
+  async fn() {
+    const { code, out, err } = await runPreloaded(LAST, PROGRAM);
+    assert.deepEqual([code, out], [7, "random to the last\n"], err);
+  },
+});

@@ -1,0 +1,166 @@
+/**
+ * A producer that delivers when it is told to.
+ *
+ * @module
+ */
+
+import {
+  type DeliveryAccount,
+  type KafkaClients,
+  type KafkaProducer,
+  MESSAGE_NUMBERS,
+  type ProducerEvents,
+} from "../../src/kafka/client.ts";
+import { Notices } from "../../src/notices/notices.ts";
+import { TopicWriter } from "../../src/topic/write/topic_writer.ts";
+import { registerClients } from "../../src/kafka/clients.ts";
+import { text } from "../../src/codecs/text.ts";
+import type { Codec } from "../../src/codecs/codec.ts";
+
+const decoder = new TextDecoder(), encoder = new TextEncoder();
+const QUEUE_FULL = -184, PURGED = -152;
+
+/** Takes records and reports them when it is told to. */
+export class FakeProducer implements KafkaProducer {
+  /** The values of all that were produced. */
+  readonly values: (string | null)[] = [];
+  /** How many bytes of values it has room for. */
+  room = Infinity;
+  /** Why it can't connect; a promise while it is not known. */
+  connecting: Promise<unknown> = Promise.resolve();
+  /** What the next `produce` throws. */
+  refusal: unknown;
+  readonly events: ProducerEvents;
+  isConnected = false;
+  isDisconnecting = false;
+  readonly #onTheirWay: { key: Uint8Array | null; value: string; account: DeliveryAccount; number: number }[] = [];
+  #closed = Promise.withResolvers<void>();
+  #offset = 0;
+
+  constructor(events: ProducerEvents) {
+    this.events = events;
+  }
+
+  async connect(): Promise<void> {
+    const refused = await Promise.race([this.connecting, this.#closed.promise]);
+    if (refused !== undefined) throw refused;
+    if (this.isDisconnecting) throw new Error("disconnected");
+    this.isConnected = true;
+  }
+
+  disconnect(): Promise<void> {
+    this.isDisconnecting = true;
+    this.isConnected = false;
+    this.#closed.resolve();
+    this.report(Infinity, PURGED);
+    return Promise.resolve();
+  }
+
+  produce(
+    _topic: string,
+    _partition: number,
+    value: Uint8Array | null,
+    key: Uint8Array | null,
+    _timestamp: number | null,
+    account: DeliveryAccount,
+  ): void {
+    if ((account.messageNumber ?? 0) >= MESSAGE_NUMBERS) throw new RangeError("there is no such number");
+    if (this.refusal !== undefined) {
+      const { refusal } = this;
+      this.refusal = undefined;
+      throw refusal;
+    }
+    if (this.#onTheirWay.reduce((sum, { value }) => sum + value.length, 0) + (value?.length ?? 0) > this.room) {
+      throw Object.assign(new Error("Queue full"), { code: QUEUE_FULL });
+    }
+    const text = value === null ? null : decoder.decode(value);
+    this.values.push(text);
+    this.#onTheirWay.push({
+      key: key && key.slice(),
+      value: text ?? "",
+      account,
+      number: account.messageNumber ?? 0,
+    });
+  }
+
+  /** Reports the first so many records, or those of a value. */
+  report(which: number | string, code = 0): void {
+    const some = typeof which === "number"
+      ? this.#onTheirWay.splice(0, which)
+      : this.#onTheirWay.splice(this.#onTheirWay.findIndex(({ value }) => value === which), 1);
+    for (const { account, number } of some) account.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
+  }
+
+  /** Answers a request of the first so many records. */
+  answer(count: number, code = 0): void {
+    if (this.events.requests?.wants(code) !== true) return this.report(count, code);
+    this.events.requests.answered(
+      this.#onTheirWay.splice(0, count).map(({ key, value, account, number }) => ({
+        code,
+        partition: 0,
+        offset: code === 0 ? this.#offset++ : -1,
+        timestamp: 1,
+        key,
+        value: encoder.encode(value),
+        account,
+        messageNumber: number,
+      })),
+    );
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A writer over fake producers. */
+export interface Fakes extends Disposable {
+  readonly writer: TopicWriter<string, string>;
+  /** Those that were made, in order. */
+  readonly producers: FakeProducer[];
+  /** The last one. */
+  readonly producer: FakeProducer;
+  /** Prepares those that are made from now on. */
+  prepare: (producer: FakeProducer) => void;
+}
+
+/** Makes a writer over fake producers. */
+export function fakes(conf: Record<string, unknown> = {}, value: Codec<string> = text): Fakes {
+  const servers = `fake-${crypto.randomUUID()}`, producers: FakeProducer[] = [];
+  const clients: Partial<KafkaClients> = {
+    producer(_conf, events) {
+      const producer = new FakeProducer(events);
+      producers.push(producer);
+      made.prepare(producer);
+      return Promise.resolve(producer);
+    },
+    errorText: (code) => `error ${code}`,
+  };
+  const unregister = registerClients(servers, clients as KafkaClients);
+  const all = { "bootstrap.servers": servers, ...conf };
+  const made: Fakes = {
+    prepare() {},
+    writer: new TopicWriter("t", all, { key: text, value }, new Notices((said) => said)),
+    producers,
+    get producer() {
+      return producers.at(-1)!;
+    },
+    [Symbol.dispose]: unregister,
+  };
+  return made;
+}
+
+/** A few turns of the event loop. */
+export async function turns(count = 3): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** What a promise has come to by now, or after so many turns. */
+export async function stateOf(promise: void | Promise<unknown>, count = 3): Promise<string> {
+  promise?.catch(() => {});
+  await turns(count);
+  return await Promise.race([
+    Promise.resolve(promise).then(() => "resolved", (error) => `rejected: ${(error as Error).message}`),
+    Promise.resolve().then(() => undefined).then(() => turns(1)).then(() => "pending"),
+  ]);
+}
