@@ -11,7 +11,11 @@ Deno.test("checkImports() allows what the rooms may import", () => {
       module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/kafka/client.ts"]),
       module("src/kafka/npm_client.ts", ["src/addon/load_kafka_javascript.ts"]),
       module("src/cache/cache.ts", ["src/stream/protocol.ts", "src/cache/keys.ts"]),
-      module("src/ffi/library.ts", ["npm:@confluentinc/kafka-javascript"], "Deno.dlopen(path, SYMBOLS)"),
+      module(
+        "src/addon/load_kafka_javascript.ts",
+        ["npm:@confluentinc/kafka-javascript"],
+        "Deno.dlopen(path, SYMBOLS)",
+      ),
       module("src/testing/local_broker.ts", ["src/testing/mock_cluster.ts"]),
       module("src/time/timer.ts", [], "// Deno.dlopen is elsewhere\n/** {@linkcode Deno.dlopen} */"),
     ]),
