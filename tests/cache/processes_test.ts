@@ -4,7 +4,7 @@ import { fileTest, freshStore, REMOTE } from "../support/stores.ts";
 
 function child(...args: string[]) {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", new URL("child.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--quiet", new URL("../support/cache_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
   }).spawn();
   const lines = process.stdout.pipeThrough(new TextDecoderStream());

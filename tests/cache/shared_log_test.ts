@@ -8,7 +8,15 @@ const LOG = { limit: 10_000 };
 /** Has another process emit updates 0, 1, 2, … of the key "child". */
 async function emitElsewhere(path: string, count: number): Promise<void> {
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", new URL("child.ts", import.meta.url).pathname, "emit", path, `${count}`],
+    args: [
+      "run",
+      "-A",
+      "--quiet",
+      new URL("../support/cache_program.ts", import.meta.url).pathname,
+      "emit",
+      path,
+      `${count}`,
+    ],
     stdout: "null",
   }).output();
   assert.ok(success);

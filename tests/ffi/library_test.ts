@@ -180,7 +180,7 @@ Deno.test("importing the module opens, reads and runs nothing", async () => {
 Deno.test("a program that ends with an uncaught error prints it, though clients are connected", async () => {
   const program = `
     import { LocalBroker } from "${new URL("../../src/testing/local_broker.ts", import.meta.url).href}";
-    import { loadKafkaJavascript } from "${new URL("./kafka_javascript.ts", MOD).href}";
+    import { loadKafkaJavascript } from "${new URL("../addon/load_kafka_javascript.ts", MOD).href}";
     const broker = await LocalBroker.start();
     broker.createTopic("t");
     const { KafkaConsumer } = await loadKafkaJavascript();

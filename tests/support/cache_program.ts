@@ -1,4 +1,4 @@
-/** What the tests of several processes run in another one: `child.ts MODE PATH COUNT OFFSETS`. */
+/** What the tests of several processes run in another one: `cache_program.ts MODE PATH COUNT OFFSETS`. */
 import { Cache } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "./deliver.ts";
