@@ -32,7 +32,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
   cache: [PROTOCOL, SETTLEMENT],
   codecs: [],
-  time: [PROTOCOL],
+  time: [PROTOCOL, "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
   endpoint: [PROTOCOL],
   testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "ffi"],
