@@ -38,7 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
-    [`${STREAM}/settlement.ts`, "return this.#accounts.get(delivery)?.settled();", "return this.#last?.settled();"],
+    [`${STREAM}/settlement.ts`, "return this.#accounts.get(delivery)?.outcome();", "return this.#last?.outcome();"],
     [
       `${STREAM}/settlement.ts`,
       "this.#waiting?.reject(this.#failure.error);",
@@ -286,8 +286,8 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       "src/topic/write/deliveries.ts",
-      "return this.#accounts.get(delivery)?.settled();",
-      "return this.#last?.settled();",
+      "return this.#accounts.get(delivery)?.outcome();",
+      "return this.#last?.outcome();",
     ],
   ),
   ofRooms(
@@ -307,12 +307,12 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   ofRooms("Cache: the failure of a group is forgotten", [
     "src/cache/group_commit.ts",
-    "for (const account of this.#owed) account.end(failure);",
-    "for (const account of this.#owed) account.end();",
+    "for (const account of this.#owed) account.settled(failure);",
+    "for (const account of this.#owed) account.settled();",
   ]),
   ofRooms("Cache: a value has settled before its commit", [
     "src/cache/group_commit.ts",
-    "    account.begin();\n",
-    "    account.begin();\n    queueMicrotask(() => account.end());\n    this.#owed.delete(account);\n",
+    "    account.accepted();\n",
+    "    account.accepted();\n    queueMicrotask(() => account.settled());\n    this.#owed.delete(account);\n",
   ]),
 ];
