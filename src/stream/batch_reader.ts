@@ -13,7 +13,7 @@ import type { Batch, SourceReader } from "./protocol.ts";
  *
  * The reader asks the generator for a batch when the run asks for one, so the generator never reads ahead. When the run
  * stops the source, the signal aborts, the batches end at once, and the generator's `finally` blocks run. An error of the
- * generator fails the run, but for the error of a wait that the signal has ended (`signal.reason`, or an `AbortError`).
+ * generator fails the run; after a stop, an error of the wait that was pending then counts as its end.
  *
  * @typeParam T a message
  * @param generate makes the batches. It is called once, when the first batch is asked for; pass its signal to each wait, such
@@ -28,23 +28,12 @@ export function batchReader<T>(
   const stopped = new AbortController();
   const { signal } = stopped;
   let generator: AsyncGenerator<Batch<T>, unknown, undefined> | undefined;
-  const ignoreAbort = <R>(error: unknown, result: R): R => {
-    const isAbort = error === signal.reason || error instanceof Error && error.name === "AbortError";
-    if (signal.aborted && isAbort) return result;
-    throw error;
-  };
   return pullReader<Batch<T>, T>({
-    next: async () => {
-      try {
-        return await (generator ??= generate(signal)).next();
-      } catch (error) {
-        return ignoreAbort(error, { done: true, value: undefined });
-      }
-    },
+    next: async () => await (generator ??= generate(signal)).next(),
     batchOf: (batch) => batch,
     end: async () => {
       stopped.abort();
-      await generator?.return(undefined).catch((error) => ignoreAbort(error, undefined));
+      await generator?.return(undefined);
     },
     ...(close === undefined ? {} : { close }),
   });
