@@ -30,6 +30,17 @@ export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends Iterable<infer T> ? T
   : never;
 
+/** Any source, whatever its messages are. */
+export type AnySource = Source<never> | Source<unknown>;
+/**
+ * The messages of a source, or of an array of sources. Elements of an array that can be read are sources; strings,
+ * numbers, arrays, bytes and other objects in it are messages.
+ */
+export type Messages<S> = S extends readonly (infer One)[] ? (
+    One extends string | readonly unknown[] | ArrayBufferView ? One : One extends AnySource ? MessageOf<One> : One
+  )
+  : MessageOf<S>;
+
 /** Why something can't be read; `undefined` if it can. */
 export function sourceProblem(source: unknown): string | undefined {
   if (typeof source === "object" || typeof source === "function") {
