@@ -168,7 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a stop does not cut a back-off short",
-    [`${STREAM}/retry.ts`, "const forget = stop.listen(abort);", "const forget = () => {};"],
+    [`${STREAM}/retry.ts`, "const removeListener = stop.listen(abort);", "const removeListener = () => {};"],
   ),
   mutant(
     'retry.signal and "skip" make a message done',

@@ -50,11 +50,11 @@ Deno.test("stream() exits at once on a second signal", async () => {
   assert.equal(status, 130);
 });
 
-Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and says what was left undone", async () => {
+Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and names what is still running", async () => {
   const code = `${SLOW.replace("300", "20_000")} await stream({ shutdownTimeoutMs: 200 });`;
   const { status, err } = await signalled(code, ["SIGTERM"]);
   assert.equal(status, 143);
-  assert.match(err, /not ended 200 ms after SIGTERM, left undone: handler: 1 source, 1 sink/);
+  assert.match(err, /the run did not end within 200 ms after SIGTERM, and exits: handler: 1 source, 1 sink/);
 });
 
 Deno.test("stream() takes a shutdownTimeoutMs of Infinity for no deadline", async () => {
