@@ -28,7 +28,7 @@ Deno.test('onError "skip" goes on with the next message', async () => {
   assert.deepEqual(await refusing({ onError: "skip" }), { out: [1, 3], error: undefined, done: ["done 0", "done 1"] });
 });
 
-Deno.test("onError as a function gets the error, is awaited, and fails the run when it throws", async () => {
+Deno.test("onError as a function receives the error, is awaited, and fails the run when it throws", async () => {
   const errors: HandlerError[] = [];
   const { out, error } = await refusing({
     onError: async (error) => {
@@ -91,7 +91,7 @@ Deno.test("retry tries a handler and a sink again, and emits nothing twice", asy
   assert.deepEqual([handled, out], [3, ["a", "A", "b", "B"]]);
 });
 
-Deno.test("retry gives up after maxAttempts, or at once for what is not retriable, with the error itself", async () => {
+Deno.test("retry gives up after maxAttempts, or at once for an error that is not retriable, with that error", async () => {
   for (const [isRetriable, expected] of [[() => true, 3], [() => false, 1]] as const) {
     let attempts = 0;
     const failure = new Error("on purpose");
@@ -105,7 +105,7 @@ Deno.test("retry gives up after maxAttempts, or at once for what is not retriabl
   }
 });
 
-Deno.test("other handlers of the source go on when one skips, and the message is theirs too", async () => {
+Deno.test("other handlers of the source get a message that one handler skips", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   const source = scripted([[1, 2]]);
