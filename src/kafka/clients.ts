@@ -4,10 +4,20 @@
  * @module
  */
 
+import { err2str } from "../ffi/native_error.ts";
 import type { KafkaClients } from "./client.ts";
-import { npmClients } from "./npm_client.ts";
 
 const registered = new Map<string, KafkaClients>();
+
+/**
+ * The npm client. It is loaded with the first client that is made: a program that imports Topic and makes none loads
+ * neither the package nor Node's module system.
+ */
+const npmClients: KafkaClients = {
+  consumer: async (conf, events) => (await import("./npm_client.ts")).npmClients.consumer(conf, events),
+  producer: async (conf, events) => (await import("./npm_client.ts")).npmClients.producer(conf, events),
+  errorText: err2str,
+};
 
 /**
  * The clients for a configuration: the npm client's, or those that are registered under its `bootstrap.servers`. Nothing
