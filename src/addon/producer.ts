@@ -21,7 +21,7 @@ import { CALLS_AT_ONCE, Turns } from "./callback_queue.ts";
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
  * that is called with code, opaque, partition, offset and message number instead: no report is made, which is most of a
- * report's cost. The message number is what the opaque's `messageNumber` was when the message was produced, from 0, below
+ * report's cost. The message number is what the opaque's `recordNumber` was when the message was produced, from 0, below
  * `NUMBERS`.
  */
 export interface DeliveryCallback {
@@ -192,7 +192,7 @@ export class Producer extends TransactionalClient {
       ? 0
       : hears.outcomesOnly === undefined
       ? this.#opaques.put(opaque)
-      : this.#opaques.put(opaque, (opaque as { messageNumber?: number }).messageNumber);
+      : this.#opaques.put(opaque, (opaque as { recordNumber?: number }).recordNumber);
     const code = !timestamp && ready === undefined
       ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
       : produceva(this.rk, {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, ClientEvents } from "./client.ts";
+import type { ClientEvents, PortClient } from "./port.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Notices } from "../notices/notices.ts";
 
@@ -42,7 +42,7 @@ export class Connection implements ClientEvents {
   /** The last failure that was logged: librdkafka logs why, and then makes the event. */
   #failure = "";
   #refused: KafkaError | undefined;
-  #client: Client | undefined;
+  #client: PortClient | undefined;
   #unreachable: string | undefined;
 
   /**
@@ -97,7 +97,7 @@ export class Connection implements ClientEvents {
    * @throws {LibraryError} If there is no librdkafka that can be used.
    * @throws {KafkaError} If the configuration is refused; it is fatal.
    */
-  async make<C extends Client>(client: Promise<C>): Promise<C> {
+  async make<C extends PortClient>(client: Promise<C>): Promise<C> {
     try {
       return await client;
     } catch (error) {
@@ -113,7 +113,7 @@ export class Connection implements ClientEvents {
    * @throws {KafkaError} If the client can't be made, a broker can't be trusted or does not trust us: a fatal one. If the
    * client was disconnected meanwhile: one that is not.
    */
-  async open(client: Client): Promise<void> {
+  async open(client: PortClient): Promise<void> {
     this.#client = client;
     const patience = setTimeout(() => {
       const why = this.#reason === "" ? "" : ` (${this.#reason})`;

@@ -11,18 +11,18 @@ import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../ffi/to
 import type {
   ConsumerEvents,
   FetchedMessage,
-  KafkaConsumer,
+  PortConsumer,
   TopicPartition,
   TopicPartitionOffset,
   Watermarks,
-} from "./client.ts";
-import { asked, NpmConnection } from "./npm_connection.ts";
+} from "./port.ts";
+import { asked, NpmClient } from "./npm_client.ts";
 
 type Answer<T> = (error: unknown, value: T) => void;
 type Assigned = readonly (TopicPartition & { readonly offset?: number })[];
 
 /** The npm client's consumer, as it is used here. */
-interface NpmConsumer {
+interface PackageConsumer {
   /** Where the package keeps its callbacks until it connects. */
   readonly _cb_configs: { readonly global: Record<string, unknown> };
   on(event: "partition.eof", listener: (end: TopicPartitionOffset) => void): unknown;
@@ -58,8 +58,8 @@ interface Metadata {
 const ASSIGN_PARTITIONS = -175;
 
 /** A consumer of the npm package. */
-export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
-  readonly #consumer: NpmConsumer;
+export class NpmConsumer extends NpmClient implements PortConsumer {
+  readonly #consumer: PackageConsumer;
 
   constructor(
     { KafkaConsumer }: Pick<KafkaJavascript, "KafkaConsumer">,
@@ -67,7 +67,7 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
     events: ConsumerEvents,
   ) {
     // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
-    const consumer = new KafkaConsumer(conf, null as never) as unknown as NpmConsumer;
+    const consumer = new KafkaConsumer(conf, null as never) as unknown as PackageConsumer;
     super(consumer, events);
     this.#consumer = consumer;
     // The package's own place for these callbacks: in the configuration it would wrap them and make errors of codes.

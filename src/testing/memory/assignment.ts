@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FetchedMessage, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
 import type { Cluster } from "./cluster.ts";
 import { type GroupCoordinator, keyOf } from "./group.ts";
 

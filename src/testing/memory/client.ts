@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, ClientEvents, TopicPartition } from "../../kafka/client.ts";
+import type { ClientEvents, PortClient, TopicPartition } from "../../kafka/port.ts";
 import { type Cluster, codedError, type RequestKind } from "./cluster.ts";
 
 const TIMED_OUT = -185;
@@ -18,7 +18,7 @@ interface Request {
 }
 
 /** A client: its requests are answered in order. */
-export abstract class MemoryClient implements Client {
+export abstract class MemoryClient implements PortClient {
   protected readonly cluster: Cluster;
   protected readonly conf: Readonly<Record<string, unknown>>;
   readonly #events: ClientEvents;

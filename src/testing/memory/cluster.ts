@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPartitionOffset } from "../../kafka/client.ts";
+import type { TopicPartitionOffset } from "../../kafka/port.ts";
 import type { GroupCoordinator } from "./group.ts";
 import type { TopicLogs } from "./log.ts";
 

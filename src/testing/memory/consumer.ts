@@ -7,11 +7,11 @@
 import type {
   ConsumerEvents,
   FetchedMessage,
-  KafkaConsumer,
+  PortConsumer,
   TopicPartition,
   TopicPartitionOffset,
   Watermarks,
-} from "../../kafka/client.ts";
+} from "../../kafka/port.ts";
 import { Assignment } from "./assignment.ts";
 import { MemoryClient } from "./client.ts";
 import { type Cluster, codedError, errorText } from "./cluster.ts";
@@ -43,7 +43,7 @@ const ANSWER_MS = 10_000;
 const LAST_COMMIT_MS = 1000;
 
 /** A consumer: rebalances and answers of commits come while it is polled, before the messages after them. */
-export class MemoryConsumer extends MemoryClient implements KafkaConsumer, GroupMember {
+export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupMember {
   readonly isEager: boolean;
   readonly #events: ConsumerEvents;
   readonly #coordinator: GroupCoordinator;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
+import type { TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
 import type { TopicLogs } from "./log.ts";
 
 const UNKNOWN_MEMBER = 25;

@@ -5,8 +5,13 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { ClientEvents, DeliveryAccount, KafkaProducer, RecordHeaders } from "../../kafka/client.ts";
-import { NULL_HEADER } from "../../kafka/null_header.ts";
+import {
+  type ClientEvents,
+  NULL_HEADER,
+  type PortProducer,
+  type RecordHeaders,
+  type ReportTarget,
+} from "../../kafka/port.ts";
 import { MemoryClient } from "./client.ts";
 import { type Cluster, codedError, type RecordFate } from "./cluster.ts";
 
@@ -17,7 +22,7 @@ interface Sent {
   readonly key: Uint8Array | null;
   readonly timestamp: number | null;
   readonly headers: RecordHeaders | undefined;
-  readonly account: DeliveryAccount;
+  readonly account: ReportTarget;
   readonly number: number;
   isReported: boolean;
 }
@@ -30,7 +35,7 @@ const UNKNOWN_PARTITION = 3;
 const DELIVERED: RecordFate = {};
 
 /** A producer: records of a partition are written in the order in which it accepted them. */
-export class MemoryProducer extends MemoryClient implements KafkaProducer {
+export class MemoryProducer extends MemoryClient implements PortProducer {
   readonly #room: number;
   readonly #largest: number;
   /** Those of each partition that have not met their fate. */
@@ -55,7 +60,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: DeliveryAccount,
+    account: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void {
     if (this.isCrashed) return;
@@ -74,7 +79,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
         )
       ),
       account,
-      number: account.messageNumber ?? 0,
+      number: account.recordNumber ?? 0,
       isReported: false,
     };
     this.#unreported.add(sent);

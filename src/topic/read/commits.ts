@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartitionOffset } from "../../kafka/client.ts";
+import type { PortConsumer, TopicPartitionOffset } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -42,7 +42,7 @@ export class Commits {
    * @throws {KafkaError} If the broker refuses them, or those of some partitions, which the error names; or the reader is
    * stopped first.
    */
-  async commit(consumer: KafkaConsumer, positions: readonly Position[]): Promise<void> {
+  async commit(consumer: PortConsumer, positions: readonly Position[]): Promise<void> {
     let answered: readonly TopicPartitionOffset[];
     try {
       answered = await this.#stopped.raceOrReject(
@@ -66,7 +66,7 @@ export class Commits {
    * @param poll serves the consumer's events
    */
   async last(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     positions: () => readonly Position[],
     poll: () => Promise<void>,
   ): Promise<void> {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { clientsFor, serversOf } from "../../kafka/clients.ts";
+import type { PortConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import { bootstrapServersOf, clientFactoryFor } from "../../kafka/client_factories.ts";
 import type { Position } from "../../stream/protocol.ts";
 import { Assignment } from "./assignment.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 import { Commits } from "./commits.ts";
 import { confFor } from "../conf/conf.ts";
 import { Connection } from "../../kafka/connection.ts";
@@ -85,8 +85,8 @@ export class TopicReader {
   readonly #fetcher: Fetcher;
   readonly #flow: Flow;
   readonly #idle: IdlePolling;
-  #consumer: KafkaConsumer | undefined;
-  #opening: Promise<KafkaConsumer> | undefined;
+  #consumer: PortConsumer | undefined;
+  #opening: Promise<PortConsumer> | undefined;
   #closing: Promise<void> | undefined;
   #failure: unknown;
   readonly #connectTimeoutMs: number | undefined;
@@ -246,7 +246,7 @@ export class TopicReader {
 
   // Connection
 
-  #open(): Promise<KafkaConsumer> {
+  #open(): Promise<PortConsumer> {
     return this.#opening ??= this.#connect();
   }
 
@@ -255,7 +255,7 @@ export class TopicReader {
    *
    * @throws {KafkaError} If no broker answers in time, or the reader is stopped first.
    */
-  async #opened(doing: string): Promise<KafkaConsumer> {
+  async #opened(doing: string): Promise<PortConsumer> {
     const opening = this.#stopped.raceOrReject(
       this.#open(),
       () => new KafkaError(`${this.#where}: closed before it could ${doing}`),
@@ -267,11 +267,11 @@ export class TopicReader {
   }
 
   get #servers(): unknown {
-    return serversOf(this.#conf);
+    return bootstrapServersOf(this.#conf);
   }
 
-  async #connect(): Promise<KafkaConsumer> {
-    const clients = clientsFor(this.#conf);
+  async #connect(): Promise<PortConsumer> {
+    const clients = clientFactoryFor(this.#conf);
     const connection = new Connection(this.#where, this.#servers, this.#notices);
     const outage = new Outage({
       where: this.#where,
@@ -312,7 +312,7 @@ export class TopicReader {
   }
 
   /** Gives a connection up that takes too long. */
-  async #within(consumer: KafkaConsumer, opening: Promise<void>): Promise<void> {
+  async #within(consumer: PortConsumer, opening: Promise<void>): Promise<void> {
     const ms = this.#connectTimeoutMs;
     if (ms === undefined || await within(ms, opening)) return await opening;
     void consumer.disconnect();
@@ -388,7 +388,7 @@ export class TopicReader {
     });
   }
 
-  async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+  async #seek(consumer: PortConsumer, target: TopicPartitionOffset): Promise<void> {
     await this.#queries.seek(consumer, target);
     // What was handed out or is held is from the old place. (Not before: a seek that fails leaves it as it is.)
     this.#progress.forget([target]);
@@ -417,7 +417,7 @@ export class TopicReader {
     const partitions = assigned.length > 0 ? assigned : await this.#queries.existing(consumer);
     const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
     const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
-    const offsets = new ByPartition<number>();
+    const offsets = new PartitionMap<number>();
     for (const one of committed) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
       const place = { topic, partition };

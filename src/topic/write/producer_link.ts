@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AnsweredRecord, DeliveryAccount, KafkaClients, KafkaProducer } from "../../kafka/client.ts";
-import { serversOf } from "../../kafka/clients.ts";
+import type { AnsweredRecord, ClientFactory, PortProducer, ReportTarget } from "../../kafka/port.ts";
+import { bootstrapServersOf } from "../../kafka/client_factories.ts";
 import { Connection } from "../../kafka/connection.ts";
 import type { Way } from "./deliveries.ts";
 import type { Bytes, Encoded } from "./encoder.ts";
@@ -22,7 +22,7 @@ import { type About, remedyFor, whichRecord } from "./undelivered.ts";
 export interface LinkOptions {
   readonly topic: string;
   readonly conf: Readonly<Record<string, unknown>>;
-  readonly clients: KafkaClients;
+  readonly clients: ClientFactory;
   readonly notices: Notices;
   /** Hears, once, that nothing can be delivered any more; then ends the link. */
   readonly onFatal: (link: ProducerLink, error: KafkaError) => void;
@@ -52,9 +52,9 @@ export class ProducerLink implements Way {
   readonly #where: string;
   readonly #room: number;
   /** The client, once it is made. */
-  #client: KafkaProducer | undefined;
+  #client: PortProducer | undefined;
   /** The client, while records can be produced. */
-  #producer: KafkaProducer | undefined;
+  #producer: PortProducer | undefined;
   #hasConnected = false;
   readonly #line = new Line();
   readonly #resends = new Resends();
@@ -92,7 +92,7 @@ export class ProducerLink implements Way {
       const why = this.#whyUnconnected();
       const error = new KafkaError(
         `${this.#where}: no broker at ${
-          serversOf(options.conf)
+          bootstrapServersOf(options.conf)
         } has answered within message.timeout.ms, ${timeoutMs} ms${why}`,
         { code: TIMED_OUT },
       );
@@ -131,7 +131,7 @@ export class ProducerLink implements Way {
     record: TopicRecord<unknown, unknown>,
     key: Bytes | null,
     value: Bytes | null,
-    account: DeliveryAccount,
+    account: ReportTarget,
   ): boolean {
     if (this.#onTheirWay >= this.#room) return false;
     const producer = this.#producer;
@@ -268,7 +268,7 @@ export class ProducerLink implements Way {
 
   #tell(records: readonly AnsweredRecord[]): void {
     for (const record of records) {
-      record.account.reported(record.code, record.partition, record.offset, record.messageNumber, record);
+      record.account.reported(record.code, record.partition, record.offset, record.recordNumber, record);
     }
   }
 
@@ -381,7 +381,7 @@ export class ProducerLink implements Way {
 
   async #open(): Promise<void> {
     const { conf, clients, notices } = this.#options;
-    const connection = this.#connection = new Connection(this.#where, serversOf(conf), notices);
+    const connection = this.#connection = new Connection(this.#where, bootstrapServersOf(conf), notices);
     try {
       const client = await connection.make(clients.producer(conf, {
         onError: (code, message, isFatal = code === FATAL) => {
@@ -437,7 +437,7 @@ export class ProducerLink implements Way {
   #closed(): KafkaError {
     const before = this.#hasConnected
       ? "the message was sent"
-      : `a broker at ${serversOf(this.#options.conf)} had answered`;
+      : `a broker at ${bootstrapServersOf(this.#options.conf)} had answered`;
     return new KafkaError(`${this.#where}: closed before ${before}`);
   }
 }

@@ -13,7 +13,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { AnsweredRecord, DeliveryAccount, RecordBytes } from "../../kafka/client.ts";
+import type { AnsweredRecord, RecordBytes, ReportTarget } from "../../kafka/port.ts";
 
 /**
  * The codes with which a broker refuses a whole request for one of its records, and writes nothing: message too large,
@@ -101,21 +101,21 @@ function keyOf({ partition, key }: AnsweredRecord): string | undefined {
 }
 
 /** The account of a record that is sent again: it passes on to the first one. */
-export class ResentAccount implements DeliveryAccount {
-  readonly messageNumber: number;
-  readonly #account: DeliveryAccount;
+export class ResentAccount implements ReportTarget {
+  readonly recordNumber: number;
+  readonly #account: ReportTarget;
 
   /** The account of a record; its own when it was sent again before. */
-  static of({ account, messageNumber }: AnsweredRecord): DeliveryAccount {
-    return account instanceof ResentAccount ? account : new ResentAccount(account, messageNumber);
+  static of({ account, recordNumber }: AnsweredRecord): ReportTarget {
+    return account instanceof ResentAccount ? account : new ResentAccount(account, recordNumber);
   }
 
-  private constructor(account: DeliveryAccount, messageNumber: number) {
+  private constructor(account: ReportTarget, recordNumber: number) {
     this.#account = account;
-    this.messageNumber = messageNumber;
+    this.recordNumber = recordNumber;
   }
 
-  reported(code: number, partition: number, offset: number, messageNumber: number, record?: RecordBytes): void {
-    this.#account.reported(code, partition, offset, messageNumber, record);
+  reported(code: number, partition: number, offset: number, recordNumber: number, record?: RecordBytes): void {
+    this.#account.reported(code, partition, offset, recordNumber, record);
   }
 }
