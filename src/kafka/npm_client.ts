@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClientEvents, PortClient } from "./port.ts";
+import { type ClientEvents, ErrorCode, type PortClient } from "./port.ts";
 
 /** The npm client's `Client`, as far as it is used here; some of it is left out of its types. */
 interface PackageClient {
@@ -23,8 +23,6 @@ export type CodedError = Error & { readonly code?: number; readonly isFatal?: tr
 const FOREVER_MS = 2_147_483_647;
 /** What the npm client says where librdkafka gave no code. */
 const NO_CODE = -1;
-/** `RD_KAFKA_RESP_ERR__STATE` */
-const STATE = -172;
 
 /** A client of the npm package, connected and disconnected as the port says. */
 export class NpmClient implements PortClient {
@@ -88,7 +86,7 @@ export function coded(error: unknown): CodedError {
 /** Why there is no connection. A consumer that can't be made says so without a code. */
 function refusal(error: unknown): CodedError {
   const refused = coded(error);
-  return refused.code === NO_CODE ? Object.assign(refused, { code: STATE }) : refused;
+  return refused.code === NO_CODE ? Object.assign(refused, { code: ErrorCode.STATE }) : refused;
 }
 
 /** What an error says. The npm client cuts an Error that its native half hands it, and keeps the whole in the stack. */

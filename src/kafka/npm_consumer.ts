@@ -8,13 +8,14 @@ import type { KafkaConsumer as BindingConsumer } from "../addon/kafka_consumer.t
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
 import { err2str } from "../ffi/native_error.ts";
 import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../ffi/topic_partitions.ts";
-import type {
-  ConsumerEvents,
-  FetchedMessage,
-  PortConsumer,
-  TopicPartition,
-  TopicPartitionOffset,
-  Watermarks,
+import {
+  type ConsumerEvents,
+  ErrorCode,
+  type FetchedMessage,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
 } from "./port.ts";
 import { asked, NpmClient } from "./npm_client.ts";
 
@@ -54,9 +55,6 @@ interface Metadata {
   readonly topics: readonly { readonly name: string; readonly partitions: readonly { readonly id: number }[] }[];
 }
 
-/** `RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS` */
-const ASSIGN_PARTITIONS = -175;
-
 /** A consumer of the npm package. */
 export class NpmConsumer extends NpmClient implements PortConsumer {
   readonly #consumer: PackageConsumer;
@@ -73,7 +71,7 @@ export class NpmConsumer extends NpmClient implements PortConsumer {
     // The package's own place for these callbacks: in the configuration it would wrap them and make errors of codes.
     Object.assign(consumer._cb_configs.global, {
       rebalance_cb: (code: number | undefined, partitions: TopicPartition[]) =>
-        code === ASSIGN_PARTITIONS ? events.onAssign(partitions) : events.onRevoke(partitions),
+        code === ErrorCode.ASSIGN_PARTITIONS ? events.onAssign(partitions) : events.onRevoke(partitions),
       offset_commit_cb: Object.assign(() => {}, {
         results: (code: number, partitions: readonly PartitionResult[]) =>
           events.onCommitted(code, partitions.map(withError)),

@@ -7,6 +7,7 @@
  * @module
  */
 
+export { ErrorCode } from "../ffi/error_codes.ts";
 export { NULL_HEADER } from "../ffi/null_header.ts";
 
 /** A partition of a topic. */

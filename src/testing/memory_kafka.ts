@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClientFactory, TopicPartition, TopicPartitionOffset } from "../kafka/port.ts";
+import { type ClientFactory, ErrorCode, type TopicPartition, type TopicPartitionOffset } from "../kafka/port.ts";
 import { registerClientFactory } from "../kafka/client_factories.ts";
 import type { MemoryClient } from "./memory/client.ts";
 import { type Cluster, errorText, type MemoryFaults, type RequestKind } from "./memory/cluster.ts";
@@ -204,7 +204,7 @@ export class MemoryKafka implements Disposable {
   setDown(): void {
     if (!this.#isUp) return;
     this.#isUp = false;
-    for (const client of [...this.consumers, ...this.producers]) client.report(-195);
+    for (const client of [...this.consumers, ...this.producers]) client.report(ErrorCode.TRANSPORT);
   }
 
   /** Brokers answer again, also what was asked meanwhile. */

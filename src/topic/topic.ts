@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ErrorCode } from "../kafka/port.ts";
 import { nearest } from "../options/problems.ts";
 import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import type { Codec } from "../codecs/codec.ts";
@@ -116,7 +117,6 @@ export interface Lag {
 
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
-const TIMED_OUT = -185;
 /** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
 const DRAIN_MS = 30_000;
 /** A topic that is being made is not known to all brokers at once. */
@@ -505,7 +505,7 @@ export class Topic<K = string, V = string>
 
   #answered(lag: Promise<Lag>): Promise<Lag> {
     const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
-    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
+    return answered(lag, () => new KafkaError(late, { code: ErrorCode.TIMED_OUT }));
   }
 
   // Writing

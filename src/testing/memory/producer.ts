@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import {
   type ClientEvents,
+  ErrorCode,
   NULL_HEADER,
   type PortProducer,
   type RecordHeaders,
@@ -27,11 +28,6 @@ interface Sent {
   isReported: boolean;
 }
 
-const QUEUE_FULL = -184;
-const STATE = -172;
-const PURGED = -152;
-const TOO_LARGE = 10;
-const UNKNOWN_PARTITION = 3;
 const DELIVERED: RecordFate = {};
 
 /** A producer: records of a partition are written in the order in which it accepted them. */
@@ -64,9 +60,9 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
     headers: RecordHeaders | undefined,
   ): void {
     if (this.isCrashed) return;
-    if (!this.isConnected || this.isDisconnecting) throw codedError(STATE);
-    if (this.#unreported.size >= this.#room) throw codedError(QUEUE_FULL);
-    if ((value?.length ?? 0) + (key?.length ?? 0) > this.#largest) throw codedError(TOO_LARGE);
+    if (!this.isConnected || this.isDisconnecting) throw codedError(ErrorCode.STATE);
+    if (this.#unreported.size >= this.#room) throw codedError(ErrorCode.QUEUE_FULL);
+    if ((value?.length ?? 0) + (key?.length ?? 0) > this.#largest) throw codedError(ErrorCode.MSG_SIZE_TOO_LARGE);
     const sent: Sent = {
       topic,
       partition: partition >= 0 ? partition : this.#partitionOf(topic, key),
@@ -126,7 +122,7 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
       const fate = (decided instanceof Promise ? await decided : decided) ?? DELIVERED;
       const offset = this.#write(sent, fate);
       if (fate.reportAfter !== undefined) await fate.reportAfter;
-      const { code = offset === undefined ? UNKNOWN_PARTITION : 0 } = fate;
+      const { code = offset === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PART : 0 } = fate;
       this.#report(sent, code, code === 0 ? offset! : -1);
     }
     this.#queues.delete(place);
@@ -165,7 +161,7 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
   }
 
   protected override leave(): void {
-    for (const sent of [...this.#unreported]) this.#report(sent, PURGED, -1);
+    for (const sent of [...this.#unreported]) this.#report(sent, ErrorCode.PURGE_QUEUE, -1);
     for (const flushed of this.#flushing.splice(0)) flushed();
   }
 }

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { PortConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
 import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
@@ -14,8 +20,6 @@ import type { TopicNames } from "./topic_names.ts";
 /** How long a broker is waited for. */
 export const QUERY_MS = 10_000;
 const RETRY_MS = 300;
-
-const UNKNOWN_TOPIC = 3;
 
 /**
  * Asks, and asks again for a while when a broker says that it can't answer yet, as a new cluster's coordinators do. Every
@@ -103,7 +107,7 @@ export class Queries {
     const text = topics.length === 1
       ? `there is no topic ${names}: create it, or correct the name`
       : `there are no topics ${names}: create them, or correct the names`;
-    return new KafkaError(`${this.#names.where}: ${text}`, { code: UNKNOWN_TOPIC });
+    return new KafkaError(`${this.#names.where}: ${text}`, { code: ErrorCode.UNKNOWN_TOPIC_OR_PART });
   }
 
   /** The lowest offset of a partition and the next one to be written. */

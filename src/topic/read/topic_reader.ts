@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { PortConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
 import { bootstrapServersOf, clientFactoryFor } from "../../kafka/client_factories.ts";
 import type { Position } from "../../stream/protocol.ts";
 import { Assignment } from "./assignment.ts";
@@ -55,14 +61,10 @@ const CLOSE_MS = 5000;
 /** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
 const PAUSE_MS = 10_000;
 
-const STATE = -172;
-const UNKNOWN_TOPIC = 3;
-const MAX_POLL_EXCEEDED = -147;
 /** A connection is broken, can't be made, or none is left. */
-const BROKEN: ReadonlySet<number> = new Set([-195, -193, -187]);
+const BROKEN: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.RESOLVE, ErrorCode.ALL_BROKERS_DOWN]);
 /** How long a broker is asked whether it is there. */
 const ASK_MS = 3000;
-const TIMED_OUT = -185;
 
 /**
  * Reads a topic, or several, from its first `TopicReader.next` to its `TopicReader.close`. A stop
@@ -199,10 +201,10 @@ export class TopicReader {
 
   #onConsumeError(error: unknown): void {
     const code = KafkaError.codeOf(error);
-    if (this.#stopped.fired || code === STATE) return;
-    if (code === UNKNOWN_TOPIC) {
+    if (this.#stopped.fired || code === ErrorCode.STATE) return;
+    if (code === ErrorCode.UNKNOWN_TOPIC_OR_PART) {
       this.#assignment.onUnknown();
-    } else if (code === MAX_POLL_EXCEEDED) {
+    } else if (code === ErrorCode.MAX_POLL_EXCEEDED) {
       this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
     } else {
       const failure = KafkaError.from(`${this.#where}: can't read on`, error);
@@ -262,7 +264,7 @@ export class TopicReader {
     );
     return await answered(opening, () => {
       const text = `${this.#where}: can't ${doing}: no broker answers at ${this.#servers} within ${QUERY_MS / 1000} s`;
-      return new KafkaError(text, { code: TIMED_OUT });
+      return new KafkaError(text, { code: ErrorCode.TIMED_OUT });
     });
   }
 
@@ -318,7 +320,7 @@ export class TopicReader {
     void consumer.disconnect();
     await opening.catch(() => {});
     const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
-    throw new KafkaError(late, { code: TIMED_OUT, fatal: true });
+    throw new KafkaError(late, { code: ErrorCode.TIMED_OUT, fatal: true });
   }
 
   // Offsets
@@ -328,7 +330,7 @@ export class TopicReader {
       this.#consumer?.storeOffsets(offsets);
     } catch (error) {
       // The partition has moved on; its new owner starts at what was committed.
-      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected) throw error;
+      if (KafkaError.codeOf(error) !== ErrorCode.STATE && this.#consumer?.isConnected) throw error;
     }
   }
 

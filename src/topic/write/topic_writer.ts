@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import { clientFactoryFor } from "../../kafka/client_factories.ts";
 import { confFor } from "../conf/conf.ts";
@@ -196,7 +197,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
     if (left > 0) {
       throw new KafkaError(
         `Topic ${JSON.stringify(this.topic)}: closed with ${left} messages undelivered after ${FLUSH_MS} ms`,
-        { code: -185 },
+        { code: ErrorCode.TIMED_OUT },
       );
     }
   }
