@@ -45,8 +45,9 @@ export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_err
 export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
-export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
+export { type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
+export type { Lag, PartitionLag } from "./src/topic/read/lag.ts";
 export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
 export type { Message, MessageHeader } from "./src/topic/read/message.ts";
 export type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./src/topic/write/topic_record.ts";

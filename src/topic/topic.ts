@@ -27,6 +27,7 @@ import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "
 import { Decoder, headersOf } from "./read/decoder.ts";
 import { DryWriter } from "./write/dry_writer.ts";
 import { KafkaError } from "../kafka/kafka_error.ts";
+import type { Lag } from "./read/lag.ts";
 import { lettersConf, LetterSink } from "./write/letter_sink.ts";
 import type { Message } from "./read/message.ts";
 import type { DeliveryReport, HeadersInput, TopicInput } from "./write/topic_record.ts";
@@ -104,14 +105,6 @@ export interface SendOptions {
   readonly partition?: number;
   /** The time in milliseconds since 1970; now when left out. */
   readonly timestamp?: number;
-}
-
-/** How far readers are behind. */
-export interface Lag {
-  /** Messages that are not handled yet. */
-  readonly total: number;
-  /** The same by partition: by its number, or as `emoji[0]` when the Topic is several topics. */
-  readonly partitions: Readonly<Record<string | number, number>>;
 }
 
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
@@ -474,15 +467,30 @@ export class Topic<K = string, V = string>
   }
 
   /**
-   * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
+   * How many messages are not handled yet, by partition: by the reader of this Topic, or by its consumer group when this
+   * Topic is not being read. Asking for it joins no group.
    *
    * @throws {KafkaError} If a topic does not exist, a broker refuses, no broker answers within 10 s, or the Topic is closed.
+   *
+   * @example The lag of a group
+   * ```ts
+   * import { Topic } from "@slipstream/slipstream";
+   * import { LocalBroker } from "@slipstream/slipstream/testing";
+   *
+   * await using broker = await LocalBroker.start();
+   * await using orders = new Topic("orders", { "bootstrap.servers": broker.bootstrapServers, "group.id": "billing" });
+   * await orders.send("a", "1");
+   * const { total, partitions } = await orders.lag();
+   * console.assert(total === 1);
+   * for (const { topic, partition, currentOffset = "-", endOffset, lag } of partitions) {
+   *   console.log(`${topic}[${partition}] current ${currentOffset} end ${endOffset} lag ${lag}`);
+   * }
+   * ```
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
     const reader = this.#reader;
-    const single = this.#names.single !== undefined;
-    if (reader !== undefined) return await this.#answered(lagOf(reader, single));
+    if (reader !== undefined) return await this.#answered(reader.lag());
     // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
     const asking = this.#asking ??= {
       users: 0,
@@ -494,7 +502,7 @@ export class Topic<K = string, V = string>
     };
     asking.users++;
     try {
-      return await this.#answered(lagOf(asking.reader, single, true));
+      return await this.#answered(asking.reader.lag(true));
     } finally {
       if (--asking.users === 0) {
         this.#asking = undefined;
@@ -687,14 +695,4 @@ function optionRemedy(name: string): string {
 /** What writes, or says that it would. */
 interface Writer<K, V> extends Pick<TopicWriter<K, V>, "send" | "sendBatch" | "close"> {
   open(options: { readonly keepsLink: boolean }): SinkWriter<TopicInput<K, V>>;
-}
-
-async function lagOf(reader: TopicReader, single: boolean, justAsking = false): Promise<Lag> {
-  const positions = await reader.positions(justAsking);
-  const lags = await Promise.all(positions.map(async (position) => {
-    const { lowOffset, highOffset } = await reader.watermarks(position);
-    const lag = Math.max(0, highOffset - Math.max(position.offset, lowOffset));
-    return [single ? position.partition : partitionText(position), lag] as const;
-  }));
-  return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
 }

@@ -17,6 +17,7 @@ import { Fetcher } from "./fetcher.ts";
 import { Flow } from "./flow.ts";
 import { IdlePolling } from "./idle_polling.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
+import { type Lag, lagOf } from "./lag.ts";
 import { KnownPartitions } from "./known_partitions.ts";
 import { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -400,6 +401,15 @@ export class TopicReader {
   /** The lowest offset there is and the next one to be written. */
   watermarks(partition: TopicPartition): Promise<Watermarks> {
     return this.#queries.watermarks(this.#consumer!, partition);
+  }
+
+  /**
+   * How far this reader, or the group, is behind in each partition that `TopicReader.positions` names.
+   *
+   * @throws {KafkaError} If a topic does not exist, the broker refuses or does not answer in time, or the reader is stopped.
+   */
+  async lag(isJustAsking = false): Promise<Lag> {
+    return await lagOf(await this.positions(isJustAsking), (partition) => this.watermarks(partition));
   }
 
   /**
