@@ -68,6 +68,8 @@ export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
 
+export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./src/notices/notice.ts";
+
 // State.
 export { Cache, type CacheInput } from "./src/cache/cache.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";

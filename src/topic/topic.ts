@@ -250,7 +250,7 @@ export class Topic<K = string, V = string>
     this.#untilEnd = until === "end";
     this.#autoCommit =
       (commit ?? (String(this.#merged["enable.auto.commit"]) === "false" ? "manual" : "auto")) === "auto";
-    this.#notices = new Notices((said) => redact(said, this.#merged));
+    this.#notices = new Notices((text) => redact(text, this.#merged), this.name);
   }
 
   get #where(): string {

@@ -252,7 +252,7 @@ export class Assignment {
     this.#partitions = isCooperative ? [...this.#partitions, ...partitions] : [...partitions];
     this.#isMember = true;
     ends?.assign(this.#partitions);
-    if (partitions.length > 0) notices.over("unknown", `${this.#missing} exists now`);
+    if (partitions.length > 0) notices.clear("topic-missing", `${this.#missing} exists now`);
     if (this.#parts.isPaused()) consumer.pause(partitions);
   }
 
@@ -296,12 +296,12 @@ export class Assignment {
     do {
       try {
         const offsets = await queries.committed(this.#consumer!, partitions);
-        notices.over("committed", `${names.where}: what the group has committed is known`);
+        notices.clear("committed-offsets-unknown", `${names.where}: what the group has committed is known`);
         return offsets;
       } catch (error) {
         if (!(error instanceof KafkaError) || NO_MEMBER.has(error.code!)) return undefined;
         if (!error.retriable) throw error;
-        notices.once("committed", `${error.message}; still trying`);
+        notices.raise("committed-offsets-unknown", `${error.message}; still trying`);
       }
     } while (this.#untaken === 1 && !stopped.fired);
     return undefined;
@@ -347,7 +347,7 @@ export class Assignment {
   onUnknown(): void {
     this.#unknownSince ??= performance.now();
     if (performance.now() - this.#unknownSince < UNKNOWN_MS) return;
-    this.#parts.notices.once("unknown", `${this.#missing} does not exist yet; waiting for it`);
+    this.#parts.notices.raise("topic-missing", `${this.#missing} does not exist yet; waiting for it`);
   }
 
   get #missing(): string {

@@ -92,9 +92,12 @@ export class Commits {
     const failure = code === 0
       ? this.#refusal(offsets)
       : new KafkaError(`${this.#where}: offsets were not committed: ${errorText(code)}`, { code });
+    if (failure === undefined) {
+      return this.#notices.clear("commit-refused", `${this.#where}: offsets are committed again`);
+    }
     // While the group rebalances, the next background commit does it, or the last one.
-    if (failure === undefined || WHILE_REBALANCING.has(failure.code ?? 0)) return;
-    this.#notices.once("commit", `${failure.message}; the messages may be read again`);
+    if (WHILE_REBALANCING.has(failure.code ?? 0)) return;
+    this.#notices.raise("commit-refused", `${failure.message}; the messages may be read again`);
   }
 
   /** Why partitions were refused in an answer, if some were. */

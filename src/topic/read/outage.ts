@@ -43,12 +43,12 @@ export class Outage {
     const { where, servers, notices, stopped } = this.#parts, began = performance.now();
     while (!await this.#answers() && !stopped.fired) {
       if (performance.now() - began >= PATIENCE_MS) {
-        notices.once("outage", `${where}: no broker answers at ${servers} any more; waiting for one`);
+        notices.raise("broker-lost", `${where}: no broker answers at ${servers} any more; waiting for one`);
       }
       await stopped.delay(RETRY_MS);
     }
     this.#isWatched = false;
-    if (!stopped.fired) notices.over("outage", `${where}: a broker at ${servers} answers again`);
+    if (!stopped.fired) notices.clear("broker-lost", `${where}: a broker at ${servers} answers again`);
   }
 
   async #answers(): Promise<boolean> {

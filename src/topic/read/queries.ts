@@ -57,11 +57,11 @@ export class Queries {
     for (;;) {
       try {
         const answer = await ask();
-        this.#notices.over("question", `${where}: a broker answers`);
+        this.#notices.clear("query-failing", `${where}: a broker answers`);
         return answer;
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable || this.#stopped.fired) throw error;
-        this.#notices.once("question", `${error.message}; still trying`);
+        this.#notices.raise("query-failing", `${error.message}; still trying`);
       }
       await this.later();
     }

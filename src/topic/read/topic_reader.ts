@@ -191,7 +191,10 @@ export class TopicReader {
       await this.#fetcher.fetch();
       if (this.#flow.isPaused || this.#stopped.fired) continue;
       const batch = this.#fetcher.handOut(this.#assignment.revoking);
-      if (batch !== undefined) return batch;
+      if (batch !== undefined) {
+        this.#notices.clear("read-failing", `${this.#where}: messages are read again`);
+        return batch;
+      }
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ends?.allReached && this.#fetcher.isEmpty) return undefined;
     }
@@ -204,10 +207,13 @@ export class TopicReader {
     if (code === UNKNOWN_TOPIC) {
       this.#assignment.onUnknown();
     } else if (code === MAX_POLL_EXCEEDED) {
-      this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
+      this.#notices.event(
+        "max-poll-exceeded",
+        `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`,
+      );
     } else {
       const failure = KafkaError.from(`${this.#where}: can't read on`, error);
-      if (failure.retriable) this.#notices.once(`code ${code}`, `${failure.message}; still trying`);
+      if (failure.retriable) this.#notices.raise("read-failing", `${failure.message}; still trying`);
       else this.#fail(failure);
     }
   }
@@ -215,7 +221,8 @@ export class TopicReader {
   async #onReset(reset: OffsetReset): Promise<void> {
     try {
       const text = offsetResetText(reset, await this.watermarks(reset));
-      this.#notices.once(text, `${this.#where}: ${text}`);
+      const { topic, partition } = reset;
+      this.#notices.event("offset-reset", `${this.#where}: ${text}`, { topic, partition });
     } catch {
       // No broker says what is there, or the reader is stopped.
     }
@@ -462,8 +469,8 @@ export class TopicReader {
     if (this.#opening === undefined) return;
     const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
     if (!await within(CLOSE_MS, closed)) {
-      this.#notices.once(
-        "close",
+      this.#notices.event(
+        "leave-slow",
         `${this.#where}: leaving the group takes more than ${CLOSE_MS / 1000} s, and goes on in the background`,
       );
     }
