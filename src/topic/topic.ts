@@ -34,7 +34,7 @@ import type { DeliveryReport, HeadersInput, TopicInput } from "./write/topic_rec
 import { Notices } from "../notices/notices.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
 import { partitionText } from "../kafka/by_partition.ts";
-import { answered, QUERY_MS } from "./read/queries.ts";
+import { GroupLag } from "./read/group_lag.ts";
 import type { ReadBatch } from "./read/read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
 import { TopicReader } from "./read/topic_reader.ts";
@@ -109,7 +109,6 @@ export interface SendOptions {
 
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
-const TIMED_OUT = -185;
 /** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
 const DRAIN_MS = 30_000;
 /** A topic that is being made is not known to all brokers at once. */
@@ -181,8 +180,8 @@ export class Topic<K = string, V = string>
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
-  /** Asks brokers while nobody reads, for so many who wait for an answer. */
-  #asking: { readonly reader: TopicReader; users: number } | undefined;
+  /** Asks for the lag while nobody reads. */
+  #groupLag: GroupLag | undefined;
   #writer: Writer<K, V> | undefined;
   #letters: Writer<Uint8Array, Uint8Array> | undefined;
   readonly #dry: boolean;
@@ -489,31 +488,8 @@ export class Topic<K = string, V = string>
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
-    const reader = this.#reader;
-    if (reader !== undefined) return await this.#answered(reader.lag());
-    // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
-    const asking = this.#asking ??= {
-      users: 0,
-      reader: new TopicReader(this.#names, { ...this.#merged }, {
-        startAt: () => undefined,
-        untilEnd: false,
-        autoCommit: false,
-      }, this.#notices),
-    };
-    asking.users++;
-    try {
-      return await this.#answered(asking.reader.lag(true));
-    } finally {
-      if (--asking.users === 0) {
-        this.#asking = undefined;
-        await asking.reader.close();
-      }
-    }
-  }
-
-  #answered(lag: Promise<Lag>): Promise<Lag> {
-    const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
-    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
+    const reader = this.#reader ?? (this.#groupLag ??= new GroupLag(this.#names, this.#merged, this.#notices));
+    return await reader.lag();
   }
 
   // Writing
@@ -644,7 +620,7 @@ export class Topic<K = string, V = string>
   }
 
   async #close(): Promise<void> {
-    const open = [this.#reader, this.#asking?.reader, this.#writer, this.#letters];
+    const open = [this.#reader, this.#groupLag, this.#writer, this.#letters];
     const outcomes = await Promise.allSettled(open.map((one) => one?.close()));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { answeredInTime, QUERY_TIMEOUT_MS } from "./broker_queries.ts";
+import { KafkaError } from "../../kafka/kafka_error.ts";
+import { TIMED_OUT } from "./error_codes.ts";
 import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
 
 /** The lag of one partition: the columns that `kafka-consumer-groups.sh --describe` prints. */
@@ -72,4 +75,10 @@ export async function lagOf(
     one.topic === other.topic ? one.partition - other.partition : one.topic < other.topic ? -1 : 1
   );
   return { total: partitions.reduce((sum, { lag }) => sum + lag, 0), partitions };
+}
+
+/** Settles as `lag` does, or rejects with a `KafkaError` after `QUERY_TIMEOUT_MS`. */
+export function lagInTime(where: string, lag: Promise<Lag>): Promise<Lag> {
+  const text = `${where}: can't ask for its lag: no broker answers within ${QUERY_TIMEOUT_MS / 1000} s`;
+  return answeredInTime(lag, () => new KafkaError(text, { code: TIMED_OUT }));
 }

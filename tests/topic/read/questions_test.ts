@@ -30,7 +30,7 @@ for (const group of [{}, { "group.id": "g" }]) {
     const later = topic.lag().catch((error) => error as Error);
     await clock.advance(2000);
     for (const error of await Promise.all(asked)) {
-      assert.match(`${error}`, /can't ask for its positions: no broker answers at memory-\d+ within 10 s/);
+      assert.match(`${error}`, /can't ask for its lag: no broker answers at memory-\d+ within 10 s/);
     }
     await topic.close();
     assert.match(`${await later}`, /closed before/);

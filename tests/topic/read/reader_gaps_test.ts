@@ -17,7 +17,7 @@ Deno.test("What is not handed out behind the last messages counts as handled wit
   );
   batch!.done();
   await until(() => kafka.committed("g", P0) === 7 && kafka.committed("g", P1) === 3);
-  assert.deepEqual(positionsOf(await reader.positions()), ["0@7", "1@3"]);
+  assert.deepEqual(positionsOf(await reader.currentOffsets()), ["0@7", "1@3"]);
   kafka.append(P1, { value: "new" });
   assert.deepEqual(placesOf(await next), ["1@3"]);
   await reader.close();
@@ -28,7 +28,7 @@ Deno.test("A partition that has nothing to read counts as read to its end", asyn
   const reader = readerOf(kafka, { ...CONF, "auto.offset.reset": "latest" });
   const next = reader.next();
   await until(() => kafka.committed("g", P0) === 4 && kafka.committed("g", P1) === 0);
-  assert.deepEqual(positionsOf(await reader.positions()), ["0@4", "1@0"]);
+  assert.deepEqual(positionsOf(await reader.currentOffsets()), ["0@4", "1@0"]);
   kafka.append(P0, { value: "new" });
   assert.deepEqual(placesOf(await next), ["0@4"]);
   await reader.close();

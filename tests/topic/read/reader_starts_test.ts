@@ -99,9 +99,9 @@ for (const conf of [CONF, {}]) {
     const reader = readerOf(kafka, conf);
     (await reader.next())!.done();
     await reader.seek((partition) => partition === 0 ? 2 : END);
-    assert.deepEqual(positionsOf(await reader.positions()), ["0@2", "1@3"]);
+    assert.deepEqual(positionsOf(await reader.currentOffsets()), ["0@2", "1@3"]);
     await reader.seek((partition) => partition === 0 ? undefined : 1);
-    assert.deepEqual(positionsOf(await reader.positions()), ["0@2", "1@1"]);
+    assert.deepEqual(positionsOf(await reader.currentOffsets()), ["0@2", "1@1"]);
     await reader.close();
   });
 }

@@ -29,7 +29,10 @@ for (const [kind, text, conf, untilEnd] of WAITS) {
     const reader = readerOf(kafka, conf, { untilEnd });
     const waits = [
       reader.next(),
-      reader.positions().then(() => assert.equal(kind, "watermarks"), (error) => assert(error instanceof KafkaError)),
+      reader.currentOffsets().then(
+        () => assert.equal(kind, "watermarks"),
+        (error) => assert(error instanceof KafkaError),
+      ),
       reader.seek(() => 0).catch((error) => assert(error instanceof KafkaError)),
     ];
     await until(() => kafka.consumers.length === 1);
@@ -42,13 +45,13 @@ for (const [kind, text, conf, untilEnd] of WAITS) {
   });
 }
 
-for (const [kind, act] of [["committed", "positions"], ["seek", "seek"], ["commit", "commit"]] as const) {
+for (const [kind, act] of [["committed", "currentOffsets"], ["seek", "seek"], ["commit", "commit"]] as const) {
   Deno.test(`TopicReader.${act}() ends with the reader while no broker answers`, async () => {
     using kafka = kafkaOf([2, 3], { delayMs: (asked) => asked === kind ? 1_000_000 : 0 });
     const reader = readerOf(kafka, { "group.id": "g" }, { startAt: () => 0 });
     await reader.next();
     const acts = {
-      positions: () => reader.positions(),
+      currentOffsets: () => reader.currentOffsets(),
       seek: () => reader.seek(() => 1),
       commit: () => reader.commit([{ ...P0, offset: 1 }]),
     };

@@ -3,11 +3,11 @@ import { FakeClock } from "@slipstream/slipstream/testing";
 import { kafkaOf, P0, P1, placesOf, readerOf } from "../../support/readers.ts";
 
 for (const conf of [{}, { "group.id": "g" }]) {
-  Deno.test(`A reader says once that no broker answers any more, and its end (${"group.id" in conf ? "group" : "no group"})`, async () => {
+  Deno.test(`TopicReader logs one line when an outage begins and one when it ends (${"group.id" in conf ? "group" : "no group"})`, async () => {
     using clock = FakeClock.install();
     using kafka = kafkaOf([4, 2]);
-    const said: string[] = [], { warn } = console;
-    console.warn = (text: string) => said.push(text);
+    const notices: string[] = [], { warn } = console;
+    console.warn = (text: string) => notices.push(text);
     try {
       const reader = readerOf(kafka, conf);
       (await reader.next())!.done();
@@ -16,7 +16,7 @@ for (const conf of [{}, { "group.id": "g" }]) {
       await clock.advance(1000);
       kafka.setUp();
       await clock.advance(20_000);
-      assert.deepEqual(said, [], "a short one is not worth a word");
+      assert.deepEqual(notices, [], "a short outage makes no notice");
       for (const partition of [P0, P1]) {
         kafka.setDown();
         await clock.advance(30_000);
@@ -37,6 +37,6 @@ for (const conf of [{}, { "group.id": "g" }]) {
     const at = `at ${kafka.bootstrapServers}`,
       down = `slipstream: Topic "t": no broker answers ${at} any more; waiting for one`;
     const up = `slipstream: Topic "t": a broker ${at} answers again`;
-    assert.deepEqual(said.slice(0, 4), [down, up, down, up]);
+    assert.deepEqual(notices.slice(0, 4), [down, up, down, up]);
   });
 }
