@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Topic } from "@slipstream/slipstream";
 import { lagOf } from "../../../src/topic/read/lag.ts";
-import { kafkaOf, P0, P1 } from "../../support/readers.ts";
+import { kafkaWith, P0, P1 } from "../../support/readers.ts";
 
 Deno.test("lag() of a group lists the committed offset, the end offset and the lag of each partition", async () => {
-  using kafka = kafkaOf([5, 3]);
+  using kafka = kafkaWith([5, 3]);
   kafka.commit("g", { ...P0, offset: 2 });
   await using topic = new Topic("t", { "bootstrap.servers": kafka.bootstrapServers, "group.id": "g" });
   assert.deepEqual(await topic.lag(), {
@@ -17,7 +17,7 @@ Deno.test("lag() of a group lists the committed offset, the end offset and the l
 });
 
 Deno.test("lag() of a Topic that is being read lists the position of its reader", async () => {
-  using kafka = kafkaOf([5, 3]);
+  using kafka = kafkaWith([5, 3]);
   kafka.commit("g", { ...P0, offset: 2 });
   const conf = {
     "bootstrap.servers": kafka.bootstrapServers,
@@ -41,7 +41,7 @@ Deno.test("lag() of a Topic that is being read lists the position of its reader"
 });
 
 Deno.test("lag() of several topics has the same shape, sorted by topic and partition", async () => {
-  using kafka = kafkaOf([1, 2]);
+  using kafka = kafkaWith([1, 2]);
   kafka.createTopic("a", 1);
   await using topic = new Topic(["t", "a"], { "bootstrap.servers": kafka.bootstrapServers, "group.id": "g" });
   assert.deepEqual(await topic.lag(), {

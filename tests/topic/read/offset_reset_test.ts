@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describeOffsetReset, parseOffsetReset } from "../../../src/topic/read/offset_reset.ts";
-import { kafkaOf, P0, P1, placesOf, readerOf } from "../../support/readers.ts";
+import { kafkaWith, messagesOf, newReader, P0, P1 } from "../../support/readers.ts";
 
 /** The notices that are printed while a function runs. */
 async function noticesDuring(act: () => Promise<void>): Promise<string[]> {
@@ -25,19 +25,19 @@ for (
   ] as const
 ) {
   Deno.test(`TopicReader logs which messages were deleted before its group had read them (${reset})`, async () => {
-    using kafka = kafkaOf([9, 7]);
+    using kafka = kafkaWith([9, 7]);
     kafka.commit("g", { ...P0, offset: 2 });
     kafka.commit("g", { ...P1, offset: 7 });
     kafka.deleteRecords(P0, 6);
     const read: string[] = [];
     const notices = await noticesDuring(async () => {
-      const reader = readerOf(kafka, { "group.id": "g", "auto.offset.reset": reset });
+      const reader = newReader(kafka, { "group.id": "g", "auto.offset.reset": reset });
       setTimeout(() => {
         kafka.append(P0, { value: "new" });
         kafka.append(P1, { value: "new" });
       }, 20);
       for (let batch; read.length < next.length && (batch = await reader.next()) !== undefined; batch.done()) {
-        read.push(...placesOf(batch));
+        read.push(...messagesOf(batch));
       }
       await reader.close();
     });

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "@slipstream/slipstream/testing";
-import { kafkaOf, P0, P1, placesOf, readerOf } from "../../support/readers.ts";
+import { kafkaWith, messagesOf, newReader, P0, P1 } from "../../support/readers.ts";
 
 for (const conf of [{}, { "group.id": "g" }]) {
   Deno.test(`TopicReader logs one line when an outage begins and one when it ends (${"group.id" in conf ? "group" : "no group"})`, async () => {
     using clock = FakeClock.install();
-    using kafka = kafkaOf([4, 2]);
+    using kafka = kafkaWith([4, 2]);
     const notices: string[] = [], { warn } = console;
     console.warn = (text: string) => notices.push(text);
     try {
-      const reader = readerOf(kafka, conf);
+      const reader = newReader(kafka, conf);
       (await reader.next())!.done();
       const next = reader.next();
       kafka.setDown();
@@ -25,7 +25,7 @@ for (const conf of [{}, { "group.id": "g" }]) {
         if (partition === P1) kafka.append(partition, { value: "new" });
       }
       await clock.advance(1000);
-      assert.deepEqual(placesOf(await next), ["1@2"]);
+      assert.deepEqual(messagesOf(await next), ["1@2"]);
       kafka.setDown();
       await clock.advance(1000);
       const closed = reader.close();
