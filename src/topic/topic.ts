@@ -4,8 +4,9 @@
  * @module
  */
 
+import { ErrorCode } from "../kafka/port.ts";
 import { nearest } from "../options/problems.ts";
-import { serversOf } from "../kafka/clients.ts";
+import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -33,7 +34,7 @@ import type { Message } from "./read/message.ts";
 import type { DeliveryReport, HeadersInput, TopicInput } from "./write/topic_record.ts";
 import { Notices } from "../notices/notices.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
-import { partitionText } from "../kafka/by_partition.ts";
+import { partitionText } from "../kafka/partition_map.ts";
 import { GroupLag } from "./read/group_lag.ts";
 import type { ReadBatch } from "./read/read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
@@ -555,7 +556,7 @@ export class Topic<K = string, V = string>
   /** Whether a source is a Topic that reads this one, on the same brokers. */
   [feeds](source: unknown): boolean {
     if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
-    return serversOf(source.#merged) === serversOf(this.#merged);
+    return bootstrapServersOf(source.#merged) === bootstrapServersOf(this.#merged);
   }
 
   /**

@@ -5,8 +5,8 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { KafkaConsumer, TopicPartition } from "../../kafka/client.ts";
-import { type ByPartition, isSamePartition, partitionSet } from "../../kafka/by_partition.ts";
+import type { PortConsumer, TopicPartition } from "../../kafka/port.ts";
+import { isSamePartition, type PartitionMap, partitionSet } from "../../kafka/partition_map.ts";
 import type { BrokerQueries } from "./broker_queries.ts";
 import type { EndOffsets } from "./end_offsets.ts";
 import { finishWhenGroupDrained } from "./group_drain.ts";
@@ -46,7 +46,7 @@ export interface AssignmentContext {
   /** Whether partitions are paused, so that newly assigned ones have to be. */
   arePartitionsPaused(): boolean;
   /** Drops what was fetched of partitions that are revoked. */
-  dropFetched(partitions: ByPartition<true>): void;
+  dropFetched(partitions: PartitionMap<true>): void;
   /** Ends reading with an error. */
   onFailure(error: unknown): void;
 }
@@ -57,9 +57,9 @@ export class Assignment {
   readonly #discovery: PartitionDiscovery;
   readonly #startOffsets: StartOffsets;
   readonly #revokeWaitMs: number;
-  #consumer: KafkaConsumer | undefined;
+  #consumer: PortConsumer | undefined;
   #partitions: readonly TopicPartition[] = [];
-  #revoking: ByPartition<true> | undefined;
+  #revoking: PartitionMap<true> | undefined;
   /** Settles when the last change is made. */
   #changes: Promise<void> = Promise.resolve();
   /** How many changes are not made yet, the current one included. */
@@ -81,7 +81,7 @@ export class Assignment {
   }
 
   /** The partitions that are being revoked: no message of theirs may be handed out. */
-  get revoking(): ByPartition<true> | undefined {
+  get revoking(): PartitionMap<true> | undefined {
     return this.#revoking;
   }
 
@@ -96,7 +96,7 @@ export class Assignment {
   }
 
   /** Subscribes in the consumer's group; without a group, assigns all partitions, and those that are added later. */
-  start(consumer: KafkaConsumer): void {
+  start(consumer: PortConsumer): void {
     this.#consumer = consumer;
     this.#change(() => this.#context.isGrouped ? this.#subscribe(consumer) : this.#assignAll(consumer));
   }
@@ -145,7 +145,7 @@ export class Assignment {
     if (!this.#context.stopped.fired) this.#context.onFailure(error);
   }
 
-  async #subscribe(consumer: KafkaConsumer): Promise<void> {
+  async #subscribe(consumer: PortConsumer): Promise<void> {
     const { names, initial, queries, ends, mayStartAtEnd, missingTopicMs, stopped } = this.#context;
     // The partitions of one topic may all be read to their ends while another topic does not exist yet.
     ends?.hold();
@@ -160,7 +160,7 @@ export class Assignment {
   }
 
   /** Waits until all topics exist. From then on, a reader with `until: "end"` may finish. */
-  async #awaitTopics(consumer: KafkaConsumer): Promise<void> {
+  async #awaitTopics(consumer: PortConsumer): Promise<void> {
     const { ends, queries, stopped } = this.#context;
     const partitions = await this.#discovery.find(consumer);
     if (ends === undefined) return;
@@ -169,7 +169,7 @@ export class Assignment {
     await finishWhenGroupDrained(consumer, partitions, { queries, ends, stopped, isIdle });
   }
 
-  async #assignAll(consumer: KafkaConsumer): Promise<void> {
+  async #assignAll(consumer: PortConsumer): Promise<void> {
     const { initial, ends, requested, stopped } = this.#context;
     const partitions = await this.#discovery.find(consumer, (found) => {
       if (!initial.isRecorded) initial.record(found);

@@ -4,9 +4,14 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
-import { UNKNOWN_TOPIC_OR_PART } from "./error_codes.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -83,7 +88,7 @@ export class BrokerQueries {
   }
 
   /** The partitions of those topics that exist. */
-  async partitions(consumer: KafkaConsumer): Promise<TopicPartition[]> {
+  async partitions(consumer: PortConsumer): Promise<TopicPartition[]> {
     const topics = this.#names.isPattern ? [undefined] : this.#names.subscription;
     const found = await Promise.all(
       topics.map((topic) => this.#request("its partitions", () => consumer.partitions(topic, QUERY_TIMEOUT_MS))),
@@ -96,7 +101,7 @@ export class BrokerQueries {
    *
    * @throws {KafkaError} If a topic does not exist; or as every request.
    */
-  async partitionsOfAll(consumer: KafkaConsumer): Promise<TopicPartition[]> {
+  async partitionsOfAll(consumer: PortConsumer): Promise<TopicPartition[]> {
     const found = await this.partitions(consumer);
     const missing = this.#names.missing(found);
     if (missing.length > 0) throw this.doesNotExist(missing);
@@ -109,11 +114,11 @@ export class BrokerQueries {
     const text = topics.length === 1
       ? `there is no topic ${names}: create it, or correct the name`
       : `there are no topics ${names}: create them, or correct the names`;
-    return new KafkaError(`${this.#names.where}: ${text}`, { code: UNKNOWN_TOPIC_OR_PART });
+    return new KafkaError(`${this.#names.where}: ${text}`, { code: ErrorCode.UNKNOWN_TOPIC_OR_PART });
   }
 
   /** The low and the high watermark of a partition. */
-  watermarks(consumer: KafkaConsumer, partition: TopicPartition): Promise<Watermarks> {
+  watermarks(consumer: PortConsumer, partition: TopicPartition): Promise<Watermarks> {
     return this.#request(
       `the offsets of ${partitionText(partition)}`,
       () => consumer.watermarks(partition, QUERY_TIMEOUT_MS),
@@ -121,7 +126,7 @@ export class BrokerQueries {
   }
 
   /** The offsets that the group has committed; negative where it has committed none. */
-  committed(consumer: KafkaConsumer, partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+  committed(consumer: PortConsumer, partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
     return this.#request("committed offsets", async () => {
       const offsets = await consumer.committed(partitions, QUERY_TIMEOUT_MS);
       const refused = offsets.find(({ error }) => error !== undefined);
@@ -132,7 +137,7 @@ export class BrokerQueries {
   }
 
   /** Moves the consumer's position of a partition; not retried. */
-  async seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+  async seek(consumer: PortConsumer, target: TopicPartitionOffset): Promise<void> {
     const where = `${this.#names.where}: can't seek ${partitionText(target)} to ${target.offset}`;
     try {
       await this.#stopped.raceOrReject(

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartitionOffset } from "../../kafka/client.ts";
+import { ErrorCode, type PortConsumer, type TopicPartitionOffset } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
-import { ILLEGAL_GENERATION, NO_OFFSET, REBALANCE_IN_PROGRESS, STALE_MEMBER_EPOCH } from "./error_codes.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -15,9 +14,9 @@ import { within } from "../../async/within.ts";
 
 /** How a group refuses commits while it rebalances. A member that stays in it may commit again once it has rejoined. */
 const REFUSED_BY_REBALANCE: ReadonlySet<number> = new Set([
-  ILLEGAL_GENERATION,
-  REBALANCE_IN_PROGRESS,
-  STALE_MEMBER_EPOCH,
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+  ErrorCode.STALE_MEMBER_EPOCH,
 ]);
 /** How long the commit before leaving may take in all, in milliseconds. */
 const FINAL_COMMIT_MS = 3000;
@@ -46,7 +45,7 @@ export class Committer {
    * @throws {KafkaError} If the broker refuses all positions, or those of some partitions, which the error names; or if the
    * reader is stopped first.
    */
-  async commit(consumer: KafkaConsumer, positions: readonly Position[]): Promise<void> {
+  async commit(consumer: PortConsumer, positions: readonly Position[]): Promise<void> {
     let answer: readonly TopicPartitionOffset[];
     try {
       answer = await this.#stopped.raceOrReject(
@@ -54,7 +53,7 @@ export class Committer {
         () => new KafkaError(`${this.#where}: closed before the broker had confirmed the commit`),
       );
     } catch (error) {
-      if (KafkaError.codeOf(error) === NO_OFFSET) return;
+      if (KafkaError.codeOf(error) === ErrorCode.NO_OFFSET) return;
       throw KafkaError.from(`${this.#where}: ${offsetsOf(positions)} not committed`, error);
     }
     const refusal = this.#refusal(answer);
@@ -72,7 +71,7 @@ export class Committer {
    * @param poll polls the consumer for events
    */
   async commitBeforeLeaving(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     positions: () => readonly Position[],
     poll: () => Promise<void>,
   ): Promise<void> {
@@ -94,7 +93,7 @@ export class Committer {
 
   /** Handles the answer to a commit in the background: logs one line if it was refused. */
   onCommitted(code: number, offsets: readonly TopicPartitionOffset[], errorText: (code: number) => string): void {
-    if (code === NO_OFFSET) return;
+    if (code === ErrorCode.NO_OFFSET) return;
     const refusal = code === 0
       ? this.#refusal(offsets)
       : new KafkaError(`${this.#where}: offsets were not committed: ${errorText(code)}`, { code });

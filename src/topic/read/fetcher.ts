@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { FetchedMessage, KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { type ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import type { FetchedMessage, PortConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
+import { isSamePartition, type PartitionMap } from "../../kafka/partition_map.ts";
 import { BatchSize, MAX_BATCH_BYTES } from "./batch_size.ts";
 import type { EndOffsets } from "./end_offsets.ts";
 import type { OffsetTracker } from "./offset_tracker.ts";
@@ -24,7 +24,7 @@ export interface FetcherContext {
   readonly tracker: OffsetTracker;
   readonly stopped: ResettableSignal;
   /** The consumer; called only while there is one. */
-  consumer(): KafkaConsumer;
+  consumer(): PortConsumer;
   /** Whether a partition is assigned, and not being revoked. */
   isAssigned(partition: TopicPartition): boolean;
   /** Handles a poll that failed. */
@@ -132,7 +132,7 @@ export class Fetcher {
    *
    * @param revoking the partitions that are being revoked
    */
-  handOut(revoking: ByPartition<true> | undefined): ReadBatch | undefined {
+  handOut(revoking: PartitionMap<true> | undefined): ReadBatch | undefined {
     const wanted = this.#wantedMessages(revoking);
     let bytes = 0, count = 0;
     for (; count < wanted.length && (bytes < MAX_BATCH_BYTES || count === 0); count++) bytes += wanted[count]!.size;
@@ -148,7 +148,7 @@ export class Fetcher {
   }
 
   /** The messages of partitions that are not being revoked, below the end offset, and not handled before. */
-  #wantedMessages(revoking: ByPartition<true> | undefined): FetchedMessage[] {
+  #wantedMessages(revoking: PartitionMap<true> | undefined): FetchedMessage[] {
     const { ends, tracker } = this.#context;
     if (ends === undefined && revoking === undefined && !tracker.mayRepeatMessages) return this.#fetched;
     // Messages of a partition come in runs. Maps are looked up once a run: once a message would cost more than all the rest.

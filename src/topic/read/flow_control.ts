@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition } from "../../kafka/client.ts";
+import type { PortConsumer, TopicPartition } from "../../kafka/port.ts";
 import { ResettableSignal } from "../../async/resettable_signal.ts";
 
 /**
@@ -13,7 +13,7 @@ import { ResettableSignal } from "../../async/resettable_signal.ts";
  */
 export class FlowControl {
   readonly #stopped: ResettableSignal;
-  readonly #consumer: () => KafkaConsumer | undefined;
+  readonly #consumer: () => PortConsumer | undefined;
   readonly #partitions: () => readonly TopicPartition[];
   readonly #resumed = new ResettableSignal();
   #isPausedByUser = false;
@@ -26,7 +26,7 @@ export class FlowControl {
    */
   constructor(
     stopped: ResettableSignal,
-    consumer: () => KafkaConsumer | undefined,
+    consumer: () => PortConsumer | undefined,
     partitions: () => readonly TopicPartition[],
   ) {
     this.#stopped = stopped;
@@ -78,7 +78,7 @@ export class FlowControl {
     }
   }
 
-  get #connected(): KafkaConsumer | undefined {
+  get #connected(): PortConsumer | undefined {
     const consumer = this.#consumer();
     return consumer?.isConnected ? consumer : undefined;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition } from "../../kafka/client.ts";
+import type { PortConsumer, TopicPartition } from "../../kafka/port.ts";
 import type { BrokerQueries } from "./broker_queries.ts";
 import type { EndOffsets } from "./end_offsets.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
@@ -26,7 +26,7 @@ export interface GroupDrainContext {
  * the reader is stopped.
  */
 export async function finishWhenGroupDrained(
-  consumer: KafkaConsumer,
+  consumer: PortConsumer,
   partitions: readonly TopicPartition[],
   { queries, ends, stopped, isIdle }: GroupDrainContext,
 ): Promise<void> {

@@ -4,15 +4,15 @@
  * @module
  */
 
-import type { TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import type { TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /**
  * The partitions that exist when a reader begins. All messages of a partition that is added later were written since then:
  * a reader that starts at the end reads such a partition from its beginning.
  */
 export class InitialPartitions {
-  readonly #initial = new ByPartition<true>();
+  readonly #initial = new PartitionMap<true>();
   #isRecorded = false;
 
   /** Whether `InitialPartitions.record` was called. */

@@ -6,8 +6,7 @@
 
 import { answeredInTime, QUERY_TIMEOUT_MS } from "./broker_queries.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
-import { TIMED_OUT } from "./error_codes.ts";
-import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
+import { ErrorCode, type TopicPartition, type TopicPartitionOffset, type Watermarks } from "../../kafka/port.ts";
 
 /** The lag of one partition: the columns that `kafka-consumer-groups.sh --describe` prints. */
 export interface PartitionLag {
@@ -80,5 +79,5 @@ export async function lagOf(
 /** Settles as `lag` does, or rejects with a `KafkaError` after `QUERY_TIMEOUT_MS`. */
 export function lagInTime(where: string, lag: Promise<Lag>): Promise<Lag> {
   const text = `${where}: can't ask for its lag: no broker answers within ${QUERY_TIMEOUT_MS / 1000} s`;
-  return answeredInTime(lag, () => new KafkaError(text, { code: TIMED_OUT }));
+  return answeredInTime(lag, () => new KafkaError(text, { code: ErrorCode.TIMED_OUT }));
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import type { TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 
 /** A partition whose offset was reset, since it does not have that offset; `auto.offset.reset` says where to. */
 export interface OffsetReset extends TopicPartitionOffset {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { FetchedMessage, TopicPartition } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 import { type BatchOwner, ReadBatch } from "./read_batch.ts";
 import { RevokedPositions } from "./revoked_positions.ts";
 import { SkippedMessages } from "./skipped_messages.ts";
@@ -25,14 +25,14 @@ interface ReachedEnd {
  * - After a batch of which messages were given up, no position counts any more.
  */
 export class OffsetTracker implements BatchOwner {
-  readonly #positions = new ByPartition<Position>();
-  readonly #unstored = new ByPartition<Position>();
+  readonly #positions = new PartitionMap<Position>();
+  readonly #unstored = new PartitionMap<Position>();
   /** The version of the assignment: grows with each revocation and each seek. */
   #version = 0;
   /** The version since which a partition is stale: that of its last revocation or seek. */
-  readonly #staleSince = new ByPartition<number>();
+  readonly #staleSince = new PartitionMap<number>();
   /** The version of the last seek in a partition. */
-  readonly #soughtAt = new ByPartition<number>();
+  readonly #soughtAt = new PartitionMap<number>();
   #storeOffsets: ((positions: readonly Position[]) => void) | undefined;
   /** In the order in which batches were handed out and ends were reached. */
   #inFlight: (ReadBatch | ReachedEnd)[] = [];
@@ -41,7 +41,7 @@ export class OffsetTracker implements BatchOwner {
   /** Whether messages were given up: positions do not move any more. */
   #isGivenUp = false;
   readonly #revoked = new RevokedPositions();
-  #beingRevoked: ByPartition<true> | undefined;
+  #beingRevoked: PartitionMap<true> | undefined;
   readonly #skipped = new SkippedMessages();
   /** Waits for batches to be done. */
   #waits: { readonly batches: Set<ReadBatch>; readonly resolve: () => void }[] = [];
@@ -143,7 +143,7 @@ export class OffsetTracker implements BatchOwner {
   }
 
   /** Records that partitions are being revoked. Resolves when no batch in flight holds messages of theirs. */
-  onRevokeBegin(partitions: ByPartition<true>): Promise<void> {
+  onRevokeBegin(partitions: PartitionMap<true>): Promise<void> {
     this.#beingRevoked = partitions;
     const batches = new Set(
       this.#inFlight.filter((one): one is ReadBatch =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition } from "../../kafka/client.ts";
+import type { PortConsumer, TopicPartition } from "../../kafka/port.ts";
 import type { BrokerQueries } from "./broker_queries.ts";
 import { numberOrDefault } from "../conf/number_or_default.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -45,7 +45,7 @@ export class PartitionDiscovery {
    * @throws {KafkaError} If a topic does not exist for longer than `missingTopicMs`.
    */
   async find(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     onFound: (partitions: readonly TopicPartition[]) => void = () => {},
   ): Promise<readonly TopicPartition[]> {
     const { names, queries, untilEnd, missingTopicMs = Infinity, stopped } = this.#options, began = performance.now();
@@ -67,7 +67,7 @@ export class PartitionDiscovery {
    *
    * @param onFound called with the partitions each time
    */
-  watch(consumer: KafkaConsumer, onFound: (partitions: readonly TopicPartition[]) => void): void {
+  watch(consumer: PortConsumer, onFound: (partitions: readonly TopicPartition[]) => void): void {
     const { conf, queries, untilEnd, stopped } = this.#options;
     const everyMs = numberOrDefault(conf, "topic.metadata.refresh.interval.ms");
     if (untilEnd || stopped.fired || everyMs <= 0) return;

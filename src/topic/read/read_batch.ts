@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { FetchedMessage, TopicPartition } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 
 /**
  * What a batch asks of the `OffsetTracker` that made it, and reports to it.
@@ -94,7 +94,7 @@ export class ReadBatch {
 
   /** The last message of each partition that is below the first skipped one. */
   #lastMessages(handled: number, from: number): FetchedMessage[] {
-    const last = new ByPartition<FetchedMessage>();
+    const last = new PartitionMap<FetchedMessage>();
     // Messages of a partition come in runs. Maps are looked up once a run: once a message would cost more than all the rest.
     let previous: FetchedMessage | undefined, lastOfRun: FetchedMessage | undefined, firstSkipped = Infinity;
     for (let index = from; index < handled; index++) {

@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { ConsumerEvents, KafkaConsumer } from "../../kafka/client.ts";
-import { clientsFor, serversOf } from "../../kafka/clients.ts";
+import { type ConsumerEvents, ErrorCode, type PortConsumer } from "../../kafka/port.ts";
+import { bootstrapServersOf, clientFactoryFor } from "../../kafka/client_factories.ts";
 import { answeredInTime, QUERY_TIMEOUT_MS } from "./broker_queries.ts";
 import { Connection } from "../../kafka/connection.ts";
-import { ALL_BROKERS_DOWN, RESOLVE, TIMED_OUT, TRANSPORT } from "./error_codes.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Notices } from "../../notices/notices.ts";
 import { OutageMonitor } from "./outage_monitor.ts";
@@ -17,7 +16,7 @@ import type { TopicNames } from "./topic_names.ts";
 import { within } from "../../async/within.ts";
 
 /** Errors after which a broker may not be reachable any more. */
-const DISCONNECTED: ReadonlySet<number> = new Set([TRANSPORT, RESOLVE, ALL_BROKERS_DOWN]);
+const DISCONNECTED: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.RESOLVE, ErrorCode.ALL_BROKERS_DOWN]);
 /** How long a probe for an outage waits for an answer, in milliseconds. */
 const PROBE_TIMEOUT_MS = 3000;
 /** `ReaderConnection.close` waits no longer than this for the consumer to leave its group, in milliseconds. */
@@ -36,7 +35,7 @@ export interface ReaderConnectionOptions {
   /** Handles the events of the consumer; of its errors, only fatal ones. Left out where nothing is read. */
   readonly events?: ConsumerEvents;
   /** Called once, when a broker has answered. */
-  onConnected?(consumer: KafkaConsumer): void;
+  onConnected?(consumer: PortConsumer): void;
 }
 
 /**
@@ -51,8 +50,8 @@ type ConnectionState = "idle" | "connecting" | "connected" | "closed";
 export class ReaderConnection {
   readonly #options: ReaderConnectionOptions;
   #state: ConnectionState = "idle";
-  #consumer: KafkaConsumer | undefined;
-  #opening: Promise<KafkaConsumer> | undefined;
+  #consumer: PortConsumer | undefined;
+  #opening: Promise<PortConsumer> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ReaderConnectionOptions) {
@@ -60,7 +59,7 @@ export class ReaderConnection {
   }
 
   /** The consumer: from when it is made, which is before it is connected, until it is closed. */
-  get consumer(): KafkaConsumer | undefined {
+  get consumer(): PortConsumer | undefined {
     return this.#consumer;
   }
 
@@ -69,7 +68,7 @@ export class ReaderConnection {
   }
 
   get #servers(): unknown {
-    return serversOf(this.#options.conf);
+    return bootstrapServersOf(this.#options.conf);
   }
 
   /**
@@ -78,7 +77,7 @@ export class ReaderConnection {
    * @throws {KafkaError} If the consumer can't be made, is refused by a broker or closed meanwhile, or no broker answers
    * within `connectTimeoutMs`.
    */
-  open(): Promise<KafkaConsumer> {
+  open(): Promise<PortConsumer> {
     return this.#opening ??= this.#open();
   }
 
@@ -88,7 +87,7 @@ export class ReaderConnection {
    * @param purpose what the consumer is needed for, as errors say it: can't `purpose`
    * @throws {KafkaError} If no broker answers in 10 s, or the reader is stopped first; or as `ReaderConnection.open`.
    */
-  async openInTime(purpose: string): Promise<KafkaConsumer> {
+  async openInTime(purpose: string): Promise<PortConsumer> {
     const opening = this.#options.stopped.raceOrReject(
       this.open(),
       () => new KafkaError(`${this.#where}: closed before it could ${purpose}`),
@@ -96,11 +95,11 @@ export class ReaderConnection {
     return await answeredInTime(opening, () => {
       const seconds = QUERY_TIMEOUT_MS / 1000;
       const text = `${this.#where}: can't ${purpose}: no broker answers at ${this.#servers} within ${seconds} s`;
-      return new KafkaError(text, { code: TIMED_OUT });
+      return new KafkaError(text, { code: ErrorCode.TIMED_OUT });
     });
   }
 
-  async #open(): Promise<KafkaConsumer> {
+  async #open(): Promise<PortConsumer> {
     if (this.#state === "closed") throw this.#closedError();
     this.#state = "connecting";
     try {
@@ -113,9 +112,9 @@ export class ReaderConnection {
     }
   }
 
-  async #connect(): Promise<KafkaConsumer> {
+  async #connect(): Promise<PortConsumer> {
     const { conf, names, notices, stopped, events } = this.#options;
-    const clients = clientsFor(conf);
+    const clients = clientFactoryFor(conf);
     const connection = new Connection(this.#where, this.#servers, notices);
     const outage = new OutageMonitor({
       where: this.#where,
@@ -158,18 +157,18 @@ export class ReaderConnection {
     return new KafkaError(`${this.#where}: closed before it was connected`);
   }
 
-  async #connectInTime(consumer: KafkaConsumer, connecting: Promise<void>): Promise<void> {
+  async #connectInTime(consumer: PortConsumer, connecting: Promise<void>): Promise<void> {
     const ms = this.#options.connectTimeoutMs;
     if (ms === undefined || await within(ms, connecting)) return await connecting;
     void consumer.disconnect();
     await connecting.catch(() => {});
     const text = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
-    throw new KafkaError(text, { code: TIMED_OUT, fatal: true });
+    throw new KafkaError(text, { code: ErrorCode.TIMED_OUT, fatal: true });
   }
 
   /** The text of an error code. */
   errorText(code: number): string {
-    return clientsFor(this.#options.conf).errorText(code);
+    return clientFactoryFor(this.#options.conf).errorText(code);
   }
 
   /**
@@ -180,11 +179,11 @@ export class ReaderConnection {
    *
    * @param beforeDisconnect called with the consumer, if it is connected
    */
-  close(beforeDisconnect?: (consumer: KafkaConsumer) => Promise<void>): Promise<void> {
+  close(beforeDisconnect?: (consumer: PortConsumer) => Promise<void>): Promise<void> {
     return this.#closing ??= this.#close(beforeDisconnect);
   }
 
-  async #close(beforeDisconnect?: (consumer: KafkaConsumer) => Promise<void>): Promise<void> {
+  async #close(beforeDisconnect?: (consumer: PortConsumer) => Promise<void>): Promise<void> {
     this.#state = "closed";
     if (this.#opening === undefined) return;
     // A consumer that is still being made is disconnected by `#connect`.
@@ -198,7 +197,7 @@ export class ReaderConnection {
     this.#consumer = undefined;
   }
 
-  async #disconnect(beforeDisconnect?: (consumer: KafkaConsumer) => Promise<void>): Promise<void> {
+  async #disconnect(beforeDisconnect?: (consumer: PortConsumer) => Promise<void>): Promise<void> {
     const consumer = this.#consumer;
     if (consumer?.isConnected) await beforeDisconnect?.(consumer);
     await consumer?.disconnect();

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { ByPartition, partitionText } from "../../kafka/by_partition.ts";
+import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import { PartitionMap, partitionText } from "../../kafka/partition_map.ts";
 import { BEGINNING, END } from "./offsets.ts";
 
 /** What `RequestedOffsets` needs to know of a partition. */
@@ -30,9 +30,9 @@ export class RequestedOffsets {
   readonly #option: (partition: number) => number | undefined;
   readonly #queries: PartitionQueries;
   /** Resolved offsets of partitions that were assigned before, or sought in. */
-  readonly #resolved = new ByPartition<number>();
+  readonly #resolved = new PartitionMap<number>();
   /** Partitions of which a message was handled before they were revoked. */
-  readonly #handled = new ByPartition<true>();
+  readonly #handled = new PartitionMap<true>();
 
   /**
    * @param where the topic, as errors name it

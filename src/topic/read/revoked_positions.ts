@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { TopicPartition } from "../../kafka/client.ts";
+import type { TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /** An offset of a partition: a message's, or a position. */
 type OffsetOf = TopicPartition & { readonly offset: number };
@@ -20,14 +20,14 @@ type OffsetOf = TopicPartition & { readonly offset: number };
  * which it started before, or below one that was committed since, its remembered position is dropped.
  */
 export class RevokedPositions {
-  readonly #positions = new ByPartition<Position>();
+  readonly #positions = new PartitionMap<Position>();
   /** The offset at which a partition started, or what was committed of it since. */
-  readonly #floors = new ByPartition<number>();
+  readonly #floors = new PartitionMap<number>();
   /** Assigned partitions of which no message has come yet. */
-  readonly #awaitingFirst = new ByPartition<true>();
+  readonly #awaitingFirst = new PartitionMap<true>();
   #awaitingFirstCount = 0;
   /** Partitions whose committed offset was reset to an earlier one: positions of theirs are not remembered. */
-  readonly #wereReset = new ByPartition<true>();
+  readonly #wereReset = new PartitionMap<true>();
   #hasPositions = false;
 
   /** Whether `RevokedPositions.positionFor` has to be called for messages. */

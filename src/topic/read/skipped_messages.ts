@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { TopicPartition } from "../../kafka/client.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import type { TopicPartition } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /** A time in which a partition is read without a break: from an assignment or a seek to the next one. */
 interface Stretch {
@@ -23,7 +23,7 @@ interface Stretch {
  * Handlers that run concurrently skip messages in any order, and may already have handled messages of later batches.
  */
 export class SkippedMessages {
-  readonly #stretches = new ByPartition<Stretch>();
+  readonly #stretches = new PartitionMap<Stretch>();
 
   /** Begins a stretch of a partition, which is assigned or sought in now. */
   begin(partition: TopicPartition, version: number): void {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import { ErrorCode, type PortConsumer, type TopicPartition, type TopicPartitionOffset } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 import type { BrokerQueries } from "./broker_queries.ts";
-import { ILLEGAL_GENERATION, STALE_MEMBER_EPOCH, UNKNOWN_MEMBER_ID } from "./error_codes.ts";
 import type { InitialPartitions } from "./initial_partitions.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -62,14 +61,14 @@ export class StartOffsets {
    * @param isNeeded returns whether the partitions are still to be assigned; asked before the request is repeated
    */
   async withCommitted(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     positions: readonly StartPosition[],
     isNeeded: () => boolean,
   ): Promise<readonly StartPosition[]> {
     const open = positions.filter(({ offset }) => offset === undefined);
     const committed = open.length === 0 ? undefined : await this.#committed(consumer, open, isNeeded);
     if (committed === undefined) return positions;
-    const offsets = new ByPartition<TopicPartitionOffset>();
+    const offsets = new PartitionMap<TopicPartitionOffset>();
     for (const one of committed) offsets.set(one, one);
     return positions.map((position) => {
       const found = offsets.get(position);
@@ -90,7 +89,7 @@ export class StartOffsets {
    * member any more: then the group revokes them.
    */
   async #committed(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     partitions: readonly TopicPartition[],
     isNeeded: () => boolean,
   ): Promise<readonly TopicPartitionOffset[] | undefined> {
@@ -111,4 +110,8 @@ export class StartOffsets {
 }
 
 /** The group does not know this member any more, or not in this generation. */
-const NOT_A_MEMBER: ReadonlySet<number> = new Set([ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH]);
+const NOT_A_MEMBER: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.STALE_MEMBER_EPOCH,
+]);

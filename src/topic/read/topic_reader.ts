@@ -4,15 +4,20 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
 import { Assignment } from "./assignment.ts";
 import { BrokerQueries } from "./broker_queries.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 import { Committer } from "./committer.ts";
 import { consumerConf, pauseAfterIdleMs, resetOffset } from "./consumer_conf.ts";
 import { EndOffsets } from "./end_offsets.ts";
-import { MAX_POLL_EXCEEDED, STATE, UNKNOWN_TOPIC_OR_PART } from "./error_codes.ts";
 import { Fetcher } from "./fetcher.ts";
 import { FlowControl } from "./flow_control.ts";
 import { IdlePolling } from "./idle_polling.ts";
@@ -154,7 +159,7 @@ export class TopicReader {
     });
   }
 
-  get #consumer(): KafkaConsumer | undefined {
+  get #consumer(): PortConsumer | undefined {
     return this.#connection.consumer;
   }
 
@@ -201,10 +206,10 @@ export class TopicReader {
 
   #onPollError(error: unknown): void {
     const code = KafkaError.codeOf(error);
-    if (this.#stopped.fired || code === STATE) return;
-    if (code === UNKNOWN_TOPIC_OR_PART) {
+    if (this.#stopped.fired || code === ErrorCode.STATE) return;
+    if (code === ErrorCode.UNKNOWN_TOPIC_OR_PART) {
       this.#assignment.onUnknownTopic();
-    } else if (code === MAX_POLL_EXCEEDED) {
+    } else if (code === ErrorCode.MAX_POLL_EXCEEDED) {
       this.#notices.event(
         "max-poll-exceeded",
         `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`,
@@ -258,7 +263,7 @@ export class TopicReader {
       this.#consumer?.storeOffsets(offsets);
     } catch (error) {
       // A partition is not assigned any more. Its new owner starts at the committed offset.
-      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected) throw error;
+      if (KafkaError.codeOf(error) !== ErrorCode.STATE && this.#consumer?.isConnected) throw error;
     }
   }
 
@@ -319,7 +324,7 @@ export class TopicReader {
     });
   }
 
-  async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+  async #seek(consumer: PortConsumer, target: TopicPartitionOffset): Promise<void> {
     await this.#queries.seek(consumer, target);
     // Messages that were handed out or fetched before are void now. (Only now: a seek that fails leaves them valid.)
     this.#tracker.onSeek(target);
@@ -352,7 +357,7 @@ export class TopicReader {
     const { partitions: assigned } = this.#assignment;
     const partitions = assigned.length > 0 ? assigned : await this.#queries.partitionsOfAll(consumer);
     const unhandled = partitions.filter((partition) => this.#tracker.position(partition) === undefined);
-    const committed = new ByPartition<number>();
+    const committed = new PartitionMap<number>();
     if (unhandled.length > 0 && this.#isGrouped) {
       for (const one of await this.#queries.committed(consumer, unhandled)) committed.set(one, one.offset);
     }
