@@ -45,8 +45,9 @@ export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_err
 export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
-export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
+export { type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
+export type { Lag, PartitionLag } from "./src/topic/read/lag.ts";
 export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
 export type { Message, MessageHeader } from "./src/topic/read/message.ts";
 export type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./src/topic/write/topic_record.ts";
@@ -66,6 +67,8 @@ export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
+
+export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./src/notices/notice.ts";
 
 // State.
 export { Cache, type CacheInput } from "./src/cache/cache.ts";

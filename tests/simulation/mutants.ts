@@ -296,13 +296,13 @@ export const MUTANTS: readonly Mutant[] = [
     ["src/topic/write/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
   ),
   ofRooms("Topic: positions of a partition that has moved are stored", [
-    "src/topic/read/progress.ts",
-    "return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;",
+    "src/topic/read/offset_tracker.ts",
+    "return this.#version !== version && (this.#staleSince.get(partition) ?? 0) > version;",
     "return false;",
   ]),
   ofRooms("Topic: what is fetched while a partition is revoked is handed out", [
     "src/topic/read/assignment.ts",
-    "onRevoke(gone);\n      this.#revoking = undefined;",
+    "dropFetched(revoked);\n      this.#revoking = undefined;",
     "this.#revoking = undefined;",
   ]),
   ofRooms("Cache: the failure of a group is forgotten", [

@@ -1,23 +1,23 @@
 import assert from "node:assert/strict";
 import type { TopicReader } from "../../../src/topic/read/topic_reader.ts";
-import { kafkaOf, P0, P1, placesOf, readerOf, until } from "../../support/readers.ts";
+import { kafkaWith, messagesOf, newReader, P0, P1, until } from "../../support/readers.ts";
 
 const UNTIL_END = { untilEnd: true };
 
-/** Reads to the end. */
+/** Reads until the reader ends; returns the messages that were not stale. */
 async function drain(reader: TopicReader): Promise<string[]> {
-  const places: string[] = [];
+  const read: string[] = [];
   for (let batch; (batch = await reader.next()) !== undefined; batch.done()) {
-    places.push(...placesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
+    read.push(...messagesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
   }
-  return places.sort();
+  return read.sort();
 }
 
 for (const strategy of ["range", "cooperative-sticky"]) {
-  Deno.test(`Two readers until the end share partitions, and both end (${strategy})`, async () => {
-    using kafka = kafkaOf([4, 9, 2]);
+  Deno.test(`Two readers with until: "end" share partitions, and both end (${strategy})`, async () => {
+    using kafka = kafkaWith([4, 9, 2]);
     const conf = { "group.id": "g", "partition.assignment.strategy": strategy, "auto.commit.interval.ms": 1 };
-    const readers = [readerOf(kafka, conf, UNTIL_END), readerOf(kafka, conf, UNTIL_END)];
+    const readers = [newReader(kafka, conf, UNTIL_END), newReader(kafka, conf, UNTIL_END)];
     const read = await Promise.all(readers.map(drain));
     assert.deepEqual(read.flat().sort(), [
       ...["0@0", "0@1", "0@2", "0@3", "1@0", "1@1", "1@2", "1@3", "1@4", "1@5", "1@6", "1@7", "1@8", "2@0", "2@1"],
@@ -26,48 +26,48 @@ for (const strategy of ["range", "cooperative-sticky"]) {
   });
 }
 
-Deno.test("A reader until the end that joins a cooperative group waits for the partitions that others give back", async () => {
-  using kafka = kafkaOf([4, 9]);
+Deno.test('A reader with until: "end" that joins a cooperative group waits for the partitions that others give up', async () => {
+  using kafka = kafkaWith([4, 9]);
   const conf = { "group.id": "g", "partition.assignment.strategy": "cooperative-sticky" };
-  const first = readerOf(kafka, conf, UNTIL_END), second = readerOf(kafka, conf, UNTIL_END);
+  const first = newReader(kafka, conf, UNTIL_END), second = newReader(kafka, conf, UNTIL_END);
   const batch = await first.next();
   let hasEnded = false;
   const joining = drain(second).finally(() => hasEnded = true);
   await until(() => kafka.consumers.length === 2);
   const going = drain(first);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assert(!hasEnded, "it has heard of no partition but is to get one");
+  assert(!hasEnded, "no partition is assigned to it yet, and one will be");
   batch!.done();
-  const places = [...placesOf(batch), ...await going, ...await joining];
+  const places = [...messagesOf(batch), ...await going, ...await joining];
   assert.equal(new Set(places).size, 13);
   await Promise.all([first.close(), second.close()]);
   assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [4, 9]);
 });
 
-Deno.test("A reader until the end reads to it again after a seek, while a batch is in hands", async () => {
-  using kafka = kafkaOf([4, 2]);
-  const reader = readerOf(kafka, {}, UNTIL_END);
+Deno.test('A reader with until: "end" reads to the end again after a seek, while a batch is in flight', async () => {
+  using kafka = kafkaWith([4, 2]);
+  const reader = newReader(kafka, {}, UNTIL_END);
   const batch = await reader.next();
   await reader.seek((partition) => partition === 0 ? 3 : undefined);
-  kafka.append(P0, { value: "beyond the end" });
+  kafka.append(P0, { value: "above the end offset" });
   assert.deepEqual(await drain(reader), ["0@3"]);
   batch!.done();
   await reader.close();
 });
 
-Deno.test("A reader until the end ends in the middle of it when it is stopped", async () => {
-  using kafka = kafkaOf([400, 2]);
-  const reader = readerOf(kafka, {}, UNTIL_END);
+Deno.test('A reader with until: "end" ends early when it is stopped', async () => {
+  using kafka = kafkaWith([400, 2]);
+  const reader = newReader(kafka, {}, UNTIL_END);
   await reader.next();
   reader.stop();
   assert.equal(await reader.next(), undefined);
   await reader.close();
 });
 
-Deno.test("A rebalance that takes its time does not end a reader, which has no partition meanwhile", async () => {
-  // Longer than a poll.
-  using kafka = kafkaOf([1500], { delayMs: (request) => request === "commit" ? 700 : 0 });
-  const reader = readerOf(kafka, { "group.id": "g" }, UNTIL_END);
+Deno.test('A slow rebalance does not end a reader with until: "end", which has no partition meanwhile', async () => {
+  // The commit takes longer than a poll.
+  using kafka = kafkaWith([1500], { delayMs: (request) => request === "commit" ? 700 : 0 });
+  const reader = newReader(kafka, { "group.id": "g" }, UNTIL_END);
   const first = await reader.next();
   first!.done();
   kafka.rebalance("g");
@@ -76,15 +76,15 @@ Deno.test("A rebalance that takes its time does not end a reader, which has no p
   assert.equal(kafka.committed("g", P0), 1500);
 });
 
-Deno.test("A rebalance in the middle ends a reader at the ends that it sees then", async () => {
-  using kafka = kafkaOf([40, 20]);
-  const reader = readerOf(kafka, { "group.id": "g", "auto.commit.interval.ms": 1 }, UNTIL_END);
+Deno.test('After a rebalance, a reader with until: "end" ends at the end offsets of that moment', async () => {
+  using kafka = kafkaWith([40, 20]);
+  const reader = newReader(kafka, { "group.id": "g", "auto.commit.interval.ms": 1 }, UNTIL_END);
   const first = await reader.next();
   kafka.append(P0, { value: "one more" });
   kafka.rebalance("g");
   const rest = drain(reader);
   first!.done();
-  const places = [...placesOf(first), ...await rest];
+  const places = [...messagesOf(first), ...await rest];
   await until(() => kafka.isStable("g"));
   assert(places.includes("0@40"));
   assert.equal(new Set(places).size, 61);
@@ -94,14 +94,14 @@ Deno.test("A rebalance in the middle ends a reader at the ends that it sees then
 for (const strategy of ["range", "cooperative-sticky"]) {
   const conf = { "group.id": "g", "partition.assignment.strategy": strategy, "auto.commit.interval.ms": 1 };
 
-  Deno.test(`Readers until the end that are more than the partitions read everything, beside a slow one (${strategy})`, async () => {
-    using kafka = kafkaOf([400, 200], { random: () => 0.02 });
-    const slow = readerOf(kafka, conf, UNTIL_END);
+  Deno.test(`More readers with until: "end" than partitions read everything, beside a slow one (${strategy})`, async () => {
+    using kafka = kafkaWith([400, 200], { random: () => 0.02 });
+    const slow = newReader(kafka, conf, UNTIL_END);
     const places = (async () => {
       const read: string[] = [];
       for (let batch; (batch = await slow.next()) !== undefined; batch.done()) {
         await new Promise((resolve) => setTimeout(resolve, 5));
-        read.push(...placesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
+        read.push(...messagesOf(batch).filter((_, index) => !batch!.isStale(batch!.messages[index]!)));
       }
       await slow.close();
       return read;
@@ -109,7 +109,7 @@ for (const strategy of ["range", "cooperative-sticky"]) {
     const others: Promise<string[]>[] = [];
     for (let member = 0; member < 3; member++) {
       await new Promise((resolve) => setTimeout(resolve, 15));
-      const reader = readerOf(kafka, conf, UNTIL_END);
+      const reader = newReader(kafka, conf, UNTIL_END);
       others.push(
         drain(reader).then(async (read) => {
           await reader.close();
@@ -122,18 +122,18 @@ for (const strategy of ["range", "cooperative-sticky"]) {
     assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [400, 200]);
   });
 
-  Deno.test(`A reader until the end without a partition ends when its group has read everything (${strategy})`, async () => {
-    using kafka = kafkaOf([4, 2]);
-    const lasting = [readerOf(kafka, conf), readerOf(kafka, conf)];
+  Deno.test(`A reader with until: "end" and no partition ends when its group has read everything (${strategy})`, async () => {
+    using kafka = kafkaWith([4, 2]);
+    const lasting = [newReader(kafka, conf), newReader(kafka, conf)];
     const held = await Promise.all(lasting.map((reader) => reader.next()));
     assert.deepEqual(held.map((batch) => batch!.messages.length).sort(), [2, 4]);
     const more = lasting.map((reader) => reader.next());
-    const third = readerOf(kafka, conf, UNTIL_END);
+    const third = newReader(kafka, conf, UNTIL_END);
     let hasEnded = false;
     const draining = drain(third).finally(() => hasEnded = true);
     await until(() => kafka.consumers.length === 3);
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    assert(!hasEnded, "others have not handled everything");
+    assert(!hasEnded, "the other members have not handled everything");
     for (const batch of held) batch!.done();
     assert.deepEqual(await draining, []);
     assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [4, 2]);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Topic } from "@slipstream/slipstream";
 import { FakeClock } from "@slipstream/slipstream/testing";
-import { kafkaOf, P0, placesOf, readerOf } from "../../support/readers.ts";
+import { kafkaWith, messagesOf, newReader, P0 } from "../../support/readers.ts";
 
 for (const group of [{}, { "group.id": "g" }]) {
   const which = "group.id" in group ? "group" : "no group";
 
   Deno.test(`lag() names topics that do not exist (${which})`, async () => {
-    using kafka = kafkaOf([4, 2]);
+    using kafka = kafkaWith([4, 2]);
     const conf = { "bootstrap.servers": kafka.bootstrapServers, ...group };
     await using one = new Topic("q", conf), some = new Topic(["t", "q", "r"], conf), none = new Topic(/^q/, conf);
     await assert.rejects(one.lag(), {
@@ -19,9 +19,9 @@ for (const group of [{}, { "group.id": "g" }]) {
     assert.equal((await none.lag()).total, 0);
   });
 
-  Deno.test(`lag() is refused in time while no broker answers, by one client (${which})`, async () => {
+  Deno.test(`lag() rejects after 10 s while no broker answers; concurrent calls share one client (${which})`, async () => {
     using clock = FakeClock.install();
-    using kafka = kafkaOf([4, 2]);
+    using kafka = kafkaWith([4, 2]);
     kafka.setDown();
     await using topic = new Topic("t", { "bootstrap.servers": kafka.bootstrapServers, ...group });
     const asked = [topic.lag(), topic.lag()].map((lag) => lag.catch((error) => error as Error));
@@ -30,7 +30,7 @@ for (const group of [{}, { "group.id": "g" }]) {
     const later = topic.lag().catch((error) => error as Error);
     await clock.advance(2000);
     for (const error of await Promise.all(asked)) {
-      assert.match(`${error}`, /can't ask for its positions: no broker answers at memory-\d+ within 10 s/);
+      assert.match(`${error}`, /can't ask for its lag: no broker answers at memory-\d+ within 10 s/);
     }
     await topic.close();
     assert.match(`${await later}`, /closed before/);
@@ -38,13 +38,13 @@ for (const group of [{}, { "group.id": "g" }]) {
     assert.equal(kafka.consumers.length, 0);
   });
 
-  Deno.test(`A reader waits through an outage while it looks for its topic (${which})`, async () => {
+  Deno.test(`A reader waits through an outage that begins while it looks for its topic (${which})`, async () => {
     using clock = FakeClock.install();
-    using kafka = kafkaOf([4, 2]);
-    const said: string[] = [], { warn } = console;
-    console.warn = (text: string) => said.push(text);
+    using kafka = kafkaWith([4, 2]);
+    const notices: string[] = [], { warn } = console;
+    console.warn = (text: string) => notices.push(text);
     try {
-      const reader = readerOf(kafka, group, { startAt: () => 1 });
+      const reader = newReader(kafka, group, { startAt: () => 1 });
       kafka.faults.request = (kind) => void (kind === "connect" && kafka.setDown());
       const next = reader.next();
       await clock.advance(60_000);
@@ -52,12 +52,12 @@ for (const group of [{}, { "group.id": "g" }]) {
       kafka.setUp();
       await clock.advance(2000);
       const batch = await next;
-      assert(placesOf(batch).includes("0@1") && !placesOf(batch).includes("0@0"));
+      assert(messagesOf(batch).includes("0@1") && !messagesOf(batch).includes("0@0"));
       await reader.close();
     } finally {
       console.warn = warn;
     }
-    assert.deepEqual(said.map((text) => /still trying$|answers$/.test(text)), [true, true], said.join("\n"));
+    assert.deepEqual(notices.map((text) => /still trying$|answers$/.test(text)), [true, true], notices.join("\n"));
     assert.equal(kafka.committed("g", P0), undefined);
   });
 }
@@ -74,7 +74,7 @@ for (const group of [{}, { "group.id": "g" }]) {
   ) {
     Deno.test(`Reading a topic that does not exist fails after ${ms} ms with ${JSON.stringify(options)} (${which})`, async () => {
       using clock = FakeClock.install();
-      using kafka = kafkaOf([4, 2]);
+      using kafka = kafkaWith([4, 2]);
       const { warn } = console;
       console.warn = () => {};
       try {
@@ -102,7 +102,7 @@ for (const group of [{}, { "group.id": "g" }]) {
 
   Deno.test(`Reading fails after connectTimeoutMs when no broker answers (${which})`, async () => {
     using clock = FakeClock.install();
-    using kafka = kafkaOf([4, 2]);
+    using kafka = kafkaWith([4, 2]);
     kafka.setDown();
     const topic = new Topic("t", { "bootstrap.servers": kafka.bootstrapServers, ...group }, { connectTimeoutMs: 2500 });
     const reading = topic[Symbol.asyncIterator]().next().catch((error) => error as Error);
@@ -116,7 +116,7 @@ for (const group of [{}, { "group.id": "g" }]) {
   });
 }
 
-Deno.test("A Topic refuses a whenMissing and a connectTimeoutMs that are none", () => {
+Deno.test("Topic refuses wrong values of whenMissing and connectTimeoutMs", () => {
   const conf = { "bootstrap.servers": "localhost:9092" };
   assert.throws(
     () => new Topic("t", conf, { whenMissing: "never" as "fail" }),

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { kafkaOf, P0, P1, readerOf } from "../../support/readers.ts";
+import { kafkaWith, newReader, P0, P1 } from "../../support/readers.ts";
 
-/** Codes with which a group that rebalances refuses a commit. */
+/** The codes by which a group that rebalances refuses a commit. */
 const REFUSALS = { "illegal generation": 22, "rebalance in progress": 27, "stale member epoch": 113 };
 
 for (const [name, code] of Object.entries(REFUSALS)) {
-  Deno.test(`TopicReader.close() commits what is handled although a rebalance refuses it at first (${name})`, async () => {
-    using kafka = kafkaOf([3, 5], { delayMs: 1 });
-    const reader = readerOf(kafka, { "group.id": "g" });
+  Deno.test(`TopicReader.close() commits, although a rebalance refuses the commit at first (${name})`, async () => {
+    using kafka = kafkaWith([3, 5], { delayMs: 1 });
+    const reader = newReader(kafka, { "group.id": "g" });
     const batch = await reader.next();
     let refused = 0;
     kafka.faults.request = (kind) => kind === "commit" && refused < 3 ? (refused++, code) : 0;
@@ -18,9 +18,9 @@ for (const [name, code] of Object.entries(REFUSALS)) {
   });
 }
 
-Deno.test("TopicReader.close() takes no longer than some seconds when its commit is refused again and again", async () => {
-  using kafka = kafkaOf([3, 5]);
-  const reader = readerOf(kafka, { "group.id": "g" });
+Deno.test("TopicReader.close() takes at most a few seconds when its commit is refused again and again", async () => {
+  using kafka = kafkaWith([3, 5]);
+  const reader = newReader(kafka, { "group.id": "g" });
   const batch = await reader.next();
   kafka.faults.request = (kind) => kind === "commit" ? 27 : 0;
   batch!.done();
@@ -30,12 +30,12 @@ Deno.test("TopicReader.close() takes no longer than some seconds when its commit
   assert.equal(kafka.committed("g", P0), undefined);
 });
 
-Deno.test("TopicReader.close() commits nothing of its own when offsets are the program's, or were given up", async () => {
-  using kafka = kafkaOf([3, 5]);
-  const manual = readerOf(kafka, { "group.id": "manual" }, { autoCommit: false });
+Deno.test("TopicReader.close() commits nothing with manual commits, or after giveUp()", async () => {
+  using kafka = kafkaWith([3, 5]);
+  const manual = newReader(kafka, { "group.id": "manual" }, { autoCommit: false });
   (await manual.next())!.done();
   await manual.close();
-  const givenUp = readerOf(kafka, { "group.id": "given up" });
+  const givenUp = newReader(kafka, { "group.id": "given up" });
   const batch = await givenUp.next();
   givenUp.giveUp();
   batch!.done();

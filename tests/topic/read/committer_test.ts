@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { KafkaError } from "../../../src/kafka/kafka_error.ts";
-import { kafkaOf, P0, P1, readerOf, until } from "../../support/readers.ts";
+import { kafkaWith, newReader, P0, P1, until } from "../../support/readers.ts";
 
 const CONF = { "group.id": "g" };
 
 Deno.test("TopicReader.commit() rejects when the broker refuses one partition of several, and names it", async () => {
-  using kafka = kafkaOf([3, 5]);
-  const reader = readerOf(kafka, CONF, { autoCommit: false });
+  using kafka = kafkaWith([3, 5]);
+  const reader = newReader(kafka, CONF, { autoCommit: false });
   await reader.next();
   kafka.faults.commit = ({ partition }) => partition === 1 ? 29 : 0;
   await assert.rejects(
@@ -21,12 +21,12 @@ Deno.test("TopicReader.commit() rejects when the broker refuses one partition of
   await reader.close();
 });
 
-Deno.test("TopicReader.commit() gives each of several commits at a time its own answer", async () => {
-  using kafka = kafkaOf([3, 5], { delayMs: 1 });
-  const reader = readerOf(kafka, CONF, { autoCommit: false });
+Deno.test("Concurrent calls of TopicReader.commit() each get their own answer", async () => {
+  using kafka = kafkaWith([3, 5], { delayMs: 1 });
+  const reader = newReader(kafka, CONF, { autoCommit: false });
   await reader.next();
   let asked = 0;
-  // Of the same offsets the first is refused, and the second is not.
+  // Of two commits of the same offsets, the first is refused and the second is not.
   kafka.faults.request = (kind) => kind === "commit" && ++asked === 1 ? 16 : 0;
   const same = [{ ...P0, offset: 2 }];
   const outcomes = await Promise.allSettled([
@@ -49,9 +49,9 @@ Deno.test("TopicReader.commit() gives each of several commits at a time its own 
   await reader.close();
 });
 
-Deno.test("TopicReader.commit() of a member that was lost is refused, and works again when it has joined again", async () => {
-  using kafka = kafkaOf([3, 5]);
-  const reader = readerOf(kafka, CONF, { autoCommit: false });
+Deno.test("TopicReader.commit() of a lost member is refused, and works again when it has rejoined", async () => {
+  using kafka = kafkaWith([3, 5]);
+  const reader = newReader(kafka, CONF, { autoCommit: false });
   await reader.next();
   kafka.loseMember("g");
   await assert.rejects(reader.commit([{ ...P0, offset: 1 }]), { code: 25 });
@@ -61,9 +61,9 @@ Deno.test("TopicReader.commit() of a member that was lost is refused, and works 
   await reader.close();
 });
 
-Deno.test("TopicReader.commit() ends with the reader when no broker answers", async () => {
-  using kafka = kafkaOf([3, 5]);
-  const reader = readerOf(kafka, CONF, { autoCommit: false });
+Deno.test("TopicReader.commit() rejects when the reader is stopped while no broker answers", async () => {
+  using kafka = kafkaWith([3, 5]);
+  const reader = newReader(kafka, CONF, { autoCommit: false });
   const batch = await reader.next();
   kafka.setDown();
   const commits = [reader.commit(batch!.positions()), reader.commit(batch!.positions(1))];
@@ -73,24 +73,24 @@ Deno.test("TopicReader.commit() ends with the reader when no broker answers", as
   await reader.close();
 });
 
-Deno.test("A commit in the background that is refused for one partition is told of once, by name", async () => {
-  using kafka = kafkaOf([3, 5]);
-  const said: string[] = [], warn = console.warn;
-  console.warn = (text) => said.push(text);
+Deno.test("A commit in the background that is refused for one partition makes one notice that names it", async () => {
+  using kafka = kafkaWith([3, 5]);
+  const notices: string[] = [], warn = console.warn;
+  console.warn = (text) => notices.push(text);
   try {
-    const reader = readerOf(kafka, { ...CONF, "auto.commit.interval.ms": 1 });
+    const reader = newReader(kafka, { ...CONF, "auto.commit.interval.ms": 1 });
     kafka.faults.commit = ({ partition }) => partition === 1 ? 29 : 0;
     (await reader.next())!.done();
     const next = reader.next();
-    await until(() => said.length > 0);
+    await until(() => notices.length > 0);
     await reader.close();
     await next;
   } finally {
     console.warn = warn;
   }
-  assert.equal(said.length, 1);
+  assert.equal(notices.length, 1);
   assert.match(
-    said[0]!,
+    notices[0]!,
     /the offset of t\[1\] was not committed: Broker: Topic authorization failed .*; the messages may be read again/,
   );
   assert.equal(kafka.committed("g", P0), 3);

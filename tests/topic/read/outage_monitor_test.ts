@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "@slipstream/slipstream/testing";
-import { kafkaOf, P0, P1, placesOf, readerOf } from "../../support/readers.ts";
+import { kafkaWith, messagesOf, newReader, P0, P1 } from "../../support/readers.ts";
 
 for (const conf of [{}, { "group.id": "g" }]) {
-  Deno.test(`A reader says once that no broker answers any more, and its end (${"group.id" in conf ? "group" : "no group"})`, async () => {
+  Deno.test(`TopicReader logs one line when an outage begins and one when it ends (${"group.id" in conf ? "group" : "no group"})`, async () => {
     using clock = FakeClock.install();
-    using kafka = kafkaOf([4, 2]);
-    const said: string[] = [], { warn } = console;
-    console.warn = (text: string) => said.push(text);
+    using kafka = kafkaWith([4, 2]);
+    const notices: string[] = [], { warn } = console;
+    console.warn = (text: string) => notices.push(text);
     try {
-      const reader = readerOf(kafka, conf);
+      const reader = newReader(kafka, conf);
       (await reader.next())!.done();
       const next = reader.next();
       kafka.setDown();
       await clock.advance(1000);
       kafka.setUp();
       await clock.advance(20_000);
-      assert.deepEqual(said, [], "a short one is not worth a word");
+      assert.deepEqual(notices, [], "a short outage makes no notice");
       for (const partition of [P0, P1]) {
         kafka.setDown();
         await clock.advance(30_000);
@@ -25,7 +25,7 @@ for (const conf of [{}, { "group.id": "g" }]) {
         if (partition === P1) kafka.append(partition, { value: "new" });
       }
       await clock.advance(1000);
-      assert.deepEqual(placesOf(await next), ["1@2"]);
+      assert.deepEqual(messagesOf(await next), ["1@2"]);
       kafka.setDown();
       await clock.advance(1000);
       const closed = reader.close();
@@ -37,6 +37,6 @@ for (const conf of [{}, { "group.id": "g" }]) {
     const at = `at ${kafka.bootstrapServers}`,
       down = `slipstream: Topic "t": no broker answers ${at} any more; waiting for one`;
     const up = `slipstream: Topic "t": a broker ${at} answers again`;
-    assert.deepEqual(said.slice(0, 4), [down, up, down, up]);
+    assert.deepEqual(notices.slice(0, 4), [down, up, down, up]);
   });
 }
