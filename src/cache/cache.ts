@@ -26,13 +26,13 @@ import {
   type UpdatesOptions,
 } from "./cache_change.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
-import type { Write } from "./write.ts";
-import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
-import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
-import { Listing } from "./listing.ts";
-import { ABSENT } from "./memory.ts";
-import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
+import type { Write } from "./store/write.ts";
+import { type Engine, type EngineOptions, openEngine } from "./engine/engine.ts";
+import type { Group } from "./engine/group_commit.ts";
+import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./cache_key.ts";
+import { Listing } from "./engine/range_iterator.ts";
+import { ABSENT } from "./engine/remembered_entries.ts";
+import { type CacheListOptions, type CacheRange, type Found, Range } from "./engine/scan.ts";
 import {
   type CacheTransaction,
   expiry,
@@ -40,9 +40,9 @@ import {
   runTransaction,
   type SetOptions,
   type TransactionOptions,
-} from "./transaction.ts";
-import { decode, encode, type Stored } from "./value.ts";
-import { writableOf } from "./writable.ts";
+} from "./engine/transaction.ts";
+import { decode, encode, type Stored } from "./store/stored_value.ts";
+import { writableOf } from "./durable_writable.ts";
 
 /** What a Cache takes as a sink. A null value removes the key. */
 export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type Change, Changes } from "./changes.ts";
-import type { Engine } from "./engine.ts";
-import { type CacheKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
-import { ABSENT } from "./memory.ts";
-import type { Position, Published, UpdateReader } from "./update_reader.ts";
-import { decode } from "./value.ts";
+import { type Change, Changes } from "./updates/change_reader.ts";
+import type { Engine } from "./engine/engine.ts";
+import { type CacheKey, checkKey, idOf, keyOf, type KeyPart } from "./cache_key.ts";
+import { ABSENT } from "./engine/remembered_entries.ts";
+import type { Position, Published, UpdateReader } from "./updates/update_reader.ts";
+import { decode } from "./store/stored_value.ts";
 
 /** A published update: the value is undefined when the key was removed, the sequence number without a log. */
 export type CacheUpdate<V> = readonly [key: CacheKey, value: V | undefined, sequence: number | undefined];

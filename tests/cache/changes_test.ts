@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
 import type { CacheChange } from "../../src/cache/cache_change.ts";
-import { openEngine } from "../../src/cache/engine.ts";
+import { openEngine } from "../../src/cache/engine/engine.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { registerStore } from "../../src/cache/store/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
 type Changes = ReadableStream<CacheChange<number>>;

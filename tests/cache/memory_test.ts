@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Committer } from "../../src/cache/commit.ts";
-import { compareKeys, type KeyPart } from "../../src/cache/key.ts";
-import { ABSENT, Memory } from "../../src/cache/memory.ts";
-import { PatientKv } from "../../src/cache/patient_kv.ts";
-import { SortedKeys } from "../../src/cache/sorted_keys.ts";
-import { encode } from "../../src/cache/value.ts";
+import { Committer } from "../../src/cache/store/committer.ts";
+import { compareKeys, type KeyPart } from "../../src/cache/cache_key.ts";
+import { ABSENT, Memory } from "../../src/cache/engine/remembered_entries.ts";
+import { PatientKv } from "../../src/cache/store/retrying_kv.ts";
+import { SortedKeys } from "../../src/cache/engine/sorted_by_key.ts";
+import { encode } from "../../src/cache/store/stored_value.ts";
 import { Cache } from "@slipstream/slipstream";
 
 Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever comes and goes", () => {

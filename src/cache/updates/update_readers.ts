@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import { LogReader, type LogReaderOptions } from "./log_reader.ts";
-import type { UpdateLog } from "./update_log.ts";
+import type { KeyPart } from "../cache_key.ts";
+import { LogReader, type LogReaderOptions } from "./log_update_reader.ts";
+import type { UpdateLog } from "../store/update_log.ts";
 import type { Published, Read, UpdateReader } from "./update_reader.ts";
 import { Waiter } from "./waiter.ts";
-import type { Write } from "./write.ts";
+import type { Write } from "../store/write.ts";
 
 /** How far the commits of this process are. */
 export interface CommitProgress {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { compareKeys, type KeyPart } from "./key.ts";
+import { compareKeys, type KeyPart } from "../cache_key.ts";
 
 /** What has a key. */
 export interface Ordered {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { forgetEngines } from "./engine.ts";
-import { forgetKvFile, registered } from "./kv_file.ts";
+import { forgetEngines } from "../engine/engine.ts";
+import { forgetKvFile, registered } from "./kv_store.ts";
 
 /** What the paths of such stores begin with. */
 const SCHEME = "memory-kv:";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Engine } from "./engine.ts";
-import type { KeyPart } from "./key.ts";
-import type { Found } from "./scan.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { Found } from "../engine/scan.ts";
 import type { Read, UpdateReader } from "./update_reader.ts";
 
 /** What is read: that the entries follow, an entry, or what a reader of updates reads. */

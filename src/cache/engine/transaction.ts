@@ -5,16 +5,16 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { CacheError } from "./cache_error.ts";
-import type { Check, Write } from "./write.ts";
+import { CacheError } from "../cache_error.ts";
+import type { Check, Write } from "../store/write.ts";
 import type { Limited } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
+import { type CacheKey, type CheckedKey, checkKey, showKey } from "../cache_key.ts";
 import type { Patience } from "./key_locks.ts";
-import { ABSENT, type Known } from "./memory.ts";
-import { backOff } from "./patient_kv.ts";
-import { decode, encode, isExpired, type Stored } from "./value.ts";
+import { ABSENT, type Known } from "./remembered_entries.ts";
+import { backOff } from "../store/retrying_kv.ts";
+import { decode, encode, isExpired, type Stored } from "../store/stored_value.ts";
 
 /** How a value is set. */
 export interface SetOptions {

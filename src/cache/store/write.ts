@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import type { ChunkList, Stored } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { ChunkList, Stored } from "./stored_value.ts";
 
 /** A write that is to be made. */
 export interface Write {

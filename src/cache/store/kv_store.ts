@@ -5,8 +5,8 @@
  */
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { CacheError, ofStore } from "./cache_error.ts";
-import { backOff, PatientKv } from "./patient_kv.ts";
+import { CacheError, ofStore } from "../cache_error.ts";
+import { backOff, PatientKv } from "./retrying_kv.ts";
 
 /** For how long a remote store is asked again before it counts as one that can't be opened. */
 const REMOTE_PATIENCE_MS = 5_000;

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Committer } from "./commit.ts";
-import { type CheckedKey, idOf, type KeyPart, showKey } from "./key.ts";
-import { ABSENT, type Known } from "./memory.ts";
-import type { PatientKv } from "./patient_kv.ts";
-import type { Found } from "./scan.ts";
-import { fromEntry, isExpired, type Stored } from "./value.ts";
+import type { Committer } from "./committer.ts";
+import { type CheckedKey, idOf, type KeyPart, showKey } from "../cache_key.ts";
+import { ABSENT, type Known } from "../engine/remembered_entries.ts";
+import type { PatientKv } from "./retrying_kv.ts";
+import type { Found } from "../engine/scan.ts";
+import { fromEntry, isExpired, type Stored } from "./stored_value.ts";
 
 const AT_ONCE = 10;
 

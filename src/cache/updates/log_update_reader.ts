@@ -4,8 +4,8 @@
  * @module
  */
 
-import { idOf, type KeyPart } from "./key.ts";
-import type { Logged, UpdateLog } from "./update_log.ts";
+import { idOf, type KeyPart } from "../cache_key.ts";
+import type { Logged, UpdateLog } from "../store/update_log.ts";
 import type { GapReason, Position, Read, UpdateReader } from "./update_reader.ts";
 import { Waiter } from "./waiter.ts";
 

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { PatientKv } from "./patient_kv.ts";
+import type { PatientKv } from "./retrying_kv.ts";
 
 /**
  * How long a fence stays after its last commit: longer than any outage, over which a commit may be sent again. Nobody

@@ -8,9 +8,9 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import type { PatientKv } from "./patient_kv.ts";
-import { CHUNK_BYTES, type ChunkList, fromEntry, type Stored } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { PatientKv } from "./retrying_kv.ts";
+import { CHUNK_BYTES, type ChunkList, fromEntry, type Stored } from "./stored_value.ts";
 
 /** An atomic takes 819,200 bytes. */
 const CHUNKS_AT_ONCE = 12;

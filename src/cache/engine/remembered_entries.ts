@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import { type Ordered, SortedKeys } from "./sorted_keys.ts";
-import type { Stored } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import { type Ordered, SortedKeys } from "./sorted_by_key.ts";
+import type { Stored } from "../store/stored_value.ts";
 
 /** Says that a key is known not to be there. */
 export const ABSENT: unique symbol = Symbol("absent") as never;

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { type CacheKey, checkKey, compareKeys, idOf, type KeyPart, showKey } from "./key.ts";
-import { fromEntry, type Stored } from "./value.ts";
+import { type CacheKey, checkKey, compareKeys, idOf, type KeyPart, showKey } from "../cache_key.ts";
+import { fromEntry, type Stored } from "../store/stored_value.ts";
 
 /** Which entries. */
 export interface CacheRange {

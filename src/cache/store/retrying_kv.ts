@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ofStore } from "./cache_error.ts";
+import { ofStore } from "../cache_error.ts";
 
 /** How long another process may keep the file to itself before the error surfaces. */
 const PATIENCE_MS = 60_000;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Logged } from "./update_log.ts";
+import type { Logged } from "../store/update_log.ts";
 
 /** A place in a log. */
 export interface Position {

@@ -6,7 +6,7 @@
  */
 
 import { Deserializer, Serializer } from "node:v8";
-import { showKey } from "./key.ts";
+import { showKey } from "../cache_key.ts";
 
 /** A value at rest. */
 export interface Stored {

@@ -5,11 +5,11 @@
  */
 
 import { Chunks } from "./chunks.ts";
-import { type Fence, Fences } from "./fences.ts";
-import { idOf, type KeyPart } from "./key.ts";
-import type { PatientKv } from "./patient_kv.ts";
+import { type Fence, Fences } from "./commit_fence.ts";
+import { idOf, type KeyPart } from "../cache_key.ts";
+import type { PatientKv } from "./retrying_kv.ts";
 import type { UpdateLog } from "./update_log.ts";
-import { type ChunkList, fromEntry, toEntry } from "./value.ts";
+import { type ChunkList, fromEntry, toEntry } from "./stored_value.ts";
 import type { Check, Write } from "./write.ts";
 
 /** Chunks that writes have replaced, by the ids of their keys. */

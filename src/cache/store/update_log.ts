@@ -5,9 +5,9 @@
  */
 
 import type { Write } from "./write.ts";
-import type { KeyPart } from "./key.ts";
-import type { PatientKv } from "./patient_kv.ts";
-import { fromEntry, type Stored, toEntry } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { PatientKv } from "./retrying_kv.ts";
+import { fromEntry, type Stored, toEntry } from "./stored_value.ts";
 
 /** How large a value may be that is kept twice: a key stands beside it, in an entry of 65,536 bytes. */
 const WHOLE_BYTES = 60_000;

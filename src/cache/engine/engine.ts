@@ -4,21 +4,21 @@
  * @module
  */
 
-import { CacheError, closed } from "./cache_error.ts";
-import { Committer } from "./commit.ts";
-import type { Check, Write } from "./write.ts";
+import { CacheError, closed } from "../cache_error.ts";
+import { Committer } from "../store/committer.ts";
+import type { Check, Write } from "../store/write.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
-import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
+import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
 import { KeyLocks } from "./key_locks.ts";
-import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
-import { ABSENT, type Known, Memory } from "./memory.ts";
-import { backOff, patiently } from "./patient_kv.ts";
-import { Reads } from "./reads.ts";
+import { type KvFile, openKvFile, storeName } from "../store/kv_store.ts";
+import { ABSENT, type Known, Memory } from "./remembered_entries.ts";
+import { backOff, patiently } from "../store/retrying_kv.ts";
+import { Reads } from "../store/entry_reader.ts";
 import { type Found, type ListingOptions, type Range, Scan } from "./scan.ts";
-import { UpdateLog } from "./update_log.ts";
-import { Updates } from "./updates.ts";
-import { fromEntry, isExpired, type Stored } from "./value.ts";
+import { UpdateLog } from "../store/update_log.ts";
+import { Updates } from "../updates/update_readers.ts";
+import { fromEntry, isExpired, type Stored } from "../store/stored_value.ts";
 
 /** How an engine is opened. */
 export interface EngineOptions {

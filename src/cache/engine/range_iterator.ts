@@ -6,7 +6,7 @@
 
 import type { Engine, Snapshot } from "./engine.ts";
 import type { Found, ListingOptions, Range } from "./scan.ts";
-import { isExpired, type Stored } from "./value.ts";
+import { isExpired, type Stored } from "../store/stored_value.ts";
 
 /**
  * Walks over a range from memory where everything is there, else from disk. Written by hand: each `yield` of an async
