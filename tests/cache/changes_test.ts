@@ -6,10 +6,10 @@ import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.t
 import { registerStore } from "../../src/cache/store/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
-type Changes = ReadableStream<CacheChange<number>>;
+type ChangeReader = ReadableStream<CacheChange<number>>;
 
 /** What is read until a change is what a test waits for; the stream is cancelled then. */
-async function readUntil(changes: Changes, isLast: (change: CacheChange<number>) => boolean) {
+async function readUntil(changes: ChangeReader, isLast: (change: CacheChange<number>) => boolean) {
   const found: CacheChange<number>[] = [];
   for await (const change of changes) {
     found.push(change);

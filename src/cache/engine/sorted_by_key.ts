@@ -15,7 +15,7 @@ export interface Ordered {
 const SHELF = 256;
 
 /** Items in the order of their keys, on shelves short enough to be shifted. */
-export class SortedKeys<T extends Ordered> {
+export class SortedByKey<T extends Ordered> {
   #shelves: T[][];
 
   /** @param items in any order; no two have the same key */
