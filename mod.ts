@@ -74,9 +74,9 @@ export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./s
 export { Cache, type CacheInput } from "./src/cache/cache.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
-export type { CacheKey, KeyPart } from "./src/cache/key.ts";
-export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
-export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
+export type { CacheKey, KeyPart } from "./src/cache/cache_key.ts";
+export type { CacheListOptions, CacheRange } from "./src/cache/engine/scan.ts";
+export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/engine/transaction.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 
 // Time, and the browser.

@@ -306,12 +306,12 @@ export const MUTANTS: readonly Mutant[] = [
     "this.#revoking = undefined;",
   ]),
   ofRooms("Cache: the failure of a group is forgotten", [
-    "src/cache/group_commit.ts",
+    "src/cache/engine/group_commit.ts",
     "for (const account of this.#owed) account.end(failure);",
     "for (const account of this.#owed) account.end();",
   ]),
   ofRooms("Cache: a value has settled before its commit", [
-    "src/cache/group_commit.ts",
+    "src/cache/engine/group_commit.ts",
     "    account.begin();\n",
     "    account.begin();\n    queueMicrotask(() => account.end());\n    this.#owed.delete(account);\n",
   ]),

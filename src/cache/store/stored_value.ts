@@ -6,10 +6,10 @@
  */
 
 import { Deserializer, Serializer } from "node:v8";
-import { showKey } from "./key.ts";
+import { showKey } from "../cache_key.ts";
 
 /** A value at rest. */
-export interface Stored {
+export interface StoredValue {
   /** A primitive, or the serialised bytes; undefined when the bytes lie in chunks and have not been read. */
   readonly data: Primitive | Uint8Array | undefined;
   /** Where the chunks are, of a value that is too large for one entry. */
@@ -57,7 +57,7 @@ let chunkIds = 0;
  *
  * @throws {TypeError} If it is undefined, or nothing that structured clone takes.
  */
-export function encode(value: unknown, key: unknown, expiresAt = 0): Stored {
+export function encode(value: unknown, key: unknown, expiresAt = 0): StoredValue {
   switch (typeof value) {
     case "undefined":
       throw new TypeError(
@@ -78,7 +78,7 @@ export function encode(value: unknown, key: unknown, expiresAt = 0): Stored {
 }
 
 /** The value again, each time a copy of its own. */
-export function decode({ data }: Stored): unknown {
+export function decode({ data }: StoredValue): unknown {
   if (!(data instanceof Uint8Array)) return data;
   const deserializer = new ViewReader(data);
   deserializer.readHeader();
@@ -86,13 +86,13 @@ export function decode({ data }: Stored): unknown {
 }
 
 /** What KV is given. Only what needs more than the value itself is an array. */
-export function toEntry({ data, chunks, expiresAt }: Stored): unknown {
+export function toEntry({ data, chunks, expiresAt }: StoredValue): unknown {
   if (chunks !== undefined) return [expiresAt, undefined, chunks.id, chunks.count];
   return expiresAt > 0 ? [expiresAt, data] : data;
 }
 
 /** What KV has given, without the bytes of chunks. */
-export function fromEntry(entry: unknown): Stored {
+export function fromEntry(entry: unknown): StoredValue {
   if (!Array.isArray(entry)) return { data: entry as Primitive | Uint8Array, expiresAt: 0, bytes: sizeOf(entry) };
   const [expiresAt, data, id, count] = entry;
   return id === undefined
@@ -101,7 +101,7 @@ export function fromEntry(entry: unknown): Stored {
 }
 
 /** Whether a value has ended: KV forgets lazily, a Cache exactly. */
-export function isExpired({ expiresAt }: Stored): boolean {
+export function isExpired({ expiresAt }: StoredValue): boolean {
   return expiresAt > 0 && expiresAt <= Date.now();
 }
 

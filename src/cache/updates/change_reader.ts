@@ -4,16 +4,16 @@
  * @module
  */
 
-import type { Engine } from "./engine.ts";
-import type { KeyPart } from "./key.ts";
-import type { Found } from "./scan.ts";
-import type { Read, UpdateReader } from "./update_reader.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { Entry } from "../engine/scan.ts";
+import type { UpdateEvent, UpdateReader } from "./update_reader.ts";
 
 /** What is read: that the entries follow, an entry, or what a reader of updates reads. */
-export type Change = Read | { readonly type: "snapshot" } | { readonly type: "entry" } & Found;
+export type Change = UpdateEvent | { readonly type: "snapshot" } | { readonly type: "entry" } & Entry;
 
 /** Entries, and then their updates. */
-export class Changes {
+export class ChangeReader {
   readonly #engine: Engine;
   readonly #reader: UpdateReader;
   readonly #changes: AsyncGenerator<Change, void, undefined>;

@@ -5,21 +5,21 @@
  */
 
 import type { Engine, Snapshot } from "./engine.ts";
-import type { Found, ListingOptions, Range } from "./scan.ts";
-import { isExpired, type Stored } from "./value.ts";
+import type { Entry, RangeOptions, Range } from "./scan.ts";
+import { isExpired, type StoredValue } from "../store/stored_value.ts";
 
 /**
  * Walks over a range from memory where everything is there, else from disk. Written by hand: each `yield` of an async
  * generator takes as long as all the rest.
  */
-export class Listing<T> implements AsyncGenerator<T, void, undefined> {
+export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
   readonly #open: () => Promise<Engine>;
   readonly #range: Range;
-  readonly #options: ListingOptions;
-  readonly #make: (key: Found["key"], stored: Stored) => T;
+  readonly #options: RangeOptions;
+  readonly #make: (key: Entry["key"], stored: StoredValue) => T;
   #beginning: Promise<void> | undefined;
   #engine: Engine | undefined;
-  #scan: AsyncGenerator<Found, void, undefined> | undefined;
+  #scan: AsyncGenerator<Entry, void, undefined> | undefined;
   /** What memory had when the first one was asked for. */
   #keys: Snapshot["keys"] = [];
   #values: Snapshot["values"] = [];
@@ -30,8 +30,8 @@ export class Listing<T> implements AsyncGenerator<T, void, undefined> {
   constructor(
     open: () => Promise<Engine>,
     range: Range,
-    options: ListingOptions,
-    make: (key: Found["key"], stored: Stored) => T,
+    options: RangeOptions,
+    make: (key: Entry["key"], stored: StoredValue) => T,
   ) {
     this.#open = open;
     this.#range = range;
@@ -56,7 +56,7 @@ export class Listing<T> implements AsyncGenerator<T, void, undefined> {
         const at = this.#options.reverse ? length - 1 - this.#at++ : this.#at++;
         const stored = this.#values[at]!;
         if (isExpired(stored)) continue;
-        this.#engine.checkOpen();
+        this.#engine.throwIfClosed();
         this.#left--;
         return Promise.resolve({ value: this.#make(this.#keys[at]!, stored), done: false });
       }

@@ -14,8 +14,8 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { Settlement } from "../stream/settlement.ts";
-import type { Write } from "./write.ts";
+import type { Settlement } from "../../stream/settlement.ts";
+import type { Write } from "../store/write.ts";
 
 /** What an atomic may hold: 1,000 mutations, 819,200 bytes, of which 81,920 are keys; with some room. */
 const LIMITS = { mutations: 990, bytes: 780_000, keyBytes: 78_000 };

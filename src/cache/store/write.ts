@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import type { ChunkList, Stored } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { ChunkList, StoredValue } from "./stored_value.ts";
 
 /** A write that is to be made. */
 export interface Write {
@@ -14,7 +14,7 @@ export interface Write {
   /** How many bytes the key has. */
   readonly keyBytes: number;
   /** The value; undefined to delete. */
-  readonly stored: Stored | undefined;
+  readonly stored: StoredValue | undefined;
 }
 
 /** The version of an entry that a commit rests on. */

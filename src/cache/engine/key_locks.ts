@@ -5,7 +5,7 @@
  */
 
 /** One who waits, until it has a reason not to. */
-export interface Patience {
+export interface LockWait {
   /** Why it has stopped. */
   readonly reason: unknown;
   /** What to call when it stops. */
@@ -38,7 +38,7 @@ export class KeyLocks {
    * @returns what gives them back, to be called once
    * @throws the reason; none is held then
    */
-  async acquire(ids: readonly string[], patience: Patience): Promise<() => void> {
+  async acquire(ids: readonly string[], patience: LockWait): Promise<() => void> {
     const held: string[] = [];
     const release = () => {
       for (const id of held) this.#release(id);

@@ -8,9 +8,9 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import type { PatientKv } from "./patient_kv.ts";
-import { CHUNK_BYTES, type ChunkList, fromEntry, type Stored } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { RetryingKv } from "./retrying_kv.ts";
+import { CHUNK_BYTES, type ChunkList, fromEntry, type StoredValue } from "./stored_value.ts";
 
 /** An atomic takes 819,200 bytes. */
 const CHUNKS_AT_ONCE = 12;
@@ -20,12 +20,12 @@ const AFTER_EXPIRY_MS = 60_000;
 const ABANDONED_MS = 600_000;
 
 /** The chunks of the values of one prefix. */
-export class Chunks {
-  readonly #kv: PatientKv;
+export class ChunkStore {
+  readonly #kv: RetryingKv;
   readonly #prefix: string;
 
   /** @param prefix the Cache's */
-  constructor(kv: PatientKv, prefix: string) {
+  constructor(kv: RetryingKv, prefix: string) {
     this.#kv = kv;
     this.#prefix = prefix;
   }
@@ -88,7 +88,7 @@ export class Chunks {
       const id = record.key[2] as string;
       const [key, count] = record.value;
       const entry = await this.#kv.get(entryOf(key));
-      const stored: Stored | undefined = entry.versionstamp === null ? undefined : fromEntry(entry.value);
+      const stored: StoredValue | undefined = entry.versionstamp === null ? undefined : fromEntry(entry.value);
       if (stored?.chunks?.id === id) live.set(idOf(key), { id, count });
       else if (!shared || Date.now() - parseInt(id) > ABANDONED_MS) await this.remove({ id, count });
     }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import { LogReader, type LogReaderOptions } from "./log_reader.ts";
-import type { UpdateLog } from "./update_log.ts";
-import type { Published, Read, UpdateReader } from "./update_reader.ts";
+import type { KeyPart } from "../cache_key.ts";
+import { LogReader, type LogReaderOptions } from "./log_update_reader.ts";
+import type { UpdateLog } from "../store/update_log.ts";
+import type { PublishedUpdate, UpdateEvent, UpdateReader } from "./update_reader.ts";
 import { Waiter } from "./waiter.ts";
-import type { Write } from "./write.ts";
+import type { Write } from "../store/write.ts";
 
 /** How far the commits of this process are. */
 export interface CommitProgress {
@@ -24,7 +24,7 @@ const BEHIND = 1_000;
 const BEHIND_BYTES = 8 * 1024 * 1024;
 
 /** Tells readers of updates. */
-export class Updates {
+export class UpdateReaders {
   readonly #readers = new Set<UpdateReader & { push(writes: readonly Write[], versionstamp: string): void }>();
 
   /** Whether anyone reads. */
@@ -63,7 +63,7 @@ class LiveReader implements UpdateReader {
   readonly #wanted: (key: readonly KeyPart[]) => boolean;
   readonly #onClose: () => void;
   readonly #waiter = new Waiter();
-  #queue: Published[] = [];
+  #queue: PublishedUpdate[] = [];
   #at = 0;
   #bytes = 0;
   /** Whether some were dropped. */
@@ -88,7 +88,7 @@ class LiveReader implements UpdateReader {
     if (this.#at < this.#queue.length) this.#waiter.wake();
   }
 
-  async next(): Promise<Read | undefined> {
+  async next(): Promise<UpdateEvent | undefined> {
     for (; !this.#waiter.closed; await this.#waiter.wait()) {
       if (this.#lost) {
         this.#lost = false;
@@ -140,7 +140,7 @@ class LiveReader implements UpdateReader {
 
   /** Keeps the latest update of each key, and drops the oldest that are too many then. */
   #compact(): void {
-    const latest = new Map<string, Published>();
+    const latest = new Map<string, PublishedUpdate>();
     for (const update of this.#queue.slice(this.#at)) {
       latest.delete(update.id);
       latest.set(update.id, update);
@@ -154,6 +154,6 @@ class LiveReader implements UpdateReader {
   }
 }
 
-function bytesOf({ key, stored }: Published): number {
+function bytesOf({ key, stored }: PublishedUpdate): number {
   return 100 + 20 * key.length + (typeof stored === "object" ? stored.bytes : 0);
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { idOf, type KeyPart } from "./key.ts";
-import type { Logged, UpdateLog } from "./update_log.ts";
-import type { GapReason, Position, Read, UpdateReader } from "./update_reader.ts";
+import { idOf, type KeyPart } from "../cache_key.ts";
+import type { LoggedUpdate, UpdateLog } from "../store/update_log.ts";
+import type { GapReason, LogPosition, UpdateEvent, UpdateReader } from "./update_reader.ts";
 import { Waiter } from "./waiter.ts";
 
 /** How many updates are read from the log at once. */
@@ -17,7 +17,7 @@ const POLL_MS = 250;
 /** How a log is read. */
 export interface LogReaderOptions {
   /** Behind which update reading begins; without the log's identity, in whatever log there is. */
-  readonly after: Position | { readonly log?: undefined; readonly sequence: number };
+  readonly after: LogPosition | { readonly log?: undefined; readonly sequence: number };
   /** Whether other processes add to the log. */
   readonly shared: boolean;
   /** Which keys are read. */
@@ -35,7 +35,7 @@ export class LogReader implements UpdateReader {
   #id: string | undefined;
   /** The number of the next update. */
   #next: number;
-  #page: Logged[] = [];
+  #page: LoggedUpdate[] = [];
   /** The update behind which to answer "live", once. */
   #liveAfter: number | undefined;
 
@@ -50,7 +50,7 @@ export class LogReader implements UpdateReader {
     this.#waiter.wake();
   }
 
-  async next(): Promise<Read | undefined> {
+  async next(): Promise<UpdateEvent | undefined> {
     while (!this.#waiter.closed) {
       const logged = this.#page[0];
       if (logged !== undefined) {
@@ -103,11 +103,11 @@ export class LogReader implements UpdateReader {
     this.#waiter.close();
   }
 
-  get #position(): Position | undefined {
+  get #position(): LogPosition | undefined {
     return this.#id === undefined || this.#id === "" ? undefined : { log: this.#id, sequence: this.#next - 1 };
   }
 
-  #gap(reason: GapReason, next: number): Read {
+  #gap(reason: GapReason, next: number): UpdateEvent {
     this.#next = next;
     return { type: "gap", reason, position: this.#position };
   }

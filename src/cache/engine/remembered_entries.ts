@@ -4,20 +4,20 @@
  * @module
  */
 
-import type { KeyPart } from "./key.ts";
-import { type Ordered, SortedKeys } from "./sorted_keys.ts";
-import type { Stored } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import { type Ordered, SortedByKey } from "./sorted_by_key.ts";
+import type { StoredValue } from "../store/stored_value.ts";
 
 /** Says that a key is known not to be there. */
 export const ABSENT: unique symbol = Symbol("absent") as never;
 
 /** A value, or the knowledge that there is none. */
-export type Known = Stored | typeof ABSENT;
+export type ValueOrAbsent = StoredValue | typeof ABSENT;
 
 /** A key and what is known of it. */
 export interface Remembered extends Ordered {
   readonly id: string;
-  known: Known;
+  known: ValueOrAbsent;
   bytes: number;
   used: boolean;
 }
@@ -26,14 +26,14 @@ export interface Remembered extends Ordered {
 const ENTRY_BYTES = 200;
 
 /** Entries by id, of which those not used for long give way first. */
-export class Memory {
+export class RememberedEntries {
   readonly #entries = new Map<string, Remembered>();
   readonly #limit: number;
   #bytes = 0;
   #complete = false;
   #forgotten = 0;
   /** Made when it is first asked for, while everything is here. */
-  #order: SortedKeys<Remembered> | undefined;
+  #order: SortedByKey<Remembered> | undefined;
 
   /** @param limit how many bytes the entries may take together */
   constructor(limit: number) {
@@ -64,7 +64,7 @@ export class Memory {
   }
 
   /** What is known of a key; undefined when nothing is. */
-  get(id: string): Known | undefined {
+  get(id: string): ValueOrAbsent | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return this.#complete ? ABSENT : undefined;
     entry.used = true;
@@ -72,7 +72,7 @@ export class Memory {
   }
 
   /** Remembers, and forgets others as it must. */
-  set(id: string, key: readonly KeyPart[], known: Known): void {
+  set(id: string, key: readonly KeyPart[], known: ValueOrAbsent): void {
     const entry = this.#entries.get(id);
     if (known === ABSENT && this.#complete) {
       if (entry !== undefined) this.#drop(entry);
@@ -92,7 +92,7 @@ export class Memory {
   }
 
   /** Remembers what someone came by, if it is new and there is room. */
-  offer(id: string, key: readonly KeyPart[], known: Known): void {
+  offer(id: string, key: readonly KeyPart[], known: ValueOrAbsent): void {
     if (this.#entries.has(id)) return;
     const bytes = bytesOf(id, known);
     if (bytes > this.#limit / 4 || this.#bytes + bytes > this.#limit) this.#forgotten++;
@@ -107,12 +107,12 @@ export class Memory {
   }
 
   /** The keys in order, while everything is here. */
-  get order(): SortedKeys<Remembered> {
+  get order(): SortedByKey<Remembered> {
     if (!this.#complete) throw new Error("What is not complete has no order");
     for (const entry of this.#order === undefined ? this.#entries.values() : []) {
       if (entry.known === ABSENT) this.#drop(entry);
     }
-    return this.#order ??= new SortedKeys([...this.#entries.values()]);
+    return this.#order ??= new SortedByKey([...this.#entries.values()]);
   }
 
   #insert(entry: Remembered): void {
@@ -147,6 +147,6 @@ export class Memory {
   }
 }
 
-function bytesOf(id: string, known: Known): number {
+function bytesOf(id: string, known: ValueOrAbsent): number {
   return ENTRY_BYTES + 2 * id.length + (known === ABSENT ? 0 : known.bytes);
 }

@@ -4,21 +4,21 @@
  * @module
  */
 
-import { CacheError, closed } from "./cache_error.ts";
-import { Committer } from "./commit.ts";
-import type { Check, Write } from "./write.ts";
+import { CacheError, closed } from "../cache_error.ts";
+import { Committer } from "../store/committer.ts";
+import type { Check, Write } from "../store/write.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
-import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "./key.ts";
+import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
 import { KeyLocks } from "./key_locks.ts";
-import { type KvFile, openKvFile, storeName } from "./kv_file.ts";
-import { ABSENT, type Known, Memory } from "./memory.ts";
-import { backOff, patiently } from "./patient_kv.ts";
-import { Reads } from "./reads.ts";
-import { type Found, type ListingOptions, type Range, Scan } from "./scan.ts";
-import { UpdateLog } from "./update_log.ts";
-import { Updates } from "./updates.ts";
-import { fromEntry, isExpired, type Stored } from "./value.ts";
+import { type KvStore, openKvStore, storeIdentity } from "../store/kv_store.ts";
+import { ABSENT, type ValueOrAbsent, RememberedEntries } from "./remembered_entries.ts";
+import { backOff, retryWhileLocked } from "../store/retrying_kv.ts";
+import { EntryReader } from "../store/entry_reader.ts";
+import { type Entry, type RangeOptions, type Range, Scan } from "./scan.ts";
+import { UpdateLog } from "../store/update_log.ts";
+import { UpdateReaders } from "../updates/update_readers.ts";
+import { fromEntry, isExpired, type StoredValue } from "../store/stored_value.ts";
 
 /** How an engine is opened. */
 export interface EngineOptions {
@@ -39,7 +39,7 @@ interface PendingWrite extends Write {
 /** The entries of a range, in order. */
 export interface Snapshot {
   readonly keys: (readonly KeyPart[])[];
-  readonly values: Stored[];
+  readonly values: StoredValue[];
 }
 
 /** One who has read a key, and wants to know whether it is still what it was. */
@@ -64,7 +64,7 @@ export async function openEngine(
   path: string | undefined,
   options: EngineOptions,
 ): Promise<{ engine: Engine; release: () => Promise<void> }> {
-  const store = await storeName(path, options.followSymlinks);
+  const store = await storeIdentity(path, options.followSymlinks);
   if (store === undefined) {
     const engine = await Engine.open(path, store, options);
     return { engine, release: () => engine.close() };
@@ -114,20 +114,20 @@ export function forgetEngines(store: string): void {
 export class Engine {
   readonly shared: boolean;
   readonly log: UpdateLog | undefined;
-  readonly updates = new Updates();
+  readonly updates = new UpdateReaders();
   readonly locks = new KeyLocks();
   readonly deadlines = new Deadlines();
   readonly groups: GroupCommit;
   readonly committer: Committer;
-  readonly reads: Reads;
-  readonly #file: KvFile;
+  readonly reads: EntryReader;
+  readonly #file: KvStore;
   readonly #name: string;
   readonly #prefix: string;
-  readonly #memory: Memory;
+  readonly #memory: RememberedEntries;
   /** The latest write of each key that is not on disk yet. */
   readonly #pending = new Map<string, PendingWrite>();
   /** Reads from disk under way, which a write makes stale. */
-  readonly #reading = new Map<string, { stale: boolean; promise: Promise<Known> }>();
+  readonly #reading = new Map<string, { stale: boolean; promise: Promise<ValueOrAbsent> }>();
   /** Scans under way; those that were left without a word are collected as garbage. */
   readonly #scans = new Set<WeakRef<Scan>>();
   /** Told when a key is written that a transaction has read. */
@@ -139,17 +139,17 @@ export class Engine {
   #filling: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(file: KvFile, name: string, options: EngineOptions) {
+  private constructor(file: KvStore, name: string, options: EngineOptions) {
     this.#file = file;
     this.#name = name;
     this.#prefix = options.prefix;
     this.shared = options.shared;
-    this.#memory = new Memory(options.memoryBytes);
+    this.#memory = new RememberedEntries(options.memoryBytes);
     this.log = options.logLimit > 0
       ? new UpdateLog(file.kv, options.prefix, options.logLimit, options.shared)
       : undefined;
     this.committer = new Committer(file.kv, options, this.log);
-    this.reads = new Reads(file.kv, this.committer);
+    this.reads = new EntryReader(file.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
       // Each key has a part before its own that says what it is of.
@@ -160,7 +160,7 @@ export class Engine {
 
   /** Opens the store and sets right what a process that was killed has left. */
   static async open(path: string | undefined, store: string | undefined, options: EngineOptions): Promise<Engine> {
-    const file = await patiently(() => openKvFile(path, store, options.shared));
+    const file = await retryWhileLocked(() => openKvStore(path, store, options.shared));
     try {
       const engine = new Engine(file, path ?? "on the default store", options);
       await engine.committer.recover();
@@ -174,7 +174,7 @@ export class Engine {
   }
 
   /** What memory knows of a key; undefined when the disk must be asked. */
-  peek(id: string): Known | undefined {
+  peek(id: string): ValueOrAbsent | undefined {
     const known = this.#pending.size === 0 ? undefined : this.#pending.get(id);
     if (known !== undefined) return alive(known.stored ?? ABSENT);
     const cached = this.shared ? undefined : this.#memory.get(id);
@@ -182,7 +182,7 @@ export class Engine {
   }
 
   /** Reads a key from disk. */
-  read(key: CheckedKey): Promise<Known> {
+  read(key: CheckedKey): Promise<ValueOrAbsent> {
     if (this.shared) return this.#open(this.reads.read(key)).then(alive);
     const { id } = key;
     const reading = this.#reading.get(id);
@@ -204,8 +204,8 @@ export class Engine {
    *
    * @throws {CacheError} If the store is closed meanwhile.
    */
-  readVersion(key: readonly KeyPart[]): ReturnType<Reads["readVersion"]> {
-    return this.#open(this.reads.readVersion(key));
+  readVersioned(key: readonly KeyPart[]): ReturnType<EntryReader["readVersioned"]> {
+    return this.#open(this.reads.readVersioned(key));
   }
 
   /**
@@ -216,7 +216,7 @@ export class Engine {
    * @throws {CacheError} If the store is closed.
    */
   write(writes: readonly Write[], updates: readonly Write[]): Group {
-    this.checkOpen();
+    this.throwIfClosed();
     const group = this.groups.add(writes, this.#published(updates));
     for (const write of writes) {
       const { id } = write;
@@ -234,9 +234,9 @@ export class Engine {
    *
    * @returns whether it was written; if not, a version that it rests on has changed
    */
-  async commitAlone(writes: readonly Write[], updates: readonly Write[], checks: readonly Check[]): Promise<boolean> {
+  async commitTransaction(writes: readonly Write[], updates: readonly Write[], checks: readonly Check[]): Promise<boolean> {
     await this.groups.flush();
-    this.checkOpen();
+    this.throwIfClosed();
     const committing = this.committer.commit(writes, updates, checks).then((versionstamp) => {
       if (versionstamp !== undefined) this.#committed(updates, versionstamp);
       return versionstamp !== undefined;
@@ -285,14 +285,14 @@ export class Engine {
 
   /** The entries of a range as they are now, if all of them are in memory. */
   snapshot(range: Range): Snapshot | undefined {
-    this.checkOpen();
+    this.throwIfClosed();
     if (this.shared || !this.#memory.complete) return undefined;
     const found = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
     const snapshot: Snapshot = { keys: [], values: [] };
     const late = [...this.#pending.values()].filter(({ key }) => range.has(key))
       .sort((a, b) => compareKeys(a.key, b.key));
     let next = 0;
-    const add = (key: readonly KeyPart[], stored: Stored | undefined) => {
+    const add = (key: readonly KeyPart[], stored: StoredValue | undefined) => {
       if (stored === undefined) return;
       snapshot.keys.push(key);
       snapshot.values.push(stored);
@@ -301,8 +301,8 @@ export class Engine {
       // What is written and not on disk comes in between, or takes the place of what is.
       while (next < late.length && compareKeys(late[next]!.key, key) < 0) add(late[next]!.key, late[next++]!.stored);
       if (next < late.length && late[next]!.id === id) add(key, late[next++]!.stored);
-      else if (isExpired(known as Stored)) this.#memory.set(id, key, ABSENT);
-      else add(key, known as Stored);
+      else if (isExpired(known as StoredValue)) this.#memory.set(id, key, ABSENT);
+      else add(key, known as StoredValue);
     }
     for (const { key, stored } of late.slice(next)) add(key, stored);
     return snapshot;
@@ -313,11 +313,11 @@ export class Engine {
    *
    * @throws {CacheError} If the store is closed meanwhile.
    */
-  async *scan(range: Range, { reverse, limit, whole }: ListingOptions): AsyncGenerator<Found, void, undefined> {
+  async *scan(range: Range, { reverse, limit, whole }: RangeOptions): AsyncGenerator<Entry, void, undefined> {
     const { forgotten } = this.#memory;
     let left = limit;
     let complete = range.all && !this.shared;
-    const remember = (id: string, { key, stored }: Found) => {
+    const remember = (id: string, { key, stored }: Entry) => {
       if (stored.chunks || this.#memory.forgotten !== forgotten) complete = false;
       else if (!this.shared) this.#memory.offer(id, key, stored);
     };
@@ -328,11 +328,11 @@ export class Engine {
       const batchSize = Math.min(500, Math.max(10, limit));
       const listed = this.#file.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
       for await (const { key, stored } of scan.walk(listed)) {
-        this.checkOpen();
+        this.throwIfClosed();
         if (isExpired(stored)) continue;
-        let found: Known = stored;
+        let found: ValueOrAbsent = stored;
         if (whole && stored.chunks && stored.data === undefined) {
-          found = await this.reads.resolve(stored) ?? (await this.reads.readVersion(key)).known;
+          found = await this.reads.resolve(stored) ?? (await this.reads.readVersioned(key)).known;
         }
         if (found === ABSENT) continue;
         yield { key, stored: found };
@@ -356,7 +356,7 @@ export class Engine {
   }
 
   /** @throws {CacheError} If it is closed. */
-  checkOpen(): void {
+  throwIfClosed(): void {
     if (this.#closed) throw closed(this.#name);
   }
 
@@ -431,6 +431,6 @@ export class Engine {
 }
 
 /** Leaves out what has ended. */
-export function alive(known: Known): Known {
+export function alive(known: ValueOrAbsent): ValueOrAbsent {
   return known !== ABSENT && isExpired(known) ? ABSENT : known;
 }

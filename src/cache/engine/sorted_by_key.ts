@@ -4,7 +4,7 @@
  * @module
  */
 
-import { compareKeys, type KeyPart } from "./key.ts";
+import { compareKeys, type KeyPart } from "../cache_key.ts";
 
 /** What has a key. */
 export interface Ordered {
@@ -15,7 +15,7 @@ export interface Ordered {
 const SHELF = 256;
 
 /** Items in the order of their keys, on shelves short enough to be shifted. */
-export class SortedKeys<T extends Ordered> {
+export class SortedByKey<T extends Ordered> {
   #shelves: T[][];
 
   /** @param items in any order; no two have the same key */

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { PatientKv } from "./patient_kv.ts";
+import type { RetryingKv } from "./retrying_kv.ts";
 
 /**
  * How long a fence stays after its last commit: longer than any outage, over which a commit may be sent again. Nobody
@@ -19,14 +19,14 @@ import type { PatientKv } from "./patient_kv.ts";
 const KEPT_MS = 24 * 3_600_000;
 
 /** The fence of one commit at a time. */
-export class Fence {
-  readonly #kv: PatientKv;
+export class CommitReceipt {
+  readonly #kv: RetryingKv;
   readonly #key: Deno.KvKey;
   #number = 0;
   #versionstamp: string | null = null;
 
   /** @param key its entry */
-  constructor(kv: PatientKv, key: Deno.KvKey) {
+  constructor(kv: RetryingKv, key: Deno.KvKey) {
     this.#kv = kv;
     this.#key = key;
   }
@@ -51,21 +51,21 @@ export class Fence {
 }
 
 /** The fences of an engine: as many as it makes commits at the same time. */
-export class Fences {
-  readonly #kv: PatientKv;
+export class CommitReceipts {
+  readonly #kv: RetryingKv;
   readonly #prefix: Deno.KvKey;
-  readonly #idle: Fence[] = [];
+  readonly #idle: CommitReceipt[] = [];
   #count = 0;
 
   /** @param prefix the Cache's */
-  constructor(kv: PatientKv, prefix: string) {
+  constructor(kv: RetryingKv, prefix: string) {
     this.#kv = kv;
     this.#prefix = [prefix, "f", crypto.randomUUID()];
   }
 
   /** Runs a commit with a fence of its own. */
-  async with<T>(commit: (fence: Fence) => Promise<T>): Promise<T> {
-    const fence = this.#idle.pop() ?? new Fence(this.#kv, [...this.#prefix, this.#count++]);
+  async with<T>(commit: (fence: CommitReceipt) => Promise<T>): Promise<T> {
+    const fence = this.#idle.pop() ?? new CommitReceipt(this.#kv, [...this.#prefix, this.#count++]);
     try {
       return await commit(fence);
     } finally {

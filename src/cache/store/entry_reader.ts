@@ -4,41 +4,41 @@
  * @module
  */
 
-import type { Committer } from "./commit.ts";
-import { type CheckedKey, idOf, type KeyPart, showKey } from "./key.ts";
-import { ABSENT, type Known } from "./memory.ts";
-import type { PatientKv } from "./patient_kv.ts";
-import type { Found } from "./scan.ts";
-import { fromEntry, isExpired, type Stored } from "./value.ts";
+import type { Committer } from "./committer.ts";
+import { type CheckedKey, idOf, type KeyPart, showKey } from "../cache_key.ts";
+import { ABSENT, type ValueOrAbsent } from "../engine/remembered_entries.ts";
+import type { RetryingKv } from "./retrying_kv.ts";
+import type { Entry } from "../engine/scan.ts";
+import { fromEntry, isExpired, type StoredValue } from "./stored_value.ts";
 
 const AT_ONCE = 10;
 
 interface Waiting {
   readonly key: CheckedKey;
-  readonly resolve: (known: Known) => void;
+  readonly resolve: (known: ValueOrAbsent) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 /** An entry, and the version of the store that it was written with. */
-export interface Versioned extends Found {
+export interface Versioned extends Entry {
   readonly id: string;
   readonly versionstamp: string;
 }
 
 /** Reads entries and the chunks they point at. */
-export class Reads {
-  readonly #kv: PatientKv;
+export class EntryReader {
+  readonly #kv: RetryingKv;
   readonly #committer: Committer;
   #waiting: Waiting[] = [];
 
   /** @param committer says where things lie */
-  constructor(kv: PatientKv, committer: Committer) {
+  constructor(kv: RetryingKv, committer: Committer) {
     this.#kv = kv;
     this.#committer = committer;
   }
 
   /** Reads a key, together with others that are asked for now. */
-  read(key: CheckedKey): Promise<Known> {
+  read(key: CheckedKey): Promise<ValueOrAbsent> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, resolve, reject });
       if (this.#waiting.length === 1) queueMicrotask(() => this.#flush());
@@ -50,7 +50,7 @@ export class Reads {
    *
    * @throws {Error} If a part of its value is missing in the store.
    */
-  async readVersion(key: readonly KeyPart[]): Promise<{ known: Known; versionstamp: string | null; pointer: Known }> {
+  async readVersioned(key: readonly KeyPart[]): Promise<{ known: ValueOrAbsent; versionstamp: string | null; pointer: ValueOrAbsent }> {
     let before: string | null | undefined;
     for (;;) {
       const { value, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));
@@ -69,7 +69,7 @@ export class Reads {
    */
   async *list(prefix: readonly KeyPart[]): AsyncGenerator<Versioned, void, undefined> {
     if (prefix.length > 0) {
-      const { known, versionstamp } = await this.readVersion(prefix);
+      const { known, versionstamp } = await this.readVersioned(prefix);
       const own = versioned(prefix, known, versionstamp);
       if (own !== undefined) yield own;
     }
@@ -77,17 +77,17 @@ export class Reads {
     for await (const { key, value, versionstamp } of listed) {
       const parts = key.slice(2) as KeyPart[];
       const known = await this.resolve(fromEntry(value));
-      const now = known === undefined ? await this.readVersion(parts) : undefined;
+      const now = known === undefined ? await this.readVersioned(parts) : undefined;
       const found = versioned(parts, now?.known ?? known!, now?.versionstamp ?? versionstamp);
       if (found !== undefined) yield found;
     }
   }
 
   /** Adds the bytes from the chunks; undefined when the value was replaced meanwhile. */
-  async resolve(known: Known): Promise<Known | undefined> {
+  async resolve(known: ValueOrAbsent): Promise<ValueOrAbsent | undefined> {
     if (known === ABSENT || known.chunks === undefined) return known;
     const data = await this.#committer.chunks.read(known.chunks);
-    return data && { ...known, data, bytes: data.length } satisfies Stored;
+    return data && { ...known, data, bytes: data.length } satisfies StoredValue;
   }
 
   #flush(): void {
@@ -102,7 +102,7 @@ export class Reads {
       await Promise.all(entries.map(async ({ value, versionstamp }, n) => {
         const { key, resolve } = some[n]!;
         const known = await this.resolve(versionstamp === null ? ABSENT : fromEntry(value));
-        resolve(known ?? (await this.readVersion(key.parts)).known);
+        resolve(known ?? (await this.readVersioned(key.parts)).known);
       }));
     } catch (error) {
       for (const { reject } of some) reject(error);
@@ -110,7 +110,7 @@ export class Reads {
   }
 }
 
-function versioned(key: readonly KeyPart[], known: Known, versionstamp: string | null): Versioned | undefined {
+function versioned(key: readonly KeyPart[], known: ValueOrAbsent, versionstamp: string | null): Versioned | undefined {
   if (known === ABSENT || versionstamp === null || isExpired(known)) return undefined;
   return { id: idOf(key), key, stored: known, versionstamp };
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { Chunks } from "./chunks.ts";
-import { type Fence, Fences } from "./fences.ts";
-import { idOf, type KeyPart } from "./key.ts";
-import type { PatientKv } from "./patient_kv.ts";
+import { ChunkStore } from "./chunk_store.ts";
+import { type CommitReceipt, CommitReceipts } from "./commit_receipt.ts";
+import { idOf, type KeyPart } from "../cache_key.ts";
+import type { RetryingKv } from "./retrying_kv.ts";
 import type { UpdateLog } from "./update_log.ts";
-import { type ChunkList, fromEntry, toEntry } from "./value.ts";
+import { type ChunkList, fromEntry, toEntry } from "./stored_value.ts";
 import type { Check, Write } from "./write.ts";
 
 /** Chunks that writes have replaced, by the ids of their keys. */
@@ -45,14 +45,14 @@ export interface CommitterOptions {
  * none has chunks, and none is read.
  */
 export class Committer {
-  readonly chunks: Chunks;
+  readonly chunks: ChunkStore;
   /** How many keys a transaction in a shared store can rest on. */
   readonly maxReads: number;
-  readonly #kv: PatientKv;
+  readonly #kv: RetryingKv;
   readonly #prefix: string;
   readonly #shared: boolean;
   readonly #log: UpdateLog | undefined;
-  readonly #fences: Fences | undefined;
+  readonly #fences: CommitReceipts | undefined;
   /** The version of the mark when it was last seen; undefined when that must be asked. */
   #mark: string | null | undefined;
   /** Who has chunks on disk; known only while one process owns the file. */
@@ -62,14 +62,14 @@ export class Committer {
   readonly #left = new Set<ChunkList>();
 
   /** Nothing is asked of the store yet. */
-  constructor(kv: PatientKv, { prefix, shared, remote }: CommitterOptions, log: UpdateLog | undefined) {
+  constructor(kv: RetryingKv, { prefix, shared, remote }: CommitterOptions, log: UpdateLog | undefined) {
     this.#kv = kv;
     this.#prefix = prefix;
     this.#shared = shared;
     this.#log = log;
-    this.#fences = remote ? new Fences(kv, prefix) : undefined;
+    this.#fences = remote ? new CommitReceipts(kv, prefix) : undefined;
     this.maxReads = (remote ? REMOTE_CHECKS : FILE_CHECKS) - OWN_CHECKS;
-    this.chunks = new Chunks(kv, prefix);
+    this.chunks = new ChunkStore(kv, prefix);
   }
 
   /** Clears away what a process that ended has left; to be called before anything else. */
@@ -102,7 +102,7 @@ export class Committer {
     writes: readonly Write[],
     updates: readonly Write[],
     checks: readonly Check[],
-    fence?: Fence,
+    fence?: CommitReceipt,
   ): Promise<string | undefined> {
     let replaced: Replaced = new Map();
     try {
@@ -232,7 +232,7 @@ export class Committer {
 }
 
 /** Commits; the new version, or undefined when a check has failed. */
-async function commitWith(atomic: Deno.AtomicOperation, fence: Fence | undefined): Promise<string | undefined> {
+async function commitWith(atomic: Deno.AtomicOperation, fence: CommitReceipt | undefined): Promise<string | undefined> {
   fence?.guard(atomic);
   let made: string | undefined;
   try {

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { ofStore } from "./cache_error.ts";
+import { ofStore } from "../cache_error.ts";
 
 /** How long another process may keep the file to itself before the error surfaces. */
 const PATIENCE_MS = 60_000;
 
 /** What a Cache asks of Deno KV. Errors of its disk are CacheErrors that name the store. */
-export class PatientKv {
+export class RetryingKv {
   readonly #kv: Deno.Kv;
   readonly #name: string;
   readonly #shared: boolean;
@@ -83,7 +83,7 @@ export class PatientKv {
 
   async #ask<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await patiently(call);
+      return await retryWhileLocked(call);
     } catch (error) {
       throw ofStore(error, this.#name);
     }
@@ -109,7 +109,7 @@ export function backOff(attempt: number): Promise<void> {
 }
 
 /** Calls again while SQLite says that the file is locked, which means that nothing was written. */
-export async function patiently<T>(call: () => Promise<T>): Promise<T> {
+export async function retryWhileLocked<T>(call: () => Promise<T>): Promise<T> {
   const started = Date.now();
   for (let attempt = 0;; attempt++) {
     try {

@@ -5,19 +5,19 @@
  */
 
 import type { Write } from "./write.ts";
-import type { KeyPart } from "./key.ts";
-import type { PatientKv } from "./patient_kv.ts";
-import { fromEntry, type Stored, toEntry } from "./value.ts";
+import type { KeyPart } from "../cache_key.ts";
+import type { RetryingKv } from "./retrying_kv.ts";
+import { fromEntry, type StoredValue, toEntry } from "./stored_value.ts";
 
 /** How large a value may be that is kept twice: a key stands beside it, in an entry of 65,536 bytes. */
 const WHOLE_BYTES = 60_000;
 
 /** An update as it is read again. */
-export interface Logged {
+export interface LoggedUpdate {
   readonly sequence: number;
   readonly key: readonly KeyPart[];
   /** The value; undefined when the key was deleted, `"large"` when it is too large to be kept twice. */
-  readonly stored: Stored | undefined | "large";
+  readonly stored: StoredValue | undefined | "large";
   /** The version of the store that it made. */
   readonly versionstamp: string;
 }
@@ -40,7 +40,7 @@ const NONE: LogState = { id: "", first: 1, last: 0, versionstamp: null };
 
 /** Reads and writes the log. */
 export class UpdateLog {
-  readonly #kv: PatientKv;
+  readonly #kv: RetryingKv;
   readonly #prefix: string;
   readonly #limit: number;
   readonly #shared: boolean;
@@ -49,7 +49,7 @@ export class UpdateLog {
   #doubtful = false;
 
   /** @param limit how many updates are kept */
-  constructor(kv: PatientKv, prefix: string, limit: number, shared: boolean) {
+  constructor(kv: RetryingKv, prefix: string, limit: number, shared: boolean) {
     this.#kv = kv;
     this.#prefix = prefix;
     this.#limit = limit;
@@ -132,8 +132,8 @@ export class UpdateLog {
   }
 
   /** Reads some updates on from a number; fewer when the log ends, or has lost the first. */
-  async read(from: number, limit: number): Promise<Logged[]> {
-    const found: Logged[] = [];
+  async read(from: number, limit: number): Promise<LoggedUpdate[]> {
+    const found: LoggedUpdate[] = [];
     const range = { prefix: [this.#prefix, "u"], start: this.#key(from) };
     for await (const { key, value, versionstamp } of this.#kv.list<[KeyPart[], number, unknown]>(range, { limit })) {
       const [at, kind, entry] = value;

@@ -5,15 +5,15 @@
  */
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { CacheError, ofStore } from "./cache_error.ts";
-import { backOff, PatientKv } from "./patient_kv.ts";
+import { CacheError, ofStore } from "../cache_error.ts";
+import { backOff, RetryingKv } from "./retrying_kv.ts";
 
 /** For how long a remote store is asked again before it counts as one that can't be opened. */
 const REMOTE_PATIENCE_MS = 5_000;
 
 /** An open store and who may write to it. */
-export interface KvFile {
-  readonly kv: PatientKv;
+export interface KvStore {
+  readonly kv: RetryingKv;
   /** Gives it back; the last one to do so closes it. */
   release(): void;
 }
@@ -21,7 +21,7 @@ export interface KvFile {
 interface Open {
   users: number;
   readonly shared: boolean;
-  readonly opening: Promise<{ kv: PatientKv; lock?: Deno.FsFile }>;
+  readonly opening: Promise<{ kv: RetryingKv; lock?: Deno.FsFile }>;
 }
 
 const open = new Map<string, Open>();
@@ -30,7 +30,7 @@ const open = new Map<string, Open>();
 export const registered: Map<string, () => Deno.Kv | Promise<Deno.Kv>> = new Map();
 
 /** Forgets who has a store open, such as a program that a simulation has let crash: the next one opens it anew. */
-export function forgetKvFile(name: string): void {
+export function forgetKvStore(name: string): void {
   open.delete(name);
 }
 
@@ -39,7 +39,7 @@ export function forgetKvFile(name: string): void {
  *
  * @throws {CacheError} If its path goes through a symlink that is not to be followed.
  */
-export async function storeName(path: string | undefined, followSymlinks: boolean): Promise<string | undefined> {
+export async function storeIdentity(path: string | undefined, followSymlinks: boolean): Promise<string | undefined> {
   if (path === ":memory:") return undefined;
   if (path === undefined || isUrl(path)) return path ?? "";
   if (registered.has(path)) return path;
@@ -58,11 +58,11 @@ export function isUrl(path: string): boolean {
  * @param name what it goes by
  * @throws {CacheError} If it is in use by another process, or KV is not enabled.
  */
-export async function openKvFile(
+export async function openKvStore(
   path: string | undefined,
   name: string | undefined,
   shared: boolean,
-): Promise<KvFile> {
+): Promise<KvStore> {
   if (typeof Deno.openKv !== "function" && !registered.has(path ?? "")) {
     throw new CacheError(
       "unstable",
@@ -70,7 +70,7 @@ export async function openKvFile(
     );
   }
   if (name === undefined) {
-    const kv = new PatientKv(await Deno.openKv(":memory:"), ":memory:", shared);
+    const kv = new RetryingKv(await Deno.openKv(":memory:"), ":memory:", shared);
     return { kv, release: () => kv.close() };
   }
   let entry = open.get(name);
@@ -111,10 +111,10 @@ export async function openKvFile(
 async function openStore(path: string | undefined, file: string, shared: boolean) {
   const name = path ?? "on the default store";
   const openRegistered = path === undefined ? undefined : registered.get(path);
-  if (openRegistered !== undefined) return { kv: new PatientKv(await openRegistered(), name, shared) };
+  if (openRegistered !== undefined) return { kv: new RetryingKv(await openRegistered(), name, shared) };
   try {
-    if (path === undefined) return { kv: new PatientKv(await Deno.openKv(), name, shared) };
-    if (isUrl(path)) return { kv: new PatientKv(await openRemote(path), name, shared) };
+    if (path === undefined) return { kv: new RetryingKv(await Deno.openKv(), name, shared) };
+    if (isUrl(path)) return { kv: new RetryingKv(await openRemote(path), name, shared) };
     return await openFile(path, file, shared);
   } catch (error) {
     // Deno says itself what permission is missing.
@@ -167,7 +167,7 @@ async function openFile(path: string, file: string, shared: boolean) {
             : ": close it there, or open it with shared: true in both"),
       );
     }
-    return { kv: new PatientKv(await Deno.openKv(file), path, shared), lock };
+    return { kv: new RetryingKv(await Deno.openKv(file), path, shared), lock };
   } catch (error) {
     unlock(lock);
     throw error;

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { forgetEngines } from "./engine.ts";
-import { forgetKvFile, registered } from "./kv_file.ts";
+import { forgetEngines } from "../engine/engine.ts";
+import { forgetKvStore, registered } from "./kv_store.ts";
 
 /** What the paths of such stores begin with. */
 const SCHEME = "memory-kv:";
@@ -38,7 +38,7 @@ export function registerStore(name: string, open: () => Deno.Kv | Promise<Deno.K
     [Symbol.dispose]() {
       if (registered.get(path) !== open) return;
       registered.delete(path);
-      forgetKvFile(path);
+      forgetKvStore(path);
       forgetEngines(path);
     },
   };

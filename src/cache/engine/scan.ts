@@ -7,8 +7,8 @@
  * @module
  */
 
-import { type CacheKey, checkKey, compareKeys, idOf, type KeyPart, showKey } from "./key.ts";
-import { fromEntry, type Stored } from "./value.ts";
+import { type CacheKey, checkKey, compareKeys, idOf, type KeyPart, showKey } from "../cache_key.ts";
+import { fromEntry, type StoredValue } from "../store/stored_value.ts";
 
 /** Which entries. */
 export interface CacheRange {
@@ -29,7 +29,7 @@ export interface CacheListOptions extends CacheRange {
 }
 
 /** How a range is walked over. */
-export interface ListingOptions {
+export interface RangeOptions {
   readonly reverse: boolean;
   readonly limit: number;
   /** Whether large values are read as well. */
@@ -37,15 +37,15 @@ export interface ListingOptions {
 }
 
 /** An entry that is there. */
-export interface Found {
+export interface Entry {
   readonly key: readonly KeyPart[];
-  readonly stored: Stored;
+  readonly stored: StoredValue;
 }
 
 /** An entry that is or is not there. */
 interface Kept {
   readonly key: readonly KeyPart[];
-  readonly stored: Stored | undefined;
+  readonly stored: StoredValue | undefined;
 }
 
 /** A range that has been checked. */
@@ -116,7 +116,7 @@ export class Scan {
   /** Those kept entries that are there and still ahead, the next one last. */
   #ahead: Kept[];
   #cursor: readonly KeyPart[] | undefined;
-  readonly #onUnchanged: (id: string, found: Found) => void;
+  readonly #onUnchanged: (id: string, found: Entry) => void;
 
   /**
    * @param pending the writes that were accepted and perhaps not committed when the scan began
@@ -126,7 +126,7 @@ export class Scan {
     range: Range,
     reverse: boolean,
     pending: Iterable<Kept & { readonly id: string }>,
-    onUnchanged: (id: string, found: Found) => void,
+    onUnchanged: (id: string, found: Entry) => void,
   ) {
     this.#onUnchanged = onUnchanged;
     this.#range = range;
@@ -157,7 +157,7 @@ export class Scan {
   }
 
   /** Walks over what KV lists, and puts what was kept in its place. */
-  async *walk(listed: AsyncIterable<Deno.KvEntry<unknown>>): AsyncGenerator<Found> {
+  async *walk(listed: AsyncIterable<Deno.KvEntry<unknown>>): AsyncGenerator<Entry> {
     for await (const { key, value } of listed) {
       const parts = key.slice(2) as KeyPart[];
       for (let next = this.#ahead.at(-1); next !== undefined; next = this.#ahead.at(-1)) {
@@ -176,9 +176,9 @@ export class Scan {
     while (this.#ahead.length > 0) yield this.#pop();
   }
 
-  #pop(): Found {
+  #pop(): Entry {
     const next = this.#ahead.pop()!;
     this.#cursor = next.key;
-    return next as Found;
+    return next as Entry;
   }
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Logged } from "./update_log.ts";
+import type { LoggedUpdate } from "../store/update_log.ts";
 
 /** A place in a log. */
-export interface Position {
+export interface LogPosition {
   /** The identity of the log. */
   readonly log: string;
   /** The number of the last update that was read. */
@@ -15,7 +15,7 @@ export interface Position {
 }
 
 /** An update on its way to a reader. */
-export interface Published extends Pick<Logged, "key" | "stored" | "versionstamp"> {
+export interface PublishedUpdate extends Pick<LoggedUpdate, "key" | "stored" | "versionstamp"> {
   readonly type: "update";
   readonly id: string;
   /** Its number in the log. */
@@ -31,15 +31,15 @@ export interface Published extends Pick<Logged, "key" | "stored" | "versionstamp
 export type GapReason = "trimmed" | "other-log" | "behind";
 
 /** What a reader reads: an update; that some are missing; that it has caught up with what there was when it was marked. */
-export type Read =
-  | Published
-  | { readonly type: "gap"; readonly reason: GapReason; readonly position: Position | undefined }
-  | { readonly type: "live"; readonly position: Position | undefined };
+export type UpdateEvent =
+  | PublishedUpdate
+  | { readonly type: "gap"; readonly reason: GapReason; readonly position: LogPosition | undefined }
+  | { readonly type: "live"; readonly position: LogPosition | undefined };
 
 /** A reader of updates. */
 export interface UpdateReader {
   /** The next one; undefined at the end. */
-  next(): Promise<Read | undefined>;
+  next(): Promise<UpdateEvent | undefined>;
   /**
    * Leaves out everything up to now, and reads on from here.
    *

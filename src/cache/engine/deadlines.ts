@@ -5,7 +5,7 @@
  */
 
 /** Has until a moment to be done. */
-export interface Limited {
+export interface Deadline {
   /** When its time is over, in milliseconds since the epoch. */
   readonly until: number;
   /** Called once, when it is. */
@@ -14,18 +14,18 @@ export interface Limited {
 
 /** Those whose time runs. */
 export class Deadlines {
-  readonly #running = new Set<Limited>();
+  readonly #running = new Set<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #next = Infinity;
 
   /** Begins to watch the time. */
-  add(limited: Limited): void {
+  add(limited: Deadline): void {
     this.#running.add(limited);
     if (limited.until < this.#next) this.#wait(limited.until);
   }
 
   /** It is done. */
-  delete(limited: Limited): void {
+  delete(limited: Deadline): void {
     this.#running.delete(limited);
     if (this.#running.size === 0) this.#wait(Infinity);
   }

@@ -5,16 +5,16 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { CacheError } from "./cache_error.ts";
-import type { Check, Write } from "./write.ts";
-import type { Limited } from "./deadlines.ts";
+import { CacheError } from "../cache_error.ts";
+import type { Check, Write } from "../store/write.ts";
+import type { Deadline } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, showKey } from "./key.ts";
-import type { Patience } from "./key_locks.ts";
-import { ABSENT, type Known } from "./memory.ts";
-import { backOff } from "./patient_kv.ts";
-import { decode, encode, isExpired, type Stored } from "./value.ts";
+import { type CacheKey, type CheckedKey, checkKey, showKey } from "../cache_key.ts";
+import type { LockWait } from "./key_locks.ts";
+import { ABSENT, type ValueOrAbsent } from "./remembered_entries.ts";
+import { backOff } from "../store/retrying_kv.ts";
+import { decode, encode, isExpired, type StoredValue } from "../store/stored_value.ts";
 
 /** How a value is set. */
 export interface SetOptions {
@@ -119,7 +119,7 @@ export async function runTransaction<V, R>(
 }
 
 /** A transaction while it waits for its keys and runs: until its time is over. */
-class Run implements Limited, Patience {
+class Run implements Deadline, LockWait {
   readonly until: number;
   readonly #keys: readonly CheckedKey[];
   readonly #timeoutMs: number;
@@ -205,7 +205,7 @@ class Transaction<V> implements CacheTransaction<V> {
       if (writes.length === 0) return { onDisk: undefined };
       const checks = [...this.#checks?.values() ?? []];
       engine.groups.checkSize(writes, this.#updates, checks);
-      if (await engine.commitAlone(writes, this.#updates, checks)) {
+      if (await engine.commitTransaction(writes, this.#updates, checks)) {
         return { onDisk: undefined };
       }
       await engine.committer.discard(writes);
@@ -247,12 +247,12 @@ class Transaction<V> implements CacheTransaction<V> {
   }
 
   /** What is known of a key, expired or not; at once if memory knows. */
-  #ask(key: CheckedKey): Known | Promise<Known> {
+  #ask(key: CheckedKey): ValueOrAbsent | Promise<ValueOrAbsent> {
     const { id } = key;
     const own = this.#writes.get(id);
     if (own !== undefined) return own.stored ?? ABSENT;
     const engine = this.#engine;
-    if (engine.shared) return this.#readVersion(key);
+    if (engine.shared) return this.#readVersioned(key);
     engine.watch(id, this);
     this.#watched.push(id);
     const group = engine.pendingGroup(id);
@@ -260,7 +260,7 @@ class Transaction<V> implements CacheTransaction<V> {
     return engine.peek(id) ?? engine.read(key);
   }
 
-  async #readVersion({ id, parts, bytes }: CheckedKey): Promise<Known> {
+  async #readVersioned({ id, parts, bytes }: CheckedKey): Promise<ValueOrAbsent> {
     const { maxReads } = this.#engine.committer;
     this.#read.add(id);
     if (this.#read.size > maxReads) {
@@ -269,7 +269,7 @@ class Transaction<V> implements CacheTransaction<V> {
           "keep what belongs together under one key, or in several transactions",
       );
     }
-    const { known, versionstamp, pointer } = await this.#engine.readVersion(parts);
+    const { known, versionstamp, pointer } = await this.#engine.readVersioned(parts);
     const chunks = pointer === ABSENT ? undefined : pointer.chunks;
     this.#checks ??= new Map();
     // The first version that was seen is the one that must still be there.
@@ -277,7 +277,7 @@ class Transaction<V> implements CacheTransaction<V> {
     return known;
   }
 
-  #write(key: CacheKey, stored: Stored | undefined): Write {
+  #write(key: CacheKey, stored: StoredValue | undefined): Write {
     const { id, parts, bytes } = this.#check(key);
     const write = { id, key: parts, keyBytes: bytes, stored };
     this.#writes.set(id, write);
