@@ -12,7 +12,6 @@ import { MessageReader, type NativeReport } from "../ffi/message_reader.ts";
 import type { NativeHeader } from "../ffi/message_headers.ts";
 import { CODES, err2str, nativeError } from "../ffi/native_error.ts";
 import { NUMBERS, Opaques } from "../ffi/opaques.ts";
-import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
 import { bytesOf, COPY, type Headers, NOT_NULL, produceva, readyHeaders } from "./produceva.ts";
 import { Topic } from "./topic_handle.ts";
 import { TransactionalClient } from "./transactional_client.ts";
@@ -66,7 +65,6 @@ export class Producer extends TransactionalClient {
   #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
   #keyView = this.#keyScratch;
   #queue: Pointer = null;
-  #partitioner: Partitioner | undefined;
   #background = false;
   #flushing = 0;
   /** The event whose reports are being taken. */
@@ -101,7 +99,6 @@ export class Producer extends TransactionalClient {
     symbols.rd_kafka_queue_destroy(this.#queue);
     this.#queue = null;
     this.#opaques.clear();
-    this.#partitioner?.forget();
   }
 
   protected override serve(): void {
@@ -177,14 +174,8 @@ export class Producer extends TransactionalClient {
     const name = typeof topic === "string" ? topic : topic.name();
     const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
     if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
-    let to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
-    let keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
-    if (to === PARTITION_UA && this.#partitioner !== undefined) {
-      // What is chosen with may produce, too, and write another key where this one lies.
-      keyBytes = keyBytes === null ? null : keyBytes.slice();
-      to = this.#partitioner.partitionOf(this.rk, rkt, name, keyBytes);
-      if (to < 0) return to;
-    }
+    const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
+    const keyBytes = key instanceof Uint8Array ? key as Bytes : this.#encodeKey(key);
     // Kept only for those who will hear of it.
     const hears = this.callbacks.delivery_cb as DeliveryCallback | undefined;
     // Only of our own opaques is a number read: a program's may have a property of that name.
@@ -264,16 +255,6 @@ export class Producer extends TransactionalClient {
     this.#background = set;
     if (set) this.#turns.later();
     return nativeError(CODES.NO_ERROR);
-  }
-
-  /**
-   * Lets a function choose the partitions of the messages that name none, instead of librdkafka's partitioner. (The
-   * addon crashes here.)
-   */
-  setPartitioner(partitioner: PartitionerFunction): true {
-    if (typeof partitioner !== "function") throw new Error("Need to specify a callback");
-    this.#partitioner = new Partitioner(partitioner);
-    return true;
   }
 
   flush(timeoutMs: number, callback: Callback): null {
