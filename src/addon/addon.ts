@@ -11,7 +11,7 @@ import { openLibrary } from "../ffi/library.ts";
 import { readCString, textOf } from "../ffi/memory.ts";
 import { err2str } from "../ffi/native_error.ts";
 import { Producer } from "./producer.ts";
-import { Topic } from "./topic_handle.ts";
+import { TopicHandle } from "./topic_handle.ts";
 
 /** The features librdkafka was built with, comma-separated. */
 function features(): string {
@@ -34,11 +34,11 @@ function constructed<T extends new (...args: any[]) => object>(type: T): T {
 }
 
 /** The exports of the addon. */
-export interface Binding {
+export interface Addon {
   readonly KafkaConsumer: typeof KafkaConsumer;
   readonly Producer: typeof Producer;
   readonly AdminClient: typeof AdminClient;
-  readonly Topic: typeof Topic;
+  readonly Topic: typeof TopicHandle;
   readonly topic: Readonly<Record<string, number>>;
   readonly librdkafkaVersion: string;
   features(): string;
@@ -46,15 +46,15 @@ export interface Binding {
 }
 
 /**
- * The binding, one for the process. It opens nothing by itself: its functions, its version and its clients do.
+ * The addon, one for the process. It opens nothing by itself: its functions, its version and its clients do.
  *
  * The first use of them throws a `LibraryError` if there is no librdkafka that can be used.
  */
-export const binding: Binding = {
+export const addon: Addon = {
   KafkaConsumer: constructed(KafkaConsumer),
   Producer: constructed(Producer),
   AdminClient: constructed(AdminClient),
-  Topic: constructed(Topic),
+  Topic: constructed(TopicHandle),
   topic: {
     "RdKafka::Topic::PARTITION_UA": -1,
     "RdKafka::Topic::OFFSET_BEGINNING": -2,

@@ -14,7 +14,7 @@ import { type AdminRequest, answerOf } from "./admin_request.ts";
 import { firstTopicError, newTopic, readDescribedTopics, type TopicDescription } from "./admin_topics.ts";
 import { flagOption, intOption, type Options, pointerArray, setAuthorizedOperations } from "./admin_values.ts";
 import { setOperationTimeout, setRequestTimeout, stringArray, timeoutOption } from "./admin_values.ts";
-import { type Callback, Client } from "./client.ts";
+import { type Callback, NativeClient } from "./native_client.ts";
 import { isObject } from "./arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, textOf } from "../ffi/memory.ts";
@@ -25,7 +25,7 @@ const NEEDS_CALLBACK = "Need to specify a callback";
 const STATES = 6, TYPES = 3;
 
 /** Administers a cluster, with a handle of its own or over a connected producer's or consumer's. */
-export class AdminClient extends Client {
+export class AdminClient extends NativeClient {
   readonly #borrows: boolean;
   #main: Pointer = null;
   /** The connection that is made when the one before it is closed. */
@@ -40,10 +40,10 @@ export class AdminClient extends Client {
     if (args.length < 1) throw new Error("You must supply a global configuration or a preexisting client");
     const [globalConf, , existing] = args;
     const borrows = existing !== undefined && existing !== null;
-    if (borrows && !(existing instanceof Client)) {
+    if (borrows && !(existing instanceof NativeClient)) {
       throw new Error("Third argument, if provided, must be a client object");
     }
-    super("producer", borrows ? {} : globalConf, null, borrows ? existing as Client : undefined);
+    super("producer", borrows ? {} : globalConf, null, borrows ? existing as NativeClient : undefined);
     this.#borrows = borrows;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Client, EVENT } from "./client.ts";
+import { EVENT, NativeClient } from "./native_client.ts";
 import { guarded } from "./guarded.ts";
 import { assignable } from "./partition_arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
@@ -62,7 +62,7 @@ interface Held extends Owed {
 }
 
 /** What the consumer does about its group. */
-export abstract class GroupConsumer extends Client {
+export abstract class GroupConsumer extends NativeClient {
   #events: Pointer = null;
   /** Events that come before those in the queue. */
   readonly #later: Pointer[] = [];

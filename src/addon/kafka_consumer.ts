@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Callback, EVENT } from "./client.ts";
+import { type Callback, EVENT } from "./native_client.ts";
 import { guarded } from "./guarded.ts";
 import { partitionOf, partitionsOf } from "./partition_arguments.ts";
 import { GroupConsumer, same } from "./group_consumer.ts";

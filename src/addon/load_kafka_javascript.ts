@@ -1,5 +1,5 @@
 /**
- * The npm client on Deno: its own JavaScript over our binding.
+ * The npm client on Deno: its own JavaScript over our addon.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { type Callback, EVENT } from "./client.ts";
+import { type Callback, EVENT } from "./native_client.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer } from "../ffi/memory.ts";
 import { MessageReader, type NativeReport } from "../ffi/message_reader.ts";
@@ -13,7 +13,7 @@ import type { NativeHeader } from "../ffi/message_headers.ts";
 import { CODES, err2str, nativeError } from "../ffi/native_error.ts";
 import { NUMBERS, Opaques } from "../ffi/opaques.ts";
 import { bytesOf, COPY, type Headers, NOT_NULL, produceva, readyHeaders } from "./produceva.ts";
-import { Topic } from "./topic_handle.ts";
+import { TopicHandle } from "./topic_handle.ts";
 import { TransactionalClient } from "./transactional_client.ts";
 import { CALLS_AT_ONCE, Turns } from "./callback_queue.ts";
 
@@ -150,7 +150,7 @@ export class Producer extends TransactionalClient {
   }
 
   produce(
-    topic: string | Topic,
+    topic: string | TopicHandle,
     partition: number | null | undefined,
     value: ArrayBufferView | null,
     key?: unknown,
@@ -169,7 +169,7 @@ export class Producer extends TransactionalClient {
       throw new Error("Headers must be an array of objects");
     }
     const ready = headers === undefined || headers === null || headers.length === 0 ? undefined : readyHeaders(headers);
-    if (typeof topic !== "string" && !(topic instanceof Topic)) throw noTopic(topic);
+    if (typeof topic !== "string" && !(topic instanceof TopicHandle)) throw noTopic(topic);
     if (!this.connected) return CODES.STATE;
     const name = typeof topic === "string" ? topic : topic.name();
     const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
@@ -215,7 +215,7 @@ export class Producer extends TransactionalClient {
   }
 
   /** The handle of a topic. As in librdkafka, the first use of a name decides its configuration. */
-  #topicHandle(name: string, topic?: Topic): Pointer {
+  #topicHandle(name: string, topic?: TopicHandle): Pointer {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const { symbols } = openLibrary();

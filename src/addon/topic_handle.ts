@@ -10,7 +10,7 @@ import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 
 /** A name, and what differs from the producer's topic configuration. */
-export class Topic {
+export class TopicHandle {
   readonly #name: string;
   readonly #conf: ConfObject | null;
 

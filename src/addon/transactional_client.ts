@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Callback, Client } from "./client.ts";
+import { type Callback, NativeClient } from "./native_client.ts";
 import type { ConfObject } from "../ffi/client_conf.ts";
 import { partitionsOf } from "./partition_arguments.ts";
 import { KafkaConsumer } from "./kafka_consumer.ts";
@@ -41,7 +41,7 @@ type Call =
   | "abort_transaction";
 
 /** A client that can have transactions. */
-export abstract class TransactionalClient extends Client {
+export abstract class TransactionalClient extends NativeClient {
   readonly #transactionTimeoutMs: number;
   readonly #cluster: string;
   /** The call that is being made. librdkafka knows of none between its slices. */

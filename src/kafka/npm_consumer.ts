@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { KafkaConsumer as BindingConsumer } from "../addon/kafka_consumer.ts";
+import type { KafkaConsumer as AddonConsumer } from "../addon/kafka_consumer.ts";
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
 import { err2str } from "../ffi/native_error.ts";
 import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../ffi/topic_partitions.ts";
@@ -40,8 +40,8 @@ interface NpmConsumer {
   resume(partitions: readonly TopicPartition[]): unknown;
   seek(target: TopicPartitionOffset, timeoutMs: number, answer: Answer<void>): unknown;
   offsetsStore(offsets: readonly TopicPartitionOffset[]): unknown;
-  /** The binding's consumer. */
-  getClient(): Pick<BindingConsumer, "commitFor">;
+  /** The addon's consumer. */
+  getClient(): Pick<AddonConsumer, "commitFor">;
   committed(partitions: readonly TopicPartition[], timeoutMs: number, answer: Answer<(Committed | Error)[]>): unknown;
   queryWatermarkOffsets(topic: string, partition: number, timeoutMs: number, answer: Answer<Watermarks>): unknown;
   getMetadata(options: object, answer: Answer<Metadata>): unknown;

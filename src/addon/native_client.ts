@@ -50,7 +50,7 @@ const NO_CONSUMER_CLOSE = 0x8;
 const NO_CALLBACKS: Readonly<Callbacks> = {};
 
 /** A connection to Kafka: made in `connect`, gone after `disconnect`, and then to be made again. */
-export abstract class Client implements Wakeable {
+export abstract class NativeClient implements Wakeable {
   readonly #type: "producer" | "consumer";
   readonly #globalConf: ConfObject;
   readonly #topicConf: ConfObject | null;
@@ -58,7 +58,7 @@ export abstract class Client implements Wakeable {
   /** The calls that wait inside librdkafka. */
   protected readonly blocking: BlockingCalls = new BlockingCalls(() => hasBroker(this.rk), () => this.closing);
   /** Whose handle this client uses, if it has none of its own. */
-  readonly #lender: Client | undefined;
+  readonly #lender: NativeClient | undefined;
   #rk: Pointer = null;
   #logQueue: Pointer = null;
   #saslQueue: Pointer = null;
@@ -71,7 +71,7 @@ export abstract class Client implements Wakeable {
   /** No broker has answered yet. */
   #connecting = false;
   #disconnecting: Promise<void> | undefined;
-  /** What is left of a close goes on by itself; see `Client.closeAlone`. */
+  /** What is left of a close goes on by itself; see `NativeClient.closeAlone`. */
   #isAlone = false;
   #leftAlone = Promise.withResolvers<void>();
   /** All callbacks that were added and not taken away, by name. */
@@ -80,7 +80,7 @@ export abstract class Client implements Wakeable {
   readonly #callbacks: Callbacks = {};
 
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
-  constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown, lender?: Client) {
+  constructor(type: "producer" | "consumer", globalConf: unknown, topicConf: unknown, lender?: NativeClient) {
     this.#lender = lender;
     if (!isObject(globalConf)) {
       throw new Error("Global configuration data must be specified");
@@ -95,7 +95,7 @@ export abstract class Client implements Wakeable {
   protected abstract events(): number;
   /** Makes the queues, when the handle is there. */
   protected abstract open(rk: Pointer, listen: (queue: Pointer) => void): void;
-  /** Closes what `Client.open` made, before the handle goes. */
+  /** Closes what `NativeClient.open` made, before the handle goes. */
   protected abstract closeQueues(rk: Pointer): Promise<void>;
   /** Serves the client's queues. */
   protected abstract serve(): void;
@@ -111,7 +111,7 @@ export abstract class Client implements Wakeable {
   }
 
   /** Runs something with another client's handle, which stays until then; NULL when it is not connected. */
-  protected async borrow<T>(from: Client, work: (rk: Pointer) => Promise<T>): Promise<T> {
+  protected async borrow<T>(from: NativeClient, work: (rk: Pointer) => Promise<T>): Promise<T> {
     if (!from.connected) return await work(null);
     const running = work(from.rk);
     from.#calls.add(running);
