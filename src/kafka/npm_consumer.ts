@@ -41,7 +41,7 @@ interface NpmConsumer {
   seek(target: TopicPartitionOffset, timeoutMs: number, answer: Answer<void>): unknown;
   offsetsStore(offsets: readonly TopicPartitionOffset[]): unknown;
   /** The addon's consumer. */
-  getClient(): Pick<AddonConsumer, "commitFor">;
+  getClient(): Pick<AddonConsumer, "commitWithResult">;
   committed(partitions: readonly TopicPartition[], timeoutMs: number, answer: Answer<(Committed | Error)[]>): unknown;
   queryWatermarkOffsets(topic: string, partition: number, timeoutMs: number, answer: Answer<Watermarks>): unknown;
   getMetadata(options: object, answer: Answer<Metadata>): unknown;
@@ -135,7 +135,7 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
 
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
     return new Promise((resolve, reject) =>
-      this.#consumer.getClient().commitFor([...offsets], (code, partitions) => {
+      this.#consumer.getClient().commitWithResult([...offsets], (code, partitions) => {
         if (code === 0) resolve(partitions.map(withError));
         else reject(Object.assign(new Error(err2str(code)), { code }));
       })

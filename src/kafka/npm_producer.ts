@@ -5,7 +5,7 @@
  */
 
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
-import type { RequestListener as NativeListener } from "../addon/producer.ts";
+import type { ProduceRequestListener as NativeListener } from "../addon/delivery_reports.ts";
 import type { DeliveryAccount, KafkaProducer, ProducerEvents, RecordHeaders, RequestListener } from "./client.ts";
 import { NpmConnection } from "./npm_connection.ts";
 
@@ -26,8 +26,8 @@ function report(code: number, account: DeliveryAccount, partition: number, offse
 
 function listener(requests: RequestListener): NativeListener {
   return {
-    wants: (code) => requests.wants(code),
-    tell: (messages) =>
+    wantsRequest: (code) => requests.wants(code),
+    onRequest: (messages) =>
       requests.answered(messages.map(({ opaque, number, ...record }) => ({
         ...record,
         account: opaque as DeliveryAccount,
