@@ -19,10 +19,10 @@ import { closed } from "./cache_error.ts";
 import {
   type CacheChange,
   type CacheUpdate,
-  type PullReader,
   type ChangesOptions,
   openChanges,
   openUpdates,
+  type PullReader,
   type UpdatesOptions,
 } from "./cache_change.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
