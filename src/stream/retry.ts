@@ -1,14 +1,15 @@
 /**
- * Attempts after a failure, with growing waits between them.
+ * Attempts after a failure. Only this file imports `@std/async`.
  *
  * @module
  */
 
-import { describe } from "../options/describe.ts";
+import * as std from "@std/async/retry";
+import { describeValue } from "../options/describe_value.ts";
 import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
-import { isLeft, LEFT } from "./left.ts";
-import { ResettableSignal } from "../async/resettable_signal.ts";
+import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
+import type { ResettableSignal } from "../async/resettable_signal.ts";
 
 /**
  * The option `retry` of `handle()`: the options of `retry()` of `@std/async`. Waits grow from `minTimeout` by `multiplier` up
@@ -53,14 +54,10 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The values of options that are left out; those of `@std/async`. */
-const DEFAULTS = {
-  maxAttempts: 5,
-  minTimeout: 1000,
-  maxTimeout: 60_000,
-  multiplier: 2,
-  jitter: 1,
-} as const satisfies RetryOptions;
+const { retry, RetryError } = std as {
+  retry(attempt: () => Promise<void>, options: RetryOptions): Promise<void>;
+  RetryError: new (cause: unknown, attempts: number) => Error;
+};
 
 const OPTIONS = [
   "maxAttempts",
@@ -72,12 +69,13 @@ const OPTIONS = [
   "signal",
 ] as const satisfies (keyof RetryOptions)[];
 
-/** What is wrong with the option `retry`, before anything is tried. */
+/** What is wrong with the option `retry`, as `retry()` would find it, before anything is tried. */
 export function retryProblems(options: unknown): string[] {
   if (typeof options !== "object" || options === null) {
-    return [`retry must be an object such as { maxAttempts: 3 }: got ${describe(options)}`];
+    return [`retry must be an object such as { maxAttempts: 3 }: got ${describeValue(options)}`];
   }
-  const { maxAttempts, minTimeout, maxTimeout, multiplier, jitter, isRetriable, signal } = withDefaults(options);
+  const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1, isRetriable, signal } =
+    options as RetryOptions;
   const problems = unknownOptions(options, OPTIONS);
   const check = (holds: boolean, problem: string) => {
     if (!holds) problems.push(problem);
@@ -97,19 +95,13 @@ export function retryProblems(options: unknown): string[] {
   check(jitter >= 0 && jitter <= 1, `jitter must be from 0 to 1: ${jitter}`);
   check(
     isRetriable === undefined || typeof isRetriable === "function",
-    `isRetriable must be a function: got ${describe(isRetriable)}`,
+    `isRetriable must be a function: got ${describeValue(isRetriable)}`,
   );
   check(
     signal === undefined || signal instanceof AbortSignal,
-    `signal must be an AbortSignal: got ${describe(signal)}`,
+    `signal must be an AbortSignal: got ${describeValue(signal)}`,
   );
   return problems.map((problem) => `retry: ${problem}`);
-}
-
-/** `undefined` counts as left out. */
-function withDefaults(options: RetryOptions): RetryOptions & Required<Omit<RetryOptions, "isRetriable" | "signal">> {
-  const defined = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...DEFAULTS, ...Object.fromEntries(defined) };
 }
 
 /** The error when `retry.signal` aborts: the message is not handled, and no policy has disposed of it. */
@@ -122,8 +114,8 @@ export class RetryAbortedError extends Error {
  * Makes an attempt, and more of them as the options say. Returns a promise only if the first attempt does, or fails.
  *
  * @param stop ends the wait before the next attempt when it happens
- * @param isLeftAtStop says what is thrown then: `LEFT` if it returns `true`, else the error of the last attempt
- * @throws `LEFT` If `stop` happens before an attempt succeeds.
+ * @param isInterruptedAtStop says what is thrown then: `INTERRUPTED` if it returns `true`, else the error of the last attempt
+ * @throws `INTERRUPTED` If `stop` happens before an attempt succeeds.
  * @throws {RetryAbortedError} If `signal` aborts before an attempt succeeds; the cause is the error of the last attempt.
  * @throws The error of the last attempt.
  */
@@ -131,9 +123,9 @@ export function retried(
   attempt: () => void | Promise<void>,
   options: RetryOptions,
   stop: ResettableSignal,
-  isLeftAtStop: () => boolean,
+  isInterruptedAtStop: () => boolean,
 ): void | Promise<void> {
-  const failed = (error: unknown) => again(attempt, options, stop, error, isLeftAtStop);
+  const failed = (error: unknown) => again(attempt, options, stop, error, isInterruptedAtStop);
   try {
     return attempt()?.then(undefined, failed);
   } catch (error) {
@@ -144,50 +136,46 @@ export function retried(
 /** Makes the attempts after the first, which has failed with `error` and counts as one. */
 async function again(
   attempt: () => void | Promise<void>,
-  options: RetryOptions,
+  { signal, ...options }: RetryOptions,
   stop: ResettableSignal,
   error: unknown,
-  isLeftAtStop: () => boolean,
+  isInterruptedAtStop: () => boolean,
 ): Promise<void> {
-  const { signal, ...growth } = withDefaults(options);
-  const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
+  const isRetriable = (error: unknown) =>
+    !isInterrupted(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
   // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
-  let last = error;
-  const cut = new ResettableSignal();
-  const abort = () => cut.fire();
+  let last = error, isFirst = true;
+  const cut = new AbortController();
+  const abort = () => cut.abort();
   const forget = stop.listen(abort);
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
-  const throwIfCut = () => {
-    if (!cut.fired) return;
-    if (stop.fired) throw isLeftAtStop() ? LEFT : last;
-    throw new RetryAbortedError("retry.signal aborted", { cause: last });
-  };
   try {
-    throwIfCut();
-    for (let attempts = 1; attempts < growth.maxAttempts; attempts++) {
-      await cut.delay(waitMs(attempts, growth));
-      throwIfCut();
+    await retry(async () => {
+      if (isFirst) {
+        isFirst = false;
+        throw error;
+      }
       try {
-        return await attempt();
+        await attempt();
       } catch (error) {
         last = error;
-        if (!isRetriable(last)) break;
+        throw error;
       }
+    }, {
+      ...options,
+      isRetriable,
+      signal: cut.signal,
+    });
+  } catch (failure) {
+    if (failure === cut.signal.reason && cut.signal.aborted) {
+      if (stop.fired) throw isInterruptedAtStop() ? INTERRUPTED : last;
+      throw new RetryAbortedError("retry.signal aborted", { cause: last });
     }
-    throw last;
+    throw failure instanceof RetryError ? failure.cause : failure;
   } finally {
     forget();
     signal?.removeEventListener("abort", abort);
   }
-}
-
-/** The wait after so many attempts, in milliseconds. */
-function waitMs(
-  attempts: number,
-  { minTimeout, maxTimeout, multiplier, jitter }: Required<Omit<RetryOptions, "isRetriable" | "signal">>,
-): number {
-  const longest = Math.min(maxTimeout, minTimeout * multiplier ** (attempts - 1));
-  return longest * (1 - jitter * Math.random());
 }
