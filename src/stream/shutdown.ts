@@ -4,6 +4,7 @@
  * @module
  */
 
+import { emitNotice } from "../notices/notice.ts";
 import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
@@ -35,9 +36,8 @@ export function onShutdown({ timeoutMs, stop, describe }: ShutdownOptions): () =
       isSignalled = true;
       if (timeoutMs <= LONGEST_TIMER_MS) {
         deadline = setTimeout(() => {
-          console.error(
-            `slipstream: the run did not end within ${timeoutMs} ms after ${signal}, and exits: ${describe()}`,
-          );
+          const text = `the run did not end within ${timeoutMs} ms after ${signal}, and exits: ${describe()}`;
+          emitNotice({ code: "shutdown-timeout", text, isOver: false });
           Deno.exit(exitCode);
         }, timeoutMs);
       }
