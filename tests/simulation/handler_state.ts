@@ -35,7 +35,7 @@ export class HandlerState {
   readonly runningBy = new Map<unknown, number>();
   /** The order number of the last input, by partition and key. */
   readonly lastOrder = new Map<string, number>();
-  /** The messages that were counted for its faults. */
+  /** How many messages the handler got: faults name a message by its number. */
   count = 0;
   /** The failures of its pipe between messages. */
   readonly failures: Fault[] = [];

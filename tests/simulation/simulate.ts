@@ -241,7 +241,7 @@ class World {
       }
       abort();
     }
-    // Timers of a run that was given up don't reach the next one.
+    // A run that was given up may go on in the background. The next one begins with new apps, and ignores it.
     if (isCrashed || model.isStuck || endings.some((ending) => ending.includes("did not end within"))) {
       model.isDead = true;
       this.life = undefined;
@@ -256,7 +256,7 @@ class World {
     return link >= 0 && !this.model.handlers.some(({ wiring }) => wiring.sinks.includes(link));
   }
 
-  /** Whether a source ends only when it is stopped. */
+  /** Whether the run may wait until it is stopped: for a source that does not end, or that is paused. */
   #mayWait({ events }: RunSpec): boolean {
     const waits = ({ end }: { end: string }) => end === "open" || end === "silent";
     return this.model.isStuck || this.program.sources.some(waits) || events.some(({ what }) => what === "pause") ||

@@ -48,7 +48,7 @@ export class Disk {
     this.#waiting.push({ key, seq });
   }
 
-  /** The process has ended: what was accepted and is not on the disk is lost, and may be. */
+  /** The process has ended: what was accepted and is not on the disk may be lost. */
   restart(): void {
     this.#waiting = [];
   }

@@ -14,12 +14,12 @@ const LONG_MS = 1000;
 
 // `yieldToEventLoop()` keeps the `performance.now` that it finds when it is imported, and reads it often. It
 // finds this clock, which advances far after a fixed number of reads: turns come at the same steps in each run of a program.
-let looked = 0, looksPerTurn = Infinity, looks = 0, allLooks = 0;
+let looked = 0, readsPerTurn = Infinity, reads = 0, allReads = 0;
 const realNow = performance.now.bind(performance);
 performance.now = () => {
-  allLooks++;
-  if (++looks >= looksPerTurn) {
-    looks = 0;
+  allReads++;
+  if (++reads >= readsPerTurn) {
+    reads = 0;
     looked += LONG_MS;
   }
   return looked;
@@ -43,7 +43,7 @@ interface Timer {
 export class VirtualTime {
   /** Milliseconds since the beginning of the program. */
   now = 0;
-  /** The owner of timers that are set from now on: `forget()` removes the timers of an owner. */
+  /** The owner of timers that are set from now on: `clear()` removes the timers of an owner. */
   owner: unknown;
   readonly #turnsPerTimer: number;
   /** The timers, in the order in which they fire. */
@@ -92,13 +92,13 @@ export class VirtualTime {
       Date: VirtualDate,
     });
     performance.now = showing;
-    looksPerTurn = turns;
-    looks = 0;
+    readsPerTurn = turns;
+    reads = 0;
     looked += LONG_MS; // The first read makes a turn in every program.
     this.#restore = () => {
       Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, Date });
       performance.now = now;
-      looksPerTurn = Infinity;
+      readsPerTurn = Infinity;
     };
   }
 
@@ -132,12 +132,12 @@ export class VirtualTime {
    * @returns whether it holds; `false` when nothing can happen any more
    */
   async passUntil(holds: () => boolean): Promise<boolean> {
-    for (let idle = 0, seen = allLooks;;) {
+    for (let idle = 0, seen = allReads;;) {
       for (let turn = 0; turn < this.#turnsPerTimer; turn++) await this.turn();
       if (holds()) return true;
       // Code may wait for a turn of the event loop, which comes after this one: no time passes meanwhile.
-      if (allLooks !== seen) {
-        seen = allLooks;
+      if (allReads !== seen) {
+        seen = allReads;
         idle = 0;
         continue;
       }
