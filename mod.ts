@@ -45,8 +45,9 @@ export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_err
 export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
-export { type Lag, type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
+export { type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
 export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
+export type { Lag, PartitionLag } from "./src/topic/read/lag.ts";
 export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
 export type { Message, MessageHeader } from "./src/topic/read/message.ts";
 export type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./src/topic/write/topic_record.ts";
@@ -67,13 +68,15 @@ export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
 export { text } from "./src/codecs/text.ts";
 
+export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./src/notices/notice.ts";
+
 // State.
 export { Cache, type CacheInput } from "./src/cache/cache.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
-export type { CacheKey, KeyPart } from "./src/cache/key.ts";
-export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
-export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
+export type { CacheKey, KeyPart } from "./src/cache/cache_key.ts";
+export type { CacheListOptions, CacheRange } from "./src/cache/engine/scan.ts";
+export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/engine/transaction.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 
 // Time, and the browser.

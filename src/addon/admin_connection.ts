@@ -10,7 +10,7 @@ import { type Callback, ClientHandle } from "./client_handle.ts";
 import { NativeClient } from "./native_client.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 
 /** An admin client's connection: a handle of its own, or that of a connected producer or consumer. */
 export abstract class AdminConnection extends NativeClient {
@@ -40,9 +40,9 @@ export abstract class AdminConnection extends NativeClient {
    * closed, it returns 0, connects afterwards, and requests wait for that.
    */
   override connect(): number {
-    if (this.connected || this.#reconnecting !== undefined) return CODES.NO_ERROR;
+    if (this.connected || this.#reconnecting !== undefined) return ErrorCode.NO_ERROR;
     // The handle of another client can't be made anew.
-    if (this.#borrows) return CODES.STATE;
+    if (this.#borrows) return ErrorCode.STATE;
     if (this.closing) {
       const reconnecting = this.#reconnecting = this.free().then(() => {
         // disconnect() may have been called meanwhile.
@@ -50,18 +50,18 @@ export abstract class AdminConnection extends NativeClient {
         this.#reconnecting = undefined;
         this.connectNow();
       });
-      return CODES.NO_ERROR;
+      return ErrorCode.NO_ERROR;
     }
     const refused = this.connectNow();
-    if (refused === undefined) return CODES.NO_ERROR;
-    return "code" in refused ? refused.code : CODES.STATE;
+    if (refused === undefined) return ErrorCode.NO_ERROR;
+    return "code" in refused ? refused.code : ErrorCode.STATE;
   }
 
   /** Returns at once, and disconnects when the requests under way are answered. */
   override disconnect(): number {
     this.#reconnecting = undefined;
     if (!this.#borrows) void this.free();
-    return CODES.NO_ERROR;
+    return ErrorCode.NO_ERROR;
   }
 
   protected override events(): number {

@@ -15,7 +15,8 @@ import { BlockingCalls, hasBroker } from "../ffi/blocking_calls.ts";
 import { type ConfObject, confValue, newClient, newConf } from "../ffi/client_conf.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { type Pointer, readCString } from "../ffi/memory.ts";
-import { CODES, type NativeError, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { type NativeError, nativeError } from "../ffi/native_error.ts";
 import { type Wakeable, waker } from "../ffi/waker.ts";
 
 /** A callback of the npm client: an error or `null` first. */
@@ -135,7 +136,7 @@ export abstract class ClientHandle implements Wakeable {
     const made = newClient(this.#type, conf);
     if ("error" in made) {
       if (this.#hasThrottleEvents) disableThrottleEvents();
-      return this.#toConnectError(nativeError(CODES.STATE, made.error));
+      return this.#toConnectError(nativeError(ErrorCode.STATE, made.error));
     }
     this.#rk = made.rk;
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
@@ -232,7 +233,7 @@ export abstract class ClientHandle implements Wakeable {
   ): null {
     // The handle is the lender's, so it is the lender's disconnect() that has to wait.
     if (this.#lender !== undefined) return this.#lender.call(callback, work, unconnected);
-    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(CODES.STATE, unconnected));
+    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(ErrorCode.STATE, unconnected));
     const answered = running.then((answer) => {
       if (!("result" in answer)) callback(answer);
       else if (answer.result === undefined) callback(null);

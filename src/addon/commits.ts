@@ -7,7 +7,7 @@
 import { callAndReport } from "./call_and_report.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 import { forCallback, type PartitionResult, type PartitionToC, readList, withList } from "../ffi/topic_partitions.ts";
 import type { TopicPartition } from "../ffi/topic_partitions.ts";
 
@@ -55,7 +55,7 @@ export class Commits {
     const queue = symbols.rd_kafka_queue_new(rk);
     try {
       const refused = this.send(rk, list, queue);
-      if (refused !== CODES.NO_ERROR) return refused;
+      if (refused !== ErrorCode.NO_ERROR) return refused;
       const event = symbols.rd_kafka_queue_poll(queue, -1);
       const code = symbols.rd_kafka_event_error(event);
       this.#serveLater(event);
@@ -77,7 +77,7 @@ export class Commits {
       const opaque = Deno.UnsafePointer.create(BigInt(number));
       return openLibrary().symbols.rd_kafka_commit_queue(rk, list, queue, null, opaque);
     });
-    if (code === CODES.NO_ERROR) this.#callbacks.set(number, callback);
+    if (code === ErrorCode.NO_ERROR) this.#callbacks.set(number, callback);
     else callback(code, []);
   }
 
@@ -98,12 +98,12 @@ export class Commits {
   #callOffsetCommitCb(code: number, partitions: PartitionResult[]): void {
     const callback = this.#offsetCommitCb();
     if (callback?.results !== undefined) callAndReport(() => callback.results!(code, partitions));
-    else callAndReport(() => callback?.(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
+    else callAndReport(() => callback?.(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
   }
 
   /** Answers `DESTROY` to all commits that are not answered yet: the handle goes. */
   close(): void {
-    for (const callback of this.#callbacks.values()) callAndReport(() => callback(CODES.DESTROY, []));
+    for (const callback of this.#callbacks.values()) callAndReport(() => callback(ErrorCode.DESTROY, []));
     this.#callbacks.clear();
   }
 }

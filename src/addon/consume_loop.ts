@@ -8,7 +8,7 @@ import { CallbackQueue, CALLBACKS_PER_FETCH } from "./callback_queue.ts";
 import type { ConsumerAccess } from "./consume_requests.ts";
 import type { FetchedMessages } from "./fetched_messages.ts";
 import type { EofEvent, NativeMessage } from "../ffi/message_reader.ts";
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 
 /** Receives one thing at a time: an error, a message, the end of a partition, or the code of a warning. */
 export type LoopCallback = (
@@ -19,7 +19,7 @@ export type LoopCallback = (
 ) => void;
 
 /** The errors that do not end a loop: the native addon passes them on as warnings. */
-const WARNINGS: ReadonlySet<number> = new Set([CODES.UNKNOWN_TOPIC_OR_PART, CODES.TOPIC_AUTHORIZATION_FAILED]);
+const WARNINGS: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_TOPIC_OR_PART, ErrorCode.TOPIC_AUTHORIZATION_FAILED]);
 
 /** The loop of one consumer. */
 export class ConsumeLoop {

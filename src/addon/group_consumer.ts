@@ -14,7 +14,8 @@ import { toAssignment } from "./partition_arguments.ts";
 import { isSamePartition, withoutPartitions } from "./partition_identity.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
-import { CODES, err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import {
   forCallback,
   orErrors,
@@ -122,9 +123,9 @@ export abstract class GroupConsumer extends NativeClient {
   #deliver(rebalance: Rebalance): void {
     const { code, partitions } = rebalance, { rebalance_cb } = this.callbacks;
     this.#state.deliver(rebalance);
-    const isTooLate = this.#state.phase !== "joined" && code !== CODES.REVOKE_PARTITIONS;
+    const isTooLate = this.#state.phase !== "joined" && code !== ErrorCode.REVOKE_PARTITIONS;
     if (rebalance_cb !== undefined) {
-      callAndReport(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
+      callAndReport(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
     } else if (!isTooLate) callAndReport(() => this.#rebalance(rebalance));
     // A consumer that disconnects takes no assignment: assign() throws, and the group still waits for an answer.
     if (isTooLate) this.#decline();
@@ -132,7 +133,7 @@ export abstract class GroupConsumer extends NativeClient {
 
   #rebalance({ code, partitions }: Rebalance): void {
     const isCooperative = this.#protocol() === "COOPERATIVE";
-    if (code === CODES.ASSIGN_PARTITIONS) {
+    if (code === ErrorCode.ASSIGN_PARTITIONS) {
       if (isCooperative) this.incrementalAssign(partitions);
       else this.assign(partitions);
     } else if (isCooperative) this.incrementalUnassign(partitions);
@@ -141,10 +142,10 @@ export abstract class GroupConsumer extends NativeClient {
 
   assign(all: readonly TopicPartition[]): true {
     const partitions = toAssignment(all);
-    if (!this.connected) throw new Error(err2str(CODES.STATE));
+    if (!this.connected) throw new Error(err2str(ErrorCode.STATE));
     this.#accept(partitions, (list) => {
       const code = openLibrary().symbols.rd_kafka_assign(this.rk, list);
-      return code === CODES.NO_ERROR ? undefined : new Error(err2str(code));
+      return code === ErrorCode.NO_ERROR ? undefined : new Error(err2str(code));
     });
     this.#setAssignment(partitions);
     return true;
@@ -152,7 +153,7 @@ export abstract class GroupConsumer extends NativeClient {
 
   incrementalAssign(all: readonly TopicPartition[]): true {
     const partitions = toAssignment(all);
-    if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
+    if (!this.connected) throw nativeError(ErrorCode.STATE, "KafkaConsumer is disconnected");
     this.#accept(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)));
     this.#setAssignment([...this.#assigned, ...partitions]);
     return true;
@@ -163,14 +164,14 @@ export abstract class GroupConsumer extends NativeClient {
     if (this.#state.phase === "closing") this.#giveUp(this.#assigned);
     else {
       const code = this.#giveUpAll();
-      if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
+      if (code !== ErrorCode.NO_ERROR) throw new Error(err2str(code));
     }
     return true;
   }
 
   incrementalUnassign(all: readonly TopicPartition[]): true {
     const partitions = toAssignment(all);
-    if (this.rk === null) throw nativeError(CODES.STATE);
+    if (this.rk === null) throw nativeError(ErrorCode.STATE);
     if (this.#state.phase === "closing") this.#giveUp(partitions);
     else {
       const error = this.#giveUpSome(partitions);
@@ -193,9 +194,9 @@ export abstract class GroupConsumer extends NativeClient {
   /** Gives up all partitions; answers librdkafka's code. */
   #giveUpAll(): number {
     const { unanswered } = this.#state;
-    const code = this.#state.answer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : CODES.NO_ERROR;
-    if (code === CODES.NO_ERROR) this.#setAssignment([]);
-    else if (this.#state.refuse(unanswered)) return CODES.NO_ERROR;
+    const code = this.#state.answer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : ErrorCode.NO_ERROR;
+    if (code === ErrorCode.NO_ERROR) this.#setAssignment([]);
+    else if (this.#state.refuse(unanswered)) return ErrorCode.NO_ERROR;
     return code;
   }
 
@@ -228,7 +229,7 @@ export abstract class GroupConsumer extends NativeClient {
     const { unanswered, phase } = this.#state;
     if (unanswered === undefined) return;
     if (phase === "leaving") this.#giveUpAll();
-    else if (unanswered.code === CODES.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
+    else if (unanswered.code === ErrorCode.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
       this.#state.answer();
       withList([], (none) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, none)));
     } else {
@@ -263,7 +264,7 @@ export abstract class GroupConsumer extends NativeClient {
   async #awaitAnswer(): Promise<void> {
     const began = performance.now();
     this.serveEvents();
-    if (this.#state.unanswered?.code === CODES.ASSIGN_PARTITIONS) this.#decline();
+    if (this.#state.unanswered?.code === ErrorCode.ASSIGN_PARTITIONS) this.#decline();
     const isAwaited = () => this.#state.unanswered !== undefined && !this.#state.isAnswerRefused;
     while (isAwaited() && performance.now() - began < ANSWER_DEADLINE_MS) {
       await untilNextPoll(began);
@@ -320,11 +321,11 @@ export abstract class GroupConsumer extends NativeClient {
 
   subscribe(topics: (string | RegExp)[]): number {
     requireArray(topics, "First parameter must be an array");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const names = topics.map((topic) => ({ topic: topic instanceof RegExp ? topic.source : String(topic) }));
-    if (names.some(({ topic }) => topic === "")) return CODES.INVALID_ARG;
+    if (names.some(({ topic }) => topic === "")) return ErrorCode.INVALID_ARG;
     const code = withList(names, (list) => openLibrary().symbols.rd_kafka_subscribe(this.rk, list));
-    if (code === CODES.NO_ERROR) this.#isSubscribed = true;
+    if (code === ErrorCode.NO_ERROR) this.#isSubscribed = true;
     return code;
   }
 
@@ -333,7 +334,7 @@ export abstract class GroupConsumer extends NativeClient {
       openLibrary().symbols.rd_kafka_unsubscribe(this.rk);
       this.#isSubscribed = false;
     }
-    return CODES.NO_ERROR;
+    return ErrorCode.NO_ERROR;
   }
 
   subscription(): number | string[] {
@@ -342,10 +343,10 @@ export abstract class GroupConsumer extends NativeClient {
   }
 
   #readPartitions(call: (out: BigUint64Array<ArrayBuffer>) => number): number | (TopicPartition | Error)[] {
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const out = new OutPointer();
     const code = call(out.buffer);
-    return code === CODES.NO_ERROR ? orErrors(takeList(out)) : code;
+    return code === ErrorCode.NO_ERROR ? orErrors(takeList(out)) : code;
   }
 }
 

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 import type { PartitionResult } from "../ffi/topic_partitions.ts";
 
 /** An assignment (`ASSIGN_PARTITIONS`), a revocation (`REVOKE_PARTITIONS`) or a failed rebalance (any other code). */
@@ -142,7 +142,7 @@ export class GroupState {
     const phase = this.#phase;
     const isPostponed = phase.kind === "leaving"
       ? phase.hasAnswered
-      : phase.kind === "closing" && this.#isStatic && rebalance.code === CODES.REVOKE_PARTITIONS;
+      : phase.kind === "closing" && this.#isStatic && rebalance.code === ErrorCode.REVOKE_PARTITIONS;
     if (isPostponed) this.#postponed = { ...rebalance, at: performance.now() };
     return !isPostponed;
   }

@@ -26,18 +26,19 @@ import { awaitEarlierOperations, PartitionQueues } from "./partition_queues.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, readCString } from "../ffi/memory.ts";
 import type { NativeMessage } from "../ffi/message_reader.ts";
-import { CODES, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { nativeError } from "../ffi/native_error.ts";
 import { orErrors, type PartitionToC, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
 
 /** Errors of the whole client, which go to `event_cb`. Any other error is a result of `consume()`. */
 const CLIENT_ERRORS: ReadonlySet<number> = new Set([
-  CODES.ALL_BROKERS_DOWN,
-  CODES.TRANSPORT,
-  CODES.RESOLVE,
-  CODES.SSL,
-  CODES.AUTHENTICATION,
-  CODES.CRIT_SYS_RESOURCE,
-  CODES.FATAL,
+  ErrorCode.ALL_BROKERS_DOWN,
+  ErrorCode.TRANSPORT,
+  ErrorCode.RESOLVE,
+  ErrorCode.SSL,
+  ErrorCode.AUTHENTICATION,
+  ErrorCode.CRIT_SYS_RESOURCE,
+  ErrorCode.FATAL,
 ]);
 const NOT_CONNECTED = "KafkaConsumer is not connected";
 /** With a time-out of 0 librdkafka would not wait for a seek. */
@@ -131,7 +132,7 @@ export class KafkaConsumer extends GroupConsumer {
     const { max, callback } = request;
     // A call for no message needs no connection, and serves no event.
     if (max === 0) setImmediate(() => callback(null, [], []));
-    else if (!this.connected) setImmediate(() => callback(nativeError(CODES.STATE, NOT_CONNECTED)));
+    else if (!this.connected) setImmediate(() => callback(nativeError(ErrorCode.STATE, NOT_CONNECTED)));
     else this.#requests.add(request);
     return null;
   }
@@ -188,7 +189,7 @@ export class KafkaConsumer extends GroupConsumer {
         symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs)
       );
       symbols.rd_kafka_topic_destroy(rkt);
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       this.#fetched.drop([target]);
       return { result: undefined };
     }, NOT_CONNECTED);
@@ -209,7 +210,7 @@ export class KafkaConsumer extends GroupConsumer {
     partitions: TopicPartition[],
   ): number {
     requireArray(partitions, "Topic partition must be an array of objects");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     return withList(toPartitions(partitions), (list) => openLibrary().symbols[name](this.rk, list));
   }
 
@@ -218,7 +219,7 @@ export class KafkaConsumer extends GroupConsumer {
   offsetsStore(partitions: TopicPartition[]): number {
     requireCount(arguments.length, 1, "Must provide a list of topic partitions");
     requireArray(partitions, "Topic partition must be an array of objects");
-    if (!this.connected || !this.isSubscribed) return CODES.STATE;
+    if (!this.connected || !this.isSubscribed) return ErrorCode.STATE;
     return withList(
       toPartitions(partitions),
       (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list),
@@ -227,7 +228,7 @@ export class KafkaConsumer extends GroupConsumer {
 
   offsetsStoreSingle(topic: string, partition: number, offset: number, leaderEpoch: number): number {
     requireCount(arguments.length, 4, "Must provide topic, partition, offset and leaderEpoch");
-    if (!this.connected || !this.isSubscribed) return CODES.STATE;
+    if (!this.connected || !this.isSubscribed) return ErrorCode.STATE;
     // Unlike elsewhere, what is not a number is converted to one.
     const [number, next] = [toInt32(Number(partition)), toInt64(Number(offset))];
     return this.#offsets.store(this.rk, `${topic}`, number, next, Number(leaderEpoch) | 0);
@@ -259,7 +260,7 @@ export class KafkaConsumer extends GroupConsumer {
       throw new Error("First argument should be an array or null and second one a callback");
     }
     const code = this.commit(partitions);
-    setImmediate(() => callback(code === CODES.NO_ERROR ? null : nativeError(code)));
+    setImmediate(() => callback(code === ErrorCode.NO_ERROR ? null : nativeError(code)));
     return null;
   }
 
@@ -270,7 +271,7 @@ export class KafkaConsumer extends GroupConsumer {
    * @internal
    */
   commitWithResult(partitions: readonly TopicPartition[], callback: CommitResultCallback): void {
-    if (!this.connected) callback(CODES.STATE, []);
+    if (!this.connected) callback(ErrorCode.STATE, []);
     else this.#commits.sendWithResult(this.rk, toPartitions(partitions), this.eventQueue, callback);
   }
 
@@ -282,20 +283,20 @@ export class KafkaConsumer extends GroupConsumer {
 
   position(partitions: TopicPartition[]): number | (TopicPartition | Error)[] {
     requireArray(partitions, "Need to specify an array of topic partitions");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     return withList(toPartitions(partitions), (list) => {
       const code = openLibrary().symbols.rd_kafka_position(this.rk, list);
-      return code === CODES.NO_ERROR ? orErrors(readList(list)) : code;
+      return code === ErrorCode.NO_ERROR ? orErrors(readList(list)) : code;
     });
   }
 
   getWatermarkOffsets(topic: string, partition: number): number | { lowOffset: number; highOffset: number } {
     requireString(topic, "1st parameter must be a topic string");
     requireNumber(partition, "2nd parameter must be a partition number");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const low = new BigInt64Array(1), high = new BigInt64Array(1);
     const { symbols } = openLibrary();
     const code = symbols.rd_kafka_get_watermark_offsets(this.rk, cString(topic), partition | 0, low, high);
-    return code === CODES.NO_ERROR ? { lowOffset: Number(low[0]), highOffset: Number(high[0]) } : code;
+    return code === ErrorCode.NO_ERROR ? { lowOffset: Number(low[0]), highOffset: Number(high[0]) } : code;
   }
 }

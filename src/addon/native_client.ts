@@ -11,7 +11,8 @@ import { setCredentials, setToken, setTokenFailure } from "./sasl.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, OutPointer, type Pointer, readCString, viewOf } from "../ffi/memory.ts";
 import { type Metadata, readMetadata } from "../ffi/metadata.ts";
-import { CODES, type NativeError, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { type NativeError, nativeError } from "../ffi/native_error.ts";
 import { orErrors, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
 
 const DEFAULT_METADATA_TIMEOUT_MS = 30_000;
@@ -35,7 +36,7 @@ export abstract class NativeClient extends ClientHandle {
         (sliceMs) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, sliceMs),
       );
       if (rkt !== null) symbols.rd_kafka_topic_destroy(rkt);
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       this.onMetadata();
       const result = readMetadata(viewOf(out.value!));
       symbols.rd_kafka_metadata_destroy(out.value);
@@ -52,9 +53,9 @@ export abstract class NativeClient extends ClientHandle {
       let text: Pointer = null;
       const code = await this.blocking.ask(timeoutMs, async (sliceMs) => {
         text = await symbols.rd_kafka_clusterid_async(rk, sliceMs);
-        return text === null ? CODES.TIMED_OUT : CODES.NO_ERROR;
+        return text === null ? ErrorCode.TIMED_OUT : ErrorCode.NO_ERROR;
       });
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       const result = readCString(text);
       symbols.rd_kafka_mem_free(rk, text);
       return { result };
@@ -78,7 +79,7 @@ export abstract class NativeClient extends ClientHandle {
         (sliceMs) =>
           openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, sliceMs),
       );
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       return { result: { lowOffset: Number(low[0]), highOffset: Number(high[0]) } };
     });
   }
@@ -102,7 +103,7 @@ export abstract class NativeClient extends ClientHandle {
       return withList(partitions, async (list) => {
         const { symbols } = openLibrary();
         const code = await this.blocking.ask(timeoutMs | 0, (sliceMs) => symbols[name](rk, list, sliceMs));
-        return code === CODES.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
+        return code === ErrorCode.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
       });
     }, unconnected);
   }
@@ -130,7 +131,7 @@ export abstract class NativeClient extends ClientHandle {
 
   /** Throws errors as plain objects, as the native addon does: the npm client reads their code. */
   #callOrThrow(call: (rk: Pointer) => NativeError | undefined): null {
-    const error = this.connected ? call(this.rk) : nativeError(CODES.STATE);
+    const error = this.connected ? call(this.rk) : nativeError(ErrorCode.STATE);
     if (error !== undefined) throw error;
     return null;
   }

@@ -7,7 +7,7 @@
 import { partitionKey } from "./partition_identity.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, OutPointer, type Pointer } from "../ffi/memory.ts";
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 import { type PartitionToC, takeList } from "../ffi/topic_partitions.ts";
 
 /** The partition queues of one consumer. */
@@ -50,5 +50,5 @@ export class PartitionQueues {
 export function awaitEarlierOperations(rk: Pointer): void {
   const out = new OutPointer();
   // Any question will do: that thread answers in the order of asking.
-  if (openLibrary().symbols.rd_kafka_assignment(rk, out.buffer) === CODES.NO_ERROR) takeList(out);
+  if (openLibrary().symbols.rd_kafka_assignment(rk, out.buffer) === ErrorCode.NO_ERROR) takeList(out);
 }

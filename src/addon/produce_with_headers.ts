@@ -12,7 +12,8 @@ import { Buffer } from "node:buffer";
 import { VU } from "../ffi/layout.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { addressOf, HIGH, type Pointer } from "../ffi/memory.ts";
-import { CODES, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { takeError } from "../ffi/native_error.ts";
 import { NULL_HEADER } from "../ffi/null_header.ts";
 import { toInt64 } from "./arguments.ts";
 
@@ -158,7 +159,7 @@ class VariadicArguments {
   produce(rk: Pointer): number {
     const error = openLibrary().symbols.rd_kafka_produceva(rk, structs, BigInt(this.#count));
     this.#kept.length = 0;
-    return error === null ? CODES.NO_ERROR : takeError(error)!.code;
+    return error === null ? ErrorCode.NO_ERROR : takeError(error)!.code;
   }
 
   /** Begins an argument; returns the index of its first word. */

@@ -21,7 +21,8 @@ import { TopicHandle } from "./topic_handle.ts";
 import { requireTimeoutAndCallback, TransactionalClient } from "./transactional_client.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer } from "../ffi/memory.ts";
-import { CODES, err2str, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, nativeError } from "../ffi/native_error.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -104,7 +105,7 @@ export class Producer extends TransactionalClient {
       ? undefined
       : checkHeaders(headers);
     if (typeof topic !== "string" && !(topic instanceof TopicHandle)) throw topicError(topic);
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const rkt = typeof topic === "string" ? this.#topicHandle(topic) : this.#topicHandle(topic.name(), topic);
     if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
     const to = partition === null || partition === undefined ? PARTITION_UA : Math.max(PARTITION_UA, partition | 0);
@@ -121,7 +122,7 @@ export class Producer extends TransactionalClient {
         opaque: id,
         headers: checked ?? [],
       });
-    if (code !== CODES.NO_ERROR) this.#reports.drop(id);
+    if (code !== ErrorCode.NO_ERROR) this.#reports.drop(id);
     return code;
   }
 
@@ -162,7 +163,7 @@ export class Producer extends TransactionalClient {
       key === null ? 0n : sizeOf(key),
       BigInt(id),
     );
-    return result === 0 ? CODES.NO_ERROR : symbols.rd_kafka_last_error();
+    return result === 0 ? ErrorCode.NO_ERROR : symbols.rd_kafka_last_error();
   }
 
   // Serving delivery reports
@@ -181,7 +182,7 @@ export class Producer extends TransactionalClient {
     if (!this.connected) throw new Error("Client is disconnected");
     this.#pollsInBackground = set;
     if (set) this.#reports.serveSoon();
-    return nativeError(CODES.NO_ERROR);
+    return nativeError(ErrorCode.NO_ERROR);
   }
 
   flush(timeoutMs: number, callback: Callback): null {
@@ -195,9 +196,9 @@ export class Producer extends TransactionalClient {
         const code = await this.blocking.resume(timeoutMs | 0, async (sliceMs) => {
           const answer = await openLibrary().symbols.rd_kafka_flush_async(rk, sliceMs);
           await this.serveReports();
-          return { answer, isAnswered: answer !== CODES.TIMED_OUT };
+          return { answer, isAnswered: answer !== ErrorCode.TIMED_OUT };
         });
-        if (code === CODES.NO_ERROR) return { result: undefined };
+        if (code === ErrorCode.NO_ERROR) return { result: undefined };
         return Object.assign(new Error(err2str(code)), { code });
       }));
   }
@@ -226,5 +227,5 @@ function sizeOf({ length }: Bytes): bigint {
 /** The error for a topic that is neither a name nor a Topic. An object gets librdkafka's text for an invalid argument. */
 function topicError(topic: unknown): Error {
   const isObject = typeof topic === "object" && topic !== null;
-  return new Error(isObject ? err2str(CODES.INVALID_ARG) : "Topic must be a string or Topic object");
+  return new Error(isObject ? err2str(ErrorCode.INVALID_ARG) : "Topic must be a string or Topic object");
 }

@@ -13,14 +13,8 @@ import type { ConfObject } from "../ffi/client_conf.ts";
 import { Lanes } from "../ffi/lanes.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
-import {
-  CODES,
-  err2str,
-  nativeError,
-  takeError,
-  takeTransactionError,
-  type TransactionError,
-} from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, nativeError, takeError, takeTransactionError, type TransactionError } from "../ffi/native_error.ts";
 import { type TopicPartition, withList } from "../ffi/topic_partitions.ts";
 
 /**
@@ -118,7 +112,7 @@ export abstract class TransactionalClient extends NativeClient {
         const metadata = group === null
           ? null
           : await this.blocking.run(() => symbols.rd_kafka_consumer_group_metadata_async(group));
-        if (metadata === null) return notConnected(err2str(CODES.STATE));
+        if (metadata === null) return notConnected(err2str(ErrorCode.STATE));
         try {
           return await withList(
             partitions,
@@ -184,8 +178,8 @@ export abstract class TransactionalClient extends NativeClient {
     const underWay = this.#underWay;
     if (underWay === undefined) return undefined;
     const error = underWay === name
-      ? nativeError(CODES.PREV_IN_PROGRESS, `Simultaneous ${underWay} API calls not allowed`)
-      : nativeError(CODES.CONFLICT, `Conflicting ${underWay} API call is already in progress`);
+      ? nativeError(ErrorCode.PREV_IN_PROGRESS, `Simultaneous ${underWay} API calls not allowed`)
+      : nativeError(ErrorCode.CONFLICT, `Conflicting ${underWay} API call is already in progress`);
     return { ...error, isFatal: false, isRetriable: true, isTxnRequiresAbort: false };
   }
 }
@@ -202,5 +196,5 @@ export function requireTimeoutAndCallback(timeoutMs: number, callback: Callback)
 
 /** The error of a transactional call of a producer that is not connected; the native addon leaves the text empty. */
 function notConnected(message: string): TransactionError {
-  return { ...nativeError(CODES.STATE, message), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
+  return { ...nativeError(ErrorCode.STATE, message), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { emitNotice } from "../notices/notice.ts";
+
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const NUMBERS: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
 
@@ -36,7 +38,8 @@ export function onShutdown({ timeoutMs, stop, describe }: ShutdownOptions): () =
       signalled = true;
       if (timeoutMs <= LONGEST_TIMER_MS) {
         deadline = setTimeout(() => {
-          console.error(`slipstream: not ended ${timeoutMs} ms after ${signal}, left undone: ${describe()}`);
+          const text = `not ended ${timeoutMs} ms after ${signal}, left undone: ${describe()}`;
+          emitNotice({ code: "shutdown-timeout", text, isOver: false });
           Deno.exit(status);
         }, timeoutMs);
       }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { GroupState, type Rebalance } from "../../src/addon/group_state.ts";
-import { CODES } from "../../src/ffi/native_error.ts";
+import { ErrorCode } from "../../src/ffi/error_codes.ts";
 
 const rebalance = (code: number): Rebalance => ({ code, partitions: [{ topic: "t", partition: 0, code: 0 }] });
-const assignment = rebalance(CODES.ASSIGN_PARTITIONS), revocation = rebalance(CODES.REVOKE_PARTITIONS);
+const assignment = rebalance(ErrorCode.ASSIGN_PARTITIONS), revocation = rebalance(ErrorCode.REVOKE_PARTITIONS);
 
 /** A member that has gone through the phases up to `phase`. */
 function memberIn(phase: "joined" | "closing" | "leaving", { isStatic = false } = {}): GroupState {
@@ -51,7 +51,7 @@ Deno.test("GroupState: a static member's revocation is postponed while it closes
   assert.equal(state.receive(revocation), false);
   state.deliver(assignment);
   state.leave("EAGER");
-  assert.equal(state.postponed?.code, CODES.REVOKE_PARTITIONS);
+  assert.equal(state.postponed?.code, ErrorCode.REVOKE_PARTITIONS);
   state.deliver(revocation);
   assert.equal(state.postponed, undefined);
 

@@ -296,22 +296,22 @@ export const MUTANTS: readonly Mutant[] = [
     ["src/topic/write/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
   ),
   ofRooms("Topic: positions of a partition that has moved are stored", [
-    "src/topic/read/progress.ts",
-    "return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;",
+    "src/topic/read/offset_tracker.ts",
+    "return this.#version !== version && (this.#staleSince.get(partition) ?? 0) > version;",
     "return false;",
   ]),
   ofRooms("Topic: what is fetched while a partition is revoked is handed out", [
     "src/topic/read/assignment.ts",
-    "onRevoke(gone);\n      this.#revoking = undefined;",
+    "dropFetched(revoked);\n      this.#revoking = undefined;",
     "this.#revoking = undefined;",
   ]),
   ofRooms("Cache: the failure of a group is forgotten", [
-    "src/cache/group_commit.ts",
+    "src/cache/engine/group_commit.ts",
     "for (const account of this.#owed) account.end(failure);",
     "for (const account of this.#owed) account.end();",
   ]),
   ofRooms("Cache: a value has settled before its commit", [
-    "src/cache/group_commit.ts",
+    "src/cache/engine/group_commit.ts",
     "    account.begin();\n",
     "    account.begin();\n    queueMicrotask(() => account.end());\n    this.#owed.delete(account);\n",
   ]),
