@@ -7,7 +7,7 @@ import {
   openSource,
   type RawMessage,
 } from "@slipstream/slipstream/protocol";
-import { QUIET, turn } from "../support/scripted.ts";
+import { QUIET, turns } from "../support/logged_stream.ts";
 
 /** Messages as a topic has them, in two batches; the fourth of six is the one that fails. */
 interface Sent {
@@ -68,7 +68,7 @@ const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object
     "a handler that rejects": (out) => ({
       options: { sink: (line) => out.push(line) },
       async handler({ value }) {
-        await turn();
+        await turns();
         if (value === "bad") throw failure;
         return value;
       },
@@ -102,7 +102,7 @@ const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object
     "a sink that rejects, behind one that does not": (out) => ({
       options: {
         sink: [() => {}, async (line) => {
-          await turn();
+          await turns();
           if (line === "bad") throw failure;
           out.push(line);
         }],
