@@ -157,7 +157,7 @@ Deno.test("a source of single messages keeps as many handlers busy as concurrenc
   app.handle(messages(), { concurrency: 100 }, async () => {
     most = Math.max(most, ++now);
     if (now === 100) all.resolve();
-    // Those that began wait for the hundredth; a limit below it lets them go on after a while.
+    // Handlers that have begun wait for the hundredth one. With a limit below that, they go on after a while.
     await Promise.race([all.promise, new Promise((resolve) => setTimeout(resolve, 500))]);
     now--;
   });
@@ -196,7 +196,7 @@ Deno.test("no message of a key begins after a stop has interrupted the retry of 
   );
   const running = app.stream({ ...QUIET, signal: stop.signal });
   await turns();
-  // The first waits to be tried again, and two of its key wait for it; all others are handled.
+  // The first message waits for its next attempt, and two of its key wait for it; all others are handled.
   assert.deepEqual(begun, [0, 1, 3, 4, 6]);
   stop.abort();
   await running;

@@ -4,7 +4,7 @@ import { type Batch, type Delivery, openDeadLetters, openSink, openSource } from
 import { Settlements } from "../../src/stream/settlement.ts";
 import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** What a run came to, within a time in which it must have ended. */
+/** How a run ends: `"resolved"`, `"rejected: …"`, or `"hangs"` if it takes longer than a time. */
 async function outcome(running: Promise<void>, withinMs = 3000): Promise<string> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve("hangs"), withinMs));
@@ -12,7 +12,7 @@ async function outcome(running: Promise<void>, withinMs = 3000): Promise<string>
   return await Promise.race([ended, late]).finally(() => clearTimeout(timer));
 }
 
-/** A sink of many users that delivers when the test says so, value by value. */
+/** A sink that several handlers share. The test delivers its values one by one. */
 function shared() {
   const settlements = new Settlements();
   const waiting = new Map<unknown, (failure?: { readonly error: unknown }) => void>();
@@ -97,7 +97,7 @@ for (const kind of ["generator", "TransformStream"]) {
       assert.equal(await outcome(app.stream(QUIET)), "resolved");
       assert.deepEqual([seen, source.done], [[1, 2], [1, 2]]);
     }
-    // Another handler of the source goes on, and so does another source of this one's: it is out.
+    // Another handler of the source goes on when the pipe of this one has ended.
     const one = loggedSource([[1], [2], [3]]), seen: number[] = [], others: number[] = [];
     const app = new Slipstream();
     app.handle(one, { pipe: [two] }, (n) => void seen.push(n));

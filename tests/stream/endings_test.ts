@@ -4,12 +4,12 @@ import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** A sink that takes a while to settle, and writes down that it is closed. */
+/** A sink that takes a while to settle, and logs that it is closed. */
 function slow(log: string[], settle: () => Promise<void> = turns) {
   return { [openSink]: () => ({ accept() {}, settle, close: () => void log.push("closed sink") }) };
 }
 
-/** The first batches take long to settle: whatever comes next comes before they are done. */
+/** Settles the first batches late: later ones are handled before these are done. */
 function settlesLate(batches: number) {
   return () => batches-- > 0 ? new Promise<void>((resolve) => setTimeout(resolve, 50)) : Promise.resolve();
 }
@@ -79,7 +79,7 @@ Deno.test("stream() closes sinks only when no handler runs any more, though sett
     assert.equal(error.message, 'handler "count" failed: disk full');
     return true;
   });
-  // The batch in hand would never be done: the rest of it is not begun.
+  // The batch that is being handled would never be done, so the rest of it is not handled.
   assert.deepEqual(log, ["handled 1", "handled 2", "closed sink"]);
 });
 
@@ -159,7 +159,7 @@ Deno.test("stream() rejects with the error of a stopped generator's finally bloc
     try {
       for (;;) yield await Promise.resolve(1);
     } finally {
-      // deno-lint-ignore no-unsafe-finally -- what is tested
+      // deno-lint-ignore no-unsafe-finally -- the test is about it
       throw new Error("can't clean up");
     }
   }
@@ -233,7 +233,7 @@ Deno.test("handle() reads streams of Node.js, and takes arrays and bytes in an a
   assert.deepEqual(new Set(seen.map((value) => JSON.stringify(value))), new Set(['"node"', '["a",1]', "1"]));
 });
 
-/** Numbers without end, or to the end of the time that a test gives them, so that it does not hang. */
+/** Endless numbers; they end after a while if the test fails, so that it does not hang. */
 function* numbers(ended: () => void) {
   const until = performance.now() + 5000;
   try {
@@ -247,7 +247,7 @@ async function* laterNumbers(ended: () => void) {
   yield* numbers(ended);
 }
 
-/** Streams end a queue later than generators do; this one never makes anybody wait. */
+/** A stream of numbers whose reads are answered at once. */
 function numbersStream(ended: () => void) {
   const from = numbers(ended);
   return new ReadableStream<number>({
@@ -364,7 +364,7 @@ Deno.test("two apps share no run, pause, hook or end", async () => {
   assert.throws(() => other.pause(held), /pause\(\): no handler is bound to this source/);
   const running = one.stream({ ...QUIET, signal: abort.signal });
   await other.stream(QUIET);
-  // While one runs, the other can still bind, and run again.
+  // While one app runs, the other can bind and run again.
   other.handle(["more"], (word) => void log.push(word));
   await other.stream(QUIET);
   assert.deepEqual(log, ["other", "other is over", "more", "other is over"]);

@@ -1,4 +1,4 @@
-/** What `tests/simulation` has found, as small programs. */
+/** Faults that `tests/simulation` has found, as small programs. */
 import { Slipstream } from "@slipstream/slipstream";
 import { scripted, together } from "@slipstream/slipstream/testing";
 import { QUIET, turns } from "../support/logged_stream.ts";
@@ -8,7 +8,7 @@ function equal(got: unknown, wanted: unknown): void {
   throw new Error(`got ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`);
 }
 
-/** Asks for the next message before it emits the one before. */
+/** A stage that asks for the next message before it emits the one before. */
 async function* ahead(messages: AsyncIterable<number>) {
   const iterator = messages[Symbol.asyncIterator]();
   for (let next = iterator.next();;) {

@@ -3,7 +3,7 @@ import { type ErrorPolicy, type HandlerError, Slipstream } from "@slipstream/sli
 import { type DeadLetterSink, openDeadLetters, type RawMessage } from "@slipstream/slipstream/protocol";
 import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** Runs one handler that refuses 2, and tells what went through and what was done. */
+/** Runs a handler that throws for 2; returns what the sink got and which messages are done. */
 async function refusing(options: { readonly onError: ErrorPolicy }) {
   const log: string[] = [], out: number[] = [];
   const app = new Slipstream();

@@ -26,7 +26,7 @@ Deno.test("stream() marks no batch as done that failed to settle, nor one after 
   app.handle(loggedSource([[1], [2], [3]], log), { sink }, (n) => n);
   const running = app.stream(QUIET);
   await turns();
-  // While the one before it is awaited: nobody listens to this one yet, and that is no unhandled rejection.
+  // The run still awaits the batch before. The rejection of this one must not count as unhandled.
   sink.settling[1]!.reject(new Error("disk full"));
   await turns();
   sink.settling[0]!.resolve();
