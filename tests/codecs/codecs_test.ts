@@ -1,18 +1,25 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { bytes, type Codec, json, text } from "@slipstream/slipstream";
+import { SEED } from "../support/seed.ts";
 
 async function roundTrip<T>(codec: Codec<T>, value: T): Promise<T> {
   return await codec.decode(await codec.encode(value));
 }
 
 Deno.test("text, json() and bytes decode what they encode", async () => {
-  await fc.assert(fc.asyncProperty(fc.string({ unit: "binary" }), async (value) => {
-    assert.equal(await roundTrip(text, value), value);
-  }));
-  await fc.assert(fc.asyncProperty(fc.jsonValue(), async (value) => {
-    assert.deepEqual(await roundTrip(json(), value), JSON.parse(JSON.stringify(value)));
-  }));
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: "binary" }), async (value) => {
+      assert.equal(await roundTrip(text, value), value);
+    }),
+    { seed: SEED },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.jsonValue(), async (value) => {
+      assert.deepEqual(await roundTrip(json(), value), JSON.parse(JSON.stringify(value)));
+    }),
+    { seed: SEED },
+  );
   assert.deepEqual(await roundTrip(bytes, new Uint8Array([0, 255])), new Uint8Array([0, 255]));
 });
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { everything, TestBroker, until } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const MESSAGES = 3000;
 const QUIET = { handleSignals: false } as const;
@@ -80,11 +82,11 @@ Deno.test("the committed offset is never ahead of what is handled, while handler
   await using asking = new Topic(name, conf);
   await using letters = new Topic(dead, broker.conf());
   const through: Set<number>[] = [new Set(), new Set()];
-  const ends = [0, 0];
+  const ends = [0, 0], random = new Random(SEED, "handlers");
   for (const { partition } of await everything(broker, name)) ends[partition]!++;
   const app = new Slipstream();
   app.handle(topic, { concurrency: 8, onError: letters }, async ({ partition, offset, value }) => {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+    await new Promise((resolve) => setTimeout(resolve, random.next() * 5));
     through[partition]!.add(offset);
     if (Number(value) % 10 === 7) throw new Error("on purpose");
   });
