@@ -45,9 +45,12 @@ export interface MemoryKafkaOptions {
   /**
    * How long brokers take to answer a request, in milliseconds; 0 takes no timer. Each client's requests are answered in
    * order.
+   * @default {0}
    */
   readonly delayMs?: number | ((kind: RequestKind) => number);
 }
+
+const DEFAULTS = { partitions: 1, delayMs: 0 } as const satisfies MemoryKafkaOptions;
 
 let clusters = 0;
 
@@ -91,7 +94,8 @@ export class MemoryKafka implements Disposable {
   #waiting: (() => void)[] = [];
 
   /** Starts a cluster. */
-  constructor({ partitions = 1, random, delayMs = 0 }: MemoryKafkaOptions = {}) {
+  constructor(options: MemoryKafkaOptions = {}) {
+    const { partitions = DEFAULTS.partitions, delayMs = DEFAULTS.delayMs, random } = options;
     const cluster: Cluster = {
       topics: this.#topics,
       faults: this.faults,
