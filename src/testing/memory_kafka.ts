@@ -6,15 +6,15 @@
 
 import type { KafkaClients, TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
 import { registerClients } from "../kafka/clients.ts";
-import type { MemoryClient } from "./memory/client.ts";
-import { type Cluster, errorText, type MemoryFaults, type RequestKind } from "./memory/cluster.ts";
-import { MemoryConsumer } from "./memory/consumer.ts";
-import { GroupCoordinator } from "./memory/group.ts";
-import { type MemoryRecord, type NewRecord, TopicLogs } from "./memory/log.ts";
-import { MemoryProducer } from "./memory/producer.ts";
+import type { MemoryClient } from "./memory/memory_client.ts";
+import { errorText, type MemoryCluster, type MemoryFaults, type RequestKind } from "./memory/memory_cluster.ts";
+import { MemoryConsumer } from "./memory/memory_consumer.ts";
+import { GroupCoordinator } from "./memory/group_coordinator.ts";
+import { type MemoryRecord, type NewRecord, TopicLogs } from "./memory/topic_logs.ts";
+import { MemoryProducer } from "./memory/memory_producer.ts";
 
-export type { MemoryFaults, RecordFate, RequestKind, SentRecord } from "./memory/cluster.ts";
-export type { MemoryRecord, NewRecord } from "./memory/log.ts";
+export type { MemoryFaults, RecordFate, RequestKind, SentRecord } from "./memory/memory_cluster.ts";
+export type { MemoryRecord, NewRecord } from "./memory/topic_logs.ts";
 
 /** A client of a `MemoryKafka`, as a test sees it. */
 export interface MemoryClientHandle {
@@ -96,7 +96,7 @@ export class MemoryKafka implements Disposable {
   /** Starts a cluster. */
   constructor(options: MemoryKafkaOptions = {}) {
     const { partitions = DEFAULTS.partitions, delayMs = DEFAULTS.delayMs, random } = options;
-    const cluster: Cluster = {
+    const cluster: MemoryCluster = {
       topics: this.#topics,
       faults: this.faults,
       partitions,

@@ -5,7 +5,7 @@
  */
 
 import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
-import { readersAtWork } from "./idle.ts";
+import { readersAtWork } from "./run_until_idle.ts";
 
 /** A step of a script that is no message: what `together`, `delay` and `fail` make. */
 export class ScriptStep<T = never> {

@@ -17,7 +17,7 @@ const PLACES = COUNTS.map((_, partition) =>
 /** Runs the mover, and kills it after so many lines, or lets it come to the end. */
 async function moving(args: readonly string[], killAfter: number): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/mover.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/mover_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

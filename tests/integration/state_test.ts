@@ -10,7 +10,7 @@ const MESSAGES = 50_000;
 /** Runs a process that writes state, and kills it after so many lines. */
 async function killed(args: readonly string[], lines: number): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/state_writer.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/state_writer_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

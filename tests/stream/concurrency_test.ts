@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { openSink } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 import { Random } from "../support/random.ts";
 import { SEED } from "../support/seed.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { Client, ClientEvents, TopicPartition } from "../../kafka/client.ts";
-import { type Cluster, codedError, type RequestKind } from "./cluster.ts";
+import { codedError, type MemoryCluster, type RequestKind } from "./memory_cluster.ts";
 
 const TIMED_OUT = -185;
 const DESTROYED = -197;
@@ -19,7 +19,7 @@ interface Request {
 
 /** A client: its requests are answered in order. */
 export abstract class MemoryClient implements Client {
-  protected readonly cluster: Cluster;
+  protected readonly cluster: MemoryCluster;
   protected readonly conf: Readonly<Record<string, unknown>>;
   readonly #events: ClientEvents;
   readonly #requests: Request[] = [];
@@ -28,7 +28,7 @@ export abstract class MemoryClient implements Client {
   #crashed = false;
   #disconnected: Promise<void> | undefined;
 
-  constructor(cluster: Cluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
+  constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
     this.cluster = cluster;
     this.conf = conf;
     this.#events = events;

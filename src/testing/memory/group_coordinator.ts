@@ -5,7 +5,7 @@
  */
 
 import type { TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import type { TopicLogs } from "./log.ts";
+import type { TopicLogs } from "./topic_logs.ts";
 
 const UNKNOWN_MEMBER = 25;
 const ILLEGAL_GENERATION = 22;

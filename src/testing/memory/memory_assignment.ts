@@ -5,8 +5,8 @@
  */
 
 import type { FetchedMessage, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import type { Cluster } from "./cluster.ts";
-import { type GroupCoordinator, keyOf } from "./group.ts";
+import type { MemoryCluster } from "./memory_cluster.ts";
+import { type GroupCoordinator, keyOf } from "./group_coordinator.ts";
 
 interface Slot extends TopicPartition {
   /** The next offset to be read; `undefined` before it is found. */
@@ -24,8 +24,8 @@ const END = -1;
 const NO_RESET = -140;
 
 /** The partitions that are assigned. */
-export class Assignment {
-  readonly #cluster: Cluster;
+export class MemoryAssignment {
+  readonly #cluster: MemoryCluster;
   readonly #coordinator: GroupCoordinator;
   readonly #reset: string;
   readonly #tellsEnds: boolean;
@@ -37,7 +37,7 @@ export class Assignment {
 
   /** @param log writes a line of the client's log, with syslog's severity */
   constructor(
-    cluster: Cluster,
+    cluster: MemoryCluster,
     coordinator: GroupCoordinator,
     conf: Readonly<Record<string, unknown>>,
     log: (severity: number, line: string) => void,

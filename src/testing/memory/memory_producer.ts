@@ -7,8 +7,8 @@
 import { Buffer } from "node:buffer";
 import type { ClientEvents, DeliveryAccount, KafkaProducer, RecordHeaders } from "../../kafka/client.ts";
 import { NULL_HEADER } from "../../kafka/null_header.ts";
-import { MemoryClient } from "./client.ts";
-import { type Cluster, codedError, type RecordFate } from "./cluster.ts";
+import { MemoryClient } from "./memory_client.ts";
+import { codedError, type MemoryCluster, type RecordFate } from "./memory_cluster.ts";
 
 interface Sent {
   readonly topic: string;
@@ -38,7 +38,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
   readonly #unreported = new Set<Sent>();
   #flushing: (() => void)[] = [];
 
-  constructor(cluster: Cluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
+  constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
     super(cluster, conf, events);
     this.#room = Number(conf["queue.buffering.max.messages"] ?? 100_000);
     this.#largest = Number(conf["message.max.bytes"] ?? 1_000_000);
