@@ -18,7 +18,8 @@ import { type Callback, Client } from "./client.ts";
 import { isObject } from "./arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, textOf } from "../ffi/memory.ts";
-import { CODES, type NativeError, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { type NativeError, takeError } from "../ffi/native_error.ts";
 
 const NEEDS_CALLBACK = "Need to specify a callback";
 /** How many states and types of groups there are: a number beyond is left out. */
@@ -52,9 +53,9 @@ export class AdminClient extends Client {
    * that. Answers librdkafka's code.
    */
   override connect(): number {
-    if (this.connected || this.#reopening !== undefined) return CODES.NO_ERROR;
+    if (this.connected || this.#reopening !== undefined) return ErrorCode.NO_ERROR;
     // A handle that is borrowed can't be made anew.
-    if (this.#borrows) return CODES.STATE;
+    if (this.#borrows) return ErrorCode.STATE;
     if (this.closing) {
       const reopening = this.#reopening = this.freed().then(() => {
         // Unless it was disconnected again meanwhile.
@@ -62,18 +63,18 @@ export class AdminClient extends Client {
         this.#reopening = undefined;
         this.connectNow();
       });
-      return CODES.NO_ERROR;
+      return ErrorCode.NO_ERROR;
     }
     const refused = this.connectNow();
-    if (refused === undefined) return CODES.NO_ERROR;
-    return "code" in refused ? refused.code : CODES.STATE;
+    if (refused === undefined) return ErrorCode.NO_ERROR;
+    return "code" in refused ? refused.code : ErrorCode.STATE;
   }
 
   /** Disconnects in the background, when the requests on their way are answered. Answers at once. */
   override disconnect(): number {
     this.#reopening = undefined;
     if (!this.#borrows) void this.freed();
-    return CODES.NO_ERROR;
+    return ErrorCode.NO_ERROR;
   }
 
   protected override events(): number {

@@ -6,7 +6,8 @@
 
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
-import { CODES, type NativeError, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { type NativeError, nativeError } from "../ffi/native_error.ts";
 import { type Wakeable, waker } from "../ffi/waker.ts";
 
 /** What a request ends with. */
@@ -97,7 +98,7 @@ class PendingRequest<T> implements Wakeable {
     try {
       request.send(rk, options, queue);
     } catch (error) {
-      this.#settle(nativeError(CODES.INVALID_ARG, (error as Error).message));
+      this.#settle(nativeError(ErrorCode.INVALID_ARG, (error as Error).message));
       return;
     }
     // What can't be asked librdkafka refuses at once.
@@ -117,20 +118,20 @@ class PendingRequest<T> implements Wakeable {
       try {
         if (symbols.rd_kafka_event_type(event) !== ADMIN_EVENT[this.#request.kind]) continue;
         const code = symbols.rd_kafka_event_error(event);
-        if (code === CODES.NO_ERROR && this.#request.timeoutMs === 0) continue;
-        return this.#settle(code === CODES.NO_ERROR ? this.#request.read(event) : nativeError(code));
+        if (code === ErrorCode.NO_ERROR && this.#request.timeoutMs === 0) continue;
+        return this.#settle(code === ErrorCode.NO_ERROR ? this.#request.read(event) : nativeError(code));
       } finally {
         symbols.rd_kafka_event_destroy(event);
       }
     }
     // Without a time-out of its own it would hold up its client's disconnect for ever.
-    if (this.#request.timeoutMs < 0 && this.#closing()) this.#settle(nativeError(CODES.STATE));
+    if (this.#request.timeoutMs < 0 && this.#closing()) this.#settle(nativeError(ErrorCode.STATE));
   }
 
   #timeOut(): void {
     // The answer may be here already, when the program itself was busy.
     this.wake();
-    this.#settle(nativeError(CODES.TIMED_OUT));
+    this.#settle(nativeError(ErrorCode.TIMED_OUT));
   }
 
   #settle(answer: Answer<T>): void {

@@ -11,7 +11,8 @@ import { guarded } from "./guarded.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, OutPointer, type Pointer, readCString, viewOf } from "../ffi/memory.ts";
 import { type Metadata, readMetadata } from "../ffi/metadata.ts";
-import { CODES, err2str, type NativeError, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, type NativeError, nativeError } from "../ffi/native_error.ts";
 import { intOf, isObject } from "./arguments.ts";
 import {
   enableSaslQueue,
@@ -195,7 +196,7 @@ export abstract class Client implements Wakeable {
     const made = newClient(this.#type, conf);
     if ("error" in made) {
       if (this.#throttles) releaseThrottles();
-      return this.#refused(nativeError(CODES.STATE, made.error));
+      return this.#refused(nativeError(ErrorCode.STATE, made.error));
     }
     this.#rk = made.rk;
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
@@ -343,7 +344,7 @@ export abstract class Client implements Wakeable {
   ): null {
     // The lender's disconnect must wait for it.
     if (this.#lender !== undefined) return this.#lender.call(callback, work, unconnected);
-    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(CODES.STATE, unconnected));
+    const running = this.connected ? work(this.#rk) : Promise.resolve(nativeError(ErrorCode.STATE, unconnected));
     const answered = running.then((answer) => {
       if (!("result" in answer)) callback(answer);
       else if (answer.result === undefined) callback(null);
@@ -380,7 +381,7 @@ export abstract class Client implements Wakeable {
   }
 
   #orThrow(work: (rk: Pointer) => NativeError | undefined): null {
-    const error = this.connected ? work(this.rk) : nativeError(CODES.STATE);
+    const error = this.connected ? work(this.rk) : nativeError(ErrorCode.STATE);
     // The addon throws plain objects here, and the npm client reads their code.
     if (error !== undefined) throw error;
     return null;
@@ -403,7 +404,7 @@ export abstract class Client implements Wakeable {
         (slice) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, slice),
       );
       if (rkt !== null) symbols.rd_kafka_topic_destroy(rkt);
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       this.#connecting = false;
       const result = readMetadata(viewOf(out.value!));
       symbols.rd_kafka_metadata_destroy(out.value);
@@ -420,9 +421,9 @@ export abstract class Client implements Wakeable {
       let text: Pointer = null;
       const code = await this.blocking.ask(timeoutMs, async (slice) => {
         text = await symbols.rd_kafka_clusterid_async(rk, slice);
-        return text === null ? CODES.TIMED_OUT : CODES.NO_ERROR;
+        return text === null ? ErrorCode.TIMED_OUT : ErrorCode.NO_ERROR;
       });
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       const result = readCString(text);
       symbols.rd_kafka_mem_free(rk, text);
       return { result };
@@ -446,7 +447,7 @@ export abstract class Client implements Wakeable {
         (slice) =>
           openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, slice),
       );
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       return { result: { lowOffset: Number(low[0]), highOffset: Number(high[0]) } };
     });
   }
@@ -470,7 +471,7 @@ export abstract class Client implements Wakeable {
       const partitions = partitionsOf(given);
       return withList(partitions, async (list) => {
         const code = await this.blocking.ask(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
-        return code === CODES.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
+        return code === ErrorCode.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
       });
     }, unconnected);
   }

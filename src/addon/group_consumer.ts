@@ -9,7 +9,8 @@ import { guarded } from "./guarded.ts";
 import { assignable } from "./partition_arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
-import { CODES, err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import {
   forCallback,
   orErrors,
@@ -146,7 +147,7 @@ export abstract class GroupConsumer extends Client {
     const began = performance.now();
     this.serveEvents();
     // An assignment can't be taken any more.
-    if (this.#owed?.code === CODES.ASSIGN_PARTITIONS) this.#decline();
+    if (this.#owed?.code === ErrorCode.ASSIGN_PARTITIONS) this.#decline();
     while (this.#owed !== undefined && !this.#answerRefused && performance.now() - began < ANSWER_DEADLINE_MS) {
       await pollAfter(began);
       this.serveEvents();
@@ -198,7 +199,7 @@ export abstract class GroupConsumer extends Client {
   #onRebalance(code: number, partitions: PartitionResult[]): void {
     const leaving = this.#leaving, held = { at: performance.now(), code, partitions };
     if (leaving?.answered) leaving.held = held;
-    else if (this.#static && this.closing && leaving === undefined && code === CODES.REVOKE_PARTITIONS) {
+    else if (this.#static && this.closing && leaving === undefined && code === ErrorCode.REVOKE_PARTITIONS) {
       this.#revoked = held;
     } else this.#tellRebalance(code, partitions);
   }
@@ -208,9 +209,9 @@ export abstract class GroupConsumer extends Client {
     if (this.#leaving !== undefined) this.#leaving.held = undefined;
     this.#owed = { code, partitions };
     this.#answerRefused = false;
-    const late = this.closing && code !== CODES.REVOKE_PARTITIONS;
+    const late = this.closing && code !== ErrorCode.REVOKE_PARTITIONS;
     if (rebalance_cb !== undefined) {
-      guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
+      guarded(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
     } else if (!late) guarded(() => this.#rebalance(code, partitions));
     // An assignment can't be taken any more, which is what assign() says, and somebody has to decline it.
     if (late && this.#owed !== undefined) this.#decline();
@@ -219,7 +220,7 @@ export abstract class GroupConsumer extends Client {
   /** What librdkafka does by itself for a client without a rebalance callback. */
   #rebalance(code: number, partitions: readonly TopicPartition[]): void {
     const cooperative = this.#protocol() === "COOPERATIVE";
-    if (code === CODES.ASSIGN_PARTITIONS) {
+    if (code === ErrorCode.ASSIGN_PARTITIONS) {
       if (cooperative) this.incrementalAssign(partitions);
       else this.assign(partitions);
     } else if (cooperative) this.incrementalUnassign(partitions);
@@ -230,10 +231,10 @@ export abstract class GroupConsumer extends Client {
 
   assign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
-    if (!this.connected) throw new Error(err2str(CODES.STATE));
+    if (!this.connected) throw new Error(err2str(ErrorCode.STATE));
     this.#take(partitions, (list) => {
       const code = openLibrary().symbols.rd_kafka_assign(this.rk, list);
-      return code === CODES.NO_ERROR ? undefined : new Error(err2str(code));
+      return code === ErrorCode.NO_ERROR ? undefined : new Error(err2str(code));
     });
     this.#setAssignment(partitions);
     return true;
@@ -255,7 +256,7 @@ export abstract class GroupConsumer extends Client {
     if (this.closing && this.#leaving === undefined) this.#giveBack(this.#assigned);
     else {
       const code = this.#answerNone();
-      if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
+      if (code !== ErrorCode.NO_ERROR) throw new Error(err2str(code));
     }
     return true;
   }
@@ -263,9 +264,9 @@ export abstract class GroupConsumer extends Client {
   /** Gives all partitions back. */
   #answerNone(): number {
     const owed = this.#owed;
-    const code = this.#mayAnswer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : CODES.NO_ERROR;
-    if (code === CODES.NO_ERROR) this.#setAssignment([]);
-    else if (this.#refused(owed)) return CODES.NO_ERROR;
+    const code = this.#mayAnswer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : ErrorCode.NO_ERROR;
+    if (code === ErrorCode.NO_ERROR) this.#setAssignment([]);
+    else if (this.#refused(owed)) return ErrorCode.NO_ERROR;
     return code;
   }
 
@@ -277,7 +278,7 @@ export abstract class GroupConsumer extends Client {
   #decline(): void {
     const owed = this.#owed;
     if (owed === undefined || this.#leaving !== undefined) this.#answerNone();
-    else if (owed.code === CODES.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
+    else if (owed.code === ErrorCode.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
       this.#mayAnswer();
       withList([], (none) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, none)));
     } else this.#giveBack(this.#assigned.filter((mine) => owed.partitions.some((gone) => same(mine, gone))));
@@ -285,7 +286,7 @@ export abstract class GroupConsumer extends Client {
 
   incrementalAssign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
-    if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
+    if (!this.connected) throw nativeError(ErrorCode.STATE, "KafkaConsumer is disconnected");
     this.#take(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)));
     this.#setAssignment([...this.#assigned, ...partitions]);
     return true;
@@ -293,7 +294,7 @@ export abstract class GroupConsumer extends Client {
 
   incrementalUnassign(all: readonly TopicPartition[]): true {
     const partitions = assignable(all);
-    if (this.rk === null) throw nativeError(CODES.STATE);
+    if (this.rk === null) throw nativeError(ErrorCode.STATE);
     if (this.closing && this.#leaving === undefined) {
       this.#giveBack(partitions);
       return true;
@@ -366,11 +367,11 @@ export abstract class GroupConsumer extends Client {
 
   subscribe(topics: (string | RegExp)[]): number {
     if (!Array.isArray(topics)) throw new Error("First parameter must be an array");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const names = topics.map((topic) => ({ topic: topic instanceof RegExp ? topic.source : String(topic) }));
-    if (names.some(({ topic }) => topic === "")) return CODES.INVALID_ARG;
+    if (names.some(({ topic }) => topic === "")) return ErrorCode.INVALID_ARG;
     const code = withList(names, (list) => openLibrary().symbols.rd_kafka_subscribe(this.rk, list));
-    if (code === CODES.NO_ERROR) this.#subscribed = true;
+    if (code === ErrorCode.NO_ERROR) this.#subscribed = true;
     return code;
   }
 
@@ -379,7 +380,7 @@ export abstract class GroupConsumer extends Client {
       openLibrary().symbols.rd_kafka_unsubscribe(this.rk);
       this.#subscribed = false;
     }
-    return CODES.NO_ERROR;
+    return ErrorCode.NO_ERROR;
   }
 
   subscription(): number | string[] {
@@ -388,10 +389,10 @@ export abstract class GroupConsumer extends Client {
   }
 
   #list(call: (out: BigUint64Array<ArrayBuffer>) => number): number | (TopicPartition | Error)[] {
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const out = new OutPointer();
     const code = call(out.buffer);
-    return code === CODES.NO_ERROR ? orErrors(takeList(out)) : code;
+    return code === ErrorCode.NO_ERROR ? orErrors(takeList(out)) : code;
   }
 }
 

@@ -22,7 +22,8 @@ import {
   MessageReader,
   type NativeMessage,
 } from "../ffi/message_reader.ts";
-import { CODES, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { nativeError } from "../ffi/native_error.ts";
 import { int64Of, intOf } from "./arguments.ts";
 import { OffsetStore } from "./offset_store.ts";
 import {
@@ -72,17 +73,17 @@ interface Request {
 
 /** Errors of the client as a whole go to `event_cb`; any other is a consumer's, and `consume` answers with it. */
 const CLIENT_ERRORS: ReadonlySet<number> = new Set([
-  CODES.ALL_BROKERS_DOWN,
-  CODES.TRANSPORT,
-  CODES.RESOLVE,
-  CODES.SSL,
-  CODES.AUTHENTICATION,
-  CODES.CRIT_SYS_RESOURCE,
-  CODES.FATAL,
+  ErrorCode.ALL_BROKERS_DOWN,
+  ErrorCode.TRANSPORT,
+  ErrorCode.RESOLVE,
+  ErrorCode.SSL,
+  ErrorCode.AUTHENTICATION,
+  ErrorCode.CRIT_SYS_RESOURCE,
+  ErrorCode.FATAL,
 ]);
 const NOT_CONNECTED = "KafkaConsumer is not connected";
 /** What ends no consume loop: the addon hands these on as warnings. */
-const WARNINGS: ReadonlySet<number> = new Set([CODES.UNKNOWN_TOPIC_OR_PART, CODES.TOPIC_AUTHORIZATION_FAILED]);
+const WARNINGS: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_TOPIC_OR_PART, ErrorCode.TOPIC_AUTHORIZATION_FAILED]);
 
 /** A consumer of a group, or of partitions assigned by hand. */
 export class KafkaConsumer extends GroupConsumer {
@@ -128,7 +129,7 @@ export class KafkaConsumer extends GroupConsumer {
     await this.#turns.drain();
     for (const request of this.#requests.splice(0)) this.#answer(request);
     await super.closeQueues(rk);
-    for (const answer of this.#commits.values()) guarded(() => answer(CODES.DESTROY, []));
+    for (const answer of this.#commits.values()) guarded(() => answer(ErrorCode.DESTROY, []));
     this.#commits.clear();
     this.#offsets.free();
     openLibrary().symbols.rd_kafka_queue_destroy(this.#messages);
@@ -169,7 +170,7 @@ export class KafkaConsumer extends GroupConsumer {
   #request(timeout: number, max: number, onlyFirst: boolean, callback: ConsumeCallback): null {
     // Who asks for no message needs no connection, and hears of nothing.
     if (max === 0 || !this.connected) {
-      setImmediate(() => max === 0 ? callback(null, [], []) : callback(nativeError(CODES.STATE, NOT_CONNECTED)));
+      setImmediate(() => max === 0 ? callback(null, [], []) : callback(nativeError(ErrorCode.STATE, NOT_CONNECTED)));
       return null;
     }
     const timeoutMs = (timeout | 0) < 0 ? Infinity : timeout | 0;
@@ -328,7 +329,7 @@ export class KafkaConsumer extends GroupConsumer {
   #awaitStops(): void {
     const out = new OutPointer();
     // Any question to that thread: it answers in the order of asking.
-    if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === CODES.NO_ERROR) takeList(out);
+    if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === ErrorCode.NO_ERROR) takeList(out);
   }
 
   #forward(place: PartitionToC): void {
@@ -354,7 +355,7 @@ export class KafkaConsumer extends GroupConsumer {
   offsetsStore(partitions: TopicPartition[]): number {
     if (arguments.length < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
-    if (!this.connected || !this.subscribed) return CODES.STATE;
+    if (!this.connected || !this.subscribed) return ErrorCode.STATE;
     return withList(
       partitionsOf(partitions),
       (list) => openLibrary().symbols.rd_kafka_offsets_store(this.rk, list),
@@ -363,7 +364,7 @@ export class KafkaConsumer extends GroupConsumer {
 
   offsetsStoreSingle(topic: string, partition: number, offset: number, leaderEpoch: number): number {
     if (arguments.length < 4) throw new Error("Must provide topic, partition, offset and leaderEpoch");
-    if (!this.connected || !this.subscribed) return CODES.STATE;
+    if (!this.connected || !this.subscribed) return ErrorCode.STATE;
     // Here what is no number becomes one.
     const [to, next] = [intOf(Number(partition)), int64Of(Number(offset))];
     return this.#offsets.store(this.rk, `${topic}`, to, next, Number(leaderEpoch) | 0);
@@ -397,7 +398,7 @@ export class KafkaConsumer extends GroupConsumer {
     const queue = symbols.rd_kafka_queue_new(this.rk);
     try {
       const refused = symbols.rd_kafka_commit_queue(this.rk, list, queue, null, null);
-      if (refused !== CODES.NO_ERROR) return refused;
+      if (refused !== ErrorCode.NO_ERROR) return refused;
       const event = symbols.rd_kafka_queue_poll(queue, -1);
       const code = symbols.rd_kafka_event_error(event);
       this.serveLater(event);
@@ -416,11 +417,11 @@ export class KafkaConsumer extends GroupConsumer {
    */
   commitFor(partitions: readonly TopicPartition[], answer: CommitAnswer): void {
     const id = ++this.#lastCommit;
-    const code = !this.connected ? CODES.STATE : withList(partitionsOf(partitions), (list) => {
+    const code = !this.connected ? ErrorCode.STATE : withList(partitionsOf(partitions), (list) => {
       const opaque = Deno.UnsafePointer.create(BigInt(id));
       return openLibrary().symbols.rd_kafka_commit_queue(this.rk, list, this.eventQueue, null, opaque);
     });
-    if (code === CODES.NO_ERROR) this.#commits.set(id, answer);
+    if (code === ErrorCode.NO_ERROR) this.#commits.set(id, answer);
     else answer(code, []);
   }
 
@@ -437,7 +438,7 @@ export class KafkaConsumer extends GroupConsumer {
   #tellCommit(code: number, partitions: PartitionResult[]): void {
     const callback = this.callbacks.offset_commit_cb as CommitCallback | undefined;
     if (callback?.results !== undefined) return guarded(() => callback.results!(code, partitions));
-    const error = code === CODES.NO_ERROR ? undefined : code;
+    const error = code === ErrorCode.NO_ERROR ? undefined : code;
     guarded(() => callback?.(error, forCallback(partitions)));
   }
 
@@ -448,7 +449,7 @@ export class KafkaConsumer extends GroupConsumer {
       throw new Error("First argument should be an array or null and second one a callback");
     }
     const code = this.commit(partitions);
-    setImmediate(() => callback(code === CODES.NO_ERROR ? null : nativeError(code)));
+    setImmediate(() => callback(code === ErrorCode.NO_ERROR ? null : nativeError(code)));
     return null;
   }
 
@@ -461,21 +462,21 @@ export class KafkaConsumer extends GroupConsumer {
 
   position(partitions: TopicPartition[]): number | (TopicPartition | Error)[] {
     if (!Array.isArray(partitions)) throw new Error("Need to specify an array of topic partitions");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     return withList(partitionsOf(partitions), (list) => {
       const code = openLibrary().symbols.rd_kafka_position(this.rk, list);
-      return code === CODES.NO_ERROR ? orErrors(readList(list)) : code;
+      return code === ErrorCode.NO_ERROR ? orErrors(readList(list)) : code;
     });
   }
 
   getWatermarkOffsets(topic: string, partition: number): number | { lowOffset: number; highOffset: number } {
     if (typeof topic !== "string") throw new Error("1st parameter must be a topic string");
     if (typeof partition !== "number") throw new Error("2nd parameter must be a partition number");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const low = new BigInt64Array(1), high = new BigInt64Array(1);
     const { symbols } = openLibrary();
     const code = symbols.rd_kafka_get_watermark_offsets(this.rk, cString(topic), partition | 0, low, high);
-    return code === CODES.NO_ERROR ? { lowOffset: Number(low[0]), highOffset: Number(high[0]) } : code;
+    return code === ErrorCode.NO_ERROR ? { lowOffset: Number(low[0]), highOffset: Number(high[0]) } : code;
   }
 
   seek(partition: TopicPartition, timeoutMs: number | null, callback: Callback): null {
@@ -494,7 +495,7 @@ export class KafkaConsumer extends GroupConsumer {
         symbols.rd_kafka_seek_async(rkt, target.partition, target.offset, waitMs)
       );
       symbols.rd_kafka_topic_destroy(rkt);
-      if (code !== CODES.NO_ERROR) return nativeError(code);
+      if (code !== ErrorCode.NO_ERROR) return nativeError(code);
       this.#dropBehind([target]);
       return { result: undefined };
     }, NOT_CONNECTED);
@@ -515,7 +516,7 @@ export class KafkaConsumer extends GroupConsumer {
   ): number {
     if (given < 1) throw new Error("Must provide a list of topic partitions");
     if (!Array.isArray(partitions)) throw new Error("Topic partition must be an array of objects");
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     return withList(partitionsOf(partitions), (list) => openLibrary().symbols[name](this.rk, list));
   }
 }

@@ -11,7 +11,7 @@
 import { TOPIC_PARTITION } from "../ffi/layout.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer } from "../ffi/memory.ts";
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 import { fieldsOf } from "../ffi/topic_partitions.ts";
 
 interface Place {
@@ -47,7 +47,7 @@ export class OffsetStore {
     symbols.rd_kafka_topic_partition_set_leader_epoch(element, leaderEpoch);
     const code = symbols.rd_kafka_offsets_store(rk, list);
     // It is not assigned, or no more.
-    if (code !== CODES.NO_ERROR) this.forget();
+    if (code !== ErrorCode.NO_ERROR) this.forget();
     return code;
   }
 

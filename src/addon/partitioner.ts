@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 import { openLibrary } from "../ffi/library.ts";
 import { OutPointer, type Pointer, viewOf } from "../ffi/memory.ts";
 import { readMetadata } from "../ffi/metadata.ts";
-import { CODES } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
 
 /** Chooses a partition, from 0 on, of as many as there are. A message without a key has `null`. */
 export type PartitionerFunction = (topic: string, key: string | null, partitions: number) => unknown;
@@ -46,7 +46,7 @@ export class Partitioner {
       ? null
       : Buffer.from(key.buffer, key.byteOffset, key.length).toString();
     const chosen = Number(this.#choose(topic, text, partitions));
-    return Number.isInteger(chosen) && chosen >= 0 && chosen < partitions ? chosen : CODES.UNKNOWN_PARTITION;
+    return Number.isInteger(chosen) && chosen >= 0 && chosen < partitions ? chosen : ErrorCode.UNKNOWN_PARTITION;
   }
 
   /** Forgets what topics have: another connection may be to another cluster. */
@@ -62,11 +62,11 @@ function countPartitions(rk: Pointer, rkt: Pointer): number {
   for (;;) {
     const left = Math.max(1, Math.ceil(deadline - performance.now()));
     const code = symbols.rd_kafka_metadata(rk, 0, rkt, out.buffer, left);
-    if (code !== CODES.NO_ERROR) return code < 0 ? code : CODES.UNKNOWN_TOPIC;
+    if (code !== ErrorCode.NO_ERROR) return code < 0 ? code : ErrorCode.UNKNOWN_TOPIC;
     const count = readMetadata(viewOf(out.value!)).topics[0]?.partitions.length ?? 0;
     symbols.rd_kafka_metadata_destroy(out.value);
     if (count > 0) return count;
-    if (performance.now() >= deadline) return CODES.UNKNOWN_TOPIC;
+    if (performance.now() >= deadline) return ErrorCode.UNKNOWN_TOPIC;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
 }

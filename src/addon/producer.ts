@@ -10,7 +10,8 @@ import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer } from "../ffi/memory.ts";
 import { MessageReader, type NativeReport } from "../ffi/message_reader.ts";
 import type { NativeHeader } from "../ffi/message_headers.ts";
-import { CODES, err2str, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, nativeError } from "../ffi/native_error.ts";
 import { NUMBERS, Opaques } from "../ffi/opaques.ts";
 import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
 import { bytesOf, COPY, type Headers, NOT_NULL, produceva, readyHeaders } from "./produceva.ts";
@@ -21,7 +22,7 @@ import { CALLS_AT_ONCE, Turns } from "./callback_queue.ts";
 /**
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
  * that is called with code, opaque, partition, offset and message number instead: no report is made, which is most of a
- * report's cost. The message number is what the opaque's `messageNumber` was when the message was produced, from 0, below
+ * report's cost. The message number is what the opaque's `recordNumber` was when the message was produced, from 0, below
  * `NUMBERS`.
  */
 export interface DeliveryCallback {
@@ -147,7 +148,7 @@ export class Producer extends TransactionalClient {
     const opaqueOf = (id: number) => this.#opaques.take(id), withPayload = callback?.dr_msg_cb === true;
     const count = this.#reader.takeReports(event, CALLS_AT_ONCE, withPayload, opaqueOf, (code, report) => {
       if (callback === undefined) return;
-      this.#turns.push(() => callback(code === CODES.NO_ERROR ? null : code, report));
+      this.#turns.push(() => callback(code === ErrorCode.NO_ERROR ? null : code, report));
     });
     return count === CALLS_AT_ONCE;
   }
@@ -173,7 +174,7 @@ export class Producer extends TransactionalClient {
     }
     const ready = headers === undefined || headers === null || headers.length === 0 ? undefined : readyHeaders(headers);
     if (typeof topic !== "string" && !(topic instanceof Topic)) throw noTopic(topic);
-    if (!this.connected) return CODES.STATE;
+    if (!this.connected) return ErrorCode.STATE;
     const name = typeof topic === "string" ? topic : topic.name();
     const rkt = this.#topicHandle(name, typeof topic === "string" ? undefined : topic);
     if (rkt === null) return openLibrary().symbols.rd_kafka_last_error();
@@ -192,7 +193,7 @@ export class Producer extends TransactionalClient {
       ? 0
       : hears.outcomesOnly === undefined
       ? this.#opaques.put(opaque)
-      : this.#opaques.put(opaque, (opaque as { messageNumber?: number }).messageNumber);
+      : this.#opaques.put(opaque, (opaque as { recordNumber?: number }).recordNumber);
     const code = !timestamp && ready === undefined
       ? this.#producePlain(rkt, to, valueBytes, keyBytes, id)
       : produceva(this.rk, {
@@ -205,7 +206,7 @@ export class Producer extends TransactionalClient {
         headers: ready ?? [],
       });
     // There will never be a report.
-    if (code !== CODES.NO_ERROR && id !== 0) this.#opaques.take(id);
+    if (code !== ErrorCode.NO_ERROR && id !== 0) this.#opaques.take(id);
     return code;
   }
 
@@ -246,7 +247,7 @@ export class Producer extends TransactionalClient {
       key === null ? 0n : sizeOf(key),
       BigInt(id),
     );
-    return result === 0 ? CODES.NO_ERROR : symbols.rd_kafka_last_error();
+    return result === 0 ? ErrorCode.NO_ERROR : symbols.rd_kafka_last_error();
   }
 
   poll(): true {
@@ -263,7 +264,7 @@ export class Producer extends TransactionalClient {
     if (!this.connected) throw new Error("Client is disconnected");
     this.#background = set;
     if (set) this.#turns.later();
-    return nativeError(CODES.NO_ERROR);
+    return nativeError(ErrorCode.NO_ERROR);
   }
 
   /**
@@ -289,9 +290,9 @@ export class Producer extends TransactionalClient {
         const code = await this.blocking.resume(timeoutMs | 0, async (sliceMs) => {
           const answer = await openLibrary().symbols.rd_kafka_flush_async(rk, sliceMs);
           await this.#turns.drain();
-          return { answer, isAnswered: answer !== CODES.TIMED_OUT };
+          return { answer, isAnswered: answer !== ErrorCode.TIMED_OUT };
         });
-        if (code === CODES.NO_ERROR) return { result: undefined };
+        if (code === ErrorCode.NO_ERROR) return { result: undefined };
         return Object.assign(new Error(err2str(code)), { code });
       }));
   }
@@ -321,5 +322,5 @@ function sizeOf({ length }: Bytes): bigint {
 /** An object that is no Topic is refused in librdkafka's words, as an argument that can't be used. */
 function noTopic(topic: unknown): Error {
   const isObject = typeof topic === "object" && topic !== null;
-  return new Error(isObject ? err2str(CODES.INVALID_ARG) : "Topic must be a string or Topic object");
+  return new Error(isObject ? err2str(ErrorCode.INVALID_ARG) : "Topic must be a string or Topic object");
 }

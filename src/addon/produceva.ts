@@ -11,7 +11,8 @@ import { Buffer } from "node:buffer";
 import { VU } from "../ffi/layout.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { addressOf, HIGH, type Pointer } from "../ffi/memory.ts";
-import { CODES, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { takeError } from "../ffi/native_error.ts";
 import { int64Of } from "./arguments.ts";
 import { NULL_HEADER } from "../ffi/null_header.ts";
 
@@ -179,7 +180,7 @@ class Arguments {
   produce(rk: Pointer): number {
     const error = openLibrary().symbols.rd_kafka_produceva(rk, words, BigInt(this.#count));
     this.#kept.length = 0;
-    return error === null ? CODES.NO_ERROR : takeError(error)!.code;
+    return error === null ? ErrorCode.NO_ERROR : takeError(error)!.code;
   }
 }
 

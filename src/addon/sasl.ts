@@ -7,7 +7,8 @@
 import { confValue } from "../ffi/client_conf.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { addressOf, cString, type Pointer, readCString, textOf } from "../ffi/memory.ts";
-import { CODES, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import { int64Of } from "./arguments.ts";
 
 /** `RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH` */
@@ -69,11 +70,11 @@ export function setToken(
     text,
     BigInt(text.length),
   );
-  return code === CODES.NO_ERROR ? undefined : nativeError(code, textOf(text) || undefined);
+  return code === ErrorCode.NO_ERROR ? undefined : nativeError(code, textOf(text) || undefined);
 }
 
 /** Says that there is no token; librdkafka asks again in ten seconds. */
 export function setTokenFailure(rk: Pointer, reason: string): NativeError | undefined {
   const code = openLibrary().symbols.rd_kafka_oauthbearer_set_token_failure(rk, cString(reason));
-  return code === CODES.NO_ERROR ? undefined : nativeError(code);
+  return code === ErrorCode.NO_ERROR ? undefined : nativeError(code);
 }

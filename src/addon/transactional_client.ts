@@ -11,14 +11,8 @@ import { KafkaConsumer } from "./kafka_consumer.ts";
 import { Lanes } from "../ffi/lanes.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
-import {
-  CODES,
-  err2str,
-  nativeError,
-  takeError,
-  takeTransactionError,
-  type TransactionError,
-} from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, nativeError, takeError, takeTransactionError, type TransactionError } from "../ffi/native_error.ts";
 import { type TopicPartition, withList } from "../ffi/topic_partitions.ts";
 
 /**
@@ -112,7 +106,7 @@ export abstract class TransactionalClient extends Client {
         const metadata = group === null
           ? null
           : await this.blocking.run(() => symbols.rd_kafka_consumer_group_metadata_async(group));
-        if (metadata === null) return notConnected(err2str(CODES.STATE));
+        if (metadata === null) return notConnected(err2str(ErrorCode.STATE));
         try {
           return await withList(
             partitions,
@@ -178,8 +172,8 @@ export abstract class TransactionalClient extends Client {
     const making = this.#making;
     if (making === undefined) return undefined;
     const error = making === name
-      ? nativeError(CODES.PREV_IN_PROGRESS, `Simultaneous ${making} API calls not allowed`)
-      : nativeError(CODES.CONFLICT, `Conflicting ${making} API call is already in progress`);
+      ? nativeError(ErrorCode.PREV_IN_PROGRESS, `Simultaneous ${making} API calls not allowed`)
+      : nativeError(ErrorCode.CONFLICT, `Conflicting ${making} API call is already in progress`);
     return { ...error, isFatal: false, isRetriable: true, isTxnRequiresAbort: false };
   }
 }
@@ -192,5 +186,5 @@ function checkWait(timeoutMs: number, callback: Callback): void {
 
 /** As the addon answers transactional calls of a producer that is not connected: without a word. */
 function notConnected(message: string): TransactionError {
-  return { ...nativeError(CODES.STATE, message), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
+  return { ...nativeError(ErrorCode.STATE, message), isFatal: false, isRetriable: false, isTxnRequiresAbort: false };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, ClientEvents } from "./client.ts";
+import { type ClientEvents, ErrorCode, type PortClient } from "./port.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Notices } from "../notices/notices.ts";
 
@@ -18,10 +18,6 @@ const SEVERITY_ERROR = 3;
  * One that it knows from bootstrap.servers has the word for a number.
  */
 const ADVERTISED = /^\[thrd:[^\]]*\]: (\S+:\d+)\/\d+: ((?:Connect to|Failed to resolve|Connection setup timed out).*)/;
-
-const TRANSPORT = -195;
-const SSL = -181;
-const AUTHENTICATION = -169;
 
 /**
  * Makes one client and connects it, and hears its errors and its log meanwhile: they say why no broker answers.
@@ -42,7 +38,7 @@ export class Connection implements ClientEvents {
   /** The last failure that was logged: librdkafka logs why, and then makes the event. */
   #failure = "";
   #refused: KafkaError | undefined;
-  #client: Client | undefined;
+  #client: PortClient | undefined;
   #unreachable: string | undefined;
 
   /**
@@ -97,7 +93,7 @@ export class Connection implements ClientEvents {
    * @throws {LibraryError} If there is no librdkafka that can be used.
    * @throws {KafkaError} If the configuration is refused; it is fatal.
    */
-  async make<C extends Client>(client: Promise<C>): Promise<C> {
+  async make<C extends PortClient>(client: Promise<C>): Promise<C> {
     try {
       return await client;
     } catch (error) {
@@ -113,7 +109,7 @@ export class Connection implements ClientEvents {
    * @throws {KafkaError} If the client can't be made, a broker can't be trusted or does not trust us: a fatal one. If the
    * client was disconnected meanwhile: one that is not.
    */
-  async open(client: Client): Promise<void> {
+  async open(client: PortClient): Promise<void> {
     this.#client = client;
     const patience = setTimeout(() => {
       const why = this.#reason === "" ? "" : ` (${this.#reason})`;
@@ -152,10 +148,12 @@ export class Connection implements ClientEvents {
 /** The code of an error that trying again won't mend. */
 function refusalOf(code: number, logged: string): number | undefined {
   // Without a log it is a token that was not to be had; librdkafka asks for one again.
-  if (code === AUTHENTICATION && /SASL/.test(logged)) return code;
+  if (code === ErrorCode.AUTHENTICATION && /SASL/.test(logged)) return code;
   if (!/certificate|unknown ca/i.test(logged)) return undefined;
   // A broker refuses our certificate after the handshake: an alert instead of its first answer.
-  return code === SSL || (code === TRANSPORT && /SSL.*alert/i.test(logged)) ? SSL : undefined;
+  return code === ErrorCode.SSL || (code === ErrorCode.TRANSPORT && /SSL.*alert/i.test(logged))
+    ? ErrorCode.SSL
+    : undefined;
 }
 
 /** librdkafka's log names the thread before all else. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ErrorCode } from "../ffi/error_codes.ts";
+
 /** More about a `KafkaError`. */
 export interface KafkaErrorOptions extends ErrorOptions {
   /** librdkafka's code. */
@@ -16,27 +18,81 @@ export interface KafkaErrorOptions extends ErrorOptions {
   readonly fatal?: true;
 }
 
+/** The broker's code for which librdkafka has no name. */
+const FETCH_SESSION_TOPIC_ID_ERROR = 106;
+
 /**
- * Codes after which the same may succeed later. Of the broker's: those that Kafka's protocol calls retriable
- * (`org.apache.kafka.common.protocol.Errors` of 4.3.1 prints them); 8, which librdkafka takes for a stale address; and 27,
- * since a commit that meets a rebalance may be made again after it. Of librdkafka's own: time-outs, connections, what it
- * waits for or has no room for, and what a member of a group loses and can join again. What is purged (−152, −151) is
- * not among them: its client has ended.
+ * The codes after which the same operation may succeed later.
+ *
+ * - Of the broker's: those that Kafka's protocol calls retriable (`org.apache.kafka.common.protocol.Errors` of 4.3.1),
+ *   and two more: `BROKER_NOT_AVAILABLE`, which librdkafka takes for a stale address, and `REBALANCE_IN_PROGRESS`, since a
+ *   commit that meets a rebalance may be made again after it.
+ * - Of librdkafka's own: time-outs, broken connections, what it waits for or has no room for, and what a member of a group
+ *   loses and can join again. A purged record is not among them: its producer has ended.
  */
 const RETRIABLE: ReadonlySet<number> = new Set([
-  ...[2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 27, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89],
-  ...[100, 103, 106, 122, 123, 133],
-  ...[-195, -193, -192, -187, -185, -184, -180, -178, -177, -166, -164, -163, -153, -147, -142, -137],
+  ErrorCode.INVALID_MSG,
+  ErrorCode.UNKNOWN_TOPIC_OR_PART,
+  ErrorCode.LEADER_NOT_AVAILABLE,
+  ErrorCode.NOT_LEADER_FOR_PARTITION,
+  ErrorCode.REQUEST_TIMED_OUT,
+  ErrorCode.BROKER_NOT_AVAILABLE,
+  ErrorCode.REPLICA_NOT_AVAILABLE,
+  ErrorCode.NETWORK_EXCEPTION,
+  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  ErrorCode.NOT_COORDINATOR,
+  ErrorCode.NOT_ENOUGH_REPLICAS,
+  ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+  ErrorCode.NOT_CONTROLLER,
+  ErrorCode.CONCURRENT_TRANSACTIONS,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+  ErrorCode.INVALID_FETCH_SESSION_EPOCH,
+  ErrorCode.LISTENER_NOT_FOUND,
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.OFFSET_NOT_AVAILABLE,
+  ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE,
+  ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+  ErrorCode.ELECTION_NOT_NEEDED,
+  ErrorCode.UNSTABLE_OFFSET_COMMIT,
+  ErrorCode.THROTTLING_QUOTA_EXCEEDED,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.INCONSISTENT_TOPIC_ID,
+  FETCH_SESSION_TOPIC_ID_ERROR,
+  ErrorCode.SHARE_SESSION_NOT_FOUND,
+  ErrorCode.INVALID_SHARE_SESSION_EPOCH,
+  ErrorCode.SHARE_SESSION_LIMIT_REACHED,
+  ErrorCode.TRANSPORT,
+  ErrorCode.RESOLVE,
+  ErrorCode.MSG_TIMED_OUT,
+  ErrorCode.ALL_BROKERS_DOWN,
+  ErrorCode.TIMED_OUT,
+  ErrorCode.QUEUE_FULL,
+  ErrorCode.WAIT_COORD,
+  ErrorCode.IN_PROGRESS,
+  ErrorCode.PREV_IN_PROGRESS,
+  ErrorCode.TIMED_OUT_QUEUE,
+  ErrorCode.WAIT_CACHE,
+  ErrorCode.INTR,
+  ErrorCode.RETRY,
+  ErrorCode.MAX_POLL_EXCEEDED,
+  ErrorCode.ASSIGNMENT_LOST,
+  ErrorCode.DESTROY_BROKER,
 ]);
-const FATAL = -150;
 
+/** What the user can do about an error, by its code. */
 const REMEDIES: Readonly<Record<number, string>> = {
-  29: "the user lacks the right to this topic: ask for an ACL",
-  30: "the user lacks the right to this group: ask for an ACL on group.id",
-  [-192]: "no broker confirmed it within message.timeout.ms: see whether the brokers are up",
-  [-169]: "see sasl.username, sasl.password and sasl.mechanism",
-  [-181]: "see ssl.ca.location, ssl.certificate.location, ssl.key.location and ssl.endpoint.identification.algorithm",
-  [-140]: "the offset is not there any more: set auto.offset.reset to earliest or latest, or seek",
+  [ErrorCode.TOPIC_AUTHORIZATION_FAILED]: "the user lacks the right to this topic: ask for an ACL",
+  [ErrorCode.GROUP_AUTHORIZATION_FAILED]: "the user lacks the right to this group: ask for an ACL on group.id",
+  [ErrorCode.MSG_TIMED_OUT]: "no broker confirmed it within message.timeout.ms: see whether the brokers are up",
+  [ErrorCode.AUTHENTICATION]: "see sasl.username, sasl.password and sasl.mechanism",
+  [ErrorCode.SSL]:
+    "see ssl.ca.location, ssl.certificate.location, ssl.key.location and ssl.endpoint.identification.algorithm",
+  [ErrorCode.AUTO_OFFSET_RESET]:
+    "the offset is not there any more: set auto.offset.reset to earliest or latest, or seek",
 };
 
 /**
@@ -71,7 +127,7 @@ export class KafkaError extends Error {
     // An error made of another one has it already.
     super(remedy === undefined || message.includes(remedy) ? message : `${message} (${remedy})`, options);
     this.code = code;
-    this.fatal = fatal ?? code === FATAL;
+    this.fatal = fatal ?? code === ErrorCode.FATAL;
     this.retriable = code !== undefined && RETRIABLE.has(code) && !this.fatal;
     this.records = records;
   }

@@ -8,21 +8,22 @@ import type { KafkaConsumer as BindingConsumer } from "../addon/kafka_consumer.t
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
 import { err2str } from "../ffi/native_error.ts";
 import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../ffi/topic_partitions.ts";
-import type {
-  ConsumerEvents,
-  FetchedMessage,
-  KafkaConsumer,
-  TopicPartition,
-  TopicPartitionOffset,
-  Watermarks,
-} from "./client.ts";
-import { asked, NpmConnection } from "./npm_connection.ts";
+import {
+  type ConsumerEvents,
+  ErrorCode,
+  type FetchedMessage,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "./port.ts";
+import { asked, NpmClient } from "./npm_client.ts";
 
 type Answer<T> = (error: unknown, value: T) => void;
 type Assigned = readonly (TopicPartition & { readonly offset?: number })[];
 
 /** The npm client's consumer, as it is used here. */
-interface NpmConsumer {
+interface PackageConsumer {
   /** Where the package keeps its callbacks until it connects. */
   readonly _cb_configs: { readonly global: Record<string, unknown> };
   on(event: "partition.eof", listener: (end: TopicPartitionOffset) => void): unknown;
@@ -54,12 +55,9 @@ interface Metadata {
   readonly topics: readonly { readonly name: string; readonly partitions: readonly { readonly id: number }[] }[];
 }
 
-/** `RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS` */
-const ASSIGN_PARTITIONS = -175;
-
 /** A consumer of the npm package. */
-export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
-  readonly #consumer: NpmConsumer;
+export class NpmConsumer extends NpmClient implements PortConsumer {
+  readonly #consumer: PackageConsumer;
 
   constructor(
     { KafkaConsumer }: Pick<KafkaJavascript, "KafkaConsumer">,
@@ -67,13 +65,13 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
     events: ConsumerEvents,
   ) {
     // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
-    const consumer = new KafkaConsumer(conf, null as never) as unknown as NpmConsumer;
+    const consumer = new KafkaConsumer(conf, null as never) as unknown as PackageConsumer;
     super(consumer, events);
     this.#consumer = consumer;
     // The package's own place for these callbacks: in the configuration it would wrap them and make errors of codes.
     Object.assign(consumer._cb_configs.global, {
       rebalance_cb: (code: number | undefined, partitions: TopicPartition[]) =>
-        code === ASSIGN_PARTITIONS ? events.onAssign(partitions) : events.onRevoke(partitions),
+        code === ErrorCode.ASSIGN_PARTITIONS ? events.onAssign(partitions) : events.onRevoke(partitions),
       offset_commit_cb: Object.assign(() => {}, {
         results: (code: number, partitions: readonly PartitionResult[]) =>
           events.onCommitted(code, partitions.map(withError)),

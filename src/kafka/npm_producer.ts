@@ -6,21 +6,21 @@
 
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
 import type { RequestListener as NativeListener } from "../addon/producer.ts";
-import type { DeliveryAccount, KafkaProducer, ProducerEvents, RecordHeaders, RequestListener } from "./client.ts";
-import { NpmConnection } from "./npm_connection.ts";
+import type { PortProducer, ProducerEvents, RecordHeaders, ReportTarget, RequestListener } from "./port.ts";
+import { NpmClient } from "./npm_client.ts";
 
 /** The npm client's producer, as it is used here. */
-interface NpmProducer {
+interface PackageProducer {
   /** Where the package keeps its callbacks until it connects. */
   readonly _cb_configs: { readonly event: Record<string, unknown> };
   /** Takes any bytes, although its types want a Buffer. */
-  readonly produce: KafkaProducer["produce"];
+  readonly produce: PortProducer["produce"];
   flush(timeoutMs: number, callback: () => void): unknown;
   setPollInBackground(set: boolean): unknown;
   isConnected(): boolean;
 }
 
-function report(code: number, account: DeliveryAccount, partition: number, offset: number, number: number): void {
+function report(code: number, account: ReportTarget, partition: number, offset: number, number: number): void {
   account.reported(code, partition, offset, number);
 }
 
@@ -30,15 +30,15 @@ function listener(requests: RequestListener): NativeListener {
     tell: (messages) =>
       requests.answered(messages.map(({ opaque, number, ...record }) => ({
         ...record,
-        account: opaque as DeliveryAccount,
-        messageNumber: number,
+        account: opaque as ReportTarget,
+        recordNumber: number,
       }))),
   };
 }
 
 /** A producer of the npm package. An account travels with its records as their opaque value. */
-export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
-  readonly #producer: NpmProducer;
+export class NpmProducer extends NpmClient implements PortProducer {
+  readonly #producer: PackageProducer;
 
   constructor(
     { Producer }: Pick<KafkaJavascript, "Producer">,
@@ -46,7 +46,7 @@ export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
     events: ProducerEvents,
   ) {
     // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
-    const producer = new Producer({ ...conf }, null as never) as unknown as NpmProducer;
+    const producer = new Producer({ ...conf }, null as never) as unknown as PackageProducer;
     super(producer, events);
     this.#producer = producer;
     // The package's own place for a delivery callback; its dr_cb would make a report and an event of each record.
@@ -67,7 +67,7 @@ export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: DeliveryAccount,
+    account: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void {
     this.#producer.produce(topic, partition, value, key, timestamp, account, headers);

@@ -4,18 +4,19 @@
  * @module
  */
 
-import { closest, distance } from "fastest-levenshtein";
+import { editDistance } from "./edit_distance.ts";
 
 /** The known name that a misspelled one is most like. */
 export function nearest(name: string, known: readonly string[]): string {
-  return closest(name, known as string[]);
+  const distances = known.map((candidate) => editDistance(name, candidate));
+  return known[distances.indexOf(Math.min(...distances))]!;
 }
 
 /** One problem for each option that is not known, with the name that was probably meant. */
 export function unknownOptions(options: object, known: readonly string[]): string[] {
   return Object.keys(options).filter((name) => !known.includes(name)).map((name) => {
     const near = nearest(name, known);
-    const isLike = distance(name.toLowerCase(), near.toLowerCase()) <= Math.max(2, name.length / 3);
+    const isLike = editDistance(name.toLowerCase(), near.toLowerCase()) <= Math.max(2, name.length / 3);
     const meant = isLike ? `did you mean ${JSON.stringify(near)}?` : `the options are ${known.join(", ")}`;
     return `there is no option ${JSON.stringify(name)}: ${meant}`;
   });

@@ -1,15 +1,14 @@
 /**
- * Attempts after a failure. Only this file imports `@std/async`.
+ * Attempts after a failure, with growing waits between them.
  *
  * @module
  */
 
-import * as std from "@std/async/retry";
 import { describe } from "../options/describe.ts";
 import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
 import { isLeft, LEFT } from "./left.ts";
-import type { ResettableSignal } from "../async/resettable_signal.ts";
+import { ResettableSignal } from "../async/resettable_signal.ts";
 
 /**
  * The option `retry` of `handle()`: the options of `retry()` of `@std/async`. Waits grow from `minTimeout` by `multiplier` up
@@ -54,6 +53,7 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The values of options that are left out; those of `@std/async`. */
 const DEFAULTS = {
   maxAttempts: 5,
   minTimeout: 1000,
@@ -62,11 +62,6 @@ const DEFAULTS = {
   jitter: 1,
   isRetriable: () => true,
 } as const satisfies RetryOptions;
-
-const { retry, RetryError } = std as {
-  retry(attempt: () => Promise<void>, options: RetryOptions): Promise<void>;
-  RetryError: new (cause: unknown, attempts: number) => Error;
-};
 
 const OPTIONS = [
   "maxAttempts",
@@ -78,20 +73,12 @@ const OPTIONS = [
   "signal",
 ] as const satisfies (keyof RetryOptions)[];
 
-/** What is wrong with the option `retry`, as `retry()` would find it, before anything is tried. */
+/** What is wrong with the option `retry`, before anything is tried. */
 export function retryProblems(options: unknown): string[] {
   if (typeof options !== "object" || options === null) {
     return [`retry must be an object such as { maxAttempts: 3 }: got ${describe(options)}`];
   }
-  const {
-    maxAttempts = DEFAULTS.maxAttempts,
-    minTimeout = DEFAULTS.minTimeout,
-    maxTimeout = DEFAULTS.maxTimeout,
-    multiplier = DEFAULTS.multiplier,
-    jitter = DEFAULTS.jitter,
-    isRetriable = DEFAULTS.isRetriable,
-    signal,
-  } = options as RetryOptions;
+  const { maxAttempts, minTimeout, maxTimeout, multiplier, jitter, isRetriable, signal } = withDefaults(options);
   const problems = unknownOptions(options, OPTIONS);
   const check = (holds: boolean, problem: string) => {
     if (!holds) problems.push(problem);
@@ -118,6 +105,12 @@ export function retryProblems(options: unknown): string[] {
     `signal must be an AbortSignal: got ${describe(signal)}`,
   );
   return problems.map((problem) => `retry: ${problem}`);
+}
+
+/** `undefined` counts as left out. */
+function withDefaults(options: RetryOptions): RetryOptions & Required<Omit<RetryOptions, "signal">> {
+  const defined = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...DEFAULTS, ...Object.fromEntries(defined) };
 }
 
 /** The error when `retry.signal` aborts: the message is not handled, and no policy has disposed of it. */
@@ -152,47 +145,50 @@ export function retried(
 /** Makes the attempts after the first, which has failed with `error` and counts as one. */
 async function again(
   attempt: () => void | Promise<void>,
-  { signal, ...options }: RetryOptions,
+  options: RetryOptions,
   stop: ResettableSignal,
   error: unknown,
   isLeftAtStop: () => boolean,
 ): Promise<void> {
-  const isRetriable = (error: unknown) =>
-    !isLeft(error) && !isFatal(error) && (options.isRetriable ?? DEFAULTS.isRetriable)(error);
+  const { signal, ...growth } = withDefaults(options);
+  const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && growth.isRetriable(error);
   // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
-  let last = error, isFirst = true;
-  const cut = new AbortController();
-  const abort = () => cut.abort();
+  let last = error;
+  const cut = new ResettableSignal();
+  const abort = () => cut.fire();
   const forget = stop.listen(abort);
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
+  const throwIfCut = () => {
+    if (!cut.fired) return;
+    if (stop.fired) throw isLeftAtStop() ? LEFT : last;
+    throw new RetryAbortedError("retry.signal aborted", { cause: last });
+  };
   try {
-    await retry(async () => {
-      if (isFirst) {
-        isFirst = false;
-        throw error;
-      }
+    throwIfCut();
+    for (let attempts = 1; attempts < growth.maxAttempts; attempts++) {
+      await cut.delay(waitMs(attempts, growth));
+      throwIfCut();
       try {
-        await attempt();
+        return await attempt();
       } catch (error) {
         last = error;
-        throw error;
+        if (!isRetriable(last)) break;
       }
-    }, {
-      ...DEFAULTS,
-      ...options,
-      isRetriable,
-      signal: cut.signal,
-    });
-  } catch (failure) {
-    if (failure === cut.signal.reason && cut.signal.aborted) {
-      if (stop.fired) throw isLeftAtStop() ? LEFT : last;
-      throw new RetryAbortedError("retry.signal aborted", { cause: last });
     }
-    throw failure instanceof RetryError ? failure.cause : failure;
+    throw last;
   } finally {
     forget();
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** The wait after so many attempts, in milliseconds. */
+function waitMs(
+  attempts: number,
+  { minTimeout, maxTimeout, multiplier, jitter }: Required<Omit<RetryOptions, "isRetriable" | "signal">>,
+): number {
+  const longest = Math.min(maxTimeout, minTimeout * multiplier ** (attempts - 1));
+  return longest * (1 - jitter * Math.random());
 }

@@ -13,7 +13,7 @@ export {
   type StreamFunction,
 } from "./run_until_idle.ts";
 export { LocalBroker, type LocalBrokerOptions } from "./local_broker.ts";
-export type { TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
+export type { TopicPartition, TopicPartitionOffset } from "../kafka/port.ts";
 export {
   type MemoryClientHandle,
   type MemoryFaults,

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { ErrorCode } from "../kafka/port.ts";
 import { nearest } from "../options/problems.ts";
-import { serversOf } from "../kafka/clients.ts";
+import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -32,7 +33,7 @@ import type { Message } from "./read/message.ts";
 import type { DeliveryReport, HeadersInput, TopicInput } from "./write/topic_record.ts";
 import { Notices } from "../notices/notices.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
-import { partitionText } from "../kafka/by_partition.ts";
+import { partitionText } from "../kafka/partition_map.ts";
 import { answered, QUERY_MS } from "./read/queries.ts";
 import type { ReadBatch } from "./read/read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
@@ -118,7 +119,6 @@ export interface Lag {
 
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
-const TIMED_OUT = -185;
 /** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
 const DRAIN_MS = 30_000;
 /** A topic that is being made is not known to all brokers at once. */
@@ -507,7 +507,7 @@ export class Topic<K = string, V = string>
 
   #answered(lag: Promise<Lag>): Promise<Lag> {
     const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
-    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
+    return answered(lag, () => new KafkaError(late, { code: ErrorCode.TIMED_OUT }));
   }
 
   // Writing
@@ -573,7 +573,7 @@ export class Topic<K = string, V = string>
   /** Whether a source is a Topic that reads this one, on the same brokers. */
   [feeds](source: unknown): boolean {
     if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
-    return serversOf(source.#merged) === serversOf(this.#merged);
+    return bootstrapServersOf(source.#merged) === bootstrapServersOf(this.#merged);
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPartition } from "../../src/kafka/client.ts";
+import type { TopicPartition } from "../../src/kafka/port.ts";
 import { MemoryKafka, type MemoryKafkaOptions } from "../../src/testing/memory_kafka.ts";
 import { Notices } from "../../src/notices/notices.ts";
 import type { ReadBatch } from "../../src/topic/read/read_batch.ts";

@@ -5,8 +5,8 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { ByPartition, isSamePartition, partitionSet } from "../../kafka/by_partition.ts";
+import type { PortConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
+import { isSamePartition, PartitionMap, partitionSet } from "../../kafka/partition_map.ts";
 import type { Ends } from "./ends.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { KnownPartitions } from "./known_partitions.ts";
@@ -59,7 +59,7 @@ export interface AssignmentParts {
   /** Whether partitions are held up, and new ones are to be. */
   isPaused(): boolean;
   /** Partitions go to another member: what was read of them is not to be handed out. */
-  onRevoke(partitions: ByPartition<true>): void;
+  onRevoke(partitions: PartitionMap<true>): void;
   /** Reading can't go on. */
   onFailure(error: unknown): void;
 }
@@ -68,9 +68,9 @@ export interface AssignmentParts {
 export class Assignment {
   readonly #parts: AssignmentParts;
   readonly #revokeMs: number;
-  #consumer: KafkaConsumer | undefined;
+  #consumer: PortConsumer | undefined;
   #partitions: readonly TopicPartition[] = [];
-  #revoking: ByPartition<true> | undefined;
+  #revoking: PartitionMap<true> | undefined;
   #changes: Promise<void> = Promise.resolve();
   /** How many changes were told and are not made yet. */
   #untaken = 0;
@@ -90,7 +90,7 @@ export class Assignment {
   }
 
   /** Partitions that are on their way to another member: nothing more of them is to be handed out. */
-  get revoking(): ByPartition<true> | undefined {
+  get revoking(): PartitionMap<true> | undefined {
     return this.#revoking;
   }
 
@@ -105,7 +105,7 @@ export class Assignment {
   }
 
   /** Joins the group of a consumer; or, without one, assigns all partitions there are, and those that are added later. */
-  start(consumer: KafkaConsumer, isGrouped: boolean): void {
+  start(consumer: PortConsumer, isGrouped: boolean): void {
     this.#consumer = consumer;
     this.#change(() => isGrouped ? this.#join(consumer) : this.#assignAll(consumer));
   }
@@ -140,7 +140,7 @@ export class Assignment {
     }).finally(() => this.#untaken--);
   }
 
-  async #join(consumer: KafkaConsumer): Promise<void> {
+  async #join(consumer: PortConsumer): Promise<void> {
     const { names, known, queries, ends, startsAtEnd, missingMs, stopped } = this.#parts;
     // Of several topics, one that is read to its end is no end while another is missing.
     ends?.hold();
@@ -152,7 +152,7 @@ export class Assignment {
     if (!stopped.fired && consumer.isConnected) consumer.subscribe(names.subscription);
   }
 
-  async #assignAll(consumer: KafkaConsumer): Promise<void> {
+  async #assignAll(consumer: PortConsumer): Promise<void> {
     const { known, ends, stopped } = this.#parts;
     const partitions = await this.#find(consumer, (found) => !known.isFound && known.found(found));
     if (stopped.fired) return;
@@ -169,7 +169,7 @@ export class Assignment {
    * @throws {KafkaError} If topics do not exist for too long.
    */
   async #find(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     onFound: (partitions: readonly TopicPartition[]) => void = () => {},
   ): Promise<readonly TopicPartition[]> {
     const { names, queries, ends, missingMs = Infinity, stopped } = this.#parts, began = performance.now();
@@ -196,7 +196,7 @@ export class Assignment {
    * Looks whether the topics of a group exist, and ends a reader until the end that has no partition when its group has
    * committed up to the ends that are there now: with more members than partitions it may never get one.
    */
-  async #watch(consumer: KafkaConsumer): Promise<void> {
+  async #watch(consumer: PortConsumer): Promise<void> {
     const { ends, queries, stopped } = this.#parts;
     const partitions = await this.#find(consumer);
     if (ends === undefined) return;
@@ -223,7 +223,7 @@ export class Assignment {
   }
 
   /** Without a group nobody tells of partitions, or topics, that are added: looks for them now and then. */
-  #follow(consumer: KafkaConsumer): void {
+  #follow(consumer: PortConsumer): void {
     const { conf, ends, queries, starts, stopped } = this.#parts;
     const everyMs = Number(conf["topic.metadata.refresh.interval.ms"] ?? REFRESH_MS);
     if (ends !== undefined || stopped.fired || everyMs <= 0) return;
@@ -272,7 +272,7 @@ export class Assignment {
     const open = placed.filter(({ offset }) => offset === undefined);
     const committed = open.length === 0 ? undefined : await this.#committed(open);
     if (committed === undefined) return placed;
-    const found = new ByPartition<Assigned>();
+    const found = new PartitionMap<Assigned>();
     for (const one of committed) found.set(one, one);
     return placed.map((place) => {
       const one = found.get(place), resetTo = this.#resetTo(place);
@@ -338,7 +338,7 @@ export class Assignment {
   }
 
   /** Resolves when nobody holds messages of partitions any more, the time is out, or the reader is stopped. */
-  async #handled(gone: ByPartition<true>): Promise<void> {
+  async #handled(gone: PartitionMap<true>): Promise<void> {
     const { progress, stopped } = this.#parts;
     await stopped.race(within(this.#revokeMs, progress.leaving(gone)));
   }

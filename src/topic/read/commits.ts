@@ -4,21 +4,20 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartitionOffset } from "../../kafka/client.ts";
+import { ErrorCode, type PortConsumer, type TopicPartitionOffset } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
 import { within } from "../../async/within.ts";
 
-/** There was nothing to commit. */
-const NO_OFFSET = -168;
-const ILLEGAL_GENERATION = 22;
-const REBALANCE_IN_PROGRESS = 27;
-const STALE_MEMBER_EPOCH = 113;
 /** A group that rebalances refuses commits so; a member that stays in it may commit again when it has joined again. */
-const WHILE_REBALANCING: ReadonlySet<number> = new Set([ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, STALE_MEMBER_EPOCH]);
+const WHILE_REBALANCING: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+  ErrorCode.STALE_MEMBER_EPOCH,
+]);
 /** How long the last commit may take, in milliseconds, and how long it waits before it tries again. */
 const LAST_MS = 3000, AGAIN_MS = 50;
 
@@ -42,7 +41,7 @@ export class Commits {
    * @throws {KafkaError} If the broker refuses them, or those of some partitions, which the error names; or the reader is
    * stopped first.
    */
-  async commit(consumer: KafkaConsumer, positions: readonly Position[]): Promise<void> {
+  async commit(consumer: PortConsumer, positions: readonly Position[]): Promise<void> {
     let answered: readonly TopicPartitionOffset[];
     try {
       answered = await this.#stopped.raceOrReject(
@@ -50,7 +49,7 @@ export class Commits {
         () => new KafkaError(`${this.#where}: closed before the broker had confirmed the commit`),
       );
     } catch (error) {
-      if (KafkaError.codeOf(error) === NO_OFFSET) return;
+      if (KafkaError.codeOf(error) === ErrorCode.NO_OFFSET) return;
       throw KafkaError.from(`${this.#where}: ${offsetsOf(positions)} not committed`, error);
     }
     const refused = this.#refusal(answered);
@@ -66,7 +65,7 @@ export class Commits {
    * @param poll serves the consumer's events
    */
   async last(
-    consumer: KafkaConsumer,
+    consumer: PortConsumer,
     positions: () => readonly Position[],
     poll: () => Promise<void>,
   ): Promise<void> {
@@ -88,7 +87,7 @@ export class Commits {
 
   /** A commit in the background was answered. */
   onCommitted(code: number, offsets: readonly TopicPartitionOffset[], errorText: (code: number) => string): void {
-    if (code === NO_OFFSET) return;
+    if (code === ErrorCode.NO_OFFSET) return;
     const failure = code === 0
       ? this.#refusal(offsets)
       : new KafkaError(`${this.#where}: offsets were not committed: ${errorText(code)}`, { code });

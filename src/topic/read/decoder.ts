@@ -5,10 +5,9 @@
  */
 
 import type { Codec } from "../../codecs/codec.ts";
-import type { FetchedMessage } from "../../kafka/client.ts";
-import { NULL_HEADER } from "../../kafka/null_header.ts";
+import { type FetchedMessage, NULL_HEADER } from "../../kafka/port.ts";
 import type { Unreadable } from "../../stream/protocol.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import type { Message, MessageHeader } from "./message.ts";
 
 const NO_HEADERS: readonly MessageHeader[] = Object.freeze([]);

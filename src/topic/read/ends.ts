@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { TopicPartition } from "../../kafka/client.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import type { TopicPartition } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 import { ResettableSignal } from "../../async/resettable_signal.ts";
 
 /** The end of each assigned partition as it was first seen, and which are reached. */
 export class Ends {
-  readonly #ends = new ByPartition<number>();
-  readonly #reached = new ByPartition<true>();
+  readonly #ends = new PartitionMap<number>();
+  readonly #reached = new PartitionMap<true>();
   #assigned: readonly TopicPartition[] | undefined;
   #isHeld = false;
   /** Fires when the ends of all that is assigned are reached. */

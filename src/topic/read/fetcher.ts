@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { FetchedMessage, KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { type ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import type { FetchedMessage, PortConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
+import { isSamePartition, type PartitionMap } from "../../kafka/partition_map.ts";
 import type { Ends } from "./ends.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import { MOST_BYTES, Pace } from "./pace.ts";
@@ -23,7 +23,7 @@ export interface FetcherParts {
   readonly progress: Progress;
   readonly stopped: ResettableSignal;
   /** The consumer, which is connected whenever something is asked of it. */
-  consumer(): KafkaConsumer;
+  consumer(): PortConsumer;
   /** Whether a partition is assigned, and not on its way to another member. */
   isOurs(partition: TopicPartition): boolean;
   /** A poll has failed. */
@@ -133,7 +133,7 @@ export class Fetcher {
    *
    * @param revoking partitions that are on their way to another member
    */
-  handOut(revoking: ByPartition<true> | undefined): ReadBatch | undefined {
+  handOut(revoking: PartitionMap<true> | undefined): ReadBatch | undefined {
     const wanted = this.#wanted(revoking);
     let bytes = 0, count = 0;
     for (; count < wanted.length && (bytes < MOST_BYTES || count === 0); count++) bytes += wanted[count]!.size;
@@ -150,7 +150,7 @@ export class Fetcher {
   }
 
   /** Messages of partitions that are still ours, not beyond the end, and not handled before. */
-  #wanted(revoking: ByPartition<true> | undefined): FetchedMessage[] {
+  #wanted(revoking: PartitionMap<true> | undefined): FetchedMessage[] {
     const { ends, progress } = this.#parts;
     if (ends === undefined && revoking === undefined && !progress.mayRepeat) return this.#held;
     // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.

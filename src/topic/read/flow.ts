@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition } from "../../kafka/client.ts";
+import type { PortConsumer, TopicPartition } from "../../kafka/port.ts";
 import { ResettableSignal } from "../../async/resettable_signal.ts";
 
 /** Pauses partitions for who asks, and while nobody pulls: what nobody pulls must not fill the memory. */
 export class Flow {
   readonly #stopped: ResettableSignal;
-  readonly #consumer: () => KafkaConsumer | undefined;
+  readonly #consumer: () => PortConsumer | undefined;
   readonly #partitions: () => readonly TopicPartition[];
   /** Fires when the flow goes on. */
   readonly #resumed = new ResettableSignal();
@@ -24,7 +24,7 @@ export class Flow {
    */
   constructor(
     stopped: ResettableSignal,
-    consumer: () => KafkaConsumer | undefined,
+    consumer: () => PortConsumer | undefined,
     partitions: () => readonly TopicPartition[],
   ) {
     this.#stopped = stopped;
@@ -76,7 +76,7 @@ export class Flow {
     }
   }
 
-  get #connected(): KafkaConsumer | undefined {
+  get #connected(): PortConsumer | undefined {
     const consumer = this.#consumer();
     return consumer?.isConnected ? consumer : undefined;
   }

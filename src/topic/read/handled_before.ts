@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { TopicPartition } from "../../kafka/client.ts";
+import type { TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /** A message's place. */
 type Place = TopicPartition & { readonly offset: number };
@@ -20,13 +20,13 @@ type Place = TopicPartition & { readonly offset: number };
  * before, or that was committed since, its group was set back, and what was handled counts no more.
  */
 export class HandledBefore {
-  readonly #handled = new ByPartition<Position>();
+  readonly #handled = new PartitionMap<Position>();
   /** Where a partition began, or what was committed of it since. */
-  readonly #floors = new ByPartition<number>();
+  readonly #floors = new PartitionMap<number>();
   /** Partitions that are assigned and of which nothing has come yet. */
-  readonly #fresh = new ByPartition<true>();
+  readonly #fresh = new PartitionMap<true>();
   /** Partitions whose group was set back: what was handled before does not count in them. */
-  readonly #setBack = new ByPartition<true>();
+  readonly #setBack = new PartitionMap<true>();
   #freshCount = 0;
   #hasHandled = false;
 

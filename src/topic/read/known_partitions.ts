@@ -4,15 +4,15 @@
  * @module
  */
 
-import type { TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import type { TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /**
  * The partitions that a reader finds when it begins. All that lies in those that come later was written since then: who
  * begins at the end of what there is reads them from their beginning.
  */
 export class KnownPartitions {
-  readonly #known = new ByPartition<true>();
+  readonly #known = new PartitionMap<true>();
   #isFound = false;
 
   /** Whether `KnownPartitions.found` was called. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { TopicPartition } from "../../kafka/client.ts";
-import { ByPartition } from "../../kafka/by_partition.ts";
+import type { TopicPartition } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /** A time in which a partition is read without a break, from an assignment or a seek on. */
 interface Stretch {
@@ -22,7 +22,7 @@ interface Stretch {
  * work side by side do not leave messages out in order, and may have begun some of batches behind.
  */
 export class LeftOut {
-  readonly #stretches = new ByPartition<Stretch>();
+  readonly #stretches = new PartitionMap<Stretch>();
 
   /** A partition is read anew, from a moment on. */
   begin(partition: TopicPartition, moment: number): void {

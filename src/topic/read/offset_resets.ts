@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import type { TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 
 /** A partition does not have the offset that was to be read next: `auto.offset.reset` says where reading goes on. */
 export interface OffsetReset extends TopicPartitionOffset {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { FetchedMessage, TopicPartition } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 import { HandledBefore } from "./handled_before.ts";
 import { LeftOut } from "./left_out.ts";
 import { type BatchKeeper, ReadBatch } from "./read_batch.ts";
@@ -23,14 +23,14 @@ interface Skip {
  * the batches before, whatever is done first; after a batch that was given up, none counts.
  */
 export class Progress implements BatchKeeper {
-  readonly #positions = new ByPartition<Position>();
-  readonly #unstored = new ByPartition<Position>();
+  readonly #positions = new PartitionMap<Position>();
+  readonly #unstored = new PartitionMap<Position>();
   /** Grows whenever partitions are forgotten. */
   #moment = 0;
   /** The moment at which a partition was forgotten last. */
-  readonly #forgotten = new ByPartition<number>();
+  readonly #forgotten = new PartitionMap<number>();
   /** The moment at which a partition was sought in last. */
-  readonly #sought = new ByPartition<number>();
+  readonly #sought = new PartitionMap<number>();
   #store: ((positions: readonly Position[]) => void) | undefined;
   /**
    * In the order in which they were handed out, with the positions that count when all before them is handled; and how
@@ -41,7 +41,7 @@ export class Progress implements BatchKeeper {
   #isBroken = false;
   readonly #before = new HandledBefore();
   /** Partitions that are about to move to another member. */
-  #leaving: ByPartition<true> | undefined;
+  #leaving: PartitionMap<true> | undefined;
   readonly #leftOut = new LeftOut();
   /** Who waits for batches. */
   #waiting: { readonly batches: Set<ReadBatch>; readonly resolve: () => void }[] = [];
@@ -189,7 +189,7 @@ export class Progress implements BatchKeeper {
    * Partitions are about to move to another member: what is not begun of them is left out. Resolves when nobody holds
    * messages of them any more.
    */
-  leaving(partitions: ByPartition<true>): Promise<void> {
+  leaving(partitions: PartitionMap<true>): Promise<void> {
     this.#leaving = partitions;
     const batches = new Set(
       this.#inHands.filter((one): one is ReadBatch =>

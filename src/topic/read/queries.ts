@@ -4,8 +4,14 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -14,8 +20,6 @@ import type { TopicNames } from "./topic_names.ts";
 /** How long a broker is waited for. */
 export const QUERY_MS = 10_000;
 const RETRY_MS = 300;
-
-const UNKNOWN_TOPIC = 3;
 
 /**
  * Asks, and asks again for a while when a broker says that it can't answer yet, as a new cluster's coordinators do. Every
@@ -77,7 +81,7 @@ export class Queries {
   }
 
   /** The partitions of the topics that exist. */
-  async partitions(consumer: KafkaConsumer): Promise<TopicPartition[]> {
+  async partitions(consumer: PortConsumer): Promise<TopicPartition[]> {
     const topics = this.#names.isPattern ? [undefined] : this.#names.subscription;
     const found = await Promise.all(
       topics.map((topic) => this.#ask("its partitions", () => consumer.partitions(topic, QUERY_MS))),
@@ -90,7 +94,7 @@ export class Queries {
    *
    * @throws {KafkaError} If a topic does not exist; or as every question.
    */
-  async existing(consumer: KafkaConsumer): Promise<TopicPartition[]> {
+  async existing(consumer: PortConsumer): Promise<TopicPartition[]> {
     const found = await this.partitions(consumer);
     const missing = this.#names.missing(found);
     if (missing.length > 0) throw this.doesNotExist(missing);
@@ -103,11 +107,11 @@ export class Queries {
     const text = topics.length === 1
       ? `there is no topic ${names}: create it, or correct the name`
       : `there are no topics ${names}: create them, or correct the names`;
-    return new KafkaError(`${this.#names.where}: ${text}`, { code: UNKNOWN_TOPIC });
+    return new KafkaError(`${this.#names.where}: ${text}`, { code: ErrorCode.UNKNOWN_TOPIC_OR_PART });
   }
 
   /** The lowest offset of a partition and the next one to be written. */
-  watermarks(consumer: KafkaConsumer, partition: TopicPartition): Promise<Watermarks> {
+  watermarks(consumer: PortConsumer, partition: TopicPartition): Promise<Watermarks> {
     return this.#ask(
       `the offsets of ${partitionText(partition)}`,
       () => consumer.watermarks(partition, QUERY_MS),
@@ -115,7 +119,7 @@ export class Queries {
   }
 
   /** What the group has committed; a negative offset where it has not. */
-  committed(consumer: KafkaConsumer, partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+  committed(consumer: PortConsumer, partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
     return this.#ask("committed offsets", async () => {
       const offsets = await consumer.committed(partitions, QUERY_MS);
       const refused = offsets.find(({ error }) => error !== undefined);
@@ -126,7 +130,7 @@ export class Queries {
   }
 
   /** Reads on at another offset. */
-  seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+  seek(consumer: PortConsumer, target: TopicPartitionOffset): Promise<void> {
     const where = `${this.#names.where}: can't seek ${partitionText(target)} to ${target.offset}`;
     return this.#stopped.raceOrReject(consumer.seek(target, QUERY_MS), () => new KafkaError(`${where}: closed`)).catch((
       error,

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { FetchedMessage, TopicPartition } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 
 /** Who keeps account of a batch. */
 export interface BatchKeeper {
@@ -86,7 +86,7 @@ export class ReadBatch {
 
   /** The last message of each partition in front of which none was left out. */
   #last(handled: number, from: number): FetchedMessage[] {
-    const last = new ByPartition<FetchedMessage>();
+    const last = new PartitionMap<FetchedMessage>();
     // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
     let run: FetchedMessage | undefined, counted: FetchedMessage | undefined, end = Infinity;
     for (let index = from; index < handled; index++) {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { ByPartition, partitionText } from "../../kafka/by_partition.ts";
+import type { TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/port.ts";
+import { PartitionMap, partitionText } from "../../kafka/partition_map.ts";
 import { BEGINNING, END } from "./offsets.ts";
 
 /** What is asked of the brokers. */
@@ -27,9 +27,9 @@ export class Starts {
   readonly #said: (partition: number) => number | undefined;
   readonly #queries: StartQueries;
   /** Of partitions that were ours, or were sought in. */
-  readonly #starts = new ByPartition<number>();
+  readonly #starts = new PartitionMap<number>();
   /** Partitions of which something was handled when they left us. */
-  readonly #begun = new ByPartition<true>();
+  readonly #begun = new PartitionMap<true>();
 
   /**
    * @param where the topic, as errors have it

@@ -4,11 +4,17 @@
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { clientsFor, serversOf } from "../../kafka/clients.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
+import { bootstrapServersOf, clientFactoryFor } from "../../kafka/client_factories.ts";
 import type { Position } from "../../stream/protocol.ts";
 import { Assignment } from "./assignment.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 import { Commits } from "./commits.ts";
 import { confFor } from "../conf/conf.ts";
 import { Connection } from "../../kafka/connection.ts";
@@ -55,14 +61,10 @@ const CLOSE_MS = 5000;
 /** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
 const PAUSE_MS = 10_000;
 
-const STATE = -172;
-const UNKNOWN_TOPIC = 3;
-const MAX_POLL_EXCEEDED = -147;
 /** A connection is broken, can't be made, or none is left. */
-const BROKEN: ReadonlySet<number> = new Set([-195, -193, -187]);
+const BROKEN: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.RESOLVE, ErrorCode.ALL_BROKERS_DOWN]);
 /** How long a broker is asked whether it is there. */
 const ASK_MS = 3000;
-const TIMED_OUT = -185;
 
 /**
  * Reads a topic, or several, from its first `TopicReader.next` to its `TopicReader.close`. A stop
@@ -85,8 +87,8 @@ export class TopicReader {
   readonly #fetcher: Fetcher;
   readonly #flow: Flow;
   readonly #idle: IdlePolling;
-  #consumer: KafkaConsumer | undefined;
-  #opening: Promise<KafkaConsumer> | undefined;
+  #consumer: PortConsumer | undefined;
+  #opening: Promise<PortConsumer> | undefined;
   #closing: Promise<void> | undefined;
   #failure: unknown;
   readonly #connectTimeoutMs: number | undefined;
@@ -199,10 +201,10 @@ export class TopicReader {
 
   #onConsumeError(error: unknown): void {
     const code = KafkaError.codeOf(error);
-    if (this.#stopped.fired || code === STATE) return;
-    if (code === UNKNOWN_TOPIC) {
+    if (this.#stopped.fired || code === ErrorCode.STATE) return;
+    if (code === ErrorCode.UNKNOWN_TOPIC_OR_PART) {
       this.#assignment.onUnknown();
-    } else if (code === MAX_POLL_EXCEEDED) {
+    } else if (code === ErrorCode.MAX_POLL_EXCEEDED) {
       this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
     } else {
       const failure = KafkaError.from(`${this.#where}: can't read on`, error);
@@ -246,7 +248,7 @@ export class TopicReader {
 
   // Connection
 
-  #open(): Promise<KafkaConsumer> {
+  #open(): Promise<PortConsumer> {
     return this.#opening ??= this.#connect();
   }
 
@@ -255,23 +257,23 @@ export class TopicReader {
    *
    * @throws {KafkaError} If no broker answers in time, or the reader is stopped first.
    */
-  async #opened(doing: string): Promise<KafkaConsumer> {
+  async #opened(doing: string): Promise<PortConsumer> {
     const opening = this.#stopped.raceOrReject(
       this.#open(),
       () => new KafkaError(`${this.#where}: closed before it could ${doing}`),
     );
     return await answered(opening, () => {
       const text = `${this.#where}: can't ${doing}: no broker answers at ${this.#servers} within ${QUERY_MS / 1000} s`;
-      return new KafkaError(text, { code: TIMED_OUT });
+      return new KafkaError(text, { code: ErrorCode.TIMED_OUT });
     });
   }
 
   get #servers(): unknown {
-    return serversOf(this.#conf);
+    return bootstrapServersOf(this.#conf);
   }
 
-  async #connect(): Promise<KafkaConsumer> {
-    const clients = clientsFor(this.#conf);
+  async #connect(): Promise<PortConsumer> {
+    const clients = clientFactoryFor(this.#conf);
     const connection = new Connection(this.#where, this.#servers, this.#notices);
     const outage = new Outage({
       where: this.#where,
@@ -312,13 +314,13 @@ export class TopicReader {
   }
 
   /** Gives a connection up that takes too long. */
-  async #within(consumer: KafkaConsumer, opening: Promise<void>): Promise<void> {
+  async #within(consumer: PortConsumer, opening: Promise<void>): Promise<void> {
     const ms = this.#connectTimeoutMs;
     if (ms === undefined || await within(ms, opening)) return await opening;
     void consumer.disconnect();
     await opening.catch(() => {});
     const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
-    throw new KafkaError(late, { code: TIMED_OUT, fatal: true });
+    throw new KafkaError(late, { code: ErrorCode.TIMED_OUT, fatal: true });
   }
 
   // Offsets
@@ -328,7 +330,7 @@ export class TopicReader {
       this.#consumer?.storeOffsets(offsets);
     } catch (error) {
       // The partition has moved on; its new owner starts at what was committed.
-      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected) throw error;
+      if (KafkaError.codeOf(error) !== ErrorCode.STATE && this.#consumer?.isConnected) throw error;
     }
   }
 
@@ -388,7 +390,7 @@ export class TopicReader {
     });
   }
 
-  async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+  async #seek(consumer: PortConsumer, target: TopicPartitionOffset): Promise<void> {
     await this.#queries.seek(consumer, target);
     // What was handed out or is held is from the old place. (Not before: a seek that fails leaves it as it is.)
     this.#progress.forget([target]);
@@ -417,7 +419,7 @@ export class TopicReader {
     const partitions = assigned.length > 0 ? assigned : await this.#queries.existing(consumer);
     const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
     const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
-    const offsets = new ByPartition<number>();
+    const offsets = new PartitionMap<number>();
     for (const one of committed) offsets.set(one, one.offset);
     return partitions.map(({ topic, partition }) => {
       const place = { topic, partition };

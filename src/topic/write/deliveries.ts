@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../../kafka/client.ts";
+import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
 import type { Delivery } from "../../stream/protocol.ts";
 import { Settlement } from "../../stream/settlement.ts";
 import type { KafkaError } from "../../kafka/kafka_error.ts";
@@ -95,7 +95,7 @@ export class DeliveryRecords extends Settlement {
   /** What the next record is produced with. */
   numbered(way: Way): NumberedRecords {
     const last = this.#numbered;
-    if (last !== undefined && last.way === way && last.messageNumber < MESSAGE_NUMBERS) return last;
+    if (last !== undefined && last.way === way && last.recordNumber < RECORDS_PER_TARGET) return last;
     return this.#numbered = new NumberedRecords(this, way);
   }
 
@@ -133,12 +133,12 @@ export class DeliveryRecords extends Settlement {
 }
 
 /** Records of a delivery, told apart by numbers: an object for each would cost more than all else. */
-export class NumberedRecords implements DeliveryAccount {
+export class NumberedRecords implements ReportTarget {
   readonly way: Way;
   readonly #account: DeliveryRecords;
   readonly #messages: unknown[] = [];
   /** The number of the record that is produced next. */
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(account: DeliveryRecords, way: Way) {
     this.#account = account;
@@ -147,7 +147,7 @@ export class NumberedRecords implements DeliveryAccount {
 
   /** The record with the number is produced; it was made of a message. */
   add(message: unknown): void {
-    this.messageNumber = this.#messages.push(message);
+    this.recordNumber = this.#messages.push(message);
   }
 
   reported(code: number, partition: number, _offset: number, number: number, record?: RecordBytes): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Delivery, SinkWriter } from "../../stream/protocol.ts";
 import { DeliveryAccounts, type DeliveryRecords, type NumberedRecords } from "./deliveries.ts";
 import { type Bytes, type Encoded, type Encoder, kept } from "./encoder.ts";
@@ -125,7 +126,9 @@ export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
     this.giveUp(closed);
     await this.#home.left(this);
     if (left > 0 && reason === undefined) {
-      throw new KafkaError(`${where}: closed with ${left} messages undelivered after ${ms} ms`, { code: -185 });
+      throw new KafkaError(`${where}: closed with ${left} messages undelivered after ${ms} ms`, {
+        code: ErrorCode.TIMED_OUT,
+      });
     }
   }
 }

@@ -1,11 +1,14 @@
 /**
- * What `Topic` needs of Kafka, in batches: a consumer, a producer and what they report. `npm_client.ts` implements it on
+ * What `Topic` needs of Kafka, in batches: a consumer, a producer and what they report. `npm_client_factory.ts` implements it on
  * the npm client; a second implementation, in memory, carries the tests of Topic's reader and writer and the simulation.
  *
  * Codes are librdkafka's: 0 is success, negative ones its own, positive ones the broker's.
  *
  * @module
  */
+
+export { ErrorCode } from "../ffi/error_codes.ts";
+export { NULL_HEADER } from "../ffi/null_header.ts";
 
 /** A partition of a topic. */
 export interface TopicPartition {
@@ -60,7 +63,7 @@ export interface ClientEvents {
 }
 
 /** A client of a cluster. */
-export interface Client {
+export interface PortClient {
   /** Resolves when a broker has answered; waits for one until it is disconnected. */
   connect(): Promise<void>;
   /** Whether it is connected. */
@@ -82,13 +85,13 @@ export interface ConsumerEvents extends ClientEvents {
   /**
    * The end of a partition is reached, with `enable.partition.eof`: the offset behind all that there is to be read, also
    * behind what is not handed out, such as records of aborted transactions. It comes before the messages of the same
-   * `KafkaConsumer.consume`, some of which lie before it.
+   * `PortConsumer.consume`, some of which lie before it.
    */
   onEnd(end: TopicPartitionOffset): void;
 }
 
 /** A consumer. */
-export interface KafkaConsumer extends Client {
+export interface PortConsumer extends PortClient {
   /** Joins the group for topics, or for expressions that begin with `^`. */
   subscribe(topics: readonly string[]): void;
   /**
@@ -135,22 +138,22 @@ export interface KafkaConsumer extends Client {
   partitions(topic: string | undefined, timeoutMs: number): Promise<TopicPartition[]>;
 }
 
-/** An account tells so many records apart: `DeliveryAccount.messageNumber` is below it. */
-export const MESSAGE_NUMBERS = 2 ** 12;
+/** An account tells so many records apart: `ReportTarget.recordNumber` is below it. */
+export const RECORDS_PER_TARGET = 2 ** 12;
 
 /** What a record carries to its report. */
-export interface DeliveryAccount {
+export interface ReportTarget {
   /**
-   * The number of the record that is produced next, from 0, below `MESSAGE_NUMBERS`; it comes back with its
+   * The number of the record that is produced next, from 0, below `RECORDS_PER_TARGET`; it comes back with its
    * report. Absent where nobody needs it.
    */
-  readonly messageNumber?: number;
+  readonly recordNumber?: number;
   /**
-   * Called once for each record that `KafkaProducer.produce` has taken, unless a `RequestListener` is told of its request.
+   * Called once for each record that `PortProducer.produce` has taken, unless a `RequestListener` is told of its request.
    *
    * @param record its bytes; absent when they are not known any more
    */
-  reported(code: number, partition: number, offset: number, messageNumber: number, record?: RecordBytes): void;
+  reported(code: number, partition: number, offset: number, recordNumber: number, record?: RecordBytes): void;
 }
 
 /** The bytes of a record. */
@@ -170,9 +173,9 @@ export interface AnsweredRecord extends RecordBytes {
   /** In milliseconds since 1970. */
   readonly timestamp: number;
   readonly headers?: RecordHeaders;
-  readonly account: DeliveryAccount;
+  readonly account: ReportTarget;
   /** Its number in its account. */
-  readonly messageNumber: number;
+  readonly recordNumber: number;
 }
 
 /**
@@ -193,7 +196,7 @@ export interface ProducerEvents extends ClientEvents {
 }
 
 /** A producer. */
-export interface KafkaProducer extends Client {
+export interface PortProducer extends PortClient {
   /**
    * Queues a record, in order. Copies its bytes before it returns.
    *
@@ -207,7 +210,7 @@ export interface KafkaProducer extends Client {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: DeliveryAccount,
+    account: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void;
   /** Resolves when nothing is on its way any more, or the time is out. */
@@ -220,11 +223,11 @@ export interface KafkaProducer extends Client {
  * @throws {LibraryError} If there is no librdkafka that can be used.
  * @throws An error, if the configuration is refused. No client is made then.
  */
-export interface KafkaClients {
+export interface ClientFactory {
   /** Makes a consumer; nothing is connected before `Client.connect`. */
-  consumer(conf: Readonly<Record<string, unknown>>, events: ConsumerEvents): Promise<KafkaConsumer>;
+  consumer(conf: Readonly<Record<string, unknown>>, events: ConsumerEvents): Promise<PortConsumer>;
   /** Makes a producer. */
-  producer(conf: Readonly<Record<string, unknown>>, events: ProducerEvents): Promise<KafkaProducer>;
+  producer(conf: Readonly<Record<string, unknown>>, events: ProducerEvents): Promise<PortProducer>;
   /** What a code means. */
   errorText(code: number): string;
 }

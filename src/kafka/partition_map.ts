@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPartition } from "./client.ts";
+import type { TopicPartition } from "./port.ts";
 
 /** Whether two are of one partition. */
 export function isSamePartition(one: TopicPartition, other: TopicPartition): boolean {
@@ -12,7 +12,7 @@ export function isSamePartition(one: TopicPartition, other: TopicPartition): boo
 }
 
 /** A map by partition. */
-export class ByPartition<T> {
+export class PartitionMap<T> {
   readonly #topics = new Map<string, Map<number, T>>();
 
   get({ topic, partition }: TopicPartition): T | undefined {
@@ -40,8 +40,8 @@ export class ByPartition<T> {
 }
 
 /** A set of partitions. */
-export function partitionSet(places: Iterable<TopicPartition>): ByPartition<true> {
-  const set = new ByPartition<true>();
+export function partitionSet(places: Iterable<TopicPartition>): PartitionMap<true> {
+  const set = new PartitionMap<true>();
   for (const place of places) set.set(place, true);
   return set;
 }

@@ -5,9 +5,14 @@
  */
 
 import assert from "node:assert/strict";
-import type { ConsumerEvents, FetchedMessage, KafkaConsumer, TopicPartitionOffset } from "../../src/kafka/client.ts";
-import { clientsFor } from "../../src/kafka/clients.ts";
-import { NULL_HEADER } from "../../src/kafka/null_header.ts";
+import {
+  type ConsumerEvents,
+  type FetchedMessage,
+  NULL_HEADER,
+  type PortConsumer,
+  type TopicPartitionOffset,
+} from "../../src/kafka/port.ts";
+import { clientFactoryFor } from "../../src/kafka/client_factories.ts";
 import { LocalBroker } from "../../src/testing/local_broker.ts";
 import { MemoryKafka } from "../../src/testing/memory_kafka.ts";
 
@@ -23,7 +28,7 @@ const WAIT_MS = 20_000;
 
 /** What an account was told, by number. */
 class Reports {
-  messageNumber = 0;
+  recordNumber = 0;
   readonly told: { code: number; partition: number; offset: number; number: number }[] = [];
 
   reported(code: number, partition: number, offset: number, number: number): void {
@@ -33,7 +38,7 @@ class Reports {
 
 /** Events of a consumer: it takes what it is given, and gives it back. */
 class Events implements ConsumerEvents {
-  consumer: KafkaConsumer | undefined;
+  consumer: PortConsumer | undefined;
   readonly ends: string[] = [];
   readonly committed: { code: number; offsets: readonly TopicPartitionOffset[] }[] = [];
   readonly log: string[] = [];
@@ -59,7 +64,7 @@ class Events implements ConsumerEvents {
 
 async function producer(kafka: Cluster, conf: Record<string, unknown> = {}) {
   const all = { "bootstrap.servers": kafka.bootstrapServers, "linger.ms": 0, ...conf };
-  const made = await clientsFor(all).producer(all, new Events());
+  const made = await clientFactoryFor(all).producer(all, new Events());
   await made.connect();
   return made;
 }
@@ -76,14 +81,14 @@ async function consumer(kafka: Cluster, conf: Record<string, unknown> = {}) {
     "session.timeout.ms": 6000,
     ...conf,
   };
-  const made = await clientsFor(all).consumer(all, events);
+  const made = await clientFactoryFor(all).consumer(all, events);
   events.consumer = made;
   await made.connect();
   return { made, events };
 }
 
 /** Consumes until something is so. */
-async function consumeUntil(made: KafkaConsumer, isSo: (messages: FetchedMessage[]) => boolean) {
+async function consumeUntil(made: PortConsumer, isSo: (messages: FetchedMessage[]) => boolean) {
   const messages: FetchedMessage[] = [], deadline = performance.now() + WAIT_MS;
   while (!isSo(messages)) {
     assert(performance.now() < deadline, "it never came to be");
@@ -130,12 +135,12 @@ for (const [kind, start] of Object.entries(KINDS)) {
       }
     });
 
-  test("KafkaProducer reports each record with its number, in the order of its partition", async (kafka) => {
+  test("PortProducer reports each record with its number, in the order of its partition", async (kafka) => {
     kafka.createTopic("t", 2);
     const made = await producer(kafka), one = new Reports(), other = new Reports();
     for (let n = 0; n < 6; n++) {
       const account = n % 3 === 0 ? other : one;
-      account.messageNumber = n + 100;
+      account.recordNumber = n + 100;
       made.produce("t", n % 2, text(`${n}`), text("key"), 1234, account, [{ none: NULL_HEADER }, { a: text("b") }]);
     }
     await made.flush(WAIT_MS);
@@ -157,7 +162,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await reader.disconnect();
   });
 
-  test("KafkaProducer refuses a record when its queue is full, and reports what it purges", async (kafka) => {
+  test("PortProducer refuses a record when its queue is full, and reports what it purges", async (kafka) => {
     kafka.createTopic("t", 1);
     const made = await producer(kafka, { "queue.buffering.max.messages": 3 }), reports = new Reports();
     kafka.setDown();
@@ -169,7 +174,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     for (const { code } of reports.told) assert(code === -152 || code === -151, `${code}`);
   });
 
-  test("KafkaConsumer hands out messages, and ends after them", async (kafka) => {
+  test("PortConsumer hands out messages, and ends after them", async (kafka) => {
     await fill(kafka, "t");
     const { made, events } = await consumer(kafka, { "enable.partition.eof": true });
     made.subscribe(["t"]);
@@ -182,7 +187,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     assert.deepEqual(events.log, ["assign 0,1", "revoke 0,1"]);
   });
 
-  test("KafkaConsumer.commit() answers each commit by itself, with the errors of partitions", async (kafka) => {
+  test("PortConsumer.commit() answers each commit by itself, with the errors of partitions", async (kafka) => {
     await fill(kafka, "t");
     const { made, events } = await consumer(kafka);
     made.subscribe(["t"]);
@@ -216,7 +221,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await made.disconnect();
   });
 
-  test("KafkaConsumer rejects the commits that nobody polled for when it is disconnected", async (kafka) => {
+  test("PortConsumer rejects the commits that nobody polled for when it is disconnected", async (kafka) => {
     await fill(kafka, "t");
     const { made } = await consumer(kafka);
     made.subscribe(["t"]);
@@ -227,7 +232,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     assert([undefined, -197].includes(await commit));
   });
 
-  test("KafkaConsumer seeks, pauses and resumes; questions are answered", async (kafka) => {
+  test("PortConsumer seeks, pauses and resumes; questions are answered", async (kafka) => {
     await fill(kafka, "t");
     const { made } = await consumer(kafka), p1 = { topic: "t", partition: 1 };
     assert.deepEqual(await made.watermarks(p1, WAIT_MS), { lowOffset: 0, highOffset: 5 });
@@ -247,7 +252,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await made.disconnect();
   });
 
-  test("KafkaConsumer commits what is stored in the background, and when it leaves", async (kafka) => {
+  test("PortConsumer commits what is stored in the background, and when it leaves", async (kafka) => {
     await fill(kafka, "t");
     const { made, events } = await consumer(kafka, { "enable.auto.commit": true, "auto.commit.interval.ms": 10 });
     made.subscribe(["t"]);
