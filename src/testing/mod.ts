@@ -21,7 +21,7 @@ export {
   type MemoryKafkaOptions,
   type MemoryRecord,
   type NewRecord,
-  type RecordFate,
+  type RecordOutcome,
   type RequestKind,
   type SentRecord,
 } from "./memory_kafka.ts";

@@ -13,7 +13,13 @@ const QUIET_MS = 15_000;
 /** Lets a reader print so many lines, or until it has no more, then signals it; answers all that it printed. */
 async function reading(args: readonly string[], lines: number, signal: Deno.Signal): Promise<string[]> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/concurrent_reader_program.ts", import.meta.url).pathname, ...args],
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      new URL("../support/concurrent_reader_program.ts", import.meta.url).pathname,
+      ...args,
+    ],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

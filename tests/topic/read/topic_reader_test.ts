@@ -265,7 +265,7 @@ Deno.test("TopicReader loses no message when a partition comes after all others 
   const reader = readerOf(kafka, conf, { untilEnd: true });
   const [batch] = await take(reader, 2);
   // While the batch is in hands, all ends are reached; then a partition is added.
-  kafka.createTopic("t", 3);
+  kafka.createTopic("t", { partitions: 3 });
   for (let n = 0; n < 3; n++) kafka.append({ topic: "t", partition: 2 }, { value: "new" });
   await until(() => kafka.consumers[0]!.assigned.length === 3);
   batch!.done();
