@@ -17,7 +17,7 @@ import type { Progress } from "./progress.ts";
 import type { Queries } from "./queries.ts";
 import type { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** How long a partition that moves to another member waits for messages that are being handled, at most. */
 const REVOKE_MS = 5000;
@@ -340,7 +340,7 @@ export class Assignment {
   /** Resolves when nobody holds messages of partitions any more, the time is out, or the reader is stopped. */
   async #handled(gone: PartitionMap<true>): Promise<void> {
     const { progress, stopped } = this.#parts;
-    await stopped.race(within(this.#revokeMs, progress.leaving(gone)));
+    await stopped.race(settlesWithin(progress.leaving(gone), this.#revokeMs));
   }
 
   /** A topic is said not to exist. One that is made in a moment is not worth a word. */

@@ -10,7 +10,7 @@ import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** A group that rebalances refuses commits so; a member that stays in it may commit again when it has joined again. */
 const WHILE_REBALANCING: ReadonlySet<number> = new Set([
@@ -77,7 +77,7 @@ export class Commits {
         (error) => code = KafkaError.codeOf(error) ?? 0,
       ).finally(() => isOver = true);
       while (!isOver && consumer.isConnected && performance.now() < deadline) {
-        await within(AGAIN_MS, Promise.race([committed, poll()]));
+        await settlesWithin(Promise.race([committed, poll()]), AGAIN_MS);
       }
       if (!isOver || code === undefined || !WHILE_REBALANCING.has(code)) return;
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

@@ -34,7 +34,7 @@ import { Outage } from "./outage.ts";
 import type { ReadBatch } from "./read_batch.ts";
 import { Starts } from "./starts.ts";
 import type { TopicNames } from "./topic_names.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** How a `TopicReader` reads. */
 export interface TopicReaderOptions {
@@ -316,7 +316,7 @@ export class TopicReader {
   /** Gives a connection up that takes too long. */
   async #within(consumer: PortConsumer, opening: Promise<void>): Promise<void> {
     const ms = this.#connectTimeoutMs;
-    if (ms === undefined || await within(ms, opening)) return await opening;
+    if (ms === undefined || await settlesWithin(opening, ms)) return await opening;
     void consumer.disconnect();
     await opening.catch(() => {});
     const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
@@ -453,7 +453,7 @@ export class TopicReader {
     // One that is being made is disconnected when it is.
     if (this.#opening === undefined) return;
     const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
-    if (!await within(CLOSE_MS, closed)) {
+    if (!await settlesWithin(closed, CLOSE_MS)) {
       this.#notices.once(
         "close",
         `${this.#where}: leaving the group takes more than ${CLOSE_MS / 1000} s, and goes on in the background`,
