@@ -5,7 +5,7 @@
  */
 
 import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
-import { readersAtWork } from "./run_until_idle.ts";
+import { busyReaders } from "./source_activity.ts";
 
 /** A step of a script that is no message: what `together`, `delay` and `fail` make. */
 export class ScriptStep<T = never> {
@@ -128,9 +128,9 @@ export function scripted<T>(
               break;
             }
             if ("delayMs" in step.does) {
-              readersAtWork.add(reader);
+              busyReaders.add(reader);
               await waitFor(step.does.delayMs);
-              readersAtWork.delete(reader);
+              busyReaders.delete(reader);
             } else if ("messages" in step.does) {
               const { messages } = step.does, place = batch++, next = at;
               return controller.enqueue({
