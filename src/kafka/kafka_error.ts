@@ -1,19 +1,22 @@
 /**
- * What goes wrong with Kafka.
+ * The error for everything that Kafka or librdkafka refuses.
  *
  * @module
  */
 
 import { ErrorCode } from "../ffi/error_codes.ts";
 
-/** More about a `KafkaError`. */
+/** Options of `new KafkaError()`. */
 export interface KafkaErrorOptions extends ErrorOptions {
-  /** librdkafka's code. */
+  /** librdkafka's error code: negative for its own errors, positive for the broker's. */
   readonly code?: number;
-  /** What was to be written and was not. */
+  /**
+   * The records that were not written.
+   * @default {[]}
+   */
   readonly records?: readonly unknown[];
   /**
-   * The client can't go on, whatever the code says. When left out, the code decides: −150 is librdkafka's fatal error.
+   * Makes the error fatal whatever its code. If absent, only −150, librdkafka's code for fatal errors, is fatal.
    */
   readonly fatal?: true;
 }
@@ -96,9 +99,9 @@ const REMEDIES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Thrown when Kafka, or librdkafka, refuses something.
+ * Thrown when Kafka or librdkafka refuses an operation. The message ends with a remedy if the code has a known one.
  *
- * @example What a failed send carries
+ * @example The properties of a failed send
  * ```ts
  * import { KafkaError } from "@slipstream/slipstream";
  *
@@ -109,22 +112,22 @@ const REMEDIES: Readonly<Record<number, string>> = {
 export class KafkaError extends Error {
   /** The class's name. */
   override readonly name = "KafkaError";
-  /** librdkafka's code: negative for its own, positive for the broker's; `undefined` when it is neither's. */
+  /** librdkafka's error code: negative for its own errors, positive for the broker's; `undefined` for neither. */
   readonly code: number | undefined;
-  /** Whether the same may succeed later. */
+  /** Whether the same operation may succeed later. */
   readonly retriable: boolean;
   /**
-   * Whether the client can't go on and must be made anew, or can't be made at all. It concerns no single message: it ends
-   * a run under every error policy.
+   * Whether the client is of no further use, or can't be made. A fatal error concerns no single message: it ends a run
+   * whatever `onError` is.
    */
   readonly fatal: boolean;
-  /** What was to be written and was not. */
+  /** The records that were not written. */
   readonly records: readonly unknown[];
 
-  /** Adds the remedy that is known for the code to the message. */
+  /** Adds the remedy for the code to the message, if there is one. */
   constructor(message: string, { code, records = [], fatal, ...options }: KafkaErrorOptions = {}) {
     const remedy = code === undefined ? undefined : REMEDIES[code];
-    // An error made of another one has it already.
+    // The message of an error that wraps another one has the remedy already.
     super(remedy === undefined || message.includes(remedy) ? message : `${message} (${remedy})`, options);
     this.code = code;
     this.fatal = fatal ?? code === ErrorCode.FATAL;
@@ -132,15 +135,15 @@ export class KafkaError extends Error {
     this.records = records;
   }
 
-  /** The code that an error of a client carries. */
+  /** The `code` of an error; `undefined` if it has none. */
   static codeOf(error: unknown): number | undefined {
     const code = (error as { code?: unknown } | null)?.code;
     return typeof code === "number" ? code : undefined;
   }
 
-  /** An error of a client, said in the words of what was being done. */
+  /** Wraps an error of a client; `action` begins the message and says what failed. Returns a KafkaError as it is. */
   static from(
-    doing: string,
+    action: string,
     error: unknown,
     more: Pick<KafkaErrorOptions, "records" | "fatal"> = {},
   ): KafkaError {
@@ -148,7 +151,7 @@ export class KafkaError extends Error {
     const code = KafkaError.codeOf(error);
     const text = String((error as { message?: unknown } | null)?.message ?? error);
     const isFatal = (error as { isFatal?: unknown } | null)?.isFatal === true;
-    return new KafkaError(`${doing}: ${text}`, {
+    return new KafkaError(`${action}: ${text}`, {
       ...more,
       ...(isFatal ? { fatal: true } : {}),
       cause: error,

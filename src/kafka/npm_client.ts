@@ -1,30 +1,29 @@
 /**
- * What a consumer and a producer of the npm client have in common: their making, their connection and their errors.
+ * What a consumer and a producer of the npm client have in common: connecting and disconnecting.
  *
  * @module
  */
 
+import { type CodedError, codedError, errorCodeOf, wholeText } from "./npm_errors.ts";
 import { type ClientEvents, ErrorCode, type PortClient } from "./port.ts";
 
-/** The npm client's `Client`, as far as it is used here; some of it is left out of its types. */
+/** The part of the package's `Client` that is used here; its types lack some of it. */
 interface PackageClient {
   on(event: "event.log", listener: (log: { severity: number; message: string }) => void): unknown;
   on(event: "event.error", listener: (error: Error & { code?: unknown; isFatal?: unknown }) => void): unknown;
   connect(options: object, callback: (error: unknown) => void): unknown;
   disconnect(callback: () => void): unknown;
-  /** A producer's disconnect without the flush before it. */
+  /** A producer's `disconnect()` without the flush that precedes it. */
   _disconnect?(callback: () => void): unknown;
   isConnected(): boolean;
 }
 
-/** An error as the port has it; `isFatal` when the client can't go on. */
-export type CodedError = Error & { readonly code?: number; readonly isFatal?: true };
-
+/** The longest time-out that fits an `int`. */
 const FOREVER_MS = 2_147_483_647;
-/** What the npm client says where librdkafka gave no code. */
+/** The npm client's code for an error without one of librdkafka's. */
 const NO_CODE = -1;
 
-/** A client of the npm package, connected and disconnected as the port says. */
+/** A client of the npm package that connects and disconnects as the port demands. */
 export class NpmClient implements PortClient {
   readonly #client: PackageClient;
   #disconnected: Promise<void> | undefined;
@@ -32,9 +31,9 @@ export class NpmClient implements PortClient {
   constructor(client: unknown, events: ClientEvents) {
     this.#client = client as PackageClient;
     this.#client.on("event.log", ({ severity, message }) => events.onLog?.(severity, message));
-    // An emitter whose "error" nobody listens to throws; and errors of the connection come before connect() answers.
+    // Listened to from the start: errors come before connect() answers, and an emitter without a listener throws them.
     this.#client.on("event.error", (error) => {
-      events.onError(codeOf(error) ?? NO_CODE, wholeText(error), error.isFatal === true);
+      events.onError(errorCodeOf(error) ?? NO_CODE, wholeText(error), error.isFatal === true);
     });
   }
 
@@ -48,16 +47,16 @@ export class NpmClient implements PortClient {
 
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
-      // The metadata of all topics is asked for by default, and given up after 30 s.
+      // By default the package asks for the metadata of all topics, and gives up after 30 s.
       this.#client.connect(
         { allTopics: false, timeout: FOREVER_MS },
-        (error) => error ? reject(refusal(error)) : resolve(),
+        (error) => error ? reject(connectError(error)) : resolve(),
       );
     });
   }
 
   disconnect(): Promise<void> {
-    // The package would not answer a second time.
+    // The package does not answer a second disconnect().
     return this.#disconnected ??= new Promise((resolve) => {
       const client = this.#client;
       if (client._disconnect === undefined) client.disconnect(() => resolve());
@@ -66,36 +65,8 @@ export class NpmClient implements PortClient {
   }
 }
 
-/** The code of an error of the npm client. */
-export function codeOf(error: unknown): number | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "number" ? code : undefined;
-}
-
-/** An error of the npm client with all that it says, and its code. */
-export function coded(error: unknown): CodedError {
-  const text = error instanceof Error ? wholeText(error) : String((error as { message?: unknown })?.message ?? error);
-  const code = codeOf(error), isFatal = (error as { isFatal?: unknown } | null)?.isFatal === true;
-  return Object.assign(
-    new Error(text, { cause: error }),
-    code === undefined ? {} : { code },
-    isFatal ? { isFatal } as const : {},
-  );
-}
-
-/** Why there is no connection. A consumer that can't be made says so without a code. */
-function refusal(error: unknown): CodedError {
-  const refused = coded(error);
-  return refused.code === NO_CODE ? Object.assign(refused, { code: ErrorCode.STATE }) : refused;
-}
-
-/** What an error says. The npm client cuts an Error that its native half hands it, and keeps the whole in the stack. */
-function wholeText({ message, stack }: Error): string {
-  const whole = /^Error: (.*)/.exec(stack ?? "")?.[1];
-  return whole?.toLowerCase().includes(message) ? whole : message;
-}
-
-/** Asks with a callback, as the npm client has it. */
-export function asked<T>(ask: (answer: (error: unknown, value: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => ask((error, value) => error ? reject(coded(error)) : resolve(value)));
+/** A consumer that can't be made fails without a code. */
+function connectError(error: unknown): CodedError {
+  const coded = codedError(error);
+  return coded.code === NO_CODE ? Object.assign(coded, { code: ErrorCode.STATE }) : coded;
 }

@@ -1,35 +1,38 @@
 /**
- * The npm client, `@confluentinc/kafka-javascript` over librdkafka, behind the port. What has to reach under the
- * package's types does so in this file and its neighbours `npm_*.ts`, and nowhere else.
+ * The npm client, `@confluentinc/kafka-javascript` over librdkafka, behind the port. Only this file and its neighbours
+ * `npm_*.ts` use what the package's types leave out.
+ *
+ * Deno downloads the whole package, 16 MB, with packages that its install script needs and nothing loads (node-pre-gyp,
+ * tar, node-fetch). The script would build the package's addon, which Deno can't load and this module replaces: Deno's
+ * warning "Ignored build scripts" means no harm. The import is a literal, so `deno cache`, `deno compile` and lock files
+ * include the package, although it is loaded late.
  *
  * @module
  */
 
 import { loadKafkaJavascript } from "../addon/load_kafka_javascript.ts";
-import { err2str } from "../ffi/native_error.ts";
 import type { ClientFactory } from "./port.ts";
-import { coded } from "./npm_client.ts";
 import { NpmConsumer } from "./npm_consumer.ts";
+import { codedError } from "./npm_errors.ts";
 import { NpmProducer } from "./npm_producer.ts";
 
-/** Clients of librdkafka. The first one that is made opens the library. */
-export const npmClientFactory: ClientFactory = {
+/** Makes clients of the npm package. The first one opens librdkafka. */
+export const npmClientFactory: Pick<ClientFactory, "consumer" | "producer"> = {
   async consumer(conf, events) {
     const package_ = await loadKafkaJavascript();
-    return made(() => new NpmConsumer(package_, conf, events));
+    return withCodedError(() => new NpmConsumer(package_, conf, events));
   },
   async producer(conf, events) {
     const package_ = await loadKafkaJavascript();
-    return made(() => new NpmProducer(package_, conf, events));
+    return withCodedError(() => new NpmProducer(package_, conf, events));
   },
-  errorText: err2str,
 };
 
-/** librdkafka refuses a configuration when a client is made. */
-function made<T>(make: () => T): T {
+/** A constructor throws if librdkafka refuses the configuration. */
+function withCodedError<T>(construct: () => T): T {
   try {
-    return make();
+    return construct();
   } catch (error) {
-    throw coded(error);
+    throw codedError(error);
   }
 }

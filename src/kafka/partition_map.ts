@@ -1,17 +1,17 @@
 /**
- * Things that partitions have, of one topic or of several.
+ * Values by partition, where a topic and a number together name a partition.
  *
  * @module
  */
 
 import type { TopicPartition } from "./port.ts";
 
-/** Whether two are of one partition. */
+/** Whether both are the same partition of the same topic. */
 export function isSamePartition(one: TopicPartition, other: TopicPartition): boolean {
   return one.partition === other.partition && one.topic === other.topic;
 }
 
-/** A map by partition. */
+/** A map whose keys are partitions. */
 export class PartitionMap<T> {
   readonly #topics = new Map<string, Map<number, T>>();
 
@@ -19,8 +19,8 @@ export class PartitionMap<T> {
     return this.#topics.get(topic)?.get(partition);
   }
 
-  has(place: TopicPartition): boolean {
-    return this.get(place) !== undefined;
+  has(partition: TopicPartition): boolean {
+    return this.get(partition) !== undefined;
   }
 
   set({ topic, partition }: TopicPartition, value: T): void {
@@ -29,7 +29,7 @@ export class PartitionMap<T> {
     partitions.set(partition, value);
   }
 
-  /** Whether it was there. */
+  /** Returns whether the partition had a value. */
   delete({ topic, partition }: TopicPartition): boolean {
     return this.#topics.get(topic)?.delete(partition) ?? false;
   }
@@ -40,13 +40,13 @@ export class PartitionMap<T> {
 }
 
 /** A set of partitions. */
-export function partitionSet(places: Iterable<TopicPartition>): PartitionMap<true> {
+export function partitionSet(partitions: Iterable<TopicPartition>): PartitionMap<true> {
   const set = new PartitionMap<true>();
-  for (const place of places) set.set(place, true);
+  for (const partition of partitions) set.set(partition, true);
   return set;
 }
 
-/** A partition as errors and logs have it: `emoji[0]`. */
+/** The text of a partition in errors and logs, such as `emoji[0]`. */
 export function partitionText({ topic, partition }: TopicPartition): string {
   return `${topic}[${partition}]`;
 }

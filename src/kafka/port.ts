@@ -1,8 +1,12 @@
 /**
- * What `Topic` needs of Kafka, in batches: a consumer, a producer and what they report. `npm_client_factory.ts` implements it on
- * the npm client; a second implementation, in memory, carries the tests of Topic's reader and writer and the simulation.
+ * The port: the interface between `Topic` and a Kafka client. It has consumers, which read batches of messages, and
+ * producers, which report what became of each record.
  *
- * Codes are librdkafka's: 0 is success, negative ones its own, positive ones the broker's.
+ * Two clients implement it. `npm_client_factory.ts` wraps the npm client; `MemoryKafka` in `src/testing` is a cluster in
+ * memory, for tests and for the simulation.
+ *
+ * Every `code` is one of librdkafka's: 0 for success, negative for its own errors, positive for the broker's. `ErrorCode`
+ * names those that are used.
  *
  * @module
  */
@@ -18,140 +22,152 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** A partition with an offset: −1001 where there is none. */
+/** A partition and an offset in it. */
 export interface TopicPartitionOffset extends TopicPartition {
-  /** The offset. */
+  /** The offset; −1001 for none, such as that of a partition in which the group has committed nothing. */
   readonly offset: number;
   /** The leader epoch that the offset belongs to; absent when unknown. */
   readonly leaderEpoch?: number;
-  /** Why the broker refused this partition; absent when it did not. */
+  /** Why the broker refused the request for this partition; absent when it succeeded. */
   readonly error?: { readonly code: number; readonly message: string };
 }
 
-/** The headers of a record: each an object of which the first property is the header. */
+/** The headers of a record, in order. Each is an object with one property: the header's name and value. */
 export type RecordHeaders = readonly Readonly<Record<string, Uint8Array>>[];
 
-/** A message as it was fetched. */
+/** A message as the broker stores it, before a codec decodes it. */
 export interface FetchedMessage extends TopicPartition {
   readonly offset: number;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
-  /** In milliseconds since 1970; −1 when unknown. */
+  /** In milliseconds since 1970; −1 when the message has none. */
   readonly timestamp: number;
   readonly headers?: RecordHeaders;
   readonly leaderEpoch?: number;
-  /** The bytes of the value. */
+  /** The length of the value, in bytes. */
   readonly size: number;
 }
 
-/** The lowest offset that there is, and the next one to be written. */
+/** The watermarks of a partition. */
 export interface Watermarks {
+  /** The lowest offset that can be read. */
   readonly lowOffset: number;
+  /** The offset that the next record gets. */
   readonly highOffset: number;
 }
 
-/** What every client reports. */
+/** The callbacks of every client. */
 export interface ClientEvents {
   /**
-   * An error of the client as a whole, such as a broker that does not answer or refuses the credentials.
+   * Called with an error that concerns the whole client, such as a broker that does not answer or refuses the credentials.
    *
-   * @param isFatal the client can't go on
+   * @param isFatal whether the client is of no further use
    */
   onError(code: number, message: string, isFatal?: boolean): void;
-  /** A line of the client's log; severities are syslog's, lower is worse. */
+  /** Called with each line of the client's log. The severity is syslog's: 0 to 7, lower is worse. */
   onLog?(severity: number, message: string): void;
 }
 
-/** A client of a cluster. */
+/** A connection to a cluster: what a consumer and a producer have in common. */
 export interface PortClient {
-  /** Resolves when a broker has answered; waits for one until it is disconnected. */
+  /**
+   * Resolves when a broker has answered; has no time-out of its own.
+   *
+   * @throws An error with a `code`, if the client can't be made, or if it is disconnected before a broker has answered.
+   */
   connect(): Promise<void>;
-  /** Whether it is connected. */
+  /** Whether `connect()` has succeeded and the client is not disconnected. */
   readonly isConnected: boolean;
-  /** Whether `Client.disconnect` was called. */
+  /** Whether `disconnect()` was called. */
   readonly isDisconnecting: boolean;
-  /** Frees everything. Idempotent; also while `Client.connect` waits, which then rejects. */
+  /** Leaves the group, closes all connections and frees the client. May be called at any time and more than once. */
   disconnect(): Promise<void>;
 }
 
-/** What a consumer reports while it is polled. */
+/** The callbacks of a consumer. They are called while `PortConsumer.consume()` is. */
 export interface ConsumerEvents extends ClientEvents {
-  /** The group gives partitions; they are to be assigned. */
+  /** Called when the group assigns partitions. The program must answer with `assign()` or `incrementalAssign()`. */
   onAssign(partitions: readonly TopicPartition[]): void;
-  /** The group takes partitions away; they are to be unassigned. */
+  /** Called when the group revokes partitions. The program must answer with `unassign()` or `incrementalUnassign()`. */
   onRevoke(partitions: readonly TopicPartition[]): void;
-  /** A commit in the background was answered; its offsets say which partitions were refused. */
+  /** Called with the broker's answer to a commit in the background. A refused partition's offset has an `error`. */
   onCommitted(code: number, offsets: readonly TopicPartitionOffset[]): void;
   /**
-   * The end of a partition is reached, with `enable.partition.eof`: the offset behind all that there is to be read, also
-   * behind what is not handed out, such as records of aborted transactions. It comes before the messages of the same
-   * `PortConsumer.consume`, some of which lie before it.
+   * Called when the consumer reaches the end of a partition, if `enable.partition.eof` is set. The offset is the next one
+   * that will be written; it lies behind records that are never handed out, such as those of aborted transactions.
+   *
+   * It is called before the `consume()` that reaches the end resolves, and so before the program sees the last messages.
    */
   onEnd(end: TopicPartitionOffset): void;
 }
 
-/** A consumer. */
+/** Reads messages, as a member of a consumer group or from partitions that the program assigns. */
 export interface PortConsumer extends PortClient {
-  /** Joins the group for topics, or for expressions that begin with `^`. */
+  /** Joins the group and subscribes to topics. A name that begins with `^` is a regular expression. */
   subscribe(topics: readonly string[]): void;
   /**
-   * Takes messages, and serves events meanwhile.
+   * Polls: takes messages that have been fetched, and calls the callbacks for what has happened.
    *
-   * @param max how many at most
-   * @param timeoutMs how long the first is waited for
-   * @throws An error with a `code`, also of a single partition, which its text names; with `isFatal` when the consumer
-   * can't go on.
+   * @param max the largest number of messages to return
+   * @param timeoutMs how long to wait for the first message, in milliseconds
+   * @throws An error with a `code`. If it concerns one partition, its message names the partition. If it has `isFatal`, the
+   * consumer is of no further use; otherwise the next call may succeed.
    */
   consume(max: number, timeoutMs: number): Promise<FetchedMessage[]>;
-  /** Whether assignments come and go in increments. */
+  /** Whether the group rebalances cooperatively: `onAssign` and `onRevoke` then name only the partitions that change. */
   readonly isCooperative: boolean;
-  /** Whether the partitions that are revoked are lost: another member may have them already. */
+  /** Whether the revoked partitions are lost: another member may have them already, and commits would be refused. */
   readonly isAssignmentLost: boolean;
-  /** Reads these partitions only, from their offsets where they have one. */
+  /** Reads these partitions and no others. One without an offset starts at the committed offset, or at `auto.offset.reset`. */
   assign(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void;
-  /** Reads these partitions as well. */
+  /** Adds partitions to those that are read. */
   incrementalAssign(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void;
-  /** Reads nothing any more. */
+  /** Stops reading all partitions. */
   unassign(): void;
-  /** Reads these partitions no more. */
+  /** Stops reading these partitions. */
   incrementalUnassign(partitions: readonly TopicPartition[]): void;
-  /** Fetches nothing of partitions. */
+  /** Stops fetching these partitions, and keeps them assigned. */
   pause(partitions: readonly TopicPartition[]): void;
-  /** Fetches again. */
+  /** Fetches paused partitions again. */
   resume(partitions: readonly TopicPartition[]): void;
-  /** Reads on at another offset. */
+  /** Continues reading a partition at another offset. */
   seek(target: TopicPartitionOffset, timeoutMs: number): Promise<void>;
-  /** Stores offsets, which are committed in the background and at the end. */
+  /**
+   * Stores offsets. The client commits what is stored every `auto.commit.interval.ms`, and when it disconnects, if
+   * `enable.auto.commit` is set.
+   */
   storeOffsets(offsets: readonly TopicPartitionOffset[]): void;
   /**
-   * Commits offsets. Resolves while the consumer is polled, with what the broker says of each partition: it may refuse
-   * some.
+   * Commits offsets. The answer arrives only while `consume()` is called.
    *
-   * @throws An error with a `code`, if all are refused: −197 if the consumer was disconnected first.
+   * @returns the same partitions; one that the broker refused has an `error`
+   * @throws An error with a `code`, if the broker refuses all: `ErrorCode.DESTROY` if the consumer was disconnected first.
    */
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]>;
-  /** What the group has committed. */
+  /** The offsets that the group has committed. */
   committed(partitions: readonly TopicPartition[], timeoutMs: number): Promise<TopicPartitionOffset[]>;
-  /** The lowest and the next offset of a partition, as its leader knows them. */
+  /** The watermarks of a partition, from its leader. */
   watermarks(partition: TopicPartition, timeoutMs: number): Promise<Watermarks>;
-  /** The partitions of a topic, or of all topics; none of a topic that does not exist. */
+  /** The partitions of a topic, or of all topics if it is `undefined`. Empty if the topic does not exist. */
   partitions(topic: string | undefined, timeoutMs: number): Promise<TopicPartition[]>;
 }
 
-/** An account tells so many records apart: `ReportTarget.recordNumber` is below it. */
+/** The largest number of records that one `ReportTarget` can tell apart: `recordNumber` is below it. */
 export const RECORDS_PER_TARGET = 2 ** 12;
 
-/** What a record carries to its report. */
+/** Receives the delivery reports of the records that are produced with it: Kafka's "opaque". */
 export interface ReportTarget {
   /**
-   * The number of the record that is produced next, from 0, below `RECORDS_PER_TARGET`; it comes back with its
-   * report. Absent where nobody needs it.
+   * The number of the record that is produced next, from 0, below `RECORDS_PER_TARGET`. `produce()` reads it, and
+   * `reported()` is called with it. Absent if the target needs no numbers: they are 0 then.
    */
   readonly recordNumber?: number;
   /**
-   * Called once for each record that `PortProducer.produce` has taken, unless a `RequestListener` is told of its request.
+   * Called once for each record that `PortProducer.produce()` has accepted, unless a `RequestListener` receives it.
    *
-   * @param record its bytes; absent when they are not known any more
+   * @param code 0 if the record is delivered
+   * @param offset the record's offset, if it is delivered
+   * @param record the record's bytes; absent when the client no longer has them
    */
   reported(code: number, partition: number, offset: number, recordNumber: number, record?: RecordBytes): void;
 }
@@ -162,47 +178,47 @@ export interface RecordBytes {
   readonly value: Uint8Array | null;
 }
 
-/** A record whose request was answered, with all that it was produced with. */
+/** A record whose request the broker has answered, with everything that it was produced with. */
 export interface AnsweredRecord extends RecordBytes {
-  /** 0 if it was delivered. */
+  /** 0 if the record is delivered. */
   readonly code: number;
-  /** The partition that it was sent to. */
+  /** The partition that the record was sent to. */
   readonly partition: number;
-  /** Its offset, if it was delivered. */
+  /** The record's offset, if it is delivered. */
   readonly offset: number;
   /** In milliseconds since 1970. */
   readonly timestamp: number;
   readonly headers?: RecordHeaders;
-  readonly account: ReportTarget;
-  /** Its number in its account. */
+  readonly target: ReportTarget;
+  /** The `recordNumber` that the target had when the record was produced. */
   readonly recordNumber: number;
 }
 
 /**
- * Hears of requests as a whole: a broker writes all records of a request (they have one partition) or none, so it refuses
- * some for what is wrong with another one.
+ * Receives the delivery reports of a whole produce request at once. A broker writes all records of a request, which have
+ * one partition, or none: it refuses good records because of a bad one beside them.
  */
 export interface RequestListener {
-  /** Whether `RequestListener.answered` is to be called, instead of each record's account. */
+  /** Whether requests with this code go to `answered()` instead of to each record's `ReportTarget`. */
   wants(code: number): boolean;
-  /** A request was answered; its records, in order. Requests of a partition are told in the order of their answers. */
+  /** Called with the records of a request, in order; for the requests of a partition in the order of the answers. */
   answered(records: readonly AnsweredRecord[]): void;
 }
 
-/** What a producer reports. */
+/** The callbacks of a producer. */
 export interface ProducerEvents extends ClientEvents {
-  /** Who hears of requests. When left out, each account hears of its records. */
+  /** Receives requests with the codes that it wants. If absent, every report goes to the record's `ReportTarget`. */
   readonly requests?: RequestListener;
 }
 
-/** A producer. */
+/** Writes records. */
 export interface PortProducer extends PortClient {
   /**
-   * Queues a record, in order. Copies its bytes before it returns.
+   * Adds a record to the queue, whose order is kept. Copies the record's bytes before it returns.
    *
-   * @param partition −1 for the partitioner's choice
-   * @param timestamp in milliseconds since 1970; `null` for now
-   * @throws An error with a `code`: −184 when the queue is full. Nothing is reported then.
+   * @param partition −1 to let the partitioner choose
+   * @param timestamp in milliseconds since 1970; `null` for the present time
+   * @throws An error with a `code`, such as `ErrorCode.QUEUE_FULL`. The record is not accepted, and not reported.
    */
   produce(
     topic: string,
@@ -210,24 +226,24 @@ export interface PortProducer extends PortClient {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: ReportTarget,
+    target: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void;
-  /** Resolves when nothing is on its way any more, or the time is out. */
+  /** Sends what is queued without delay. Resolves when every record is reported, or after `timeoutMs` milliseconds. */
   flush(timeoutMs: number): Promise<void>;
 }
 
 /**
- * Makes clients.
+ * Makes consumers and producers. They connect when `PortClient.connect()` is called.
  *
- * @throws {LibraryError} If there is no librdkafka that can be used.
- * @throws An error, if the configuration is refused. No client is made then.
+ * @throws {LibraryError} If no usable librdkafka is found.
+ * @throws An error with a `code`, if the configuration is refused.
  */
 export interface ClientFactory {
-  /** Makes a consumer; nothing is connected before `Client.connect`. */
+  /** Makes a consumer. */
   consumer(conf: Readonly<Record<string, unknown>>, events: ConsumerEvents): Promise<PortConsumer>;
   /** Makes a producer. */
   producer(conf: Readonly<Record<string, unknown>>, events: ProducerEvents): Promise<PortProducer>;
-  /** What a code means. */
+  /** librdkafka's text for a code. */
   errorText(code: number): string;
 }

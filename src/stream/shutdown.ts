@@ -4,6 +4,7 @@
  * @module
  */
 
+import { emitNotice } from "../notices/notice.ts";
 import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
@@ -35,7 +36,8 @@ export function onShutdown({ timeoutMs, stop, describe }: ShutdownOptions): () =
       signalled = true;
       if (timeoutMs <= LONGEST_TIMER_MS) {
         deadline = setTimeout(() => {
-          console.error(`slipstream: not ended ${timeoutMs} ms after ${signal}, left undone: ${describe()}`);
+          const text = `not ended ${timeoutMs} ms after ${signal}, left undone: ${describe()}`;
+          emitNotice({ code: "shutdown-timeout", text, isOver: false });
           Deno.exit(status);
         }, timeoutMs);
       }

@@ -33,7 +33,7 @@ export class FakeProducer implements PortProducer {
   readonly events: ProducerEvents;
   isConnected = false;
   isDisconnecting = false;
-  readonly #onTheirWay: { key: Uint8Array | null; value: string; account: ReportTarget; number: number }[] = [];
+  readonly #onTheirWay: { key: Uint8Array | null; value: string; target: ReportTarget; number: number }[] = [];
   #closed = Promise.withResolvers<void>();
   #offset = 0;
 
@@ -62,9 +62,9 @@ export class FakeProducer implements PortProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     _timestamp: number | null,
-    account: ReportTarget,
+    target: ReportTarget,
   ): void {
-    if ((account.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("there is no such number");
+    if ((target.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("there is no such number");
     if (this.refusal !== undefined) {
       const { refusal } = this;
       this.refusal = undefined;
@@ -78,8 +78,8 @@ export class FakeProducer implements PortProducer {
     this.#onTheirWay.push({
       key: key && key.slice(),
       value: text ?? "",
-      account,
-      number: account.recordNumber ?? 0,
+      target,
+      number: target.recordNumber ?? 0,
     });
   }
 
@@ -88,21 +88,21 @@ export class FakeProducer implements PortProducer {
     const some = typeof which === "number"
       ? this.#onTheirWay.splice(0, which)
       : this.#onTheirWay.splice(this.#onTheirWay.findIndex(({ value }) => value === which), 1);
-    for (const { account, number } of some) account.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
+    for (const { target, number } of some) target.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
   }
 
   /** Answers a request of the first so many records. */
   answer(count: number, code = 0): void {
     if (this.events.requests?.wants(code) !== true) return this.report(count, code);
     this.events.requests.answered(
-      this.#onTheirWay.splice(0, count).map(({ key, value, account, number }) => ({
+      this.#onTheirWay.splice(0, count).map(({ key, value, target, number }) => ({
         code,
         partition: 0,
         offset: code === 0 ? this.#offset++ : -1,
         timestamp: 1,
         key,
         value: encoder.encode(value),
-        account,
+        target,
         recordNumber: number,
       })),
     );

@@ -28,7 +28,7 @@ interface Sent {
   readonly key: Uint8Array | null;
   readonly timestamp: number | null;
   readonly headers: RecordHeaders | undefined;
-  readonly account: ReportTarget;
+  readonly target: ReportTarget;
   readonly number: number;
   isReported: boolean;
 }
@@ -60,7 +60,7 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: ReportTarget,
+    target: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void {
     if (this.isCrashed) return;
@@ -78,8 +78,8 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
           Object.entries(header).map(([name, bytes]) => [name, bytes === NULL_HEADER ? bytes : copied(bytes)!]),
         )
       ),
-      account,
-      number: account.recordNumber ?? 0,
+      target,
+      number: target.recordNumber ?? 0,
       isReported: false,
     };
     this.#unreported.add(sent);
@@ -152,7 +152,7 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
     if (sent.isReported || this.isCrashed) return;
     sent.isReported = true;
     this.#unreported.delete(sent);
-    sent.account.reported(code, sent.partition, offset, sent.number);
+    sent.target.reported(code, sent.partition, offset, sent.number);
     if (this.#unreported.size === 0) { for (const flushed of this.#flushing.splice(0)) flushed(); }
   }
 

@@ -279,7 +279,7 @@ export class ProducerLink implements Way {
 
   #tell(records: readonly AnsweredRecord[]): void {
     for (const record of records) {
-      record.account.reported(record.code, record.partition, record.offset, record.recordNumber, record);
+      record.target.reported(record.code, record.partition, record.offset, record.recordNumber, record);
     }
   }
 

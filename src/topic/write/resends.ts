@@ -110,7 +110,7 @@ export class ResentAccount implements ReportTarget {
   readonly #account: ReportTarget;
 
   /** The account of a record; its own when it was sent again before. */
-  static of({ account, recordNumber }: AnsweredRecord): ReportTarget {
+  static of({ target: account, recordNumber }: AnsweredRecord): ReportTarget {
     return account instanceof ResentAccount ? account : new ResentAccount(account, recordNumber);
   }
 

@@ -205,8 +205,8 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
   async #idle(link: ProducerLink): Promise<boolean> {
     const patience = setTimeout(() => {
       const seconds = (FLUSH_MS - PATIENCE_MS) / 1000;
-      this.#options.notices.once(
-        "close",
+      this.#options.notices.event(
+        "close-slow",
         `Topic ${
           JSON.stringify(this.topic)
         }: ${link.pending} messages are not delivered yet; waiting ${seconds} s more`,
