@@ -5,9 +5,10 @@
  * runs its own program, what the others have open: librdkafka's mock cluster ends the process when it can't bind to a
  * port that it has just closed.
  *
- * Usage: `deno run -A tools/test.ts [OPTION…] PATH…`; without a path, all of `tests` and `examples` that needs neither a
- * lock file of its own nor much memory. Exits with 1 if a test fails. Options are those of `deno test`, such as
- * `--filter=NAME`. With `--watch`, one process runs all the files, and again whenever one of their modules changes.
+ * Usage: `deno run -A tools/test.ts [--except PATH]… [OPTION…] [PATH…]`; without a path, all of `tests` and `examples`
+ * that needs neither a lock file of its own nor much memory. `--except` leaves a folder or a file out. Options are those
+ * of `deno test`, such as `--filter=NAME`; with `--watch`, one process runs all the files, and again whenever one of
+ * their modules changes. Exits with 1 if a test fails, or if a path that is left out does not exist.
  *
  * @module
  */
@@ -94,12 +95,27 @@ async function watch(files: readonly string[], options: readonly string[]): Prom
   return (await child.status).code;
 }
 
+/** The test files that the arguments ask for. */
+export function filesOf(args: readonly string[]): string[] {
+  const paths: string[] = [], except: string[] = [];
+  for (let index = 0; index < args.length; index++) {
+    if (args[index] === "--except") except.push(args[++index]!.replace(/\/+$/, ""));
+    else paths.push(args[index]!);
+  }
+  // A folder that was renamed must not come back unnoticed.
+  for (const path of except) Deno.statSync(path);
+  return paths.length === 0
+    ? ["tests", "examples"].flatMap((path) => testFiles(path, [...APART, ...except]))
+    : paths.flatMap((path) => testFiles(path, except));
+}
+
+/** Whether an argument is an option of `deno test`. */
+function isOption(arg: string): boolean {
+  return arg.startsWith("-") && arg !== "--except";
+}
+
 if (import.meta.main) {
-  const options = Deno.args.filter((arg) => arg.startsWith("-")),
-    paths = Deno.args.filter((arg) => !arg.startsWith("-"));
-  const files = paths.length === 0
-    ? ["tests", "examples"].flatMap((path) => testFiles(path, APART))
-    : paths.flatMap((path) => testFiles(path));
+  const options = Deno.args.filter(isOption), files = filesOf(Deno.args.filter((arg) => !isOption(arg)));
   if (options.includes("--watch")) Deno.exit(await watch(files, options));
   Deno.exit(await runAll(files, options) ? 0 : 1);
 }
