@@ -1,4 +1,4 @@
-// Like reader_program.ts, with handlers side by side, and one message of ten that can't be handled: dead letters.
+// Like reader_program.ts, with ten handlers at a time, and dead letters for one message of ten.
 import { handle, stream, Topic } from "@slipstream/slipstream";
 import { SESSION } from "./brokers.ts";
 import { Random } from "./random.ts";

@@ -1,5 +1,5 @@
 /**
- * What a message of the chaos test says: who it is, how it is to be handled, and a check value.
+ * The messages of the chaos test. A value holds the message's id, its kind and a checksum.
  *
  * @module
  */
@@ -11,12 +11,12 @@ export const SOURCES = ["one", "two"] as const;
 export type SourceName = typeof SOURCES[number];
 
 /**
- * How a message is to be handled: a `good` one has an effect; a `flaky` one has it when the handler is tried again; a
- * `poison` one can't be handled and becomes a dead letter.
+ * What the handler does with a message: a `good` one has an effect; a `flaky` one fails first and has its effect when it is
+ * retried; a `poison` one always fails and becomes a dead letter.
  */
 export type Kind = "good" | "flaky" | "poison";
 
-/** Messages of a partition share this many keys: order holds by key. */
+/** The number of keys in a partition. The order is checked for each key. */
 const KEYS = 7;
 
 /** A message: number `n` of its partition, counted from 0 without gaps. */
@@ -26,7 +26,7 @@ export interface Id {
   readonly n: number;
 }
 
-/** The kind of a message, which the seed decides: one in a hundred is poison, one in a hundred flaky. */
+/** The kind of a message, drawn from the seed: one in a hundred is poison, and one in a hundred flaky. */
 export function kindOf(seed: number, { source, partition, n }: Id): Kind {
   const drawn = hash(`${seed}/kind/${source}/${partition}/${n}`) % 100;
   return drawn === 0 ? "poison" : drawn === 1 ? "flaky" : "good";
@@ -47,20 +47,20 @@ export function idText({ source, partition, n }: Id): string {
   return `${source}/${partition}/${n}`;
 }
 
-/** The whole value of a message. */
+/** The value of a message. */
 export function valueOf(seed: number, id: Id): string {
-  const told = `${idText(id)} ${kindOf(seed, id)}`;
-  return `${told} ${check(seed, told)}`;
+  const text = `${idText(id)} ${kindOf(seed, id)}`;
+  return `${text} ${checksum(seed, text)}`;
 }
 
-/** The message that a value is of; `undefined` if its check value is wrong: no such message was ever sent. */
-export function read(seed: number, value: string): Id & { readonly kind: Kind } | undefined {
+/** Parses a value. Returns `undefined` if the checksum is wrong: such a message was never sent. */
+export function parseValue(seed: number, value: string): Id & { readonly kind: Kind } | undefined {
   const [id, kind, sum] = value.split(" ") as [string, Kind, string];
   const [source, partition, n] = (id ?? "").split("/") as [SourceName, string, string];
-  if (sum !== check(seed, `${id} ${kind}`)) return undefined;
+  if (sum !== checksum(seed, `${id} ${kind}`)) return undefined;
   return { source, partition: Number(partition), n: Number(n), kind };
 }
 
-function check(seed: number, told: string): string {
-  return hash(`${seed}/check/${told}`).toString(16).padStart(8, "0");
+function checksum(seed: number, text: string): string {
+  return hash(`${seed}/check/${text}`).toString(16).padStart(8, "0");
 }

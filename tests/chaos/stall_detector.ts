@@ -1,29 +1,30 @@
 /**
- * Looks for partitions in which nothing moves.
+ * Looks for partitions that are stalled.
  *
  * @module
  */
 
 import { type Effect, EffectsTail } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Id, idText, kindOf, read } from "./message.ts";
+import { type Id, idText, kindOf, parseValue } from "./chaos_message.ts";
 
-/** A partition in which nothing has had a first effect for a while, though messages wait. */
+/** A partition with messages that wait for their first effect. */
 export interface Stall {
-  /** `one/3` */
+  /** The partition, such as `one/3`. */
   readonly partition: string;
-  /** The first message that waits. */
+  /** The number of the first message that waits. */
   readonly n: number;
+  /** How long no message of the partition has had a first effect, in milliseconds. */
   readonly forMs: number;
 }
 
 /** Follows the logs of effects of a group while they are written. */
-export class Progress implements Disposable {
+export class StallDetector implements Disposable {
   readonly #ledger: Ledger;
   readonly #tails = new Map<string, EffectsTail>();
   readonly #effects = new Map<string, Effect[]>();
   readonly #seen = new Set<string>();
-  /** The first message of each partition that has no effect yet, and when it came to be that. */
+  /** The number of the first message of each partition without an effect, and since when it is the first. */
   readonly #next = new Map<string, { n: number; movedAt: number }>();
 
   constructor(ledger: Ledger) {
@@ -35,7 +36,7 @@ export class Progress implements Disposable {
     return [...this.#effects.values()];
   }
 
-  /** Reads on in the logs. */
+  /** Reads what was added to the logs. */
   read(logs: readonly string[]): void {
     for (const log of logs) {
       let tail = this.#tails.get(log);
@@ -43,7 +44,7 @@ export class Progress implements Disposable {
       const effects = tail.read(), all = this.#effects.get(log) ?? [];
       for (const effect of effects) {
         all.push(effect);
-        const id = read(this.#ledger.seed, effect.value);
+        const id = parseValue(this.#ledger.seed, effect.value);
         if (id !== undefined) this.#seen.add(idText(id));
       }
       this.#effects.set(log, all);
@@ -51,12 +52,12 @@ export class Progress implements Disposable {
   }
 
   /**
-   * The partitions in which a message waits, with how long its partition has not moved.
+   * Returns the partitions in which a message waits.
    *
-   * @param since waits count from then on at the earliest
+   * @param since the time from which waits count at the earliest, in milliseconds since 1970
    */
-  waiting(now: number, since: number): Stall[] {
-    const waiting: Stall[] = [];
+  stalls(now: number, since: number): Stall[] {
+    const stalls: Stall[] = [];
     for (const one of this.#ledger.partitions()) {
       const key = `${one.source}/${one.partition}`, before = this.#next.get(key);
       let n = before?.n ?? 0;
@@ -64,12 +65,12 @@ export class Progress implements Disposable {
       const movedAt = before === undefined || n > before.n ? now : before.movedAt;
       const sentAt = this.#ledger.sentAt({ ...one, n });
       this.#next.set(key, { n, movedAt });
-      if (sentAt !== undefined) waiting.push({ partition: key, n, forMs: now - Math.max(since, movedAt, sentAt) });
+      if (sentAt !== undefined) stalls.push({ partition: key, n, forMs: now - Math.max(since, movedAt, sentAt) });
     }
-    return waiting;
+    return stalls;
   }
 
-  /** Poison has no effect, and holds nothing up. */
+  /** Whether a message has had its effect. Poison has none, and holds up no other message. */
   #isHandled(id: Id): boolean {
     if (this.#ledger.sentAt(id) === undefined) return false;
     return this.#seen.has(idText(id)) || kindOf(this.#ledger.seed, id) === "poison";

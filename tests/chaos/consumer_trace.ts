@@ -1,16 +1,16 @@
 /**
- * What the consumers of this process have and do, to be printed when nothing seems to move.
+ * A trace of the consumers of this process, to be printed when a partition is stalled.
  *
  * @module
  */
 
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
-/** How many calls and log lines of a consumer are kept. */
-const KEPT = 4000;
+/** The number of lines that are kept of a consumer. */
+const MAX_LINES = 4000;
 
-/** Calls that say what a consumer has. */
-const WATCHED = [
+/** The methods whose calls are traced. */
+const TRACED = [
   "assign",
   "incrementalAssign",
   "unassign",
@@ -25,10 +25,10 @@ const WATCHED = [
 type Method = (...args: unknown[]) => unknown;
 
 /** The npm client's consumer. */
-type Watchable = Readonly<Record<string, Method>>;
+type Consumer = Readonly<Record<string, Method>>;
 
-/** One consumer's past. */
-interface Past {
+/** What one consumer has done. */
+interface Trace {
   readonly lines: string[];
   polls: number;
   polledAt: number;
@@ -36,64 +36,64 @@ interface Past {
   messages: number;
 }
 
-/** Watches every consumer of this process from outside, by the npm client's methods, and prints all on SIGUSR2. */
-export class Witness implements Disposable {
-  readonly #consumers = new Map<Watchable, Past>();
+/** Traces every consumer of this process by the methods of the npm client, and prints the traces on SIGUSR2. */
+export class ConsumerTraces implements Disposable {
+  readonly #consumers = new Map<Consumer, Trace>();
   readonly #print = () => this.print();
 
   private constructor() {
     Deno.addSignalListener("SIGUSR2", this.#print);
   }
 
-  static async start(): Promise<Witness> {
-    const witness = new Witness();
+  static async start(): Promise<ConsumerTraces> {
+    const traces = new ConsumerTraces();
     const { KafkaConsumer } = await loadKafkaJavascript();
     const prototype = KafkaConsumer.prototype as unknown as Record<string, Method>;
-    for (const method of WATCHED) {
+    for (const method of TRACED) {
       const original = prototype[method]!;
-      prototype[method] = function (this: Watchable, ...args) {
-        witness.#note(this, `${method} ${brief(args[0])}`);
+      prototype[method] = function (this: Consumer, ...args) {
+        traces.#note(this, `${method} ${brief(args[0])}`);
         try {
           return original.apply(this, args);
         } catch (error) {
-          witness.#note(this, `${method} failed: ${error}`);
+          traces.#note(this, `${method} failed: ${error}`);
           throw error;
         }
       };
     }
     const consume = prototype.consume!;
-    prototype.consume = function (this: Watchable, max, answer) {
-      const past = witness.#of(this);
-      past.polls++;
-      past.polledAt = Date.now();
+    prototype.consume = function (this: Consumer, max, answer) {
+      const trace = traces.#of(this);
+      trace.polls++;
+      trace.polledAt = Date.now();
       return consume.call(this, max, (error: unknown, messages: unknown[]) => {
-        past.answeredAt = Date.now();
-        past.messages += messages?.length ?? 0;
-        if (error) witness.#note(this, `consume failed: ${error}`);
+        trace.answeredAt = Date.now();
+        trace.messages += messages?.length ?? 0;
+        if (error) traces.#note(this, `consume failed: ${error}`);
         (answer as (error: unknown, messages: unknown[]) => void)(error, messages);
       });
     };
-    return witness;
+    return traces;
   }
 
-  #of(consumer: Watchable): Past {
-    let past = this.#consumers.get(consumer);
-    if (past === undefined) {
-      this.#consumers.set(consumer, past = { lines: [], polls: 0, polledAt: 0, answeredAt: 0, messages: 0 });
+  #of(consumer: Consumer): Trace {
+    let trace = this.#consumers.get(consumer);
+    if (trace === undefined) {
+      this.#consumers.set(consumer, trace = { lines: [], polls: 0, polledAt: 0, answeredAt: 0, messages: 0 });
       consumer.on!("event.log", (log: unknown) => this.#note(consumer, (log as { message: string }).message));
     }
-    return past;
+    return trace;
   }
 
-  #note(consumer: Watchable, text: string): void {
+  #note(consumer: Consumer, text: string): void {
     const { lines } = this.#of(consumer);
     lines.push(`${new Date().toISOString().slice(11, 23)} ${text}`);
-    if (lines.length > 2 * KEPT) lines.splice(0, KEPT);
+    if (lines.length > 2 * MAX_LINES) lines.splice(0, MAX_LINES);
   }
 
-  /** Prints what every consumer has, and what became of it lately. Each line begins with `witness:`. */
+  /** Prints the trace, the assignment and the positions of every consumer. Each line begins with `trace:`. */
   print(): void {
-    const say = (text: string) => console.error(`witness: ${text}`);
+    const say = (text: string) => console.error(`trace: ${text}`);
     for (const [consumer, { lines, polls, polledAt, answeredAt, messages }] of this.#consumers) {
       const ago = (at: number) => at === 0 ? "never" : `${Date.now() - at} ms ago`;
       say(
@@ -104,8 +104,8 @@ export class Witness implements Disposable {
       for (const line of lines) say(line);
       for (const what of ["assignments", "position", "rebalanceProtocol", "assignmentLost"]) {
         try {
-          const asked = what === "position" ? consumer.position!(consumer.assignments!()) : consumer[what]!();
-          say(`${what}: ${brief(asked)}`);
+          const answer = what === "position" ? consumer.position!(consumer.assignments!()) : consumer[what]!();
+          say(`${what}: ${brief(answer)}`);
         } catch (error) {
           say(`${what}: ${error}`);
         }
@@ -119,7 +119,7 @@ export class Witness implements Disposable {
   }
 }
 
-/** Partitions as `topic[0]@12`. */
+/** A value as text; partitions as `topic[0]@12`. */
 function brief(value: unknown): string {
   if (!Array.isArray(value)) return String(value);
   return value.map((one) => {
