@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { type Batch, batchReader, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
-import { QUIET } from "../support/sources_and_sinks.ts";
+import { QUIET } from "../support/logged_stream.ts";
 
 type Generate = (signal: AbortSignal) => AsyncGenerator<Batch<number>>;
 

@@ -1,19 +1,25 @@
-import { type BatchSink, openSink } from "@slipstream/slipstream/protocol";
-import { scripted as script, type ScriptedSource, together } from "@slipstream/slipstream/testing";
+/**
+ * Sources and sinks that log what a run does with them, and the wait until a run can go no further.
+ *
+ * @module
+ */
 
-/** The tests have no signals to wait for. */
+import { type BatchSink, openSink } from "@slipstream/slipstream/protocol";
+import { scripted, type ScriptedSource, together } from "@slipstream/slipstream/testing";
+
+/** Options of `stream()`: tests end by themselves, without signals. */
 export const QUIET = { handleSignals: false } as const;
 
-/** A source of batches that writes down what is done. */
-export function scripted<T>(batches: readonly (readonly T[])[], log: string[] = []): ScriptedSource<T> {
-  return script(batches.map((messages) => together(...messages)), {
+/** A source of batches that logs which of them are done, and when it is closed. */
+export function loggedSource<T>(batches: readonly (readonly T[])[], log: string[] = []): ScriptedSource<T> {
+  return scripted(batches.map((messages) => together(...messages)), {
     describe: (message) => `scripted@${message}`,
     on: (event, batch) => void log.push(event === "done" ? `done ${batch}` : "closed source"),
   });
 }
 
-/** A sink whose settling is in the test's hands. */
-export function manual(log: string[] = []) {
+/** A sink that logs what it accepts. It settles when the test resolves a promise of `settling`, one for each `settle()`. */
+export function manualSink(log: string[] = []) {
   const settling: PromiseWithResolvers<void>[] = [];
   let opened = 0;
   const sink: BatchSink<unknown> & { settling: typeof settling; opened(): number } = {
@@ -37,9 +43,9 @@ export function manual(log: string[] = []) {
 }
 
 /**
- * Long enough for what can go on to have gone on: several turns of the event loop, as on a busy machine any time may pass
- * in one.
+ * Waits ten turns of the event loop, after which a run has done everything that waits for nothing else. (One turn may be too
+ * few on a busy machine: timers of any length may fire in it.)
  */
-export async function turn(): Promise<void> {
+export async function turns(): Promise<void> {
   for (let n = 0; n < 10; n++) await new Promise((resolve) => setTimeout(resolve));
 }
