@@ -31,7 +31,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   ffi: ["notices"],
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
   cache: [PROTOCOL, SETTLEMENT],
-  codecs: [],
+  codecs: ["options"],
   time: [PROTOCOL],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
   endpoint: [PROTOCOL],

@@ -5,8 +5,9 @@
  * runs its own program, what the others have open: librdkafka's mock cluster ends the process when it can't bind to a
  * port that it has just closed.
  *
- * Usage: `deno run -A tools/test.ts PATH…`; without a path, all of `tests` and `examples` that needs neither a lock file
- * of its own nor much memory. Exits with 1 if a test fails.
+ * Usage: `deno run -A tools/test.ts [OPTION…] PATH…`; without a path, all of `tests` and `examples` that needs neither a
+ * lock file of its own nor much memory. Exits with 1 if a test fails. Options are those of `deno test`, such as
+ * `--filter=NAME`. With `--watch`, one process runs all the files, and again whenever one of their modules changes.
  *
  * @module
  */
@@ -36,11 +37,11 @@ export function counts(output: string): { passed: number; failed: number; ignore
   return { passed: count("passed"), failed: count("failed"), ignored: count("ignored") };
 }
 
-/** Runs the files and prints what each prints when it has ended; whether all passed. */
-async function runAll(files: readonly string[]): Promise<boolean> {
+/** Runs the files and prints the output of each when it has ended. Returns whether all passed. */
+async function runAll(files: readonly string[], options: readonly string[]): Promise<boolean> {
   const test = async (...args: string[]) => {
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", ...args],
+      args: ["test", "-A", ...options, ...args],
       stdin: "null",
       env: { NO_COLOR: "1" },
     }).output();
@@ -72,9 +73,19 @@ async function runAll(files: readonly string[]): Promise<boolean> {
   return failed.length === 0;
 }
 
+/** Runs the files in one process, and again whenever one of their modules changes. Returns the exit code. */
+async function watch(files: readonly string[], options: readonly string[]): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), { args: ["test", "-A", ...options, ...files] }).spawn();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => child.kill(signal));
+  return (await child.status).code;
+}
+
 if (import.meta.main) {
-  const files = Deno.args.length === 0
+  const options = Deno.args.filter((arg) => arg.startsWith("-")),
+    paths = Deno.args.filter((arg) => !arg.startsWith("-"));
+  const files = paths.length === 0
     ? ["tests", "examples"].flatMap((path) => testFiles(path, APART))
-    : Deno.args.flatMap((path) => testFiles(path));
-  Deno.exit(await runAll(files) ? 0 : 1);
+    : paths.flatMap((path) => testFiles(path));
+  if (options.includes("--watch")) Deno.exit(await watch(files, options));
+  Deno.exit(await runAll(files, options) ? 0 : 1);
 }

@@ -20,6 +20,7 @@ import {
   type CacheChange,
   type CacheUpdate,
   type ChangeReader,
+  CHANGES_DEFAULTS,
   type ChangesOptions,
   openChanges,
   openUpdates,
@@ -32,13 +33,14 @@ import type { Group } from "./group_commit.ts";
 import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
 import { Listing } from "./listing.ts";
 import { ABSENT } from "./memory.ts";
-import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
+import { type CacheListOptions, type CacheRange, type Found, LIST_DEFAULTS, Range } from "./scan.ts";
 import {
   type CacheTransaction,
   expiry,
   isInTransaction,
   runTransaction,
   type SetOptions,
+  TRANSACTION_DEFAULTS,
   type TransactionOptions,
 } from "./transaction.ts";
 import { decode, encode, type Stored } from "./value.ts";
@@ -49,8 +51,6 @@ export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
   readonly key: CacheKey;
   readonly value: V | null;
 };
-
-const TIMEOUT_MS = 30_000;
 
 /**
  * A map on Deno KV, opened when it is first used.
@@ -291,7 +291,9 @@ export class Cache<V = unknown>
    * assert.deepEqual(types, ["snapshot", "entry", "live"]);
    * ```
    */
-  changes({ prefix, after, snapshot = false }: ChangesOptions = {}): ReadableStream<CacheChange<V>> {
+  changes(
+    { prefix, after, snapshot = CHANGES_DEFAULTS.snapshot }: ChangesOptions = {},
+  ): ReadableStream<CacheChange<V>> {
     if (after !== undefined && !this.resumable) {
       throw new TypeError("after needs a log: new Cache(path, { log: { limit: 1000 } })");
     }
@@ -424,7 +426,7 @@ export class Cache<V = unknown>
   }
 
   #list<T>(
-    { reverse = false, limit = Infinity, ...range }: CacheListOptions,
+    { reverse = LIST_DEFAULTS.reverse, limit = LIST_DEFAULTS.limit, ...range }: CacheListOptions,
     whole: boolean,
     make: (key: Found["key"], stored: Stored) => T,
   ): Listing<T> {
@@ -435,7 +437,7 @@ export class Cache<V = unknown>
   async #transaction<R>(
     keys: readonly CacheKey[],
     fn: (tx: CacheTransaction<V>) => R | Promise<R>,
-    { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
+    { timeoutMs = TRANSACTION_DEFAULTS.timeoutMs }: TransactionOptions = {},
   ): Promise<R> {
     const checked = keys.map(checkKey);
     const opened = this.#opened();

@@ -35,6 +35,9 @@ export interface ChangesOptions {
   readonly snapshot?: boolean;
 }
 
+/** The defaults of `Cache.changes()`. */
+export const CHANGES_DEFAULTS = { snapshot: false } as const satisfies ChangesOptions;
+
 /**
  * What `changes()` reads.
  *

@@ -24,9 +24,12 @@ export interface CacheRange {
 export interface CacheListOptions extends CacheRange {
   /** From the end to the start. @default {false} */
   readonly reverse?: boolean;
-  /** How many at most. @default {all} */
+  /** How many at most. @default {Infinity} */
   readonly limit?: number;
 }
+
+/** The defaults of the methods of a Cache that list entries. */
+export const LIST_DEFAULTS = { reverse: false, limit: Infinity } as const satisfies CacheListOptions;
 
 /** How a range is walked over. */
 export interface ListingOptions {

@@ -28,6 +28,9 @@ export interface TransactionOptions {
   readonly timeoutMs?: number;
 }
 
+/** The defaults of `Cache.transaction()`. */
+export const TRANSACTION_DEFAULTS = { timeoutMs: 30_000 } as const satisfies TransactionOptions;
+
 /** What a transaction can do, with the keys it holds. */
 export interface CacheTransaction<V> {
   /** Reads a value, own writes included; undefined when there is none. */

@@ -67,7 +67,7 @@ export interface SseOptions<T> {
   readonly signal?: AbortSignal;
 }
 
-const KEEP_ALIVE_MS = 15_000;
+const DEFAULTS = { snapshot: false, keepAliveMs: 15_000 } as const satisfies SseOptions<never>;
 /** The longest time that a timer takes. */
 const MAX_MS = 2 ** 31 - 1;
 
@@ -107,7 +107,7 @@ const MAX_MS = 2 ** 31 - 1;
  * ```
  */
 export function sse<T>(source: SseSource<T>, options: SseOptions<T> = {}): Response {
-  const { request, keepAliveMs = KEEP_ALIVE_MS, retryMs, signal } = options;
+  const { request, keepAliveMs = DEFAULTS.keepAliveMs, retryMs, signal } = options;
   for (const [name, ms] of Object.entries({ keepAliveMs, retryMs })) {
     if (ms !== undefined && !(Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_MS)) {
       throw new RangeError(`${name} must be a whole number of milliseconds above 0: ${ms}`);
@@ -129,7 +129,7 @@ export function sse<T>(source: SseSource<T>, options: SseOptions<T> = {}): Respo
 
 /** Opens a source, and makes events of what it reads. */
 function openEvents<T>(source: SseSource<T>, options: SseOptions<T>): OpenSource<string> {
-  const { request, event, id, snapshot, prefix } = options;
+  const { request, event, id, snapshot = DEFAULTS.snapshot, prefix } = options;
   const isCache = isChangeSource(source);
   const data = options.data ??
     ((message: T) => dataOf(isCache ? (message as readonly unknown[]).slice(0, 2) : message));
@@ -144,7 +144,7 @@ function openEvents<T>(source: SseSource<T>, options: SseOptions<T>): OpenSource
   const changes = source.changes({
     ...(after && { after }),
     ...(prefix !== undefined && { prefix }),
-    ...(snapshot !== undefined && { snapshot }),
+    snapshot,
   });
   return mapped(openSource(changes), (change) => {
     if ("update" in change) {

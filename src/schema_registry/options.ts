@@ -35,6 +35,9 @@ export interface RegistryCodecOptions {
   readonly rules?: RuleRegistry;
 }
 
+/** The defaults of the codecs of all formats. */
+export const DEFAULTS = { part: "value", register: false } as const satisfies RegistryCodecOptions;
+
 /** Options of `SchemaRegistry.avro()`. */
 export interface AvroCodecOptions extends RegistryCodecOptions {
   /**
@@ -75,9 +78,9 @@ const OTHER_SCHEMAS = ["useSchemaId", "useLatestVersion", "useLatestWithMetadata
  */
 export function checkOptions(topic: string, options: AvroCodecOptions | JsonCodecOptions | ProtobufCodecOptions): void {
   const problems: string[] = [];
-  const { part, serializer = {} } = options;
+  const { part = DEFAULTS.part, serializer = {} } = options;
   if (typeof topic !== "string" || topic === "") problems.push(`the topic must be a name: ${JSON.stringify(topic)}`);
-  if (part !== undefined && part !== "key" && part !== "value") problems.push(`part must be "key" or "value": ${part}`);
+  if (part !== "key" && part !== "value") problems.push(`part must be "key" or "value": ${part}`);
   if ("autoRegisterSchemas" in serializer) problems.push("serializer.autoRegisterSchemas is called register here");
   if (serializer.schemaIdSerializer === HeaderSchemaIdSerializer) {
     problems.push("a codec sees no headers: the schema's id goes before the bytes, not into a header");

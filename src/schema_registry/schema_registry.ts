@@ -27,6 +27,7 @@ import { FirstCalls } from "./first_calls.ts";
 import {
   type AvroCodecOptions,
   checkOptions,
+  DEFAULTS,
   type JsonCodecOptions,
   type ProtobufCodecOptions,
   type RegistryCodecOptions,
@@ -171,7 +172,7 @@ export class SchemaRegistry {
     options: RegistryCodecOptions & { readonly schema?: string | Readonly<Record<string, unknown>> },
     { serializer, deserializer }: { serializer: NewSerializer; deserializer: Deserializer },
   ): Codec<T> {
-    const { schema, register = false } = options;
+    const { schema, register = DEFAULTS.register } = options;
     let ready: Promise<Serializer> | undefined;
     const open = async (): Promise<Serializer> => {
       const plain = serializer({ autoRegisterSchemas: register });
@@ -230,7 +231,7 @@ export class SchemaRegistry {
   }
 }
 
-function serdeType({ part = "value" }: RegistryCodecOptions): SerdeType {
+function serdeType({ part = DEFAULTS.part }: RegistryCodecOptions): SerdeType {
   return part === "key" ? SerdeType.KEY : SerdeType.VALUE;
 }
 

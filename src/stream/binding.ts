@@ -6,7 +6,7 @@
 
 import { describe } from "../options/describe.ts";
 import { complain } from "../options/problems.ts";
-import { type ErrorPolicy, type HandleOptions, optionProblems } from "./handle_options.ts";
+import { type ErrorPolicy, HANDLE_DEFAULTS, type HandleOptions, optionProblems } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
 import type { PipeStage } from "./pipe.ts";
 import type { RetryOptions } from "./retry.ts";
@@ -55,8 +55,15 @@ export function bind(source: unknown, second: unknown, third: unknown, stop: (bo
   complain("handle()", problems);
 
   const handle = handler as Handler<unknown, unknown>;
-  const { sink = [], pipe = [], concurrency = 1, by, retry, onError = "fail", name = handle.name || "handler" } =
-    options as HandleOptions<unknown>;
+  const {
+    sink = [],
+    pipe = [],
+    concurrency = HANDLE_DEFAULTS.concurrency,
+    by,
+    retry,
+    onError = HANDLE_DEFAULTS.onError,
+    name = handle.name || "handler",
+  } = options as HandleOptions<unknown>;
   const sinks = Array.isArray(sink) ? sink : [sink];
   const bound: Bound = {
     name,

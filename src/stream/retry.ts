@@ -60,6 +60,7 @@ const DEFAULTS = {
   maxTimeout: 60_000,
   multiplier: 2,
   jitter: 1,
+  isRetriable: () => true,
 } as const satisfies RetryOptions;
 
 const OPTIONS = [
@@ -96,7 +97,7 @@ export function retryProblems(options: unknown): string[] {
   check(Number.isFinite(multiplier) && multiplier >= 1, `multiplier must be from 1 on: ${multiplier}`);
   check(jitter >= 0 && jitter <= 1, `jitter must be from 0 to 1: ${jitter}`);
   check(
-    isRetriable === undefined || typeof isRetriable === "function",
+    typeof isRetriable === "function",
     `isRetriable must be a function: got ${describe(isRetriable)}`,
   );
   check(
@@ -107,7 +108,7 @@ export function retryProblems(options: unknown): string[] {
 }
 
 /** `undefined` counts as left out. */
-function withDefaults(options: RetryOptions): RetryOptions & Required<Omit<RetryOptions, "isRetriable" | "signal">> {
+function withDefaults(options: RetryOptions): RetryOptions & Required<Omit<RetryOptions, "signal">> {
   const defined = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...DEFAULTS, ...Object.fromEntries(defined) };
 }
@@ -150,7 +151,7 @@ async function again(
   isLeftAtStop: () => boolean,
 ): Promise<void> {
   const { signal, ...growth } = withDefaults(options);
-  const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
+  const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && growth.isRetriable(error);
   // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
   let last = error;

@@ -16,6 +16,8 @@ export interface FakeClockOptions {
   readonly now?: number | Date;
 }
 
+const DEFAULTS = { now: 0 } as const satisfies FakeClockOptions;
+
 type CronHandler = () => void | Promise<void>;
 
 interface Registered {
@@ -82,7 +84,7 @@ export class FakeClock implements Disposable {
    */
   static install(options: FakeClockOptions = {}): FakeClock {
     if (installed !== undefined) throw new Error("A FakeClock is installed already: uninstall it first");
-    return installed = new FakeClock(options.now ?? 0);
+    return installed = new FakeClock(options.now ?? DEFAULTS.now);
   }
 
   /** The time, in milliseconds since 1970. */

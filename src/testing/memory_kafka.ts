@@ -6,15 +6,15 @@
 
 import { type ClientFactory, ErrorCode, type TopicPartition, type TopicPartitionOffset } from "../kafka/port.ts";
 import { registerClientFactory } from "../kafka/client_factories.ts";
-import type { MemoryClient } from "./memory/client.ts";
-import { type Cluster, errorText, type MemoryFaults, type RequestKind } from "./memory/cluster.ts";
-import { MemoryConsumer } from "./memory/consumer.ts";
-import { GroupCoordinator } from "./memory/group.ts";
-import { type MemoryRecord, type NewRecord, TopicLogs } from "./memory/log.ts";
-import { MemoryProducer } from "./memory/producer.ts";
+import type { MemoryClient } from "./memory/memory_client.ts";
+import { errorText, type MemoryCluster, type MemoryFaults, type RequestKind } from "./memory/memory_cluster.ts";
+import { MemoryConsumer } from "./memory/memory_consumer.ts";
+import { GroupCoordinator } from "./memory/group_coordinator.ts";
+import { type MemoryRecord, type NewRecord, TopicLogs } from "./memory/topic_logs.ts";
+import { MemoryProducer } from "./memory/memory_producer.ts";
 
-export type { MemoryFaults, RecordFate, RequestKind, SentRecord } from "./memory/cluster.ts";
-export type { MemoryRecord, NewRecord } from "./memory/log.ts";
+export type { MemoryFaults, RecordFate, RequestKind, SentRecord } from "./memory/memory_cluster.ts";
+export type { MemoryRecord, NewRecord } from "./memory/topic_logs.ts";
 
 /** A client of a `MemoryKafka`, as a test sees it. */
 export interface MemoryClientHandle {
@@ -45,9 +45,12 @@ export interface MemoryKafkaOptions {
   /**
    * How long brokers take to answer a request, in milliseconds; 0 takes no timer. Each client's requests are answered in
    * order.
+   * @default {0}
    */
   readonly delayMs?: number | ((kind: RequestKind) => number);
 }
+
+const DEFAULTS = { partitions: 1, delayMs: 0 } as const satisfies MemoryKafkaOptions;
 
 let clusters = 0;
 
@@ -91,8 +94,9 @@ export class MemoryKafka implements Disposable {
   #waiting: (() => void)[] = [];
 
   /** Starts a cluster. */
-  constructor({ partitions = 1, random, delayMs = 0 }: MemoryKafkaOptions = {}) {
-    const cluster: Cluster = {
+  constructor(options: MemoryKafkaOptions = {}) {
+    const { partitions = DEFAULTS.partitions, delayMs = DEFAULTS.delayMs, random } = options;
+    const cluster: MemoryCluster = {
       topics: this.#topics,
       faults: this.faults,
       partitions,

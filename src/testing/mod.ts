@@ -6,7 +6,12 @@
  */
 
 export { FakeClock, type FakeClockOptions } from "./fake_clock.ts";
-export { runUntilIdle, type RunUntilIdleOptions, type RunUntilIdleParameters, type StreamFunction } from "./idle.ts";
+export {
+  runUntilIdle,
+  type RunUntilIdleOptions,
+  type RunUntilIdleParameters,
+  type StreamFunction,
+} from "./run_until_idle.ts";
 export { LocalBroker, type LocalBrokerOptions } from "./local_broker.ts";
 export type { TopicPartition, TopicPartitionOffset } from "../kafka/port.ts";
 export {

@@ -5,7 +5,7 @@
  */
 
 import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
-import { readersAtWork } from "./idle.ts";
+import { readersAtWork } from "./run_until_idle.ts";
 
 /** A step of a script that is no message: what `together`, `delay` and `fail` make. */
 export class ScriptStep<T = never> {
@@ -52,6 +52,8 @@ export interface ScriptedOptions<T> {
   readonly on?: (event: "done" | "closed", batch?: number) => void;
 }
 
+const DEFAULTS = { then: "end" } as const satisfies ScriptedOptions<never>;
+
 /** A source that follows a script, and keeps what became of it. */
 export interface ScriptedSource<T> extends BatchSource<T>, AsyncIterable<T> {
   /** The messages that are done: handled, and settled in the sinks. */
@@ -90,6 +92,7 @@ export function scripted<T>(
   steps: Iterable<T | ScriptStep<T> | ScriptStep>,
   options: ScriptedOptions<T> = {},
 ): ScriptedSource<T> {
+  const { then = DEFAULTS.then } = options;
   const script = [...steps].map((step) =>
     step instanceof ScriptStep ? step as ScriptStep<T> : new ScriptStep<T>({ messages: [step as T] })
   );
@@ -121,7 +124,7 @@ export function scripted<T>(
           while (!halted) {
             const step = script[at++];
             if (step === undefined) {
-              if (options.then === "stayOpen") await waitFor();
+              if (then === "stayOpen") await waitFor();
               break;
             }
             if ("delayMs" in step.does) {

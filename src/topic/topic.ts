@@ -85,7 +85,7 @@ export interface TopicOptions<K = string, V = string> {
   /**
    * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
    * `Topic.commit` commits. Without `group.id` nothing is committed.
-   * @default {"auto"}
+   * @default {"manual" if the property `enable.auto.commit` is false, otherwise "auto"}
    */
   readonly commit?: "auto" | "manual";
   /**
@@ -97,6 +97,8 @@ export interface TopicOptions<K = string, V = string> {
   /** The `Slipstream` whose defaults it takes; when left out, those of the default app. @default {the default app} */
   readonly app?: object;
 }
+
+const DEFAULTS = { key: text, value: text, whenMissing: "wait", dry: false } as const satisfies TopicOptions;
 
 /** Options of `Topic.send`. */
 export interface SendOptions {
@@ -208,16 +210,16 @@ export class Topic<K = string, V = string>
     checkOptions(options, where);
     this.name = this.#names.text;
     const {
-      key = text as Codec<unknown>,
-      value = text as Codec<unknown>,
+      key = DEFAULTS.key as Codec<unknown>,
+      value = DEFAULTS.value as Codec<unknown>,
       offset,
       until,
       commit,
-      dry = false,
+      dry = DEFAULTS.dry,
       app,
       connectTimeoutMs,
     } = options;
-    const { whenMissing = "wait" } = options;
+    const { whenMissing = DEFAULTS.whenMissing } = options;
     const merged = mergedConf(conf, where, app);
     this.#merged = inTheirCase(merged);
     this.conf = masked(merged);

@@ -6,7 +6,7 @@
 
 import { Topic } from "@slipstream/slipstream";
 import { type Id, keyOf, type SourceName, SOURCES, valueOf } from "./message.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 /** How many messages are in the partitions of the sources before anybody reads: uneven, and none in one of each. */
 export const BACKLOG: Readonly<Record<SourceName, readonly number[]>> = {

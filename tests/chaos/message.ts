@@ -4,7 +4,7 @@
  * @module
  */
 
-import { hash } from "./random.ts";
+import { hash } from "../support/random.ts";
 
 /** The two source topics, as messages name them. */
 export const SOURCES = ["one", "two"] as const;

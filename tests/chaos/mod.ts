@@ -26,9 +26,10 @@
 import { parseArgs } from "node:util";
 import { startKafka } from "../../tools/kafka.ts";
 import { missedControls } from "./controls.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { run, type RunOptions, type Verdict } from "./run.ts";
 import type { Protocol } from "./worker.ts";
+import { newSeed } from "../support/seed.ts";
 
 const PROTOCOLS = ["range", "cooperative-sticky", "consumer"] as const satisfies readonly Protocol[];
 const MEMBERS = 3, EVERY_MS = 2000, SHORT_MS = 6000, QUICK_MS = 4, SLOW_MS = 40;
@@ -58,7 +59,7 @@ async function main(args: readonly string[]): Promise<boolean> {
       minutes: { type: "string", default: Deno.env.get("CHAOS_MINUTES") ?? "3" },
       protocol: { type: "string" },
       static: { type: "boolean" },
-      seed: { type: "string", default: Deno.env.get("CHAOS_SEED") ?? `${Math.floor(Math.random() * 2 ** 31)}` },
+      seed: { type: "string", default: Deno.env.get("CHAOS_SEED") ?? `${newSeed()}` },
       gentle: { type: "boolean", default: false },
       controls: { type: "boolean", default: true },
       short: { type: "boolean", default: false },

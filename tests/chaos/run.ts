@@ -13,7 +13,7 @@ import { Members, sleep } from "./members.ts";
 import type { SourceName } from "./message.ts";
 import { Outages } from "./outages.ts";
 import { Progress } from "./progress.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { brokerActions, memberActions, type ScheduleOptions } from "./schedule.ts";
 import type { Behaviour, Protocol } from "./worker.ts";
 

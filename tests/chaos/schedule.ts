@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 /** What happens to a member, so long after what happened last. */
 export type MemberAction =

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { type Conf, HandlerError, Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const MESSAGES = 20_000;
 const KEYS = 97;
@@ -13,16 +15,6 @@ const CHAOS_MS = 15_000;
 const PRODUCE = 0, FETCH = 1, OFFSET_COMMIT = 8, JOIN_GROUP = 11, HEARTBEAT = 12;
 const NOT_LEADER = 6, TIMED_OUT = 7, UNKNOWN_TOPIC = 3, COORDINATOR_LOADING = 14, NOT_COORDINATOR = 16;
 const ILLEGAL_GENERATION = 22, UNKNOWN_MEMBER = 25, REBALANCING = 27, CONNECTION_CLOSED = -195;
-
-/** Numbers by chance that a seed repeats (mulberry32). */
-function chance(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 4294967296 * below);
-  };
-}
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -85,8 +77,7 @@ async function comeAndGo(
 }
 
 Deno.test("handle() loses nothing and keeps the order of keys while brokers fail, handlers throw and members come and go", async () => {
-  const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
-  const pick = chance(seed);
+  const random = new Random(SEED, "a bad day"), pick = (below: number) => random.between(0, below);
   const said: string[] = [];
   const { warn } = console;
   console.warn = (...text: unknown[]) => void said.push(text.join(" "));
@@ -120,7 +111,7 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
       await writer.close();
     }
     // Without these it was no bad day.
-    await until(() => tally.moved > 500 && tally.failures > 0, `messages moved, and failures (seed ${seed})`, 60_000);
+    await until(() => tally.moved > 500 && tally.failures > 0, `messages moved, and failures`, 60_000);
     trouble.abort();
     await Promise.all(going);
 
@@ -135,7 +126,7 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
       const n = Number(value);
       // Again and again is allowed, for the first time too late is not.
       if (left.delete(n)) {
-        assert.ok(n > (newest.get(key!) ?? -1), `${n} came after ${newest.get(key!)} of key ${key} (seed ${seed})`);
+        assert.ok(n > (newest.get(key!) ?? -1), `${n} came after ${newest.get(key!)} of key ${key}`);
         newest.set(key!, n);
       }
       if (left.size === 0) break;
@@ -143,7 +134,7 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
     clearTimeout(timer);
     done.abort();
     await moving;
-    assert.equal(left.size, 0, `lost: ${[...left].slice(0, 20)} … (seed ${seed}; ${said.slice(-5).join("; ")})`);
+    assert.equal(left.size, 0, `lost: ${[...left].slice(0, 20)} … (${said.slice(-5).join("; ")})`);
   } finally {
     console.warn = warn;
   }

@@ -4,6 +4,8 @@ import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { type Any, call, until } from "../support/native_consumer.ts";
 import { withSlow } from "../support/slow.ts";
 import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const ignore = REAL_SERVERS === undefined;
 const { KafkaConsumer, Producer } = ignore ? {} as Any : await loadKafkaJavascript();
@@ -106,11 +108,11 @@ for (const [name, group] of Object.entries(GROUPS)) {
     fn: async () => {
       const partitions = 4, topic = await topicOf("slow", partitions);
       await produce(topic, numbered(12_000), partitions);
-      const handed = new Set<string>(), began = performance.now();
+      const random = new Random(SEED, "members"), handed = new Set<string>(), began = performance.now();
       const member = async () => {
         // Longer only where the group has hardly come about.
         while (performance.now() - began < (handed.size < 100 ? 60_000 : 6000)) {
-          const leaves = performance.now() + 500 + Math.random() * 2500;
+          const leaves = performance.now() + 500 + random.next() * 2500;
           const client = new KafkaConsumer({ ...servers, "group.id": topic, ...group }, {
             "auto.offset.reset": "earliest",
           });
@@ -126,7 +128,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
         }
       };
       const assigns = ["rd_kafka_assign", "rd_kafka_incremental_assign"];
-      await withSlow(assigns, () => Math.random() * 200, async () => {
+      await withSlow(assigns, () => random.next() * 200, async () => {
         await Promise.all([member(), member(), member()]);
       });
       const client = new KafkaConsumer({ ...servers, "group.id": topic }, {});

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { openSink } from "@slipstream/slipstream/protocol";
 import { everything, SESSION, TestBroker } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 /** How many messages each partition has: not the same, so that no partition is taken for another. */
 const COUNTS = [1800, 1200], PARTITIONS = COUNTS.length, MESSAGES = 3000;
@@ -15,7 +17,7 @@ const PLACES = COUNTS.map((_, partition) =>
 /** Runs the mover, and kills it after so many lines, or lets it come to the end. */
 async function moving(args: readonly string[], killAfter: number): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/mover.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/mover_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
@@ -52,9 +54,9 @@ Deno.test("a topic that is moved to another arrives whole, however often and whe
   // The group takes a member in when the session of the one that was killed is over.
   const args = [broker.bootstrapServers, from, to, `g-${from}`, `${SESSION["session.timeout.ms"]}`];
   await using asking = new Topic(from, broker.conf({ "group.id": `g-${from}` }));
-  const moments: number[] = [];
+  const moments: number[] = [], random = new Random(SEED, "kills");
   for (let kill = 0; kill < 2; kill++) {
-    const moment = 1 + Math.floor(Math.random() * MESSAGES / 3);
+    const moment = 1 + Math.floor(random.next() * MESSAGES / 3);
     moments.push(moment);
     assert.ok(await moving(args, moment), "it was killed");
     const arrived = new Set((await everything(broker, to)).map(({ value }) => Number(value)));
@@ -77,6 +79,7 @@ Deno.test("the committed offset is never ahead of what the sinks have settled", 
   const conf = broker.conf({ "group.id": `g-${name}`, "auto.commit.interval.ms": 10 });
   await using topic = new Topic(name, conf, { until: "end" }), asking = new Topic(name, conf);
   const settled = Array.from({ length: PARTITIONS }, () => new Set<number>());
+  const random = new Random(SEED, "settling");
   let accepted: { partition: number; offset: number }[] = [];
   const slow = {
     [openSink]: () => ({
@@ -84,7 +87,7 @@ Deno.test("the committed offset is never ahead of what the sinks have settled", 
       async settle() {
         const batch = accepted;
         accepted = [];
-        await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 50));
+        await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * 50));
         for (const { partition, offset } of batch) settled[partition]!.add(offset);
       },
       close() {},

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { everything, TestBroker, until } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const MESSAGES = 3000;
 const QUIET = { handleSignals: false } as const;
@@ -11,7 +13,13 @@ const QUIET_MS = 15_000;
 /** Lets a reader print so many lines, or until it has no more, then signals it; answers all that it printed. */
 async function reading(args: readonly string[], lines: number, signal: Deno.Signal): Promise<string[]> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/hard_reader.ts", import.meta.url).pathname, ...args],
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      new URL("../support/concurrent_reader_program.ts", import.meta.url).pathname,
+      ...args,
+    ],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
@@ -80,9 +88,10 @@ Deno.test("the committed offset is never ahead of what is handled, while handler
   await using asking = new Topic(name, conf);
   await using letters = new Topic(dead, broker.conf());
   const through: Set<number>[] = [new Set(), new Set()];
+  const random = new Random(SEED, "handlers");
   const app = new Slipstream();
   app.handle(topic, { concurrency: 8, onError: letters }, async ({ partition, offset, value }) => {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+    await new Promise((resolve) => setTimeout(resolve, random.next() * 5));
     through[partition]!.add(offset);
     if (Number(value) % 10 === 7) throw new Error("on purpose");
   });

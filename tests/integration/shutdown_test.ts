@@ -11,7 +11,7 @@ async function reading(
   signal: Deno.Signal,
 ): Promise<{ values: string[]; code: number }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/reader.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/reader_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

@@ -2,18 +2,20 @@ import assert from "node:assert/strict";
 import { Cache, Topic } from "@slipstream/slipstream";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { TestBroker } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const MESSAGES = 50_000;
 
-/** Has a process write state until it is killed on the way. */
-async function killed(args: readonly string[]): Promise<void> {
+/** Runs a process that writes state, and kills it after so many lines. */
+async function killed(args: readonly string[], lines: number): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL("../support/state_writer.ts", import.meta.url).pathname, ...args],
+    args: ["run", "-A", "--no-check", new URL("../support/state_writer_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  // By a count of lines, each for a hundred messages: offsets are committed on the way.
-  let left = 30 + Math.random() * 300;
+  // Each line stands for a hundred messages: offsets are committed on the way.
+  let left = lines;
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const before = left;
     left -= text.split("\n").length - 1;
@@ -45,13 +47,14 @@ Deno.test("a process that is killed has no offset in Kafka ahead of its state in
     await topic.sendBatch(Array.from({ length: MESSAGES }, (_, n) => [null, `${n}`] as const));
   }
   const path = `${await Deno.makeTempDir()}/cache`;
+  const random = new Random(SEED, "kills");
   let between = 0;
   // A busy machine may come to the kill before the first commit, or after the last.
   for (let trial = 0; trial < 6 || between < 3; trial++) {
     assert.ok(trial < 30, `${between} of ${trial} were killed on the way`);
     // A group of its own: the broker holds the place of a member that was killed for a while.
     const group = `g${trial}-${name}`.slice(0, 60);
-    await killed([broker.bootstrapServers, name, group, path]);
+    await killed([broker.bootstrapServers, name, group, path], 30 + random.next() * 300);
     const offset = await committed(broker.bootstrapServers, name, group);
     await using cache = new Cache<number>(path, { prefix: group });
     if (offset > 0 && offset < MESSAGES) between++;

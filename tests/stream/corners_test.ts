@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Cache, Slipstream, Topic } from "@slipstream/slipstream";
 import { openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { MemoryKafka, scripted, together } from "@slipstream/slipstream/testing";
-import { QUIET } from "../support/scripted.ts";
+import { QUIET } from "../support/sources_and_sinks.ts";
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 

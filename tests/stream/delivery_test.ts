@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type Delivery, openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { Settlements } from "../../src/stream/settlement.ts";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 
 /** What a run came to, within a time in which it must have ended. */
 async function outcome(running: Promise<void>, withinMs = 3000): Promise<string> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, openSink, openSource } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 
 /** A sink that takes a while to settle, and writes down that it is closed. */
 function slow(log: string[], settle: () => Promise<void> = turn) {

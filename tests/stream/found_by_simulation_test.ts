@@ -1,7 +1,7 @@
 /** What `tests/simulation` has found, as small programs. */
 import { Slipstream } from "@slipstream/slipstream";
 import { scripted, together } from "@slipstream/slipstream/testing";
-import { QUIET, turn } from "../support/scripted.ts";
+import { QUIET, turn } from "../support/sources_and_sinks.ts";
 
 function equal(got: unknown, wanted: unknown): void {
   if (JSON.stringify(got) === JSON.stringify(wanted)) return;

@@ -7,7 +7,7 @@ import {
   openSource,
   type RawMessage,
 } from "@slipstream/slipstream/protocol";
-import { QUIET, turn } from "../support/scripted.ts";
+import { QUIET, turn } from "../support/sources_and_sinks.ts";
 
 /** Messages as a topic has them, in two batches; the fourth of six is the one that fails. */
 interface Sent {

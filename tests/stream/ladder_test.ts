@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ErrorPolicy, type HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type DeadLetterSink, openDeadLetters, type RawMessage } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 
 /** Runs one handler that refuses 2, and tells what went through and what was done. */
 async function refusing(options: { readonly onError: ErrorPolicy }) {

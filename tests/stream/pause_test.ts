@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 
 Deno.test("pause() hands on nothing more from the next message on, and resume() goes on at once", async () => {
   const log: string[] = [];

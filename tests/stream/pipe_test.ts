@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 
 async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {
   let last: number | undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { openSource } from "@slipstream/slipstream/protocol";
-import { manual, QUIET, scripted, turn } from "../support/scripted.ts";
+import { manual, QUIET, scripted, turn } from "../support/sources_and_sinks.ts";
 
 Deno.test("stream() does a batch only when its sinks have settled, in order, and closes at the end", async () => {
   const log: string[] = [];

@@ -51,3 +51,22 @@ Deno.test("deno task test fails when one file does, or its process dies, and nam
   assert.match(out, /\nFAILED \| 3 files \| 1 passed \| 1 failed \| 0 ignored/);
   assert.equal((await run(`${folder}/good_test.ts`)).code, 0);
 });
+
+Deno.test("deno task test --watch runs the tests again when one of their modules changes", async () => {
+  const program = (name: string) => `Deno.test(${JSON.stringify(name)}, () => {});`;
+  const folder = await folderWith({ "a_test.ts": program("before") });
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", TOOL, folder, "--watch", "--no-lock"],
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    if (/after \.\.\. ok[^]*1 passed/.test(output)) break;
+    if (/before \.\.\. ok[^]*1 passed/.test(output)) await Deno.writeTextFile(`${folder}/a_test.ts`, program("after"));
+  }
+  child.kill("SIGTERM");
+  await child.status;
+});

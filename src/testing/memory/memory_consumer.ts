@@ -13,10 +13,10 @@ import {
   type TopicPartitionOffset,
   type Watermarks,
 } from "../../kafka/port.ts";
-import { Assignment } from "./assignment.ts";
-import { MemoryClient } from "./client.ts";
-import { type Cluster, codedError, errorText } from "./cluster.ts";
-import type { GroupCoordinator, GroupMember } from "./group.ts";
+import { MemoryAssignment } from "./memory_assignment.ts";
+import { MemoryClient } from "./memory_client.ts";
+import { codedError, errorText, type MemoryCluster } from "./memory_cluster.ts";
+import type { GroupCoordinator, GroupMember } from "./group_coordinator.ts";
 
 type Assigned = readonly (TopicPartition & { readonly offset?: number })[];
 
@@ -44,7 +44,7 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
   readonly isEager: boolean;
   readonly #events: ConsumerEvents;
   readonly #coordinator: GroupCoordinator;
-  readonly #assignment: Assignment;
+  readonly #assignment: MemoryAssignment;
   readonly #commitsInBackground: boolean;
   readonly #requests: ConsumeRequest[] = [];
   readonly #rebalances: Rebalance[] = [];
@@ -61,13 +61,13 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
   #commitTimer: (() => void) | undefined;
   #pollTimer: (() => void) | undefined;
 
-  constructor(cluster: Cluster, conf: Readonly<Record<string, unknown>>, events: ConsumerEvents) {
+  constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ConsumerEvents) {
     super(cluster, conf, events);
     this.#events = events;
     this.isEager = conf["partition.assignment.strategy"] !== "cooperative-sticky";
     this.#coordinator = cluster.group(String(conf["group.id"]));
     this.#commitsInBackground = String(conf["enable.auto.commit"] ?? true) !== "false";
-    this.#assignment = new Assignment(
+    this.#assignment = new MemoryAssignment(
       cluster,
       this.#coordinator,
       conf,

@@ -1,5 +1,9 @@
 // Moves a topic to another in a group, and says each message that it handles: to be killed by a test.
 import { handle, stream, Topic } from "@slipstream/slipstream";
+import { Random } from "./random.ts";
+import { SEED } from "./seed.ts";
+
+const random = new Random(SEED, "handlers");
 
 const [servers, from, to, group, sessionMs] = Deno.args as [string, string, string, string, string];
 const conf = { "bootstrap.servers": servers, "fetch.wait.max.ms": 10 };
@@ -14,7 +18,7 @@ const input = new Topic(from, {
 const output = new Topic(to, { ...conf, "linger.ms": 20 });
 
 handle(input, { sink: output, concurrency: 4 }, async ({ key, value }) => {
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 2));
+  await new Promise((resolve) => setTimeout(resolve, random.next() * 2));
   console.log(value);
   return [key, value];
 });

@@ -13,8 +13,8 @@ import {
   type RecordHeaders,
   type ReportTarget,
 } from "../../kafka/port.ts";
-import { MemoryClient } from "./client.ts";
-import { type Cluster, codedError, type RecordFate } from "./cluster.ts";
+import { MemoryClient } from "./memory_client.ts";
+import { codedError, type MemoryCluster, type RecordFate } from "./memory_cluster.ts";
 
 interface Sent {
   readonly topic: string;
@@ -39,7 +39,7 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
   readonly #unreported = new Set<Sent>();
   #flushing: (() => void)[] = [];
 
-  constructor(cluster: Cluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
+  constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
     super(cluster, conf, events);
     this.#room = Number(conf["queue.buffering.max.messages"] ?? 100_000);
     this.#largest = Number(conf["message.max.bytes"] ?? 1_000_000);

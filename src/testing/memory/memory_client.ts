@@ -5,7 +5,7 @@
  */
 
 import { type ClientEvents, ErrorCode, type PortClient, type TopicPartition } from "../../kafka/port.ts";
-import { type Cluster, codedError, type RequestKind } from "./cluster.ts";
+import { codedError, type MemoryCluster, type RequestKind } from "./memory_cluster.ts";
 
 interface Request {
   readonly kind: RequestKind;
@@ -15,7 +15,7 @@ interface Request {
 
 /** A client: its requests are answered in order. */
 export abstract class MemoryClient implements PortClient {
-  protected readonly cluster: Cluster;
+  protected readonly cluster: MemoryCluster;
   protected readonly conf: Readonly<Record<string, unknown>>;
   readonly #events: ClientEvents;
   readonly #requests: Request[] = [];
@@ -24,7 +24,7 @@ export abstract class MemoryClient implements PortClient {
   #crashed = false;
   #disconnected: Promise<void> | undefined;
 
-  constructor(cluster: Cluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
+  constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
     this.cluster = cluster;
     this.conf = conf;
     this.#events = events;

@@ -5,7 +5,7 @@
  */
 
 import { ErrorCode, type TopicPartition, type TopicPartitionOffset } from "../../kafka/port.ts";
-import type { TopicLogs } from "./log.ts";
+import type { TopicLogs } from "./topic_logs.ts";
 
 /** A member, as the coordinator sees it. */
 export interface GroupMember {

@@ -5,8 +5,8 @@
  */
 
 import { ErrorCode, type FetchedMessage, type TopicPartition, type TopicPartitionOffset } from "../../kafka/port.ts";
-import type { Cluster } from "./cluster.ts";
-import { type GroupCoordinator, keyOf } from "./group.ts";
+import type { MemoryCluster } from "./memory_cluster.ts";
+import { type GroupCoordinator, keyOf } from "./group_coordinator.ts";
 
 interface Slot extends TopicPartition {
   /** The next offset to be read; `undefined` before it is found. */
@@ -23,8 +23,8 @@ const BEGINNING = -2;
 const END = -1;
 
 /** The partitions that are assigned. */
-export class Assignment {
-  readonly #cluster: Cluster;
+export class MemoryAssignment {
+  readonly #cluster: MemoryCluster;
   readonly #coordinator: GroupCoordinator;
   readonly #reset: string;
   readonly #tellsEnds: boolean;
@@ -36,7 +36,7 @@ export class Assignment {
 
   /** @param log writes a line of the client's log, with syslog's severity */
   constructor(
-    cluster: Cluster,
+    cluster: MemoryCluster,
     coordinator: GroupCoordinator,
     conf: Readonly<Record<string, unknown>>,
     log: (severity: number, line: string) => void,

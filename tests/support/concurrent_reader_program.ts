@@ -1,6 +1,10 @@
-// Like reader.ts, with handlers side by side, and one message of ten that can't be handled: dead letters.
+// Like reader_program.ts, with handlers side by side, and one message of ten that can't be handled: dead letters.
 import { handle, stream, Topic } from "@slipstream/slipstream";
 import { SESSION } from "./brokers.ts";
+import { Random } from "./random.ts";
+import { SEED } from "./seed.ts";
+
+const random = new Random(SEED, "handlers");
 
 const [servers, name, group, dead] = Deno.args as [string, string, string, string];
 const conf = { "bootstrap.servers": servers };
@@ -23,7 +27,7 @@ handle(
     sink: (value: string) => console.log(value),
   },
   async (message) => {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+    await new Promise((resolve) => setTimeout(resolve, random.next() * 10));
     if (Number(message.value) % 10 === 7) throw new Error("on purpose");
     return message.value!;
   },

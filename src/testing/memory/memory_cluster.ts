@@ -5,8 +5,8 @@
  */
 
 import { ErrorCode, type TopicPartitionOffset } from "../../kafka/port.ts";
-import type { GroupCoordinator } from "./group.ts";
-import type { TopicLogs } from "./log.ts";
+import type { GroupCoordinator } from "./group_coordinator.ts";
+import type { TopicLogs } from "./topic_logs.ts";
 
 /** Requests of clients, by what they ask for. */
 export type RequestKind = "connect" | "metadata" | "watermarks" | "committed" | "seek" | "commit" | "produce";
@@ -49,7 +49,7 @@ export interface MemoryFaults {
 }
 
 /** A cluster, as its clients see it. */
-export interface Cluster {
+export interface MemoryCluster {
   readonly topics: TopicLogs;
   readonly faults: MemoryFaults;
   /** How many partitions a topic gets that a producer makes. */
