@@ -1,4 +1,4 @@
-// Like reader_program.ts, with handlers side by side, and one message of ten that can't be handled: dead letters.
+// Like reader_program.ts, with concurrent handlers, of which every tenth message fails and becomes a dead letter.
 import { handle, stream, Topic } from "@slipstream/slipstream";
 import { SESSION } from "./brokers.ts";
 import { Random } from "./random.ts";

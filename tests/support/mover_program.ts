@@ -1,4 +1,4 @@
-// Moves a topic to another in a group, and says each message that it handles: to be killed by a test.
+// Copies a topic to another in a group, and prints each message that it handles. A test kills it.
 import { handle, stream, Topic } from "@slipstream/slipstream";
 import { Random } from "./random.ts";
 import { SEED } from "./seed.ts";

@@ -1,4 +1,4 @@
-// Reads a topic in a group and prints what was handled: to be signalled, or killed, by a test.
+// Reads a topic in a group and prints each message that it handles. A test signals or kills it.
 import { handle, stream, Topic } from "@slipstream/slipstream";
 import { SESSION } from "./brokers.ts";
 

@@ -1,4 +1,4 @@
-// Counts a topic's messages by key into a Cache, in a group: to be killed by a test.
+// Counts the messages of a topic into a Cache, in a group. A test kills it.
 import { Cache, handle, stream, Topic } from "@slipstream/slipstream";
 import { SESSION } from "./brokers.ts";
 
@@ -10,7 +10,7 @@ const topic = new Topic(name, {
   "fetch.wait.max.ms": 10,
   ...SESSION,
   "auto.commit.interval.ms": 5,
-  // Small batches, so that many commits are under way.
+  // Batches are small, so that there are many commits.
   "max.partition.fetch.bytes": 2000,
 });
 const cache = new Cache<number>(path, { prefix: group });
