@@ -47,7 +47,7 @@ export interface TopicReaderOptions {
   /** How long to wait for the first answer of a broker, in milliseconds; without a limit when left out. */
   readonly connectTimeoutMs?: number | undefined;
   /** How long to wait for topics that do not exist, in milliseconds; without a limit when left out. */
-  readonly missingMs?: number | undefined;
+  readonly missingTopicMs?: number | undefined;
   /** Whether offsets are stored, and committed in the background. */
   readonly autoCommit: boolean;
 }
@@ -123,7 +123,7 @@ export class TopicReader {
       stopped: this.#stopped,
       isGrouped: this.#isGrouped,
       resetTo,
-      missingTopicMs: options.missingMs,
+      missingTopicMs: options.missingTopicMs,
       arePartitionsPaused: () => this.#flow.arePartitionsPaused,
       dropFetched: (revoked) => this.#fetcher.drop((partition) => revoked.has(partition)),
       onFailure: (error) => this.#fail(error),
@@ -247,7 +247,7 @@ export class TopicReader {
   }
 
   /** Whether `TopicReader.pause` was called, and `TopicReader.resume` not since. */
-  get paused(): boolean {
+  get isPaused(): boolean {
     return this.#flow.isPausedByUser;
   }
 
@@ -273,12 +273,12 @@ export class TopicReader {
   }
 
   /** Stores no offsets any more: messages that are handled and whose offsets are not stored are read again. */
-  giveUp(): void {
+  stopStoring(): void {
     this.#tracker.stopStoring();
   }
 
   /** The positions of the assigned partitions of which a message is handled. */
-  get handled(): readonly Position[] {
+  get positions(): readonly Position[] {
     return this.#tracker.positions();
   }
 
