@@ -4,7 +4,6 @@
  * @module
  */
 
-import { ErrorCode } from "../kafka/port.ts";
 import { nearest } from "../options/problems.ts";
 import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import type { Codec } from "../codecs/codec.ts";
