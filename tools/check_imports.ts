@@ -32,10 +32,10 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
   cache: [PROTOCOL, SETTLEMENT],
   codecs: ["options"],
-  time: [PROTOCOL],
+  time: [PROTOCOL, "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
   endpoint: [PROTOCOL],
-  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "ffi"],
+  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "async", "kafka", "ffi"],
   // The only room that the package with the clouds' SDKs is fetched for.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It finds the sources by loading the package, which carries them.

@@ -1,4 +1,4 @@
-import { describe } from "../options/describe.ts";
+import { describeValue } from "../options/describe_value.ts";
 import type { Codec } from "./codec.ts";
 
 /**
@@ -19,7 +19,7 @@ export const bytes: Codec<Uint8Array> = {
   name: "bytes",
   encode(value) {
     if (!(value instanceof Uint8Array)) {
-      throw new TypeError(`The bytes codec takes Uint8Arrays: got ${describe(value)}`);
+      throw new TypeError(`The bytes codec takes Uint8Arrays: got ${describeValue(value)}`);
     }
     return value;
   },

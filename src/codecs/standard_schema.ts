@@ -7,7 +7,7 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
+import { describeValue } from "../options/describe_value.ts";
 
 /**
  * A schema of any library that implements Standard Schema, version 1, such as zod, valibot and arktype.
@@ -81,7 +81,7 @@ export function checkSchema(schema: unknown): asserts schema is StandardSchema {
   if (standard?.version === 1 && typeof standard.validate === "function") return;
   throw new TypeError(
     `json() takes a Standard Schema of version 1 (https://standardschema.dev), such as one of zod, valibot or arktype: ` +
-      `got ${standard === undefined ? describe(schema) : `version ${String(standard.version)}`}`,
+      `got ${standard === undefined ? describeValue(schema) : `version ${String(standard.version)}`}`,
   );
 }
 

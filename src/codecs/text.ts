@@ -1,4 +1,4 @@
-import { describe } from "../options/describe.ts";
+import { describeValue } from "../options/describe_value.ts";
 import type { Codec } from "./codec.ts";
 
 const encoder = new TextEncoder();
@@ -32,7 +32,7 @@ export const text: Codec<string> = {
 };
 
 function check(value: unknown): asserts value is string {
-  if (typeof value !== "string") throw new TypeError(`The text codec takes strings: got ${describe(value)}`);
+  if (typeof value !== "string") throw new TypeError(`The text codec takes strings: got ${describeValue(value)}`);
   if (!value.isWellFormed()) {
     throw new TypeError("The text codec can't encode half of a surrogate pair: UTF-8 has no form for it");
   }

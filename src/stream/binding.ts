@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
-import { complain } from "../options/problems.ts";
+import { describeValue } from "../options/describe_value.ts";
+import { assertNoProblems } from "../options/problems.ts";
 import { type ErrorPolicy, HANDLE_DEFAULTS, type HandleOptions, optionProblems } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
 import type { PipeStage } from "./pipe.ts";
@@ -48,11 +48,11 @@ export function bind(source: unknown, second: unknown, third: unknown, stop: (bo
   const sources = Array.isArray(source) && source.length > 0 && source.every(isSource) ? source : [source];
   const problems = sources.map(sourceProblem).filter((problem) => problem !== undefined);
   if (typeof second === "function" && third !== undefined) problems.push("options go before the handler, not after it");
-  if (typeof handler !== "function") problems.push(`the handler must be a function: got ${describe(handler)}`);
+  if (typeof handler !== "function") problems.push(`the handler must be a function: got ${describeValue(handler)}`);
   if (typeof options === "object" && options !== null) problems.push(...optionProblems(options, sources));
   // handle(source, 5) lacks a handler, and that is reported already.
-  else if (typeof handler === "function") problems.push(`the options must be an object: got ${describe(options)}`);
-  complain("handle()", problems);
+  else if (typeof handler === "function") problems.push(`the options must be an object: got ${describeValue(options)}`);
+  assertNoProblems("handle()", problems);
 
   const handle = handler as Handler<unknown, unknown>;
   const {

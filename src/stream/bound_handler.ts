@@ -10,13 +10,14 @@ import type { BatchDelivery, BatchOwner, HandlerDelivery } from "./delivery.ts";
 import { type Emit, emitAll } from "./handler.ts";
 import type { ErrorPolicy } from "./handle_options.ts";
 import { HandlerError, isFatal } from "./handler_error.ts";
-import { isLeft, LEFT } from "./left.ts";
+import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
 import { ResettableSignal } from "../async/resettable_signal.ts";
 import { BrokenPipeError, RunningPipe } from "./pipe.ts";
 import { comparable, KeyedPool } from "./pool.ts";
 import type { RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
 import { retried, RetryAbortedError } from "./retry.ts";
-import { isThenable, type OpenSink } from "./sinks.ts";
+import { isThenable } from "../async/is_thenable.ts";
+import type { OpenSink } from "./sinks.ts";
 
 /** After a stop, how long a sink has to make room for a value, in milliseconds; then the message is left. */
 const ROOM_MS = 1000;
@@ -135,7 +136,7 @@ export class BoundHandler {
    * Handles a message. Returns a promise only if the next message has to wait.
    *
    * @throws {HandlerError} If the message fails, and the policy is `"fail"`.
-   * @throws `LEFT` If a stop cuts it short.
+   * @throws `INTERRUPTED` If a stop cuts it short.
    */
   take(
     message: unknown,
@@ -172,7 +173,7 @@ export class BoundHandler {
     return Promise.resolve(this.#retried(attempt, origin)).then(
       () => {
         // The handler was taken out meanwhile, and no other handler reads the source.
-        if (this.removed && origin.delivery.batch.owner.stopped) throw LEFT;
+        if (this.removed && origin.delivery.batch.owner.stopped) throw INTERRUPTED;
         return this.take(read!.message, origin.index, origin.delivery.batch);
       },
       (last) => this.#fail(last, origin),
@@ -223,7 +224,7 @@ export class BoundHandler {
     if (passed !== undefined) throw passed.error;
     if (pipe.hasEnded && !this.removed) this.#onEnd(this);
     // A message of another source has ended the pipe: this one is not handled.
-    if (!isPushed && owner.stopped) throw LEFT;
+    if (!isPushed && owner.stopped) throw INTERRUPTED;
   }
 
   /** Handles a value that the pipe emits between messages or at its end. Never rejects: its failure goes to the run. */
@@ -282,7 +283,7 @@ export class BoundHandler {
       batch.end();
     };
     const failed = (error: unknown) => {
-      if (isLeft(error)) return left();
+      if (isInterrupted(error)) return left();
       owner.fail(error);
       batch.end({ error });
     };
@@ -341,8 +342,8 @@ export class BoundHandler {
 
   #retried(attempt: () => void | Promise<void>, { delivery }: Origin): void | Promise<void> {
     // A value that a pipe emits by itself can't be read again: when a stop cuts its retries short, the policy applies.
-    const isLeftAtStop = () => !this.#isFed && delivery.batch.batch !== undefined;
-    return retried(attempt, this.bound.retry!, this.#stop, isLeftAtStop);
+    const isInterruptedAtStop = () => !this.#isFed && delivery.batch.batch !== undefined;
+    return retried(attempt, this.bound.retry!, this.#stop, isInterruptedAtStop);
   }
 
   #emitTo(value: unknown, origin: Origin, from: number): void | Promise<void> {
@@ -360,8 +361,8 @@ export class BoundHandler {
   }
 
   async #inTime(accepted: Promise<void>, { delivery }: Origin): Promise<void> {
-    if (await this.#roomOver.race(accepted, LEFT) !== LEFT) return;
-    if (!this.#isFed && delivery.batch.batch !== undefined) throw LEFT;
+    if (await this.#roomOver.race(accepted, INTERRUPTED) !== INTERRUPTED) return;
+    if (!this.#isFed && delivery.batch.batch !== undefined) throw INTERRUPTED;
     throw new Error("the sink had no room when the run was stopped");
   }
 
@@ -372,7 +373,7 @@ export class BoundHandler {
     const origin = { message, index: 0, delivery };
     const failed = (reason: unknown): never => {
       // If a stop leaves no time for the letter, the failure itself counts.
-      const error = isLeft(reason) ? this.#errorOf(cause, origin) : reason;
+      const error = isInterrupted(reason) ? this.#errorOf(cause, origin) : reason;
       // The run fails at once. The batch may have to wait for others to settle.
       delivery.batch.owner.fail(error);
       throw error;
@@ -398,7 +399,7 @@ export class BoundHandler {
    * @param mustSettle whether a dead letter must be delivered before this resolves
    */
   #fail(cause: unknown, origin: Origin, policy?: ErrorPolicy, mustSettle = false): void | Promise<void> {
-    if (isLeft(cause)) throw cause;
+    if (isInterrupted(cause)) throw cause;
     const { letters } = this;
     // No message is to blame for a sink that can accept nothing more, or for an aborted retry.
     const onError = isFatal(cause) || cause instanceof RetryAbortedError ? "fail" : policy ?? this.bound.onError;
@@ -406,7 +407,7 @@ export class BoundHandler {
     if (onError === "fail") throw error;
     if (onError === "skip") return;
     const wrapped = (failure: unknown): unknown =>
-      failure instanceof HandlerError || isLeft(failure) ? failure : this.#errorOf(failure, origin);
+      failure instanceof HandlerError || isInterrupted(failure) ? failure : this.#errorOf(failure, origin);
     try {
       if (letters === undefined || typeof onError === "function") {
         const later = (onError as (error: HandlerError) => unknown)(error);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
+import { describeValue } from "../options/describe_value.ts";
 import { yieldToEventLoop } from "../async/yield_to_event_loop.ts";
 
 /** A TransformStream, or another object with a readable and a writable stream. */
@@ -55,7 +55,7 @@ export function stageProblem(stage: unknown): string | undefined {
   if (typeof stage === "function") return;
   if (isStream(stage)) return isFree(stage) ? undefined : IN_USE;
   return "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable that " +
-    `returns one: got ${describe(stage)}`;
+    `returns one: got ${describeValue(stage)}`;
 }
 
 function isStream(stage: unknown): stage is StreamStage<unknown, unknown> {

@@ -8,6 +8,7 @@ import type { Bound } from "./binding.ts";
 import { BoundHandler } from "./bound_handler.ts";
 import { AT_LEAST_ONCE } from "./delivery.ts";
 import { findFeeders, type Link } from "./feeders.ts";
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import { ResettableSignal } from "../async/resettable_signal.ts";
 import { openDeadLetters, openSink, type RawMessage, type SinkWriter, type SourceReader } from "./protocol.ts";
 import { inTurn, openAnySink, type OpenSink, type Sink } from "./sinks.ts";
@@ -21,8 +22,6 @@ const RELEASE_MS = 1000;
 const FAILED_CLOSE_MS = 5000;
 /** At a stop, how long a stream that a handler may write to has to end by itself, in milliseconds. */
 const FED_END_MS = 1000;
-/** The longest time-out that `setTimeout()` takes; it fires at once for longer ones. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The options of a `Run`. */
 export interface RunOptions {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
+import { isThenable } from "../async/is_thenable.ts";
+import { describeValue } from "../options/describe_value.ts";
 import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
 
 /**
@@ -44,7 +45,7 @@ export function sinkProblem(sink: unknown): string | undefined {
     if (typeof some[openSink] === "function" || sink instanceof WritableStream) return;
     if (some.writable instanceof WritableStream) return;
   }
-  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`;
+  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describeValue(sink)}`;
 }
 
 /** A sink that is written to in a run. */
@@ -128,9 +129,4 @@ export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
       return writer.close(reason);
     },
   };
-}
-
-/** Whether something must be awaited. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
-import { complain, unknownOptions } from "../options/problems.ts";
+import { describeValue } from "../options/describe_value.ts";
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import { bind, type Binding, type Bound } from "./binding.ts";
 import type { HandleOptions } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
@@ -61,20 +61,22 @@ const OPTIONS = ["args", "signal", "handleSignals", "shutdownTimeoutMs"] as cons
  */
 function optionsOf([options = {}, ...more]: readonly unknown[]): StreamOptions {
   const form = "it takes one object of options, such as stream({ args, signal })";
-  if (typeof options !== "object" || options === null) complain("stream()", [`${form}: got ${describe(options)}`]);
-  if (more.length > 0) complain("stream()", [`${form}: got ${more.length + 1} parameters`]);
+  if (typeof options !== "object" || options === null) {
+    assertNoProblems("stream()", [`${form}: got ${describeValue(options)}`]);
+  }
+  if (more.length > 0) assertNoProblems("stream()", [`${form}: got ${more.length + 1} parameters`]);
   const { signal, handleSignals, shutdownTimeoutMs } = options as Record<string, unknown>;
   const problems = unknownOptions(options as object, OPTIONS);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    problems.push(`signal must be an AbortSignal: got ${describe(signal)}`);
+    problems.push(`signal must be an AbortSignal: got ${describeValue(signal)}`);
   }
   if (handleSignals !== undefined && typeof handleSignals !== "boolean") {
-    problems.push(`handleSignals must be true or false: got ${describe(handleSignals)}`);
+    problems.push(`handleSignals must be true or false: got ${describeValue(handleSignals)}`);
   }
   if (shutdownTimeoutMs !== undefined && !(typeof shutdownTimeoutMs === "number" && shutdownTimeoutMs >= 0)) {
     problems.push(`shutdownTimeoutMs must be a number of milliseconds from 0 on: got ${String(shutdownTimeoutMs)}`);
   }
-  complain("stream()", problems);
+  assertNoProblems("stream()", problems);
   return options as StreamOptions;
 }
 
@@ -166,7 +168,9 @@ export class Slipstream<Args = unknown> {
    * @throws {TypeError} If it is called with options: an app has none.
    */
   constructor(...options: never[]) {
-    if (options.length > 0) complain("new Slipstream()", ["it has no options: see those of handle() and stream()"]);
+    if (options.length > 0) {
+      assertNoProblems("new Slipstream()", ["it has no options: see those of handle() and stream()"]);
+    }
   }
 
   /**
@@ -354,7 +358,7 @@ export class Slipstream<Args = unknown> {
    * ```
    */
   onExit(hook: () => unknown): () => void {
-    if (typeof hook !== "function") throw new TypeError(`An exit hook must be a function: got ${describe(hook)}`);
+    if (typeof hook !== "function") throw new TypeError(`An exit hook must be a function: got ${describeValue(hook)}`);
     this.#exitHooks.add(hook);
     return () => void this.#exitHooks.delete(hook);
   }
@@ -411,7 +415,7 @@ export class Slipstream<Args = unknown> {
 
   #checkBound(source: unknown): void {
     if (this.#bindings.some(({ sources }) => sources.includes(source as never))) return;
-    throw new TypeError(`Nothing is bound to this source: give the one that handle() got: ${describe(source)}`);
+    throw new TypeError(`Nothing is bound to this source: give the one that handle() got: ${describeValue(source)}`);
   }
 }
 

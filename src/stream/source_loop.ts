@@ -6,7 +6,7 @@
 
 import type { BoundHandler } from "./bound_handler.ts";
 import { BatchDelivery, type BatchOwner, type DeliveryStrategy } from "./delivery.ts";
-import { isLeft } from "./left.ts";
+import { isInterrupted } from "./interrupted.ts";
 import { ResettableSignal } from "../async/resettable_signal.ts";
 import type { Batch, SourceReader } from "./protocol.ts";
 import { yieldToEventLoop } from "../async/yield_to_event_loop.ts";
@@ -234,7 +234,7 @@ export class SourceLoop implements BatchOwner {
     } catch (error) {
       messages.return?.();
       // A stop has cut the wait of the last message short.
-      if (!isLeft(error)) throw error;
+      if (!isInterrupted(error)) throw error;
       return taken - 1;
     }
     messages.return?.();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
+import { describeValue } from "../options/describe_value.ts";
 import { type Batch, type BatchSource, openSource, type SourceReader } from "./protocol.ts";
 
 /**
@@ -44,7 +44,7 @@ export function sourceProblem(source: unknown): string | undefined {
     ? "a string, which would be read character by character"
     : typeof source === "function"
     ? "a function; one that makes a source, such as a generator function, has to be called"
-    : describe(source);
+    : describeValue(source);
   return `a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`;
 }
 

@@ -1,20 +1,19 @@
 /**
- * Running an app until there is nothing more to do.
+ * Running an app until it is idle.
  *
  * @module
  */
 
-import type { Batch, SourceReader } from "../stream/protocol.ts";
+import { settlesWithin } from "../async/settles_within.ts";
 import { type WrapReader, wrapReaders } from "../stream/wrap_readers.ts";
+import { realTime, SourceActivity } from "./source_activity.ts";
 
-// Kept from the start, so that they go on when a test has put fake ones in their place.
+// Taken at import, so that they are the real ones while a test has installed a fake clock.
 const { setTimeout, clearTimeout } = globalThis;
-
-/** Readers that wait for something of their own, such as a delay in a script: who waits for them is not idle. */
-export const readersAtWork: WeakSet<SourceReader<unknown>> = new WeakSet();
+const REAL_TIMERS = { setTimeout, clearTimeout };
 
 /**
- * What runs an app: the `stream` of a Slipstream, or the function.
+ * A function that runs an app: the method `stream` of a `Slipstream`, or the `stream()` of the default app.
  *
  * @typeParam Args what the app's handlers get as their second parameter
  */
@@ -25,7 +24,7 @@ export type StreamFunction<Args = unknown> = (options: {
 }) => Promise<void>;
 
 /**
- * How `runUntilIdle` runs an app.
+ * Options of `runUntilIdle()`.
  *
  * @typeParam Args what the app's handlers get as their second parameter
  */
@@ -35,38 +34,49 @@ export interface RunUntilIdleOptions<Args = unknown> {
    * @default {undefined}
    */
   readonly args?: Args;
-  /** What has to hold before the app can count as idle; for sources that need time to begin, such as a Topic. */
+  /**
+   * Returns whether the app may count as idle. For sources that need time to start, such as a Topic.
+   * @default {() => true}
+   */
   readonly until?: () => boolean;
   /**
-   * How long nothing may have happened, in milliseconds.
+   * How long all sources must have been waiting, in milliseconds.
    * @default {50}
    */
   readonly quietMs?: number;
   /**
-   * After how long it gives up, in milliseconds.
+   * The longest time that the app may take to become idle, in milliseconds.
    * @default {10_000}
    */
   readonly timeoutMs?: number;
 }
 
-/** The parameters of `runUntilIdle` behind the app: its options, required when handlers need `args`. */
+/** The parameters of `runUntilIdle()` after the app: its options, which are required if the handlers need `args`. */
 export type RunUntilIdleParameters<Args = unknown> = undefined extends Args ? [options?: RunUntilIdleOptions<Args>]
   : [options: RunUntilIdleOptions<Args> & { readonly args: Args }];
 
-const DEFAULTS = { quietMs: 50, timeoutMs: 10_000 } as const satisfies RunUntilIdleOptions;
-const LOOK_MS = 5;
-/** How long an app that was not idle in time may take to end. */
+const DEFAULTS = {
+  until: () => true,
+  quietMs: 50,
+  timeoutMs: 10_000,
+} as const satisfies RunUntilIdleOptions;
+/** How often to check whether the app is idle, in milliseconds. */
+const CHECK_MS = 5;
+/** How long an app that was not idle in time may take to end, in milliseconds. */
 const END_MS = 2000;
 
 /**
- * Runs an app until it is idle, and ends it in order: all it was given is handled and settled, and its sources have
- * nothing more to give for the moment. Resolves as well when all sources have ended.
+ * Runs an app until it is idle, and then stops it as `signal` of `stream()` does. Resolves when it has stopped, or when all
+ * of its sources have ended.
  *
- * Its own waits are in real time, also under a `FakeClock`: a timer that waits for the clock is idle.
+ * An app is idle when each source waits for its next message, and every batch that it has read is handled and settled.
+ *
+ * Under a `FakeClock` too, `quietMs` and `timeoutMs` are real time: an app whose sources wait for the clock is idle.
  *
  * @param app a Slipstream, or the default app's `stream`
- * @throws {Error} If the app is not idle in time. It is ended in order then, too.
- * @throws What `stream()` rejects with.
+ * @throws {RangeError} If a time is below 0.
+ * @throws {Error} If the app is not idle after `timeoutMs`. It is stopped in the same way.
+ * @throws The error that `stream()` rejects with, or that `until` throws.
  *
  * @example
  * ```ts
@@ -85,145 +95,41 @@ export async function runUntilIdle<Args>(
   app: { readonly stream: StreamFunction<Args> } | StreamFunction<Args>,
   ...[options = {}]: RunUntilIdleParameters<Args>
 ): Promise<void> {
-  const { args, until = () => true, quietMs, timeoutMs } = { ...DEFAULTS, ...options };
+  const { args, until, quietMs, timeoutMs } = { ...DEFAULTS, ...options };
   for (const [name, ms] of Object.entries({ quietMs, timeoutMs })) {
-    if (!(ms >= 0)) throw new RangeError(`${name} must be from 0 on: ${ms}`);
+    if (!(ms >= 0)) throw new RangeError(`runUntilIdle(): ${name} must be milliseconds from 0 on: ${ms}`);
   }
-  const activity = new Activity();
+  const activity = new SourceActivity();
   const ending = new AbortController();
   const wrap: WrapReader = (reader) => activity.watch(reader);
   const streamOptions = { args: args as Args, signal: ending.signal, handleSignals: false, [wrapReaders]: wrap };
   const running = typeof app === "function" ? app(streamOptions) : app.stream(streamOptions);
-  let over = false;
-  running.then(() => over = true, () => over = true);
-  const startedAt = monotonic();
-  let late = false;
+  let hasEnded = false;
+  running.then(() => hasEnded = true, () => hasEnded = true);
+  const startedAt = realTime();
+  let isLate = false;
   try {
-    while (!over) {
-      const now = monotonic();
+    while (!hasEnded) {
+      const now = realTime();
       if (activity.idleSince !== undefined && now - activity.idleSince >= quietMs && until()) break;
       if (now - startedAt >= timeoutMs) {
-        late = true;
+        isLate = true;
         break;
       }
-      await new Promise<void>((resolve) => {
-        const timeout = setTimeout(resolve, LOOK_MS);
-        running.catch(() => {}).finally(() => {
-          clearTimeout(timeout);
-          resolve();
-        });
-      });
+      await settlesWithin(running, CHECK_MS, REAL_TIMERS);
     }
   } catch (error) {
-    // What it was to wait for can't be told.
+    // until() threw.
     ending.abort();
     await running.catch(() => {});
     throw error;
   }
-  const busy = activity.describe();
+  const reason = activity.describe();
   ending.abort();
-  if (!late) return await running;
-  // What kept it from being idle may keep it from ending, too: under a fake clock even the time for the end stands still.
-  const ended = await withinRealTime(END_MS, running);
-  const also = ended ? "" : `, nor had it ended ${END_MS} ms after it was stopped`;
-  throw new Error(`runUntilIdle(): the app was not idle within ${timeoutMs} ms${also}: ${busy}`);
-}
-
-/** Whether something ends in time. A rejection is passed on; one that comes later goes unheard. */
-async function withinRealTime(ms: number, ending: Promise<void>): Promise<boolean> {
-  let timeout: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => timeout = setTimeout(() => resolve(false), ms));
-  try {
-    return await Promise.race([ending.then(() => true), late]);
-  } finally {
-    clearTimeout(timeout);
-  }
-}
-
-const realPerformance = performance, realNow = performance.now;
-
-/** The time that goes on when a test has stopped the clock. */
-function monotonic(): number {
-  return realNow.call(realPerformance);
-}
-
-/** What goes on in the sources of an app. */
-class Activity {
-  readonly #open = new Map<SourceReader<unknown>, "asked" | "busy">();
-  #begun = false;
-  #unsettled = 0;
-  #last = monotonic();
-
-  /** Since when nothing has happened and nothing is under way; `undefined` while something is. */
-  get idleSince(): number | undefined {
-    return this.#begun && this.#busy().length === 0 && this.#unsettled === 0 ? this.#last : undefined;
-  }
-
-  #busy(): SourceReader<unknown>[] {
-    return [...this.#open].flatMap(([reader, state]) => state === "busy" || readersAtWork.has(reader) ? [reader] : []);
-  }
-
-  describe(): string {
-    const waits = this.idleSince === undefined ? "" : ", and what it was to wait for did not come to hold";
-    return `${this.#busy().length} of ${this.#open.size} sources at work, ${this.#unsettled} batches not settled${waits}`;
-  }
-
-  #to(reader: SourceReader<unknown>, state: "asked" | "busy" | "ended"): void {
-    this.#last = monotonic();
-    if (state === "ended") this.#open.delete(reader);
-    else this.#open.set(reader, state);
-  }
-
-  /** The same reader, looked at from outside. */
-  watch<T>(reader: SourceReader<T>): SourceReader<T> {
-    const from = reader.batches.getReader();
-    this.#begun = true;
-    this.#to(reader, "busy");
-    const batches = new ReadableStream<Batch<T>>({
-      pull: async (controller) => {
-        this.#to(reader, "asked");
-        try {
-          const { done, value } = await from.read();
-          if (done) {
-            this.#to(reader, "ended");
-            return controller.close();
-          }
-          this.#to(reader, "busy");
-          controller.enqueue(this.#counted(value));
-        } catch (error) {
-          this.#to(reader, "ended");
-          throw error;
-        }
-      },
-      cancel: (reason) => {
-        this.#to(reader, "ended");
-        return from.cancel(reason);
-      },
-    }, { highWaterMark: 0 });
-    return {
-      batches,
-      ...(reader.pause === undefined ? {} : { pause: () => reader.pause!() }),
-      ...(reader.resume === undefined ? {} : { resume: () => reader.resume!() }),
-      stop: () => reader.stop(),
-      close: (reason) => reader.close(reason),
-    };
-  }
-
-  #counted<T>(batch: Batch<T>): Batch<T> {
-    this.#unsettled++;
-    return {
-      messages: batch.messages,
-      ...(batch.bytes === undefined ? {} : { bytes: batch.bytes }),
-      ...(batch.positions === undefined ? {} : { positions: (handled?: number) => batch.positions!(handled) }),
-      ...(batch.describe === undefined ? {} : { describe: (message: T) => batch.describe!(message) }),
-      ...(batch.unreadable === undefined ? {} : { unreadable: batch.unreadable }),
-      ...(batch.stale === undefined ? {} : { stale: (message: T) => batch.stale!(message) }),
-      ...(batch.raw === undefined ? {} : { raw: (message: T) => batch.raw!(message) }),
-      done: async (handled) => {
-        await batch.done(handled);
-        this.#unsettled--;
-        this.#last = monotonic();
-      },
-    };
-  }
+  if (!isLate) return await running;
+  // Under a fake clock, a handler or a back-off may wait for ever, and so may the end of the run.
+  const isEnded = await settlesWithin(running, END_MS, REAL_TIMERS);
+  if (isEnded) await running;
+  const more = isEnded ? "" : `, nor did it end within ${END_MS} ms after it was stopped`;
+  throw new Error(`runUntilIdle(): the app was not idle within ${timeoutMs} ms${more}: ${reason}`);
 }

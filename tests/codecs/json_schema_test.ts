@@ -76,8 +76,8 @@ function clusterOf(...orders: (string | null)[]) {
     conf,
     valuesOf: (topic: string) => kafka.records({ topic, partition: 0 }).map(({ value }) => textOf(value)),
     errorsOf: (topic: string) =>
-      kafka.records({ topic, partition: 0 }).map(({ headers = [] }) =>
-        textOf(headers.find((header) => "slipstream.error" in header)!["slipstream.error"]!)!
+      kafka.records({ topic, partition: 0 }).map(({ headers }) =>
+        textOf(headers.find(([name]) => name === "slipstream.error")![1])!
       ),
     [Symbol.dispose]: () => kafka.close(),
   };

@@ -19,7 +19,7 @@ Deno.test("Connection.open() gives up on a broker that refuses the credentials, 
   using kafka = new MemoryKafka();
   const { client, opening, native } = await waiting(kafka);
   native.log(3, "[thrd:main]: SASL authentication error: Invalid username or password");
-  native.report(-169);
+  native.reportError(-169);
   const error = await opening;
   assert(error instanceof KafkaError);
   assert.deepEqual([error.code, error.fatal, error.retriable], [-169, true, false]);
@@ -31,8 +31,8 @@ Deno.test("Connection.open() waits on while brokers are down, and ends without a
   using kafka = new MemoryKafka();
   const { client, opening, native } = await waiting(kafka);
   native.log(3, "[thrd:main]: Connect failed: Connection refused");
-  native.report(-195);
-  native.report(-187);
+  native.reportError(-195);
+  native.reportError(-187);
   await client.disconnect();
   const error = await opening;
   assert(error instanceof KafkaError && !error.fatal, `${error}`);

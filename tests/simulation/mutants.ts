@@ -140,7 +140,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "messages behind a pipe's early end are done",
     [`${STREAM}/bound_handler.ts`, "if (pipe.hasEnded && !this.removed) this.#onEnd(this);", ""],
-    [`${STREAM}/bound_handler.ts`, "if (!isPushed && owner.stopped) throw LEFT;", ""],
+    [`${STREAM}/bound_handler.ts`, "if (!isPushed && owner.stopped) throw INTERRUPTED;", ""],
   ),
   mutant(
     "the dead letter of what a pipe emits at its end has no value",

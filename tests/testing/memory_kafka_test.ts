@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock, MemoryKafka } from "@slipstream/slipstream/testing";
-import type { FetchedMessage, PortProducer, TopicPartition } from "../../src/kafka/port.ts";
+import type { PortProducer, TopicPartition } from "../../src/kafka/port.ts";
 import { clientFactoryFor } from "../../src/kafka/client_factories.ts";
 
 const P0 = { topic: "t", partition: 0 }, P1 = { topic: "t", partition: 1 };
@@ -62,11 +62,12 @@ function produce(producer: PortProducer, account: ReturnType<typeof reports>, pa
   }
 }
 
-const values = (messages: readonly FetchedMessage[]) => messages.map(({ value }) => String(value)).join("");
+const values = (messages: readonly { readonly value: Uint8Array | null }[]) =>
+  messages.map(({ value }) => String(value)).join("");
 
 Deno.test("MemoryKafka lets a test decide what becomes of a record, and keeps the order of each partition", async () => {
   using kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   const gate = Promise.withResolvers<void>();
   kafka.faults.produce = ({ value }) => {
     const what = String(new TextDecoder().decode(value!));
@@ -105,7 +106,7 @@ Deno.test("MemoryKafka reports as purged what a producer leaves; what was sent i
 
 Deno.test("MemoryKafka.crash() tells nobody anything, and the group notices after the session", async () => {
   using kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   kafka.append(P0, { value: "a" });
   const { consumer } = await consumerOf(kafka, { "session.timeout.ms": 300 });
   assert.equal(values(await consumer.consume(10, 1000)), "a");
@@ -131,7 +132,7 @@ for (
 ) {
   Deno.test(`MemoryKafka.rebalance() moves partitions (${strategy})`, async () => {
     using kafka = new MemoryKafka();
-    kafka.createTopic("t", 2);
+    kafka.createTopic("t", { partitions: 2 });
     const conf = { "partition.assignment.strategy": strategy };
     const one = await consumerOf(kafka, conf);
     await one.consumer.consume(10, 1);
@@ -150,7 +151,7 @@ for (
 
 Deno.test("MemoryKafka lets a member lose its partitions: its commits are refused until it has joined again", async () => {
   using kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   kafka.append(P1, { value: "a" });
   const { consumer, log } = await consumerOf(kafka);
   await consumer.consume(10, 1000);
@@ -165,7 +166,7 @@ Deno.test("MemoryKafka lets a member lose its partitions: its commits are refuse
 Deno.test("MemoryKafka goes by the clock there is: intervals, time-outs and answers", async () => {
   using clock = FakeClock.install();
   using kafka = new MemoryKafka({ delayMs: (kind) => kind === "commit" ? 500 : 0 });
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   kafka.append(P0, { value: "a" });
   const { consumer, log } = await consumerOf(kafka, { "auto.commit.interval.ms": 1000 });
   const [message] = await consumer.consume(10, 1000);
@@ -193,7 +194,7 @@ Deno.test("MemoryKafka does the same again with the same random numbers", async 
     let state = seed;
     const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
     using kafka = new MemoryKafka({ random });
-    kafka.createTopic("t", 3);
+    kafka.createTopic("t", { partitions: 3 });
     for (let n = 0; n < 30; n++) kafka.append({ topic: "t", partition: n % 3 }, { value: `${n};` });
     const { consumer } = await consumerOf(kafka);
     const seen: string[] = [];
@@ -213,7 +214,7 @@ Deno.test("MemoryKafka is cheap: a thousand programs take a few seconds at most"
   const start = performance.now();
   for (let n = 0; n < 1000; n++) {
     using kafka = new MemoryKafka();
-    kafka.createTopic("t", 2);
+    kafka.createTopic("t", { partitions: 2 });
     const producer = await producerOf(kafka), account = reports();
     produce(producer, account, n % 2, "a", "b", "c");
     const { consumer } = await consumerOf(kafka);

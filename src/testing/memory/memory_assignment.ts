@@ -1,40 +1,41 @@
 /**
- * What a consumer of a cluster in memory reads, and how far it is.
+ * The partitions that a consumer of a `MemoryKafka` reads, and its position in each.
  *
  * @module
  */
 
+import { PartitionMap } from "../../kafka/partition_map.ts";
 import { ErrorCode, type FetchedMessage, type TopicPartition, type TopicPartitionOffset } from "../../kafka/port.ts";
+import type { GroupCoordinator } from "./group_coordinator.ts";
 import type { MemoryCluster } from "./memory_cluster.ts";
-import { type GroupCoordinator, keyOf } from "./group_coordinator.ts";
 
-interface Slot extends TopicPartition {
-  /** The next offset to be read; `undefined` before it is found. */
+interface AssignedPartition extends TopicPartition {
+  /** The next offset to read; `undefined` until the first read finds it. */
   position: number | undefined;
-  /** Where to begin: an offset, or one of librdkafka's logical ones. */
+  /** Where to start: an offset or a logical offset; `undefined` for the committed one. */
   start: number | undefined;
-  /** Its end was told and nothing came since. */
-  isAtEnd: boolean;
+  /** Whether `onEnd()` has been called for the current end. */
+  isEndReported: boolean;
   stored: TopicPartitionOffset | undefined;
   committed: number | undefined;
 }
 
-const BEGINNING = -2;
-const END = -1;
+/** librdkafka's logical offsets. */
+const BEGINNING = -2, END = -1;
 
-/** The partitions that are assigned. */
+/** The assigned partitions of a consumer. */
 export class MemoryAssignment {
   readonly #cluster: MemoryCluster;
   readonly #coordinator: GroupCoordinator;
-  readonly #reset: string;
-  readonly #tellsEnds: boolean;
+  readonly #offsetReset: string;
+  readonly #reportsEnds: boolean;
   readonly #log: (severity: number, line: string) => void;
-  readonly #slots = new Map<string, Slot>();
-  /** Partitions that are held up. As in librdkafka, they still are when they come back after a rebalance. */
-  readonly #paused = new Set<string>();
-  #turn = 0;
+  #assigned = new PartitionMap<AssignedPartition>();
+  /** As in librdkafka, a partition is still paused when it comes back after a rebalance. */
+  readonly #paused = new PartitionMap<true>();
+  #reads = 0;
 
-  /** @param log writes a line of the client's log, with syslog's severity */
+  /** @param log writes a line of the client's log, with a severity of syslog's */
   constructor(
     cluster: MemoryCluster,
     coordinator: GroupCoordinator,
@@ -44,91 +45,93 @@ export class MemoryAssignment {
     this.#log = log;
     this.#cluster = cluster;
     this.#coordinator = coordinator;
-    this.#reset = String(conf["auto.offset.reset"] ?? "latest");
-    this.#tellsEnds = String(conf["enable.partition.eof"] ?? false) === "true";
+    this.#offsetReset = String(conf["auto.offset.reset"] ?? "latest");
+    this.#reportsEnds = String(conf["enable.partition.eof"] ?? false) === "true";
   }
 
-  /** The partitions. */
+  /** The assigned partitions. */
   get partitions(): TopicPartition[] {
-    return [...this.#slots.values()].map(({ topic, partition }) => ({ topic, partition }));
+    return [...this.#assigned.values()].map(({ topic, partition }) => ({ topic, partition }));
   }
 
-  /** Reads these alone. */
+  /** Assigns these partitions, and no others. */
   replace(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void {
-    this.#slots.clear();
+    this.#assigned = new PartitionMap();
     this.add(partitions);
   }
 
-  /** Reads these too. */
+  /** Assigns these partitions as well. */
   add(partitions: readonly (TopicPartition & { readonly offset?: number })[]): void {
     for (const { topic, partition, offset } of partitions) {
-      this.#slots.set(keyOf({ topic, partition }), {
-        ...{ topic, partition, position: undefined, start: offset, isAtEnd: false },
+      this.#assigned.set({ topic, partition }, {
+        ...{ topic, partition, position: undefined, start: offset, isEndReported: false },
         ...{ stored: undefined, committed: undefined },
       });
     }
   }
 
-  /** Reads these no more. */
+  /** Unassigns these partitions. */
   remove(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#slots.delete(keyOf(partition));
+    for (const partition of partitions) this.#assigned.delete(partition);
   }
 
-  /** Holds partitions up, or lets them flow. */
-  pause(partitions: readonly TopicPartition[], isPaused: boolean): void {
-    for (const partition of partitions) {
-      if (isPaused) this.#paused.add(keyOf(partition));
-      else this.#paused.delete(keyOf(partition));
-    }
+  /** Stops reading these partitions. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#paused.set(partition, true);
   }
 
-  /** Reads on elsewhere; says whether the partition is assigned. */
+  /** Reads these partitions again. */
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#paused.delete(partition);
+  }
+
+  /** Moves the position of a partition. Returns whether the partition is assigned. */
   seek(partition: TopicPartition, offset: number): boolean {
-    const slot = this.#slots.get(keyOf(partition));
-    if (slot === undefined) return false;
-    slot.start = offset;
-    slot.position = undefined;
-    slot.isAtEnd = false;
+    const assigned = this.#assigned.get(partition);
+    if (assigned === undefined) return false;
+    assigned.start = offset;
+    assigned.position = undefined;
+    assigned.isEndReported = false;
     return true;
   }
 
   /**
-   * Takes messages, at most `max`, and the ends that are reached.
+   * Reads messages, at most `max`, and the ends that are reached.
    *
-   * @returns a code, if a partition has no place to begin
+   * @returns a code, if a partition has no offset to start at
    */
-  take(max: number, messages: FetchedMessage[], ends: TopicPartitionOffset[]): number | undefined {
-    const slots = [...this.#slots.values()];
-    const first = this.#cluster.isRandom ? Math.floor(this.#cluster.random() * slots.length) : this.#turn++;
-    for (let index = 0; index < slots.length && messages.length < max; index++) {
-      const slot = slots[(first + index) % slots.length]!;
-      if (this.#paused.has(keyOf(slot))) continue;
-      const log = this.#cluster.topics.partition(slot);
+  read(max: number, messages: FetchedMessage[], ends: TopicPartitionOffset[]): number | undefined {
+    const all = [...this.#assigned.values()];
+    const first = this.#cluster.isRandom ? Math.floor(this.#cluster.random() * all.length) : this.#reads++;
+    for (let index = 0; index < all.length && messages.length < max; index++) {
+      const assigned = all[(first + index) % all.length]!;
+      if (this.#paused.has(assigned)) continue;
+      const log = this.#cluster.topics.partition(assigned);
       if (log === undefined) continue;
       const { lowOffset, highOffset } = log.watermarks;
-      let { position } = slot;
-      position ??= this.#startOf(slot, lowOffset, highOffset);
+      let { position } = assigned;
+      position ??= this.#startOf(assigned, lowOffset, highOffset);
       if (position === undefined || position < lowOffset || position > highOffset) {
         const missing = position;
         position = this.#resetTo(lowOffset, highOffset);
-        if (missing !== undefined && position !== undefined) this.#tellReset(slot, missing, position === lowOffset);
+        if (missing !== undefined && position !== undefined) this.#logReset(assigned, missing, position === lowOffset);
       }
       if (position === undefined) return ErrorCode.AUTO_OFFSET_RESET;
       if (position < highOffset) {
         const room = Math.min(max - messages.length, highOffset - position);
         const count = this.#cluster.isRandom ? 1 + Math.floor(this.#cluster.random() * room) : room;
         position = log.read(position, count, messages);
-        slot.isAtEnd = false;
+        assigned.isEndReported = false;
       }
-      slot.position = position;
-      if (!this.#tellsEnds || slot.isAtEnd || position < highOffset) continue;
-      slot.isAtEnd = true;
-      ends.push({ topic: slot.topic, partition: slot.partition, offset: position });
+      assigned.position = position;
+      if (!this.#reportsEnds || assigned.isEndReported || position < highOffset) continue;
+      assigned.isEndReported = true;
+      ends.push({ topic: assigned.topic, partition: assigned.partition, offset: position });
     }
     return undefined;
   }
 
-  #startOf({ start, topic, partition }: Slot, lowOffset: number, highOffset: number): number | undefined {
+  #startOf({ start, topic, partition }: AssignedPartition, lowOffset: number, highOffset: number): number | undefined {
     if (start === BEGINNING) return lowOffset;
     if (start === END) return highOffset;
     if (start !== undefined && start >= 0) return start;
@@ -136,12 +139,12 @@ export class MemoryAssignment {
   }
 
   #resetTo(lowOffset: number, highOffset: number): number | undefined {
-    if (this.#reset === "error") return undefined;
-    return ["earliest", "beginning", "smallest"].includes(this.#reset) ? lowOffset : highOffset;
+    if (this.#offsetReset === "error") return undefined;
+    return ["earliest", "beginning", "smallest"].includes(this.#offsetReset) ? lowOffset : highOffset;
   }
 
-  /** Logs what librdkafka logs. */
-  #tellReset({ topic, partition }: Slot, missing: number, toBeginning: boolean): void {
+  /** Logs the line that librdkafka logs: Topic's reader parses it. */
+  #logReset({ topic, partition }: AssignedPartition, missing: number, toBeginning: boolean): void {
     const target = toBeginning ? "BEGINNING" : "END";
     this.#log(
       4,
@@ -152,27 +155,27 @@ export class MemoryAssignment {
 
   // Offsets
 
-  /** Stores an offset; says whether its partition is assigned. */
+  /** Stores an offset to be committed. Returns whether its partition is assigned. */
   store({ topic, partition, offset, leaderEpoch }: TopicPartitionOffset): boolean {
-    const slot = this.#slots.get(keyOf({ topic, partition }));
-    if (slot === undefined) return false;
-    slot.stored = { topic, partition, offset, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
+    const assigned = this.#assigned.get({ topic, partition });
+    if (assigned === undefined) return false;
+    assigned.stored = { topic, partition, offset, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
     return true;
   }
 
-  /** Offsets that are stored and not committed, of all partitions or some. */
+  /** Returns the stored offsets that are not committed, of all partitions or of these. */
   uncommitted(partitions: readonly TopicPartition[] = this.partitions): TopicPartitionOffset[] {
     return partitions.flatMap((partition) => {
-      const slot = this.#slots.get(keyOf(partition));
-      return slot?.stored === undefined || slot.stored.offset === slot.committed ? [] : [slot.stored];
+      const assigned = this.#assigned.get(partition);
+      return assigned?.stored === undefined || assigned.stored.offset === assigned.committed ? [] : [assigned.stored];
     });
   }
 
-  /** Offsets were committed. */
+  /** Takes note that offsets were committed. */
   committed(offsets: readonly TopicPartitionOffset[]): void {
     for (const offset of offsets) {
-      const slot = this.#slots.get(keyOf(offset));
-      if (slot !== undefined) slot.committed = offset.offset;
+      const assigned = this.#assigned.get(offset);
+      if (assigned !== undefined) assigned.committed = offset.offset;
     }
   }
 }

@@ -1,11 +1,13 @@
 /**
- * What consumers and producers of a cluster in memory have in common.
+ * What consumers and producers of a `MemoryKafka` have in common.
  *
  * @module
  */
 
 import { type ClientEvents, ErrorCode, type PortClient, type TopicPartition } from "../../kafka/port.ts";
-import { codedError, type MemoryCluster, type RequestKind } from "./memory_cluster.ts";
+import type { MemoryCluster } from "./memory_cluster.ts";
+import { codedError } from "./memory_errors.ts";
+import type { RequestKind } from "./memory_faults.ts";
 
 interface Request {
   readonly kind: RequestKind;
@@ -13,7 +15,7 @@ interface Request {
   readonly fail: (error: Error) => void;
 }
 
-/** A client: its requests are answered in order. */
+/** A client. Brokers answer its requests in the order in which it sends them. */
 export abstract class MemoryClient implements PortClient {
   protected readonly cluster: MemoryCluster;
   protected readonly conf: Readonly<Record<string, unknown>>;
@@ -38,33 +40,33 @@ export abstract class MemoryClient implements PortClient {
     return this.#disconnected !== undefined;
   }
 
-  /** Whether its process is gone: nothing of it happens any more. */
+  /** Whether the process of the client is gone: the client does nothing any more. */
   get isCrashed(): boolean {
     return this.#crashed;
   }
 
-  /** What a consumer reads. */
+  /** The partitions that a consumer reads. */
   get assigned(): TopicPartition[] {
     return [];
   }
 
-  /** How many records of a producer are not reported yet. */
-  get onTheirWay(): number {
+  /** The number of records that a producer has accepted and not reported. */
+  get pending(): number {
     return 0;
   }
 
-  /** Whether it was disconnected, or is crashed. */
+  /** Whether it has disconnected or crashed. */
   get isGone(): boolean {
     return this.#crashed || (this.isDisconnecting && !this.#connected);
   }
 
-  /** After how long without its heartbeats a group takes it for dead. */
+  /** The time without heartbeats, in milliseconds, after which a group expels a member. */
   get sessionTimeoutMs(): number {
     return Number(this.conf["session.timeout.ms"] ?? 45_000);
   }
 
-  /** Tells of an error of the client as a whole, as librdkafka does. */
-  report(code: number, message?: string): void {
+  /** Reports an error of the client as a whole, as librdkafka does. */
+  reportError(code: number, message?: string): void {
     if (!this.#crashed && !this.isDisconnecting) this.#events.onError(code, message ?? codedError(code).message);
   }
 
@@ -82,7 +84,7 @@ export abstract class MemoryClient implements PortClient {
   }
 
   async #disconnect(): Promise<void> {
-    // Whoever called is not called back within the call.
+    // The caller of `disconnect()` is not called back within the call.
     await Promise.resolve();
     if (this.#connected) await this.leave();
     this.#connected = false;
@@ -90,7 +92,7 @@ export abstract class MemoryClient implements PortClient {
     for (const { fail } of this.#requests.splice(0)) fail(codedError(ErrorCode.DESTROY));
   }
 
-  /** The process of the client is gone: what waits for it waits for ever. */
+  /** Ends the client as the end of its process does: its promises stay pending. */
   crash(): void {
     this.#crashed = true;
     this.#requests.length = 0;
@@ -102,10 +104,14 @@ export abstract class MemoryClient implements PortClient {
     this.#timers.clear();
   }
 
-  /** What a client does before it is gone. */
+  /** Does what a client has to do before it disconnects. */
   protected abstract leave(): void | Promise<void>;
 
-  /** Calls later, unless the client is gone by then. */
+  /**
+   * Calls a function after a time in milliseconds, unless the client has ended by then.
+   *
+   * @returns a function that cancels the call
+   */
   protected after(ms: number, callback: () => void): () => void {
     const timer = globalThis.setTimeout(() => {
       this.#timers.delete(timer);
@@ -119,21 +125,21 @@ export abstract class MemoryClient implements PortClient {
   }
 
   /**
-   * Asks the brokers.
+   * Sends a request to the brokers.
    *
-   * @throws An error with a code: what a fault says, −185 when the time is out, −197 when the client was disconnected.
+   * @throws An error with a code: that of a fault; −185 after the timeout; −197 if the client disconnects first.
    */
   protected request<T>(kind: RequestKind, timeoutMs: number, answer: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#crashed) return;
       if (kind !== "connect" && !this.isConnected) return reject(codedError(ErrorCode.STATE));
       if (this.isDisconnecting && !this.#connected) return reject(codedError(ErrorCode.DESTROY));
-      let over = false, forget = () => {};
-      const once = (act: () => void) => {
-        if (over) return;
-        over = true;
-        forget();
-        act();
+      let isAnswered = false, cancelTimeout = () => {};
+      const once = (settle: () => void) => {
+        if (isAnswered) return;
+        isAnswered = true;
+        cancelTimeout();
+        settle();
       };
       const request: Request = {
         kind,
@@ -150,9 +156,9 @@ export abstract class MemoryClient implements PortClient {
         fail: (error) => once(() => reject(error)),
       };
       this.#requests.push(request);
-      const waits = !this.cluster.isUp || this.#requests.length > 1 || this.cluster.delayOf(kind) > 0;
+      const waits = !this.cluster.isUp || this.#requests.length > 1 || this.cluster.delayMs(kind) > 0;
       if (waits && timeoutMs < Infinity) {
-        forget = this.after(timeoutMs, () => request.fail(codedError(ErrorCode.TIMED_OUT)));
+        cancelTimeout = this.after(timeoutMs, () => request.fail(codedError(ErrorCode.TIMED_OUT)));
       }
       if (this.#requests.length === 1) this.#serveNext();
     });
@@ -169,7 +175,7 @@ export abstract class MemoryClient implements PortClient {
         request.answer();
         this.#serveNext();
       };
-      const delayMs = this.cluster.delayOf(request.kind);
+      const delayMs = this.cluster.delayMs(request.kind);
       if (delayMs > 0) this.after(delayMs, serve);
       else queueMicrotask(serve);
     });

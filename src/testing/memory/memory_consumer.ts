@@ -1,5 +1,5 @@
 /**
- * A consumer of a cluster in memory.
+ * A consumer of a `MemoryKafka`.
  *
  * @module
  */
@@ -13,59 +13,71 @@ import {
   type TopicPartitionOffset,
   type Watermarks,
 } from "../../kafka/port.ts";
+import type { GroupCoordinator, GroupMember } from "./group_coordinator.ts";
 import { MemoryAssignment } from "./memory_assignment.ts";
 import { MemoryClient } from "./memory_client.ts";
-import { codedError, errorText, type MemoryCluster } from "./memory_cluster.ts";
-import type { GroupCoordinator, GroupMember } from "./group_coordinator.ts";
+import type { MemoryCluster } from "./memory_cluster.ts";
+import { codedError, errorText } from "./memory_errors.ts";
 
 type Assigned = readonly (TopicPartition & { readonly offset?: number })[];
 
-interface ConsumeRequest {
+/** A call of `consume()` that has not returned. */
+interface Poll {
   readonly max: number;
   resolve(messages: FetchedMessage[]): void;
   reject(error: Error): void;
+  /** Whether its time is up, so that it returns even without messages. */
   isDue: boolean;
-  forget(): void;
+  cancelTimeout(): void;
 }
 
+/** A change of the assignment by the group. After `"lose"`, another member may have the partitions already. */
 interface Rebalance {
   readonly partitions: readonly TopicPartition[];
   readonly kind: "assign" | "revoke" | "lose";
 }
 
+/** The offset of a partition without a committed one. */
 const NO_OFFSET = -1001;
-/** How long a closing consumer waits for its partitions to be given back. */
-const ANSWER_MS = 10_000;
-/** How long it waits for its last commit. */
+/** How long `disconnect()` waits until the program has given the partitions back, in milliseconds. */
+const REVOKE_MS = 10_000;
+/** How long `disconnect()` waits for the last commit, in milliseconds. */
 const LAST_COMMIT_MS = 1000;
 
-/** A consumer: rebalances and answers of commits come while it is polled, before the messages after them. */
+/**
+ * A consumer. Reports rebalances and the answers of commits while it is polled, before the messages that follow them.
+ *
+ * As in librdkafka, one rebalance is open at a time: from `onAssign()` or `onRevoke()` until the program assigns or
+ * unassigns. The next ones wait.
+ */
 export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupMember {
   readonly isEager: boolean;
   readonly #events: ConsumerEvents;
   readonly #coordinator: GroupCoordinator;
   readonly #assignment: MemoryAssignment;
   readonly #commitsInBackground: boolean;
-  readonly #requests: ConsumeRequest[] = [];
+  readonly #polls: Poll[] = [];
   readonly #rebalances: Rebalance[] = [];
-  readonly #answers: (() => void)[] = [];
+  /** Answers of commits, to be reported by the next poll. */
+  readonly #commitAnswers: (() => void)[] = [];
+  /** Errors that the next polls throw, by their codes. */
   readonly #errors: number[] = [];
-  /** Rejects the commits that are not answered yet. */
-  readonly #commitAnswers = new Set<(error: Error) => void>();
-  /** The rebalance that was told and is not answered. */
-  #owed: Rebalance | undefined;
-  #answered: (() => void) | undefined;
+  /** Rejects each call of `commit()` that has not returned. */
+  readonly #pendingCommits = new Set<(error: Error) => void>();
+  #openRebalance: Rebalance | undefined;
+  #onRebalanceEnd: (() => void) | undefined;
   #topics: readonly string[] = [];
   #generation = -1;
-  #scheduled = false;
-  #commitTimer: (() => void) | undefined;
-  #pollTimer: (() => void) | undefined;
+  /** Whether polls are served in the next microtask. */
+  #isScheduled = false;
+  #cancelCommitTimer: (() => void) | undefined;
+  #cancelPollTimer: (() => void) | undefined;
 
   constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ConsumerEvents) {
     super(cluster, conf, events);
     this.#events = events;
     this.isEager = conf["partition.assignment.strategy"] !== "cooperative-sticky";
-    this.#coordinator = cluster.group(String(conf["group.id"]));
+    this.#coordinator = cluster.coordinator(String(conf["group.id"]));
     this.#commitsInBackground = String(conf["enable.auto.commit"] ?? true) !== "false";
     this.#assignment = new MemoryAssignment(
       cluster,
@@ -75,12 +87,11 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
     );
   }
 
-  /** The group it reads for. */
+  /** The coordinator of its group. */
   get coordinator(): GroupCoordinator {
     return this.#coordinator;
   }
 
-  /** What is assigned to it now. */
   override get assigned(): TopicPartition[] {
     return this.#assignment.partitions;
   }
@@ -96,11 +107,11 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
   }
 
   get isAssignmentLost(): boolean {
-    return this.#owed?.kind === "lose";
+    return this.#openRebalance?.kind === "lose";
   }
 
   subscribe(topics: readonly string[]): void {
-    this.#check();
+    this.#checkConnected();
     this.#topics = [...topics];
     const known = this.cluster.topics.matching(topics);
     if (topics.some((topic) => !topic.startsWith("^") && !known.includes(topic))) {
@@ -110,46 +121,46 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
     this.#watchPolls();
   }
 
-  tellAssign(partitions: readonly TopicPartition[], generation: number): void {
+  onAssigned(partitions: readonly TopicPartition[], generation: number): void {
     this.#generation = generation;
-    this.#tell({ partitions, kind: "assign" });
+    this.#queueRebalance({ partitions, kind: "assign" });
   }
 
-  tellRevoke(partitions: readonly TopicPartition[], lost: boolean): void {
-    if (!lost) return this.#tell({ partitions, kind: "revoke" });
+  onRevoked(partitions: readonly TopicPartition[], isLost: boolean): void {
+    if (!isLost) return this.#queueRebalance({ partitions, kind: "revoke" });
     this.#generation = -1;
-    // What it has not heard of yet is void.
+    // Rebalances that the program has not seen yet no longer hold.
     this.#rebalances.length = 0;
-    this.#tell({ partitions: this.#assignment.partitions, kind: "lose" });
+    this.#queueRebalance({ partitions: this.#assignment.partitions, kind: "lose" });
   }
 
-  #tell(rebalance: Rebalance): void {
+  #queueRebalance(rebalance: Rebalance): void {
     this.#rebalances.push(rebalance);
     this.wake();
   }
 
-  /** A member that does not poll for too long leaves the group, as librdkafka has it. */
+  /** Leaves the group when there was no poll for `max.poll.interval.ms`, as librdkafka does. */
   #watchPolls(): void {
-    const mostMs = Number(this.conf["max.poll.interval.ms"] ?? Infinity);
-    if (mostMs === Infinity || this.#topics.length === 0) return;
-    this.#pollTimer?.();
-    this.#pollTimer = this.after(mostMs, () => {
-      if (this.#requests.length > 0) return this.#watchPolls();
+    const maxMs = Number(this.conf["max.poll.interval.ms"] ?? Infinity);
+    if (maxMs === Infinity || this.#topics.length === 0) return;
+    this.#cancelPollTimer?.();
+    this.#cancelPollTimer = this.after(maxMs, () => {
+      if (this.#polls.length > 0) return this.#watchPolls();
       this.#errors.push(ErrorCode.MAX_POLL_EXCEEDED);
-      this.#coordinator.lose(this);
+      this.#coordinator.expel(this);
     });
   }
 
   assign(partitions: Assigned): void {
-    this.#check();
+    this.#checkConnected();
     this.#assignment.replace(partitions);
-    this.#answer();
+    this.#endRebalance();
   }
 
   incrementalAssign(partitions: Assigned): void {
-    this.#check();
+    this.#checkConnected();
     this.#assignment.add(partitions);
-    this.#answer();
+    this.#endRebalance();
   }
 
   unassign(): void {
@@ -160,24 +171,23 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
     this.#giveBack(partitions);
   }
 
-  /** What was stored of partitions is committed before another member gets them. */
+  /** Unassigns partitions. Their stored offsets are committed first, before another member receives the partitions. */
   #giveBack(partitions: readonly TopicPartition[]): void {
-    const isLost = this.isAssignmentLost;
     const offsets = this.#assignment.uncommitted(partitions);
     this.#assignment.remove(partitions);
-    // A closing one does not wait for brokers that are down.
-    const isInVain = isLost || (this.isDisconnecting && !this.cluster.isUp);
-    if (isInVain || !this.#commitsInBackground || offsets.length === 0) return this.#answer();
-    this.#commitStored(offsets).finally(() => this.#answer());
+    // While it disconnects, a consumer does not wait for brokers that are down.
+    const isFutile = this.isAssignmentLost || (this.isDisconnecting && !this.cluster.isUp);
+    if (isFutile || !this.#commitsInBackground || offsets.length === 0) return this.#endRebalance();
+    this.#commitStored(offsets).finally(() => this.#endRebalance());
   }
 
-  #answer(): void {
-    const owed = this.#owed;
-    this.#owed = undefined;
-    this.#answered?.();
-    if (owed?.kind === "revoke") this.#coordinator.answered(this);
-    // A member that lost everything joins again.
-    if (owed?.kind === "lose" && !this.isDisconnecting) this.#coordinator.join(this);
+  #endRebalance(): void {
+    const ended = this.#openRebalance;
+    this.#openRebalance = undefined;
+    this.#onRebalanceEnd?.();
+    if (ended?.kind === "revoke") this.#coordinator.revoked(this);
+    // A member that has lost its partitions is no member any more, and joins again.
+    if (ended?.kind === "lose" && !this.isDisconnecting) this.#coordinator.join(this);
     this.wake();
   }
 
@@ -187,67 +197,67 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
     return new Promise((resolve, reject) => {
       if (this.isCrashed) return;
       if (!this.isConnected || this.isDisconnecting) return reject(codedError(ErrorCode.STATE));
-      const request: ConsumeRequest = { max, resolve, reject, isDue: timeoutMs <= 0, forget: () => {} };
-      this.#requests.push(request);
+      const poll: Poll = { max, resolve, reject, isDue: timeoutMs <= 0, cancelTimeout: () => {} };
+      this.#polls.push(poll);
       this.#watchPolls();
       this.wake();
       if (timeoutMs <= 0) return;
-      // Only who waits needs a timer.
+      // A poll that returns at once needs no timer.
       queueMicrotask(() => {
-        if (!this.#requests.includes(request)) return;
-        request.forget = this.after(timeoutMs, () => {
-          request.isDue = true;
-          this.#serve();
+        if (!this.#polls.includes(poll)) return;
+        poll.cancelTimeout = this.after(timeoutMs, () => {
+          poll.isDue = true;
+          this.#servePolls();
         });
       });
     });
   }
 
-  /** Looks for what there is; several calls make one look. */
+  /** Serves the polls in the next microtask. */
   wake(): void {
-    if (this.#scheduled || this.#requests.length === 0) return;
-    this.#scheduled = true;
+    if (this.#isScheduled || this.#polls.length === 0) return;
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#serve();
+      this.#isScheduled = false;
+      this.#servePolls();
     });
   }
 
-  #serve(): void {
-    for (let request; (request = this.#requests[0]) !== undefined && !this.isCrashed && !this.isDisconnecting;) {
-      this.#serveEvents();
-      if (this.isDisconnecting || this.#requests[0] !== request) return;
+  #servePolls(): void {
+    for (let poll; (poll = this.#polls[0]) !== undefined && !this.isCrashed && !this.isDisconnecting;) {
+      this.#reportEvents();
+      if (this.isDisconnecting || this.#polls[0] !== poll) return;
       const messages: FetchedMessage[] = [], ends: TopicPartitionOffset[] = [];
       let error = this.#errors.shift();
-      if (error === undefined && this.cluster.isUp) error = this.#assignment.take(request.max, messages, ends);
+      if (error === undefined && this.cluster.isUp) error = this.#assignment.read(poll.max, messages, ends);
       for (const end of ends) this.#events.onEnd(end);
-      if (error === undefined && messages.length === 0 && !request.isDue) return;
-      this.#requests.shift();
-      request.forget();
-      if (error !== undefined) request.reject(codedError(error));
-      else request.resolve(messages);
+      if (error === undefined && messages.length === 0 && !poll.isDue) return;
+      this.#polls.shift();
+      poll.cancelTimeout();
+      if (error !== undefined) poll.reject(codedError(error));
+      else poll.resolve(messages);
     }
   }
 
-  #serveEvents(): void {
-    for (const answer of this.#answers.splice(0)) answer();
-    while (this.#owed === undefined && !this.isDisconnecting) {
+  #reportEvents(): void {
+    for (const answer of this.#commitAnswers.splice(0)) answer();
+    while (this.#openRebalance === undefined && !this.isDisconnecting) {
       const rebalance = this.#rebalances.shift();
       if (rebalance === undefined) return;
-      this.#owed = rebalance;
+      this.#openRebalance = rebalance;
       if (rebalance.kind === "assign") this.#events.onAssign(rebalance.partitions);
       else this.#events.onRevoke(rebalance.partitions);
     }
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    this.#check();
-    this.#assignment.pause(partitions, true);
+    this.#checkConnected();
+    this.#assignment.pause(partitions);
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    this.#check();
-    this.#assignment.pause(partitions, false);
+    this.#checkConnected();
+    this.#assignment.resume(partitions);
     this.wake();
   }
 
@@ -265,43 +275,43 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
     if (!this.isConnected || this.isDisconnecting || this.#topics.length === 0) throw codedError(ErrorCode.STATE);
     const stored = offsets.filter((offset) => this.#assignment.store(offset));
     if (stored.length === 0 && offsets.length > 0) throw codedError(ErrorCode.STATE);
-    if (!this.#commitsInBackground || this.#commitTimer !== undefined) return;
-    this.#commitTimer = this.after(Number(this.conf["auto.commit.interval.ms"] ?? 5000), () => {
-      this.#commitTimer = undefined;
+    if (!this.#commitsInBackground || this.#cancelCommitTimer !== undefined) return;
+    this.#cancelCommitTimer = this.after(Number(this.conf["auto.commit.interval.ms"] ?? 5000), () => {
+      this.#cancelCommitTimer = undefined;
       void this.#commitStored(this.#assignment.uncommitted());
     });
   }
 
-  /** Commits in the background; a poll tells of the answer. */
+  /** Commits stored offsets. A later poll reports the answer. */
   async #commitStored(offsets: readonly TopicPartitionOffset[]): Promise<void> {
     if (offsets.length === 0) return;
-    const tell = (code: number, answered = offsets) => {
-      this.#answers.push(() => this.#events.onCommitted(code, answered));
+    const report = (code: number, answered = offsets) => {
+      this.#commitAnswers.push(() => this.#events.onCommitted(code, answered));
       this.wake();
     };
     try {
       const answered = await this.#commit(offsets);
       this.#assignment.committed(answered.filter(({ error }) => error === undefined));
       const refused = answered.filter(({ error }) => error !== undefined);
-      tell(refused.length === answered.length ? refused[0]!.error!.code : 0, answered);
+      report(refused.length === answered.length ? refused[0]!.error!.code : 0, answered);
     } catch (error) {
-      tell((error as { code: number }).code);
+      report((error as { code: number }).code);
     }
   }
 
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
-    const asked = offsets.map((offset) => ({ ...offset }));
+    const copies = offsets.map((offset) => ({ ...offset }));
     return new Promise((resolve, reject) => {
       if (this.isDisconnecting) return reject(codedError(ErrorCode.STATE));
-      this.#commitAnswers.add(reject);
+      this.#pendingCommits.add(reject);
       const answer = (settle: () => void) => {
-        this.#answers.push(() => {
-          this.#commitAnswers.delete(reject);
+        this.#commitAnswers.push(() => {
+          this.#pendingCommits.delete(reject);
           settle();
         });
         this.wake();
       };
-      this.#commit(asked).then((answered) => {
+      this.#commit(copies).then((answered) => {
         const refused = answered.filter(({ error }) => error !== undefined);
         if (refused.length < answered.length) answer(() => resolve(answered));
         else answer(() => reject(codedError(refused[0]!.error!.code)));
@@ -309,13 +319,14 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
     });
   }
 
+  /** Sends a commit. The answer has an `error` for each offset that the broker refuses. */
   #commit(offsets: readonly TopicPartitionOffset[]): Promise<TopicPartitionOffset[]> {
     const member = this.#topics.length > 0 ? this : undefined, generation = this.#generation;
     const timeoutMs = this.isDisconnecting ? LAST_COMMIT_MS : Infinity;
     return this.request("commit", timeoutMs, () => {
-      const name = String(this.conf["group.id"]), { commit } = this.cluster.faults;
+      const group = String(this.conf["group.id"]), { commit } = this.cluster.faults;
       const answered = offsets.map((offset) => {
-        const code = commit?.(offset, name) ||
+        const code = commit?.(offset, group) ||
           (this.cluster.topics.partition(offset) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PART : 0);
         return code === 0 ? offset : { ...offset, error: { code, message: errorText(code) } };
       });
@@ -355,42 +366,44 @@ export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupM
 
   // The end
 
-  #check(): void {
+  #checkConnected(): void {
     if (!this.isConnected || this.isDisconnecting) throw codedError(ErrorCode.STATE);
   }
 
   protected override async leave(): Promise<void> {
-    for (const { resolve, forget } of this.#requests.splice(0)) {
-      forget();
+    for (const { resolve, cancelTimeout } of this.#polls.splice(0)) {
+      cancelTimeout();
       resolve([]);
     }
     this.#rebalances.length = 0;
-    if (this.#topics.length > 0 && this.#owed?.kind !== "lose" && this.#assignment.partitions.length > 0) {
+    if (this.#topics.length > 0 && !this.isAssignmentLost && this.#assignment.partitions.length > 0) {
       await this.#giveAllBack();
     }
-    const left = this.#assignment.uncommitted();
-    if (this.#commitsInBackground && left.length > 0 && this.cluster.isUp) await this.#commit(left).catch(() => {});
+    const uncommitted = this.#assignment.uncommitted();
+    if (this.#commitsInBackground && uncommitted.length > 0 && this.cluster.isUp) {
+      await this.#commit(uncommitted).catch(() => {});
+    }
     this.#assignment.replace([]);
     this.#coordinator.leave(this);
-    for (const reject of this.#commitAnswers) reject(codedError(ErrorCode.DESTROY));
+    for (const reject of this.#pendingCommits) reject(codedError(ErrorCode.DESTROY));
   }
 
-  /** Asks for the partitions, and waits for the answer, but not for ever. */
+  /** Revokes all partitions, and waits until the program has unassigned them. */
   async #giveAllBack(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const forget = this.after(ANSWER_MS, resolve);
-      this.#answered = () => {
-        forget();
+      const cancelTimeout = this.after(REVOKE_MS, resolve);
+      this.#onRebalanceEnd = () => {
+        cancelTimeout();
         resolve();
       };
-      if (this.#owed?.kind === "revoke") return;
-      this.#owed = { partitions: this.#assignment.partitions, kind: "revoke" };
-      this.#events.onRevoke(this.#owed.partitions);
+      if (this.#openRebalance?.kind === "revoke") return;
+      this.#openRebalance = { partitions: this.#assignment.partitions, kind: "revoke" };
+      this.#events.onRevoke(this.#openRebalance.partitions);
     });
   }
 
   override crash(): void {
     super.crash();
-    this.#requests.length = this.#rebalances.length = this.#answers.length = 0;
+    this.#polls.length = this.#rebalances.length = this.#commitAnswers.length = 0;
   }
 }

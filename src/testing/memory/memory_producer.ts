@@ -1,5 +1,5 @@
 /**
- * A producer of a cluster in memory.
+ * A producer of a `MemoryKafka`.
  *
  * @module
  */
@@ -12,10 +12,15 @@ import {
   type PortProducer,
   type RecordHeaders,
   type ReportTarget,
+  type TopicPartition,
 } from "../../kafka/port.ts";
+import { PartitionMap } from "../../kafka/partition_map.ts";
 import { MemoryClient } from "./memory_client.ts";
-import { codedError, type MemoryCluster, type RecordFate } from "./memory_cluster.ts";
+import type { MemoryCluster } from "./memory_cluster.ts";
+import { codedError } from "./memory_errors.ts";
+import type { RecordOutcome } from "./memory_faults.ts";
 
+/** A record that `produce()` has accepted. */
 interface Sent {
   readonly topic: string;
   readonly partition: number;
@@ -28,25 +33,24 @@ interface Sent {
   isReported: boolean;
 }
 
-const DELIVERED: RecordFate = {};
+const DELIVERED: RecordOutcome = {};
 
-/** A producer: records of a partition are written in the order in which it accepted them. */
+/** A producer. Writes the records of a partition in the order in which it accepted them. */
 export class MemoryProducer extends MemoryClient implements PortProducer {
-  readonly #room: number;
-  readonly #largest: number;
-  /** Those of each partition that have not met their fate. */
-  readonly #queues = new Map<string, Sent[]>();
+  readonly #maxPending: number;
+  readonly #maxBytes: number;
+  /** The records of each partition that are not sent yet. */
+  readonly #queues = new PartitionMap<Sent[]>();
   readonly #unreported = new Set<Sent>();
   #flushing: (() => void)[] = [];
 
   constructor(cluster: MemoryCluster, conf: Readonly<Record<string, unknown>>, events: ClientEvents) {
     super(cluster, conf, events);
-    this.#room = Number(conf["queue.buffering.max.messages"] ?? 100_000);
-    this.#largest = Number(conf["message.max.bytes"] ?? 1_000_000);
+    this.#maxPending = Number(conf["queue.buffering.max.messages"] ?? 100_000);
+    this.#maxBytes = Number(conf["message.max.bytes"] ?? 1_000_000);
   }
 
-  /** How many records are not reported yet. */
-  override get onTheirWay(): number {
+  override get pending(): number {
     return this.#unreported.size;
   }
 
@@ -61,8 +65,8 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
   ): void {
     if (this.isCrashed) return;
     if (!this.isConnected || this.isDisconnecting) throw codedError(ErrorCode.STATE);
-    if (this.#unreported.size >= this.#room) throw codedError(ErrorCode.QUEUE_FULL);
-    if ((value?.length ?? 0) + (key?.length ?? 0) > this.#largest) throw codedError(ErrorCode.MSG_SIZE_TOO_LARGE);
+    if (this.#unreported.size >= this.#maxPending) throw codedError(ErrorCode.QUEUE_FULL);
+    if ((value?.length ?? 0) + (key?.length ?? 0) > this.#maxBytes) throw codedError(ErrorCode.MSG_SIZE_TOO_LARGE);
     const sent: Sent = {
       topic,
       partition: partition >= 0 ? partition : this.#partitionOf(topic, key),
@@ -79,15 +83,15 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
       isReported: false,
     };
     this.#unreported.add(sent);
-    const place = `${topic}/${sent.partition}`, queue = this.#queues.get(place);
+    const queue = this.#queues.get(sent);
     if (queue !== undefined) return void queue.push(sent);
     const started = [sent];
-    this.#queues.set(place, started);
-    this.#sendLater(place, started);
+    this.#queues.set(sent, started);
+    this.#sendLater(sent, started);
   }
 
   #partitionOf(topic: string, key: Uint8Array | null): number {
-    if (this.cluster.topics.of(topic).length === 0) this.cluster.topics.create(topic, this.cluster.partitions);
+    if (this.cluster.topics.of(topic).length === 0) this.cluster.topics.create(topic, this.cluster.defaultPartitions);
     const partitions = this.cluster.topics.of(topic).length;
     if (key === null || key.length === 0) return Math.floor(this.cluster.random() * partitions);
     let hash = 0;
@@ -95,48 +99,52 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
     return hash % partitions;
   }
 
-  /** Sends what is queued for a partition, and goes on as long as there is something. */
-  #sendLater(place: string, queue: Sent[]): void {
+  /** Sends the queued records of a partition when a broker is up, until the queue is empty. */
+  #sendLater(partition: TopicPartition, queue: Sent[]): void {
     this.cluster.whenUp(() => {
-      const delayMs = this.cluster.delayOf("produce");
+      const delayMs = this.cluster.delayMs("produce");
       const send = () => {
-        if (this.cluster.isUp) void this.#send(place, queue);
-        else this.#sendLater(place, queue);
+        if (this.cluster.isUp) void this.#send(partition, queue);
+        else this.#sendLater(partition, queue);
       };
       if (delayMs > 0) this.after(delayMs, send);
       else queueMicrotask(send);
     });
   }
 
-  async #send(place: string, queue: Sent[]): Promise<void> {
+  async #send(partition: TopicPartition, queue: Sent[]): Promise<void> {
     const { faults } = this.cluster;
     while (queue.length > 0) {
-      // Purged, or the process is gone: it was not sent.
+      // The record was purged, or the process is gone, before the record was sent.
       if (this.isCrashed || queue[0]!.isReported) {
         queue.shift();
         continue;
       }
-      if (!this.cluster.isUp) return this.#sendLater(place, queue);
+      if (!this.cluster.isUp) return this.#sendLater(partition, queue);
       const sent = queue.shift()!;
       const decided = faults.produce?.(sent);
-      const fate = (decided instanceof Promise ? await decided : decided) ?? DELIVERED;
-      const offset = this.#write(sent, fate);
-      if (fate.reportAfter !== undefined) await fate.reportAfter;
-      const { code = offset === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PART : 0 } = fate;
+      const outcome = (decided instanceof Promise ? await decided : decided) ?? DELIVERED;
+      const offset = this.#write(sent, outcome);
+      if (outcome.reportAfter !== undefined) await outcome.reportAfter;
+      const { code = offset === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PART : 0 } = outcome;
       this.#report(sent, code, code === 0 ? offset! : -1);
     }
-    this.#queues.delete(place);
+    this.#queues.delete(partition);
   }
 
-  /** What was sent is written also when its producer has gone meanwhile; `undefined` where there is no partition. */
-  #write(sent: Sent, { code = 0, written = code === 0 }: RecordFate): number | undefined {
+  /**
+   * Writes a record that was sent, even if its producer has ended meanwhile.
+   *
+   * @returns the offset; −1 if the outcome says not to write; `undefined` if the partition does not exist
+   */
+  #write(sent: Sent, { code = 0, written = code === 0 }: RecordOutcome): number | undefined {
     const { topics } = this.cluster, { topic, partition, key, value, timestamp, headers } = sent;
-    if (topics.of(topic).length === 0) topics.create(topic, Math.max(this.cluster.partitions, partition + 1));
+    if (topics.of(topic).length === 0) topics.create(topic, Math.max(this.cluster.defaultPartitions, partition + 1));
     const log = topics.partition(sent);
     if (log === undefined || !written) return log === undefined ? undefined : -1;
-    const time = timestamp === null ? {} : { timestamp }, all = headers === undefined ? {} : { headers };
-    const offset = log.append({ key, value, ...time, ...all });
-    this.cluster.written(topic);
+    const record = { key, value, timestamp: timestamp ?? Date.now() };
+    const offset = log.append(headers === undefined ? record : { ...record, headers });
+    this.cluster.wakeConsumers();
     return offset;
   }
 
@@ -152,9 +160,9 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
     if (this.isCrashed) return new Promise(() => {});
     if (this.#unreported.size === 0 || !this.isConnected) return Promise.resolve();
     return new Promise((resolve) => {
-      const forget = this.after(timeoutMs, resolve);
+      const cancelTimeout = this.after(timeoutMs, resolve);
       this.#flushing.push(() => {
-        forget();
+        cancelTimeout();
         resolve();
       });
     });
@@ -167,6 +175,6 @@ export class MemoryProducer extends MemoryClient implements PortProducer {
 }
 
 function copied(bytes: Uint8Array | null): Uint8Array | null {
-  // Buffers, as the npm client hands them out.
+  // A Buffer, as the npm client has it.
   return bytes === null ? null : Buffer.from(bytes);
 }

@@ -140,7 +140,7 @@ for (const strategy of ["range", "cooperative-sticky"]) {
         for (let batch; (batch = await reader.next()) !== undefined; batch.done()) read.push(...messagesOf(batch));
       });
       await until(() => kafka.committed("g", P0) === 6 && kafka.committed("g", P1) === 3);
-      kafka.createTopic("t", 4);
+      kafka.createTopic("t", { partitions: 4 });
       for (const partition of [2, 2, 3]) kafka.append({ topic: "t", partition }, { value: "first" });
       kafka.append(P0, { value: "new" });
       await until(() => new Set(read).size === 4);
@@ -157,7 +157,7 @@ Deno.test("A reader that starts at the end reads a partition that was added whil
   await until(() => kafka.committed("g", P0) === 6 && kafka.committed("g", P1) === 3);
   await first.close();
   await waiting;
-  kafka.createTopic("t", 3);
+  kafka.createTopic("t", { partitions: 3 });
   kafka.append({ topic: "t", partition: 2 }, { value: "first" });
   const reader = newReader(kafka, LATEST);
   assert.deepEqual(messagesOf(await reader.next()), ["2@0"]);
@@ -173,7 +173,7 @@ for (const conf of [LATEST, { "auto.offset.reset": "latest" }]) {
     try {
       const reader = newReader(kafka, conf), next = reader.next();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      kafka.createTopic("t", 2);
+      kafka.createTopic("t", { partitions: 2 });
       kafka.append(P1, { value: "first" });
       assert.deepEqual(messagesOf(await next), ["1@0"]);
       await reader.close();

@@ -268,7 +268,7 @@ Deno.test("TopicReader loses no message when a partition is assigned after all o
   const reader = newReader(kafka, conf, { untilEnd: true });
   const [batch] = await take(reader, 2);
   // All ends are reached while the batch is in flight. Then a partition is added.
-  kafka.createTopic("t", 3);
+  kafka.createTopic("t", { partitions: 3 });
   for (let n = 0; n < 3; n++) kafka.append({ topic: "t", partition: 2 }, { value: "new" });
   await until(() => kafka.consumers[0]!.assigned.length === 3);
   batch!.done();

@@ -1,5 +1,5 @@
-/** Names what a program passed, for an error: `"a string"`, `"a Date"`, `"an object"`. */
-export function describe(value: unknown): string {
+/** Names the type of a value that a program passed, for an error message: `"a string"`, `"a Date"`, `"an object"`. */
+export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
   const { name } = value.constructor ?? {};

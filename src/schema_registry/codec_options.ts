@@ -1,5 +1,5 @@
 /**
- * How codecs of a registry are made.
+ * Options of the codecs of a schema registry.
  *
  * @module
  */
@@ -19,19 +19,20 @@ import type {
 import type { RuleRegistry } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/rule-registry.js";
 import { HeaderSchemaIdSerializer } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/serde.js";
 
-/** What the codecs of all formats have in common. */
+/** The options that the codecs of all formats have. */
 export interface RegistryCodecOptions {
   /**
-   * Whether keys or values are meant: the subject is `<topic>-key` or `<topic>-value`, unless a strategy says otherwise.
+   * Whether the codec is for keys or values. The subject is `<topic>-key` or `<topic>-value`, unless a strategy of the
+   * `serializer` names another.
    * @default {"value"}
    */
   readonly part?: "key" | "value";
   /**
-   * Whether a schema that the registry does not have is registered; else encoding fails.
+   * Whether encoding registers a schema that the registry does not have. If not, encoding fails.
    * @default {false}
    */
   readonly register?: boolean;
-  /** Rules of data contracts, such as encryption of fields: the package's own registry of them. */
+  /** The rules of data contracts, such as the encryption of fields: a registry of the package. @default {none} */
   readonly rules?: RuleRegistry;
 }
 
@@ -41,59 +42,71 @@ export const DEFAULTS = { part: "value", register: false } as const satisfies Re
 /** Options of `SchemaRegistry.avro()`. */
 export interface AvroCodecOptions extends RegistryCodecOptions {
   /**
-   * The schema to write with, as JSON or an object. When left out, what `serializer` says, else one that is derived
-   * from each value.
+   * The schema to write with: JSON, or an object.
+   * @default {that of `serializer`, such as `useLatestVersion`; otherwise one that is derived from each value}
    */
   readonly schema?: string | Readonly<Record<string, unknown>>;
-  /** Settings of the package's serializer, such as `useLatestVersion` and avsc's own. */
+  /** Settings of the package's serializer, such as `useLatestVersion`, and those of avsc. @default {the package's} */
   readonly serializer?: Omit<AvroSerializerConfig, "autoRegisterSchemas">;
-  /** Settings of the package's deserializer. */
+  /** Settings of the package's deserializer. @default {the package's} */
   readonly deserializer?: AvroDeserializerConfig;
 }
 
 /** Options of `SchemaRegistry.json()`. */
 export interface JsonCodecOptions extends RegistryCodecOptions {
-  /** The schema to write with, as in `AvroCodecOptions.schema`. */
+  /**
+   * The schema to write with: JSON, or an object.
+   * @default {that of `serializer`, such as `useLatestVersion`; otherwise one that is derived from each value}
+   */
   readonly schema?: string | Readonly<Record<string, unknown>>;
-  /** Settings of the package's serializer, such as `useLatestVersion`, `validate` and ajv's own. */
+  /** Settings of the package's serializer, such as `useLatestVersion`, `validate`, and those of ajv. @default {the package's} */
   readonly serializer?: Omit<JsonSerializerConfig, "autoRegisterSchemas">;
-  /** Settings of the package's deserializer. */
+  /** Settings of the package's deserializer. @default {the package's} */
   readonly deserializer?: JsonDeserializerConfig;
 }
 
 /** Options of `SchemaRegistry.protobuf()`. */
 export interface ProtobufCodecOptions extends RegistryCodecOptions {
-  /** Settings of the package's serializer. */
+  /** Settings of the package's serializer. @default {the package's} */
   readonly serializer?: Omit<ProtobufSerializerConfig, "autoRegisterSchemas" | "registry">;
-  /** Settings of the package's deserializer. */
+  /** Settings of the package's deserializer. @default {the package's} */
   readonly deserializer?: ProtobufDeserializerConfig;
 }
 
-const OTHER_SCHEMAS = ["useSchemaId", "useLatestVersion", "useLatestWithMetadata"] as const;
+/** Settings of a serializer that name a schema, as the option `schema` does. */
+const SCHEMA_SETTINGS = ["useSchemaId", "useLatestVersion", "useLatestWithMetadata"] as const;
 
 /**
- * Checks what a codec is to be made of.
+ * Checks the topic and the options of a codec.
  *
- * @throws {TypeError} If options are wrong or contradict each other; says all that is wrong.
+ * @throws {TypeError} If they are wrong or contradict each other. The message lists all problems.
  */
 export function checkOptions(topic: string, options: AvroCodecOptions | JsonCodecOptions | ProtobufCodecOptions): void {
   const problems: string[] = [];
   const { part = DEFAULTS.part, serializer = {} } = options;
-  if (typeof topic !== "string" || topic === "") problems.push(`the topic must be a name: ${JSON.stringify(topic)}`);
-  if (part !== "key" && part !== "value") problems.push(`part must be "key" or "value": ${part}`);
-  if ("autoRegisterSchemas" in serializer) problems.push("serializer.autoRegisterSchemas is called register here");
+  if (typeof topic !== "string" || topic === "") {
+    problems.push(`the topic must be a non-empty string: got ${JSON.stringify(topic)}`);
+  }
+  if (part !== "key" && part !== "value") problems.push(`part must be "key" or "value": got ${part}`);
+  if ("autoRegisterSchemas" in serializer) {
+    problems.push("set the option register instead of serializer.autoRegisterSchemas");
+  }
   if (serializer.schemaIdSerializer === HeaderSchemaIdSerializer) {
-    problems.push("a codec sees no headers: the schema's id goes before the bytes, not into a header");
+    problems.push(
+      "serializer.schemaIdSerializer can't be HeaderSchemaIdSerializer: a codec has no headers, so the id goes before the bytes",
+    );
   }
   if ("schema" in options && options.schema !== undefined) {
-    for (const name of OTHER_SCHEMAS) {
-      if (serializer[name] !== undefined) problems.push(`schema and serializer.${name} name a schema each`);
+    for (const name of SCHEMA_SETTINGS) {
+      if (serializer[name] !== undefined) {
+        problems.push(`schema and serializer.${name} each name a schema: leave one of them out`);
+      }
     }
     if (typeof options.schema === "string") {
       try {
         JSON.parse(options.schema);
       } catch (error) {
-        problems.push(`schema is no JSON: ${(error as Error).message}`);
+        problems.push(`schema is not JSON: ${(error as Error).message}`);
       }
     }
   }
