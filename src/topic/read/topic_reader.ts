@@ -302,7 +302,7 @@ export class TopicReader {
   }
 
   /**
-   * Moves the position of assigned partitions.
+   * Moves the positions of assigned partitions, all of them before the next message is read.
    *
    * @param offsetOf returns the offset for a partition (of each topic); `undefined` for one that stays where it is
    * @throws {RangeError} If a partition does not have its offset; then no position is moved.
@@ -310,14 +310,12 @@ export class TopicReader {
    */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
     const consumer = await this.#connection.openInTime("seek");
-    // No partition is assigned or revoked meanwhile.
-    await this.#assignment.exclusively(async () => {
+    await this.#assignment.exclusively("seek", async () => {
       const requested = this.#assignment.partitions.flatMap(({ topic, partition }) => {
         const offset = offsetOf(partition);
         return offset === undefined ? [] : [{ topic, partition, offset }];
       });
       const targets = await Promise.all(requested.map((target) => this.#requested.resolve(target)));
-      // Nothing is polled meanwhile, so no message is read before all positions are moved.
       await this.#fetcher.exclusively(async () => {
         for (const target of targets) await this.#seek(consumer, target);
       });
