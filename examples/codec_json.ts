@@ -1,7 +1,8 @@
 // Values as JSON, checked by a schema when they are written and when they are read; a tombstone stays null.
 // Any library with Standard Schema will do: zod here, or valibot, or arktype.
 //
-// On a broker of one's own: deno run -A examples/codec_json.ts localhost:29091
+// Run:    deno run -A examples/codec_json.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: 🐟 2026, 🐠 some day, and deleted; and on stderr, what doesn't fit the schema
 import { handle, json, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { z } from "npm:zod@^4.1.0";

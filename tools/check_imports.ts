@@ -19,7 +19,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
     ...["stream", "topic", "topic/conf", "topic/read", "topic/write", "cache", "codecs", "time", "endpoint"],
     ...["kafka", "ffi", "notices"],
   ],
-  options: [],
+  options: ["npm:deno-std"],
   async: [],
   notices: [],
   stream: ["options", "async", "notices", "npm:deno-std"],

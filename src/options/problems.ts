@@ -4,20 +4,17 @@
  * @module
  */
 
-import { editDistance } from "./edit_distance.ts";
+import { closestName, isMisspelled } from "./closest_name.ts";
 
-/** The known name that is spelled most like a name. */
-export function closestName(name: string, known: readonly string[]): string {
-  const distances = known.map((candidate) => editDistance(name, candidate));
-  return known[distances.indexOf(Math.min(...distances))]!;
-}
+export { closestName };
 
 /** Returns one problem for each option that is not known. It suggests the closest known name, or lists all of them. */
 export function unknownOptions(options: object, known: readonly string[]): string[] {
   return Object.keys(options).filter((name) => !known.includes(name)).map((name) => {
     const closest = closestName(name, known);
-    const isMisspelled = editDistance(name.toLowerCase(), closest.toLowerCase()) <= Math.max(2, name.length / 3);
-    const remedy = isMisspelled ? `did you mean ${JSON.stringify(closest)}?` : `the options are ${known.join(", ")}`;
+    const remedy = isMisspelled(name, closest)
+      ? `did you mean ${JSON.stringify(closest)}?`
+      : `the options are ${known.join(", ")}`;
     return `there is no option ${JSON.stringify(name)}: ${remedy}`;
   });
 }

@@ -1,14 +1,15 @@
 /**
- * Attempts after a failure, with growing waits between them.
+ * Attempts after a failure. Only this file imports `@std/async`.
  *
  * @module
  */
 
+import * as std from "@std/async/retry";
 import { describeValue } from "../options/describe_value.ts";
 import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
 import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
-import { ResettableSignal } from "../async/resettable_signal.ts";
+import type { ResettableSignal } from "../async/resettable_signal.ts";
 
 /**
  * The option `retry` of `handle()`: the options of `retry()` of `@std/async`. Waits grow from `minTimeout` by `multiplier` up
@@ -53,7 +54,6 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The values of options that are left out; those of `@std/async`. */
 const DEFAULTS = {
   maxAttempts: 5,
   minTimeout: 1000,
@@ -62,6 +62,11 @@ const DEFAULTS = {
   jitter: 1,
   isRetriable: () => true,
 } as const satisfies RetryOptions;
+
+const { retry, RetryError } = std as {
+  retry(attempt: () => Promise<void>, options: RetryOptions): Promise<void>;
+  RetryError: new (cause: unknown, attempts: number) => Error;
+};
 
 const OPTIONS = [
   "maxAttempts",
@@ -73,12 +78,20 @@ const OPTIONS = [
   "signal",
 ] as const satisfies (keyof RetryOptions)[];
 
-/** What is wrong with the option `retry`, before anything is tried. */
+/** What is wrong with the option `retry`, as `retry()` would find it, before anything is tried. */
 export function retryProblems(options: unknown): string[] {
   if (typeof options !== "object" || options === null) {
     return [`retry must be an object such as { maxAttempts: 3 }: got ${describeValue(options)}`];
   }
-  const { maxAttempts, minTimeout, maxTimeout, multiplier, jitter, isRetriable, signal } = withDefaults(options);
+  const {
+    maxAttempts = DEFAULTS.maxAttempts,
+    minTimeout = DEFAULTS.minTimeout,
+    maxTimeout = DEFAULTS.maxTimeout,
+    multiplier = DEFAULTS.multiplier,
+    jitter = DEFAULTS.jitter,
+    isRetriable = DEFAULTS.isRetriable,
+    signal,
+  } = options as RetryOptions;
   const problems = unknownOptions(options, OPTIONS);
   const check = (holds: boolean, problem: string) => {
     if (!holds) problems.push(problem);
@@ -105,12 +118,6 @@ export function retryProblems(options: unknown): string[] {
     `signal must be an AbortSignal: got ${describeValue(signal)}`,
   );
   return problems.map((problem) => `retry: ${problem}`);
-}
-
-/** `undefined` counts as left out. */
-function withDefaults(options: RetryOptions): RetryOptions & Required<Omit<RetryOptions, "signal">> {
-  const defined = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...DEFAULTS, ...Object.fromEntries(defined) };
 }
 
 /** The error when `retry.signal` aborts: the message is not handled, and no policy has disposed of it. */
@@ -145,50 +152,47 @@ export function retried(
 /** Makes the attempts after the first, which has failed with `error` and counts as one. */
 async function again(
   attempt: () => void | Promise<void>,
-  options: RetryOptions,
+  { signal, ...options }: RetryOptions,
   stop: ResettableSignal,
   error: unknown,
   isInterruptedAtStop: () => boolean,
 ): Promise<void> {
-  const { signal, ...growth } = withDefaults(options);
-  const isRetriable = (error: unknown) => !isInterrupted(error) && !isFatal(error) && growth.isRetriable(error);
+  const isRetriable = (error: unknown) =>
+    !isInterrupted(error) && !isFatal(error) && (options.isRetriable ?? DEFAULTS.isRetriable)(error);
   // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
-  let last = error;
-  const cut = new ResettableSignal();
-  const abort = () => cut.fire();
+  let last = error, isFirst = true;
+  const cut = new AbortController();
+  const abort = () => cut.abort();
   const forget = stop.listen(abort);
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
-  const throwIfCut = () => {
-    if (!cut.fired) return;
-    if (stop.fired) throw isInterruptedAtStop() ? INTERRUPTED : last;
-    throw new RetryAbortedError("retry.signal aborted", { cause: last });
-  };
   try {
-    throwIfCut();
-    for (let attempts = 1; attempts < growth.maxAttempts; attempts++) {
-      await cut.delay(waitMs(attempts, growth));
-      throwIfCut();
+    await retry(async () => {
+      if (isFirst) {
+        isFirst = false;
+        throw error;
+      }
       try {
-        return await attempt();
+        await attempt();
       } catch (error) {
         last = error;
-        if (!isRetriable(last)) break;
+        throw error;
       }
+    }, {
+      ...DEFAULTS,
+      ...options,
+      isRetriable,
+      signal: cut.signal,
+    });
+  } catch (failure) {
+    if (failure === cut.signal.reason && cut.signal.aborted) {
+      if (stop.fired) throw isInterruptedAtStop() ? INTERRUPTED : last;
+      throw new RetryAbortedError("retry.signal aborted", { cause: last });
     }
-    throw last;
+    throw failure instanceof RetryError ? failure.cause : failure;
   } finally {
     forget();
     signal?.removeEventListener("abort", abort);
   }
-}
-
-/** The wait after so many attempts, in milliseconds. */
-function waitMs(
-  attempts: number,
-  { minTimeout, maxTimeout, multiplier, jitter }: Required<Omit<RetryOptions, "isRetriable" | "signal">>,
-): number {
-  const longest = Math.min(maxTimeout, minTimeout * multiplier ** (attempts - 1));
-  return longest * (1 - jitter * Math.random());
 }

@@ -97,36 +97,3 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
     },
   };
 }
-
-/**
- * Makes a writer safe for several handlers that call `accept()` at once: it offers a value only after the writer has accepted
- * the one before, as the protocol demands.
- */
-export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
-  let last: Promise<void> | undefined;
-  let isClosed = false;
-  const offer = (value: T, delivery: Delivery, message: unknown): void | Promise<void> => {
-    // A stop has cut this value's wait short, and the run is over by now.
-    if (isClosed) throw new Error("the sink was closed while a value waited for its turn");
-    return writer.accept(value, delivery, message);
-  };
-  const waiting = (accepted: Promise<void>): Promise<void> => {
-    const over = accepted.catch(() => {}).then(() => {
-      if (last === over) last = undefined;
-    });
-    last = over;
-    return accepted;
-  };
-  return {
-    accept(value, delivery, message) {
-      if (last !== undefined) return waiting(last.then(() => offer(value, delivery, message)));
-      const accepted = writer.accept(value, delivery, message);
-      if (accepted !== undefined) return waiting(accepted);
-    },
-    settle: (delivery) => writer.settle(delivery),
-    close: (reason) => {
-      isClosed = true;
-      return writer.close(reason);
-    },
-  };
-}

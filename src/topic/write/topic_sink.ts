@@ -62,7 +62,7 @@ export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
     const numbered = account.numbered(link);
     if (!link.produce(record, key, value, numbered)) return this.#wait(record, key, value, account, message);
     numbered.add(message);
-    account.begin();
+    account.accepted();
   }
 
   #wait(
@@ -149,7 +149,7 @@ class WaitingRecord implements Waiting {
     this.#account = account;
     this.#link = link;
     this.#message = message;
-    account.begin();
+    account.accepted();
     // Who was stopped meanwhile awaits it no more; settling tells as well.
     this.#outcome.promise.catch(() => {});
   }
@@ -186,7 +186,7 @@ class WaitingRecord implements Waiting {
     if (this.#isOver) return;
     this.#isOver = true;
     this.records = [];
-    this.#account.end(failure);
+    this.#account.settled(failure);
     this.#outcome.reject(error);
   }
 }
