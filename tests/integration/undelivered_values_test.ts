@@ -44,12 +44,12 @@ Deno.test(
     const skipped = await refused(broker, "skip");
     assert.equal(skipped.error, undefined);
     assert.ok(numbers(skipped.delivered).length > 0 && numbers(skipped.delivered).length < MESSAGES);
-    const told: HandlerError[] = [];
-    const { from, delivered, error } = await refused(broker, (error) => told.push(error));
+    const errors: HandlerError[] = [];
+    const { from, delivered, error } = await refused(broker, (error) => errors.push(error));
     assert.equal(error, undefined);
-    const values = told.map(({ value }) => (value as { value: string }).value);
+    const values = errors.map(({ value }) => (value as { value: string }).value);
     assert.deepEqual(numbers([...delivered, ...values]), all);
-    const [first] = told;
+    const [first] = errors;
     assert.deepEqual([first!.handler, first!.topic, first!.partition, first!.offset], [
       "move",
       from,
