@@ -277,7 +277,7 @@ export class Topic<K = string, V = string>
         untilEnd: this.#untilEnd,
         autoCommit: this.#autoCommit,
         connectTimeoutMs: this.#connectTimeoutMs,
-        missingMs: this.#missingMs,
+        missingTopicMs: this.#missingMs,
       },
       this.#notices,
     );
@@ -350,9 +350,9 @@ export class Topic<K = string, V = string>
         let storedAt = performance.now();
         try {
           for (const [index, one] of batch.messages.entries()) {
-            if (reader.paused) await reader.resumed();
+            if (reader.isPaused) await reader.resumed();
             // It was closed instead.
-            if (reader.paused) return;
+            if (reader.isPaused) return;
             if (batch.isStale(one)) continue;
             const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
@@ -411,7 +411,7 @@ export class Topic<K = string, V = string>
       cancel: async (reason) => {
         ended();
         // What the pipe has pulled lately may be on its way through it, and lost with it.
-        if (reason !== undefined) own?.giveUp();
+        if (reason !== undefined) own?.stopStoring();
         own?.stop();
         await messages.return();
       },
@@ -461,7 +461,7 @@ export class Topic<K = string, V = string>
     }
     const reader = this.#reader;
     if (reader === undefined) throw new KafkaError(`${this.#where} is not being read: there is nothing to commit`);
-    if (message === undefined) return await reader.commit(reader.handled);
+    if (message === undefined) return await reader.commit(reader.positions);
     const { topic, partition, offset } = message;
     if (!this.#names.include(topic)) throw new TypeError(`${this.#where} can't commit a message of ${topic}`);
     await reader.commit([{ topic, partition, offset: offset + 1 }]);

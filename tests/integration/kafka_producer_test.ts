@@ -4,12 +4,12 @@ import { KafkaConsumer, KafkaJS } from "@slipstream/slipstream/kafka-javascript"
 import { ask, connected, readBack } from "../support/producers.ts";
 import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
 
-/** What needs a broker that keeps transactions, as the local one does not. */
+/** Tests of transactions, which the local broker does not have. */
 const real = { ignore: REAL_SERVERS === undefined };
 const SOON = 10_000;
 const text = (bytes: Uint8Array | null | undefined) => bytes ? new TextDecoder().decode(bytes) : bytes;
 
-Deno.test("an idempotent producer's messages come once and in order, though brokers fail requests", async () => {
+Deno.test("messages of an idempotent producer arrive once and in order, although brokers fail requests", async () => {
   await using broker = await TestBroker.start();
   const topic = await broker.createTopic("idempotent");
   await using made = await connected(broker.bootstrapServers, { "enable.idempotence": true, "batch.num.messages": 10 });
@@ -23,7 +23,7 @@ Deno.test("an idempotent producer's messages come once and in order, though brok
   assert.deepEqual(read.map(({ value }) => text(value)), Array.from({ length: 100 }, (_, n) => `${n}`));
 });
 
-Deno.test("of transactional calls at the same time, librdkafka refuses what does not fit the first", async () => {
+Deno.test("of concurrent transactional calls, librdkafka refuses those that contradict the first", async () => {
   await using broker = await TestBroker.start();
   const topic = await broker.createTopic("concurrent");
   await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
@@ -32,10 +32,10 @@ Deno.test("of transactional calls at the same time, librdkafka refuses what does
   const began = await Promise.allSettled([ask(producer, "beginTransaction"), ask(producer, "beginTransaction")]);
   assert.deepEqual(began.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
   const refused = began.find(({ status }) => status === "rejected") as PromiseRejectedResult;
-  // The other has begun already, or is about to.
+  // The other call has begun a transaction already, or is about to.
   assert.ok([-172, -177].includes(refused.reason.code), `${refused.reason.code}`);
   producer.produce(topic, 0, Buffer.from("v"));
-  // Both end at once: which of them librdkafka hears first is not told, but only one can have its way.
+  // Both calls end the transaction at the same time. Either may be first, and only one can succeed.
   const ended = await Promise.allSettled([
     ask(producer, "commitTransaction", SOON),
     ask(producer, "abortTransaction", SOON),
@@ -78,7 +78,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "aborted messages are read with read_uncommitted only, and the producer goes on after an abort",
+  name: "aborted messages are read only with read_uncommitted, and the producer goes on after an abort",
   ...real,
   fn: async () => {
     await using broker = await TestBroker.start();
@@ -101,7 +101,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sendOffsetsToTransaction() commits offsets with their metadata, with the transaction and not before",
+  name: "sendOffsetsToTransaction() commits offsets and their metadata together with the transaction, and not before",
   ...real,
   fn: async () => {
     await using broker = await TestBroker.start();

@@ -4,7 +4,7 @@ import { REAL_ONLY, TestBroker } from "../support/brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
 
-/** The messages of a topic, each of which fails, and the letters about them. */
+/** Handles each message of a topic by a function that throws; returns the dead letters. */
 async function letters(
   broker: TestBroker,
   from: string,
@@ -67,15 +67,15 @@ Deno.test(
       await using source = new Topic(from, broker.conf({ "linger.ms": 0, "compression.type": "gzip" }), {
         value: bytes,
       });
-      // Each nearly as large as it can be: the first leaves no room for a header, the second none for the error's text.
+      // Both are nearly as large as allowed. The first leaves no room for headers, the second none for the error's text.
       await source.send("full", noise(99_800), { partition: 0 });
       await source.send("nearly", noise(99_400), { partition: 1 });
       await source.send("small", noise(10), { partition: 1 });
-      // Too large for the topic if it were not compressed.
+      // It is too large for the topic unless it is compressed.
       await source.send("compressed", new Uint8Array(900_000), { partition: 0 });
     }
     const read = await letters(broker, from, to, () => {
-      // Not to be compressed.
+      // Random bytes can't be compressed.
       throw new Error(btoa(String.fromCharCode(...noise(750))));
     });
     const found = Object.fromEntries(read.map((letter) => [

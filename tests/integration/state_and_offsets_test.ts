@@ -7,14 +7,14 @@ import { SEED } from "../support/seed.ts";
 
 const MESSAGES = 50_000;
 
-/** Runs a process that writes state, and kills it after so many lines. */
-async function killed(args: readonly string[], lines: number): Promise<void> {
+/** Runs the state writer program, and kills it after so many lines. */
+async function runAndKill(args: readonly string[], lines: number): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", new URL("../support/state_writer_program.ts", import.meta.url).pathname, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  // Each line stands for a hundred messages: offsets are committed on the way.
+  // The program prints a line every hundred messages, and commits meanwhile.
   let left = lines;
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const before = left;
@@ -24,7 +24,7 @@ async function killed(args: readonly string[], lines: number): Promise<void> {
   assert.equal((await child.status).signal, "SIGKILL");
 }
 
-/** The offset of partition 0 that a group has committed. */
+/** The offset that a group has committed in partition 0; 0 if none. */
 async function committed(servers: string, topic: string, group: string): Promise<number> {
   const { KafkaConsumer } = await loadKafkaJavascript();
   const consumer = new KafkaConsumer({ "bootstrap.servers": servers, "group.id": group }, {});
@@ -39,7 +39,7 @@ async function committed(servers: string, topic: string, group: string): Promise
   }
 }
 
-Deno.test("a process that is killed has no offset in Kafka ahead of its state in a Cache", async () => {
+Deno.test("a process that is killed has committed no offset of a message whose state is not in the Cache", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("state");
   {
@@ -49,12 +49,12 @@ Deno.test("a process that is killed has no offset in Kafka ahead of its state in
   const path = `${await Deno.makeTempDir()}/cache`;
   const random = new Random(SEED, "kills");
   let between = 0;
-  // A busy machine may come to the kill before the first commit, or after the last.
+  // On a busy machine, the kill may come before the first commit or after the last.
   for (let trial = 0; trial < 6 || between < 3; trial++) {
-    assert.ok(trial < 30, `${between} of ${trial} were killed on the way`);
-    // A group of its own: the broker holds the place of a member that was killed for a while.
+    assert.ok(trial < 30, `${between} of ${trial} were killed between their first and last commit`);
+    // Each trial has a group of its own: the broker keeps a killed member until its session expires.
     const group = `g${trial}-${name}`.slice(0, 60);
-    await killed([broker.bootstrapServers, name, group, path], 30 + random.next() * 300);
+    await runAndKill([broker.bootstrapServers, name, group, path], 30 + random.next() * 300);
     const offset = await committed(broker.bootstrapServers, name, group);
     await using cache = new Cache<number>(path, { prefix: group });
     if (offset > 0 && offset < MESSAGES) between++;
@@ -62,7 +62,7 @@ Deno.test("a process that is killed has no offset in Kafka ahead of its state in
       const state = await cache.get(["last", n % 100]) ?? -1;
       assert.ok(state >= n, `the group has committed ${offset}, and the state has ${state} where ${n} was`);
     }
-    // One commit has both of what a message led to, or the later one's is the older.
+    // An offset is committed only after both writes of its message, so the count is not below the offset.
     assert.ok((await cache.get("count") ?? 0) >= offset);
   }
 });

@@ -7,10 +7,10 @@ import { SEED } from "../support/seed.ts";
 const MESSAGES = 3000;
 const QUIET = { handleSignals: false } as const;
 
-/** Longer than a member waits for its partitions. */
+/** A member is assigned its partitions in less than this time, in milliseconds. */
 const QUIET_MS = 15_000;
 
-/** Lets a reader print so many lines, or until it has no more, then signals it; answers all that it printed. */
+/** Runs the reader program, signals it after so many lines or when no more come, and returns all lines. */
 async function reading(args: readonly string[], lines: number, signal: Deno.Signal): Promise<string[]> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -34,7 +34,7 @@ async function reading(args: readonly string[], lines: number, signal: Deno.Sign
     if (signalled) continue;
     clearTimeout(quiet);
     if (out.split("\n").length > lines) end();
-    // There is no line for a dead letter: nothing may be left but those.
+    // Dead letters print no line, so the rest may be dead letters alone.
     else quiet = setTimeout(end, QUIET_MS / 10);
   }
   clearTimeout(quiet);
@@ -58,29 +58,29 @@ Deno.test("concurrency and dead letters lose nothing when the process is killed"
   await using _ = broker;
   const first = await reading(args, 800, "SIGKILL");
   assert.ok(first.length < MESSAGES * 0.9, "it was killed before the end");
-  // The rest, and what had not been committed; then it waits for more until it is ended.
+  // The second run handles the rest, and what was not committed. Then it waits for more until it is signalled.
   const done = new Set(first);
   const missing = handled.filter((n) => n % 10 !== 7 && !done.has(`${n}`)).length;
   const second = await reading(args, missing, "SIGTERM");
   const letters = (await everything(broker, dead)).map(({ value }) => value);
   const all = numbers([...first, ...second, ...letters]);
-  // What is repeated first may use up the lines: the last run is asked for all that is left.
+  // Repeated messages may use up the lines of the second run. The third has no limit.
   const third = all.length === MESSAGES ? [] : await reading(args, Infinity, "SIGTERM");
   const last = (await everything(broker, dead)).map(({ value }) => value);
   assert.deepEqual(numbers([...first, ...second, ...third, ...last]), handled);
 });
 
-Deno.test("concurrency and dead letters repeat nothing after an end in order", async () => {
+Deno.test("concurrency and dead letters repeat nothing after a graceful stop", async () => {
   const { broker, dead, args } = await filled("end");
   await using _ = broker;
   const first = await reading(args, 500, "SIGTERM");
-  assert.ok(first.length < MESSAGES * 0.9, "it was ended before the end");
+  assert.ok(first.length < MESSAGES * 0.9, "it was stopped before the end");
   const second = await reading(args, Infinity, "SIGTERM");
   const values = [...first, ...second, ...(await everything(broker, dead)).map(({ value }) => value!)];
   assert.deepEqual(values.map(Number).sort((a, b) => a - b), handled);
 });
 
-Deno.test("the committed offset is never ahead of what is handled, while handlers run side by side", async () => {
+Deno.test("the committed offset is never above a message that is not handled, while handlers run concurrently", async () => {
   const { broker, name, dead } = await filled("ahead");
   await using _ = broker;
   const conf = broker.conf({ "group.id": `g-${name}`, "auto.commit.interval.ms": 20 });
@@ -109,10 +109,10 @@ Deno.test("the committed offset is never ahead of what is handled, while handler
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await running;
-  assert.ok(samples > 0 && between > 0, `${samples} samples, ${between} of them on the way`);
+  assert.ok(samples > 0 && between > 0, `${samples} samples, ${between} of them between the ends`);
 });
 
-Deno.test("a paused Topic hands on nothing, stays in its group, and goes on at once", async () => {
+Deno.test("a paused Topic hands out no message, stays in its group, and goes on when it is resumed", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("paused");
   const group = { "group.id": `g-${name}` };
@@ -127,7 +127,7 @@ Deno.test("a paused Topic hands on nothing, stays in its group, and goes on at o
   await until(() => seen.length === 1, "the first message");
   app.pause(topic);
   await writer.sendBatch([[null, "1"], [null, "2"]]);
-  // Longer than max.poll.interval.ms: a member that does not poll would have left, and read again what it handled.
+  // Longer than max.poll.interval.ms: a member that does not poll would leave its group, and read its messages again.
   await new Promise((resolve) => setTimeout(resolve, 8000));
   assert.deepEqual(seen, ["0"]);
   app.resume(topic);
@@ -137,7 +137,7 @@ Deno.test("a paused Topic hands on nothing, stays in its group, and goes on at o
   assert.deepEqual(seen, ["0", "1", "2"]);
 });
 
-Deno.test("a run that is stopped while its Topic is paused commits what was handled, to the message", async () => {
+Deno.test("a run that is stopped while its Topic is paused commits exactly what was handled", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("midway");
   await using writer = new Topic(name, broker.conf());

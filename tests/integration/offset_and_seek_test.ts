@@ -3,10 +3,10 @@ import { Slipstream, Topic } from "@slipstream/slipstream";
 import { TestBroker, until, watchConsumers } from "../support/brokers.ts";
 
 const QUIET = { handleSignals: false } as const;
-/** How many messages a partition has: not the same, so that none is taken for another. */
+/** How many messages each partition has. The counts differ, so that a mix-up of partitions is noticed. */
 const COUNTS = [10, 12] as const;
 
-/** A topic of two partitions with messages, `partition:offset`. */
+/** Makes a topic of two partitions, whose messages have the value `partition:offset`. */
 async function filled(broker: TestBroker, test: string): Promise<string> {
   const name = await broker.createTopic(test, 2);
   await using topic = new Topic(name, broker.conf());
@@ -26,7 +26,7 @@ const of = (partition: number, values: readonly string[]) =>
 Deno.test("offset and seek() of two group members apply to the partitions that each has", async () => {
   await using broker = await TestBroker.start();
   const name = await filled(broker, "members");
-  // On a busy machine a member that is silent for a short session would leave, and the other read its partition anew.
+  // With a shorter session, a member on a busy machine might be removed, and the other would read its partition again.
   const conf = broker.conf({ "group.id": `g-${name}`, "session.timeout.ms": 6000 });
   const offset = { 0: 7, 1: "beginning" } as const;
   await using one = new Topic(name, conf, { offset }), other = new Topic(name, conf, { offset });
@@ -38,16 +38,16 @@ Deno.test("offset and seek() of two group members apply to the partitions that e
     return app.stream({ ...QUIET, signal: abort.signal });
   });
   await using writer = new Topic(name, broker.conf());
-  // Both are members when both get what is written now.
+  // Both are members once both get messages that are written now.
   await until(async () => {
     await writer.sendBatch([{ value: "more", partition: 0 }, { value: "more", partition: 1 }]);
     return [...seen.values()].every((values) => values.includes("more"));
   }, "both members read");
   const all = [...seen.values()].flat();
-  // Whoever had a partition first began where it was told; nobody began before.
+  // The first owner of a partition started at its offset, and nobody below it.
   assert.deepEqual([...new Set(of(0, all))], from(0, 7));
   assert.deepEqual([...new Set(of(1, all))], from(1, 0));
-  // Each has one partition now. Both are told to go back in both: each does in its own.
+  // Each has one partition now. Both seek in both partitions: each one moves its own.
   await Promise.all([one, other].map(async (topic) => {
     await topic.seek({ 0: 5, 1: 8 });
     seen.get(topic)!.length = 0;
@@ -59,10 +59,10 @@ Deno.test("offset and seek() of two group members apply to the partitions that e
   await Promise.all(running);
 });
 
-Deno.test("offset still counts after a rebalance that comes before anything was handled", async () => {
+Deno.test("the option offset still counts after a rebalance before any message was handled", async () => {
   await using broker = await TestBroker.start();
   const name = await filled(broker, "early");
-  // What nothing was committed of would be read from the beginning.
+  // Else a partition without a committed offset would be read from the beginning.
   const conf = broker.conf({ "group.id": `g-${name}`, "auto.offset.reset": "earliest" });
   await using one = new Topic(name, conf, { offset: "end" }), other = new Topic(name, conf, { offset: "end" });
   const seen: string[][] = [[], []];
@@ -72,7 +72,7 @@ Deno.test("offset still counts after a rebalance that comes before anything was 
     app.handle(topic, ({ value }) => void values.push(value!));
     return app.stream({ ...QUIET, signal: abort.signal });
   };
-  // Who has how many: a group may need more rounds than one to share them, so that assignments can't be counted.
+  // How many partitions each consumer has. A group may need several rounds, so the calls can't be counted.
   const assigned = new Map<unknown, number>();
   using _spy = await watchConsumers(["assign"], (_, { length }, consumer) => assigned.set(consumer, length));
   const shared = (...shares: number[]) => `${[...assigned.values()]}` === `${shares}`;
@@ -91,7 +91,7 @@ Deno.test("offset still counts after a rebalance that comes before anything was 
 });
 
 for (const concurrency of [1, 2]) {
-  Deno.test(`seek() within handle() drops what was pulled of the old place, with concurrency ${concurrency}`, async () => {
+  Deno.test(`seek() within a handler drops messages that were fetched before, with concurrency ${concurrency}`, async () => {
     await using broker = await TestBroker.start();
     const name = await filled(broker, "back");
     const conf = broker.conf({ "group.id": `g-${name}` });
@@ -112,7 +112,7 @@ for (const concurrency of [1, 2]) {
   });
 }
 
-Deno.test('until: "end" reads several partitions to the ends seen at the start, also those that are empty', async () => {
+Deno.test('until: "end" reads several partitions, some of them empty, to the end offsets at the start', async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("ends", 4);
   await using writer = new Topic(name, broker.conf());
@@ -123,16 +123,16 @@ Deno.test('until: "end" reads several partitions to the ends seen at the start, 
     const seen: string[] = [];
     for await (const { value } of topic) {
       seen.push(value!);
-      // What is written meanwhile is beyond the end.
+      // Messages that are written meanwhile are above the end offsets.
       await writer.sendBatch([record(0, "later"), record(1, "later")]);
     }
     const later = seen.filter((value) => value === "later").length;
     assert.deepEqual(seen.filter((value) => value !== "later").sort(), ["a", "b", "c"]);
-    assert.ok(later === 0 || "group.id" in own, `${later} beyond the end`);
+    assert.ok(later === 0 || "group.id" in own, `${later} above the end offsets`);
   }
 });
 
-Deno.test('until: "end" ends at once on a topic that is empty, and where a group has read everything', async () => {
+Deno.test('until: "end" ends at once on an empty topic, and when the group has read everything', async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("empty", 3);
   for (const own of [{}, { "group.id": `g-${name}` }]) {

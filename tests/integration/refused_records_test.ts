@@ -6,12 +6,12 @@ const PRODUCE = 0, TOO_LARGE = 10, INVALID_RECORD = 87;
 const QUIET = { handleSignals: false } as const;
 const COUNT = 200;
 
-/** The last value of each key, and how many values there are. */
+/** The last value of each key. */
 async function lastOf(broker: TestBroker, name: string): Promise<Map<string | null, string | null>> {
   return new Map((await everything(broker, name)).map(({ key, value }) => [key, value]));
 }
 
-Deno.test("records of which each fits and all together do not are all delivered, in order", REAL_ONLY, async () => {
+Deno.test("records that fit alone but not together in a request are all delivered, in order", REAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("together", 2, { "max.message.bytes": "100000" });
   for (const own of [{}, { "enable.idempotence": false, "max.in.flight": 1 }] as Conf[]) {
@@ -27,7 +27,7 @@ Deno.test("records of which each fits and all together do not are all delivered,
   }
 });
 
-Deno.test("of many records those without a key are refused by a compacted topic, alone", REAL_ONLY, async () => {
+Deno.test("a compacted topic refuses records without a key, and no others of their requests", REAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("keyless", 3, { "cleanup.policy": "compact" });
   await using topic = new Topic(name, broker.conf());
@@ -41,7 +41,7 @@ Deno.test("of many records those without a key are refused by a compacted topic,
     const newest = records.findLast(([one]) => one === `${key}`)![1];
     assert.equal(last.get(`${key}`), newest);
   }
-  // The client goes on: what comes later is delivered.
+  // The client goes on and delivers later records.
   await topic.send("later", "1");
   assert.equal((await lastOf(broker, name)).get("later"), "1");
 });
@@ -78,39 +78,43 @@ Deno.test(
   },
 );
 
-Deno.test("headers, timestamps and tombstones are as they were when a record is sent again", LOCAL_ONLY, async () => {
-  await using broker = await TestBroker.start();
-  const name = await broker.createTopic("same");
-  for (const code of [TOO_LARGE, INVALID_RECORD]) {
-    // A client of its own each time: one that still hurries along what it sends again waits for no other records.
-    await using topic = new Topic(name, broker.conf({ "linger.ms": 1000 }));
-    broker.local!.pushErrors(PRODUCE, [code]);
-    await topic.sendBatch([
-      {
-        key: "a",
-        value: "1",
-        timestamp: 1_000_000,
-        headers: [["h", "1"], ["h", new Uint8Array([0, 255])], ["none", null]],
-      },
-      { key: "b", value: null },
-      { key: null, value: "" },
-    ]);
-  }
-  await using reading = broker.toEnd(name, {}, { offset: "beginning" });
-  const read = await Array.fromAsync(reading);
-  assert.equal(read.length, 6);
-  for (const [a, b, c] of [read.slice(0, 3), read.slice(3)]) {
-    assert.deepEqual([a!.key, a!.value, a!.timestamp], ["a", "1", 1_000_000]);
-    assert.deepEqual(a!.headers.map(([name, bytes]) => [name, bytes && [...bytes]]), [["h", [49]], ["h", [0, 255]], [
-      "none",
-      null,
-    ]]);
-    assert.deepEqual([b!.key, b!.value, c!.key, c!.value], ["b", null, null, ""]);
-    assert.ok(Math.abs(b!.timestamp! - Date.now()) < 600_000);
-  }
-});
+Deno.test(
+  "a record that is sent again keeps its headers and timestamp, and stays a tombstone",
+  LOCAL_ONLY,
+  async () => {
+    await using broker = await TestBroker.start();
+    const name = await broker.createTopic("same");
+    for (const code of [TOO_LARGE, INVALID_RECORD]) {
+      // Each round has a client of its own: one that is sending records again does not wait for others to fill a request.
+      await using topic = new Topic(name, broker.conf({ "linger.ms": 1000 }));
+      broker.local!.pushErrors(PRODUCE, [code]);
+      await topic.sendBatch([
+        {
+          key: "a",
+          value: "1",
+          timestamp: 1_000_000,
+          headers: [["h", "1"], ["h", new Uint8Array([0, 255])], ["none", null]],
+        },
+        { key: "b", value: null },
+        { key: null, value: "" },
+      ]);
+    }
+    await using reading = broker.toEnd(name, {}, { offset: "beginning" });
+    const read = await Array.fromAsync(reading);
+    assert.equal(read.length, 6);
+    for (const [a, b, c] of [read.slice(0, 3), read.slice(3)]) {
+      assert.deepEqual([a!.key, a!.value, a!.timestamp], ["a", "1", 1_000_000]);
+      assert.deepEqual(a!.headers.map(([name, bytes]) => [name, bytes && [...bytes]]), [["h", [49]], ["h", [0, 255]], [
+        "none",
+        null,
+      ]]);
+      assert.deepEqual([b!.key, b!.value, c!.key, c!.value], ["b", null, null, ""]);
+      assert.ok(Math.abs(b!.timestamp! - Date.now()) < 600_000);
+    }
+  },
+);
 
-Deno.test("the last value of each key is the last one sent, whichever requests are refused", LOCAL_ONLY, async () => {
+Deno.test("the last value of each key is the one sent last, whichever requests are refused", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("last", 2);
   await using topic = new Topic(name, broker.conf({ "batch.num.messages": 20 }));
@@ -122,7 +126,7 @@ Deno.test("the last value of each key is the last one sent, whichever requests a
     broker.local!.clearErrors(PRODUCE);
     const last = await lastOf(broker, name);
     for (let key = 0; key < 11; key++) {
-      // What is refused alone is not delivered: a refusal may meet one.
+      // A record that is refused in a request of its own is not delivered.
       const newest = outcomes.findLastIndex(({ status }, n) => n % 11 === key && status === "fulfilled");
       assert.equal(last.get(`${key}`), `${round * COUNT + newest}`);
     }
@@ -135,7 +139,7 @@ Deno.test(
   async () => {
     await using broker = await TestBroker.start();
     const name = await broker.createTopic("early");
-    // Requests of two, several at once: others are on their way when the first one is refused.
+    // Requests have two records, and several are in flight when the first is refused.
     await using topic = new Topic(name, broker.conf({ "batch.num.messages": 2, "linger.ms": 100 }));
     await topic.send("first", "1");
     broker.local!.setRtt(100);

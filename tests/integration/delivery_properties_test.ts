@@ -4,7 +4,7 @@ import { Slipstream, Topic, type TopicRecord } from "@slipstream/slipstream";
 import { everything, TestBroker, until, watchConsumers } from "../support/brokers.ts";
 import { SEED } from "../support/seed.ts";
 
-Deno.test("Topic keeps the order of each partition, loses nothing and tells tombstones from empty values", async () => {
+Deno.test("Topic keeps the order of each partition, loses no message and distinguishes tombstones from empty values", async () => {
   await using broker = await TestBroker.start();
   const record = fc.record({
     key: fc.option(fc.constantFrom("a", "b", "c", "", "ключ", "🗝"), { nil: null }),
@@ -19,8 +19,8 @@ Deno.test("Topic keeps the order of each partition, loses nothing and tells tomb
       await writer.close();
       const read = await everything(broker, name);
       assert.equal(read.length, records.length);
-      // Messages of one key share a partition: read back, they are in the order they were written in.
-      // (An empty key counts as none for librdkafka's partitioner.)
+      // Messages of one key share a partition, so they are read in the order in which they were written.
+      // (librdkafka's partitioner treats an empty key as no key.)
       for (const key of new Set(records.map((one) => one.key).filter((one) => one !== null && one !== ""))) {
         const ofKey = (from: readonly TopicRecord[]) => from.filter((one) => one.key === key).map((one) => one.value);
         assert.deepEqual(ofKey(read), ofKey(records));
@@ -32,7 +32,7 @@ Deno.test("Topic keeps the order of each partition, loses nothing and tells tomb
   );
 });
 
-Deno.test("sendBatch() reports consecutive offsets of a partition, and headers, time and partition come back", async () => {
+Deno.test("sendBatch() reports consecutive offsets of a partition; headers, timestamp and partition are read back", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("reports", 2);
   await using topic = broker.toEnd(name, {}, { offset: "beginning" });
@@ -53,7 +53,7 @@ Deno.test("sendBatch() reports consecutive offsets of a partition, and headers, 
   assert.deepEqual([second!.value, third!.value, third!.key], [null, "", null]);
 });
 
-Deno.test("handle() moves every message from topic to topic, and a clean stop repeats nothing", async () => {
+Deno.test("handle() copies every message from topic to topic, and a graceful stop repeats none", async () => {
   await using broker = await TestBroker.start();
   const [from, to] = [await broker.createTopic("from", 2), await broker.createTopic("to")];
   const conf = broker.conf({ "group.id": `move-${from}` });
@@ -74,7 +74,7 @@ Deno.test("handle() moves every message from topic to topic, and a clean stop re
   assert.equal(new Set(moved.map((one) => one.value)).size, 3000);
 });
 
-Deno.test("handle() stores offsets only of what has settled: a failing run repeats it, and loses nothing", async () => {
+Deno.test("handle() stores offsets only of settled messages: after a run that failed, the rest is read again", async () => {
   await using broker = await TestBroker.start();
   const from = await broker.createTopic("fails");
   const conf = broker.conf({ "group.id": `fails-${from}` });
@@ -96,13 +96,13 @@ Deno.test("handle() stores offsets only of what has settled: a failing run repea
   });
   assert.ok(!seen.has("1700"));
   await using asking = new Topic(from, conf);
-  // What was not handled is still to be read: the committed offset is not beyond 1,700.
+  // The message that was not handled is read again, so the committed offset is not above 1,700.
   assert.ok((await asking.lag()).total >= 800, `lag ${(await asking.lag()).total}`);
   await run(-1);
   assert.equal(seen.size, 2500);
 });
 
-Deno.test("two members share the partitions: nothing is lost when one joins and one leaves", async () => {
+Deno.test("two members share the partitions: no message is lost when one joins and one leaves", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("shared", 4);
   const conf = broker.conf({ "group.id": `shared-${name}` });
@@ -145,7 +145,7 @@ Deno.test("a slow reader pauses its partitions, stays in its group, and then rea
   const name = await broker.createTopic("slow");
   await using source = new Topic(name, broker.conf());
   await source.sendBatch(Array.from({ length: 3000 }, (_, n) => [null, `${n}`] as const));
-  // A consumer that is not polled for max.poll.interval.ms leaves its group; 6 s is the least a session allows.
+  // A consumer that is not polled for max.poll.interval.ms leaves its group. That can't be below the session, of 6 s.
   await using topic = broker.toEnd(name, { "group.id": `slow-${name}`, "max.poll.interval.ms": 6000 });
   const seen: number[] = [], toggled: string[] = [];
   using _spy = await watchConsumers(
@@ -157,7 +157,7 @@ Deno.test("a slow reader pauses its partitions, stays in its group, and then rea
     if (seen.length === 500) await new Promise((resolve) => setTimeout(resolve, 8000));
   }
   assert.deepEqual(seen, Array.from({ length: 3000 }, (_, n) => n));
-  // A batch is 1,000 messages at most: what was pulled before the stall is read to its end first.
+  // The batch that was pulled before the stall is read to its end first.
   assert.equal(toggled[0], "pause 0 after 500");
   assert.match(toggled[1]!, /^resume 0 after /);
   assert.equal(toggled.length, 2);
@@ -178,7 +178,7 @@ Deno.test("commit() resolves when the broker has the offset, and the next reader
   assert.deepEqual(await Array.fromAsync(topic, (message) => message.value), ["3", "4"]);
 });
 
-Deno.test("seek() and offset start where they say, and refuse what is not there", async () => {
+Deno.test("seek() and the option offset start at their offset, and refuse one that does not exist", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("seek");
   await using source = new Topic(name, broker.conf());

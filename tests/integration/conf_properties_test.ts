@@ -6,17 +6,17 @@ import { BUILD_VERSION } from "../../src/ffi/versions.ts";
 import { PROPERTIES, type Property } from "../../src/topic/conf/properties.ts";
 import { readSource } from "../../tools/librdkafka_source.ts";
 
-/** What a value may be refused for when the client is made: it depends on the machine and the build of librdkafka. */
+/** Reasons for which a client may refuse a value, depending on the machine and the build of librdkafka. */
 const ELSEWHERE = /not supported in this build|dlopen\(\) failed|No provider for SASL mechanism/;
 /** An older librdkafka has fewer properties. */
 const TOO_OLD = addon.librdkafkaVersion === BUILD_VERSION ? undefined : /this librdkafka is too old for a property/;
-/** Wait for a broker of another kind, which the local one is not, for as long as they are told to. */
+/** Properties that make a client wait for a kind of broker that the local one is not. */
 const WAITING = ["broker.address.family=v6", "security.protocol=ssl"];
-/** Read nothing of what was there before, or refuse to. */
+/** Settings with which a reader does not read earlier messages. */
 const READS_NOTHING = ["largest", "latest", "end", "error"].map((word) => `auto.offset.reset=${word}`);
 const AT_ONCE = 16, TIME_MS = 20_000;
 
-/** The defaults in librdkafka's table of properties. */
+/** The default of each property, from librdkafka's table. */
 async function defaults(): Promise<Map<string, string>> {
   const rows = (await readSource("CONFIGURATION.md")).split("\n").map((row) =>
     row.split(/(?<!\\)\|/).map((cell) => cell.trim())
@@ -24,7 +24,7 @@ async function defaults(): Promise<Map<string, string>> {
   return new Map(rows.filter(({ length }) => length >= 6).reverse().map((cells) => [cells[0]!, cells[3]!]));
 }
 
-/** Values of a property: its default, its bounds, its words, and such as are easily given by mistake. */
+/** Values of a property: its default, its bounds, its words, and values that are easily given by mistake. */
 function valuesOf({ type, min, max, values }: Property, standard: string | undefined): unknown[] {
   const all: unknown[] = [standard, min, max, ...(values ?? [])];
   if (type === "boolean") all.push(true, false);
@@ -33,7 +33,7 @@ function valuesOf({ type, min, max, values }: Property, standard: string | undef
   return [...new Set(all.filter((value) => value !== undefined && value !== ""))].concat(type === "string" ? [""] : []);
 }
 
-/** Sends and reads with a property; says what is wrong. */
+/** Sends and reads a message with a property; returns what went wrong. */
 async function problem(broker: LocalBroker, name: string, value: unknown, number: number): Promise<string | undefined> {
   const topic = `t${number}`, isReaders = PROPERTIES.get(name)!.scope === "C", setting = `${name}=${value}`;
   broker.createTopic(topic, { partitions: 2 });

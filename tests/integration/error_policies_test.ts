@@ -10,7 +10,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const words = (headers: readonly (readonly [string, Uint8Array | null])[]) =>
   Object.fromEntries(headers.map(([name, value]) => [name, value && new TextDecoder().decode(value)]));
 
-Deno.test("a dead letter has the bytes and headers of the message, and says what happened", async () => {
+Deno.test("a dead letter has the bytes and headers of the message, and headers about the error", async () => {
   await using broker = await TestBroker.start();
   const [from, dead] = [await broker.createTopic("letters"), await broker.createTopic("dead")];
   await using raw = new Topic(from, broker.conf(), { key: bytes, value: bytes });
@@ -51,7 +51,7 @@ Deno.test("a dead letter has the bytes and headers of the message, and says what
     "slipstream.timestamp": "1700000000000",
   });
   assert.deepEqual([String(second!.value), words(second!.headers)["slipstream.error"]], ["no", "Error: no number"]);
-  // Everything is done: a second reader of the group gets nothing.
+  // All offsets are stored, so a second reader of the group gets nothing.
   await using again = broker.toEnd(from, { "group.id": `g-${from}` });
   assert.deepEqual(await Array.fromAsync(again), []);
 });
@@ -61,14 +61,14 @@ Deno.test("the offset of a message is not stored when its dead letter can't be d
   const limit = { "max.message.bytes": "1000" };
   const [from, dead] = [await broker.createTopic("undelivered"), await broker.createTopic("full", 1, limit)];
   await using source = new Topic(from, broker.conf());
-  // So that no compression makes it small.
+  // Random bytes can't be compressed.
   const large = Array.from({ length: 100 }, () => crypto.randomUUID()).join();
   await source.sendBatch([["k", "fine"], ["k", large]]);
   const group = { "group.id": `g-${from}` };
   {
     await using reading = broker.toEnd(from, group);
     await using letters = new Topic(dead, broker.conf());
-    // The local broker has no limit: it refuses the letter, and those with less in their headers.
+    // The local broker has no limit, so it is made to refuse the dead letter, and its copies with fewer headers.
     broker.local?.pushErrors(PRODUCE, [TOO_LARGE, TOO_LARGE, TOO_LARGE]);
     const app = new Slipstream();
     app.handle(reading, { name: "count", onError: letters }, ({ value }) => {
@@ -84,7 +84,7 @@ Deno.test("the offset of a message is not stored when its dead letter can't be d
   assert.ok((await Array.fromAsync(again)).some(({ offset }) => offset === 1));
 });
 
-Deno.test("a message that can't be decoded fails the run after those before it, and carries its bytes", async () => {
+Deno.test("a message that can't be decoded fails the run after the messages before it, with an error that carries its bytes", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("undecodable");
   await using source = new Topic(name, broker.conf());
@@ -102,7 +102,7 @@ Deno.test("a message that can't be decoded fails the run after those before it, 
   assert.deepEqual(seen, [1]);
 });
 
-Deno.test("retry tries a codec again that failed for a while", async () => {
+Deno.test("retry repeats a codec that fails for a while", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("flaky");
   await using source = new Topic(name, broker.conf());
@@ -125,7 +125,7 @@ Deno.test("retry tries a codec again that failed for a while", async () => {
   assert.deepEqual(seen, ["1", "2"]);
 });
 
-Deno.test("a value that a Topic can't take is an error that names the handler, and can be skipped", async () => {
+Deno.test("a value that a Topic refuses makes an error that names the handler, and can be skipped", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("refused");
   await using sink = new Topic(name, broker.conf());

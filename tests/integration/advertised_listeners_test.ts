@@ -3,8 +3,8 @@ import { Topic } from "@slipstream/slipstream";
 import { startKafka } from "../../tools/kafka.ts";
 import { REAL_ONLY } from "../support/brokers.ts";
 
-/** What is said on stderr meanwhile. */
-async function said(work: () => Promise<unknown>): Promise<string[]> {
+/** The notices that are printed while a function runs. */
+async function noticesDuring(work: () => Promise<unknown>): Promise<string[]> {
   const lines: string[] = [], { warn } = console;
   console.warn = (line: string) => void lines.push(line);
   try {
@@ -21,7 +21,7 @@ function freePort(): number {
 }
 
 Deno.test(
-  "a broker that advertises an address which can't be reached is named, once, to writers and readers",
+  "a broker that advertises an unreachable address is named once to a writer and once to a reader",
   REAL_ONLY,
   async () => {
     const port = freePort();
@@ -36,7 +36,7 @@ Deno.test(
     await using writing = new Topic("t", conf);
     await using reading = new Topic("t", conf, { offset: "beginning" });
     const next = reading[Symbol.asyncIterator]().next();
-    const lines = await said(async () => {
+    const lines = await noticesDuring(async () => {
       for (
         const sent of await Promise.allSettled([writing.send("k", "1"), writing.sendBatch([["k", "2"], ["l", "3"]])])
       ) {
@@ -49,7 +49,7 @@ Deno.test(
     const about = lines.filter((line) =>
       line.includes("advertises a broker at 127.0.0.1:1, which can't be reached from here")
     );
-    // One of the reader, one of the writer.
+    // One is from the reader, one from the writer.
     assert.equal(about.length, 2, lines.join("\n"));
     for (const line of about) assert.match(line, /Connect to .*Connection refused.*see its advertised\.listeners/);
     await reading.close();

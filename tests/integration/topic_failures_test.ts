@@ -2,39 +2,39 @@ import assert from "node:assert/strict";
 import { bytes, KafkaError, Topic } from "@slipstream/slipstream";
 import { everything, LOCAL_ONLY, TestBroker, until } from "../support/brokers.ts";
 
-/** What was said on stderr meanwhile. */
-async function listening(work: (said: string[]) => Promise<void>): Promise<string[]> {
-  const said: string[] = [];
+/** The notices that are printed while a function runs. */
+async function noticesDuring(work: (notices: string[]) => Promise<void>): Promise<string[]> {
+  const notices: string[] = [];
   const { warn } = console;
-  console.warn = (line: string) => void said.push(line);
+  console.warn = (line: string) => void notices.push(line);
   try {
-    await work(said);
+    await work(notices);
   } finally {
     console.warn = warn;
   }
-  return said;
+  return notices;
 }
 
-Deno.test("a broker that is not there is waited for, said once, and closing works at once", async () => {
-  const said = await listening(async (said) => {
+Deno.test("without a broker, a Topic retries and makes one notice, and close() takes no time", async () => {
+  const notices = await noticesDuring(async (notices) => {
     const topic = new Topic("nowhere", { "bootstrap.servers": "127.0.0.1:1", "sasl.password": "hunter2" });
     const sending = assert.rejects(topic.send("k", "v"), /: closed before a broker at 127.0.0.1:1 had answered$/);
     const reading = Array.fromAsync(topic);
-    await until(() => said.length >= 1, "it is said");
+    await until(() => notices.length >= 1, "a notice");
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const began = performance.now();
     await topic.close();
     const took = performance.now() - began;
     await sending;
     assert.deepEqual(await reading, []);
-    // Generous for a busy machine; it takes about 0.2 s.
+    // It takes about 0.2 s; the limit allows for a busy machine.
     assert.ok(took < 2000, `closing took ${took} ms`);
   });
-  assert.equal(said.length, 1, said.join("\n"));
-  assert.match(said[0]!, /Topic "nowhere": no broker answers at 127.0.0.1:1 yet.*; still trying/);
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.match(notices[0]!, /Topic "nowhere": no broker answers at 127.0.0.1:1 yet.*; still trying/);
 });
 
-Deno.test("messages wait for a broker that comes back, in order, and none is lost", LOCAL_ONLY, async () => {
+Deno.test("records wait for a broker that comes back, and all arrive in order", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("outage");
   await using topic = new Topic(name, broker.conf({ "reconnect.backoff.max.ms": 200 }));
@@ -48,7 +48,7 @@ Deno.test("messages wait for a broker that comes back, in order, and none is los
   assert.deepEqual(read.map(({ value }) => value), Array.from({ length: 101 }, (_, n) => `${n}`));
 });
 
-Deno.test("injected produce errors are retried: nothing is lost or written twice", LOCAL_ONLY, async () => {
+Deno.test("produce requests that fail are retried: no record is lost or written twice", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("errors");
   await using topic = new Topic(name, broker.conf({ "retry.backoff.ms": 10 }));
@@ -60,7 +60,7 @@ Deno.test("injected produce errors are retried: nothing is lost or written twice
   assert.deepEqual((await everything(broker, name)).map(({ value }) => value), ["first", "second", "third"]);
 });
 
-Deno.test("send() refuses a message above message.max.bytes, says what to do, and the error carries it", async () => {
+Deno.test("send() refuses a record above message.max.bytes with a remedy, and the error carries the record", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("large");
   await using topic = new Topic(name, broker.conf({ "message.max.bytes": 2000 }), { value: bytes });
@@ -69,17 +69,20 @@ Deno.test("send() refuses a message above message.max.bytes, says what to do, an
     assert.ok(error instanceof KafkaError);
     assert.equal(error.code, 10);
     assert.match(error.message, /1 of 2.*raise message.max.bytes/);
-    assert.equal(error.message.split("raise message.max.bytes").length, 2, "said once");
+    assert.equal(error.message.split("raise message.max.bytes").length, 2, "the remedy is given once");
     assert.deepEqual(error.records, [["k", large]]);
     return true;
   });
 });
 
-Deno.test("send() refuses what the codec can't encode before it writes anything", async () => {
+Deno.test("sendBatch() that the codec can't encode writes nothing", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("encode");
   await using topic = new Topic(name, broker.conf());
-  await assert.rejects(topic.sendBatch([["k", "v"], ["k", 5 as never]]), /can't encode the value as text.*got number/);
+  await assert.rejects(
+    topic.sendBatch([["k", "v"], ["k", 5 as never]]),
+    /can't encode the value as text.*got a number/,
+  );
   await assert.rejects(topic.send("k", "v", { partition: -1 }), /partition must be a whole number/);
   await assert.rejects(topic.send("k", "v", { timestamp: 1.5 }), /timestamp must be/);
   await assert.rejects(topic.sendBatch(["kv" as never]), /A topic takes \[key, value\] or/);
@@ -111,7 +114,7 @@ Deno.test("a fast writer waits when the queue is full, and every message arrives
   assert.deepEqual(read.map(({ value }) => value), Array.from({ length: 2000 }, (_, n) => `${n}`));
 });
 
-Deno.test("a value that can't be decoded stops the reader, names the place, and does not count as handled", async () => {
+Deno.test("a value that can't be decoded stops the reader with an error that names its offset, and does not count as handled", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("decode");
   await using source = new Topic(name, broker.conf(), { value: bytes });
@@ -139,7 +142,7 @@ Deno.test("a Topic has one reader, and refuses everything after close", async ()
   await reading.return();
 });
 
-Deno.test("pause() stops the flow and resume() lets it go on", async () => {
+Deno.test("pause() stops messages, and resume() lets them come again", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("pause");
   await using topic = new Topic(name, broker.conf(), { offset: "beginning" });
@@ -159,7 +162,7 @@ Deno.test("pause() stops the flow and resume() lets it go on", async () => {
   await reading;
 });
 
-Deno.test("commit() without a group, and on a topic that nobody reads, is refused", async () => {
+Deno.test("commit() rejects without a group, and on a Topic that is not being read", async () => {
   await using broker = await TestBroker.start();
   await using alone = new Topic("alone", broker.conf());
   await assert.rejects(alone.commit(), /has no group to commit for: set group.id/);
@@ -167,7 +170,7 @@ Deno.test("commit() without a group, and on a topic that nobody reads, is refuse
   await assert.rejects(idle.commit(), /is not being read/);
 });
 
-Deno.test("lag() asks again while a coordinator can't answer yet", LOCAL_ONLY, async () => {
+Deno.test("lag() retries while the group coordinator can't answer yet", LOCAL_ONLY, async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("loading");
   await using topic = new Topic(name, broker.conf({ "group.id": `g-${name}` }));
@@ -177,7 +180,7 @@ Deno.test("lag() asks again while a coordinator can't answer yet", LOCAL_ONLY, a
   assert.equal((await topic.lag()).total, 2);
 });
 
-Deno.test("pause() holds up what was pulled already, and close() ends a loop that is paused", async () => {
+Deno.test("pause() also holds back messages that were fetched already, and close() ends a paused loop", async () => {
   await using broker = await TestBroker.start();
   const name = await broker.createTopic("held");
   const topic = new Topic(name, broker.conf({ "group.id": `g-${name}` }), { offset: "beginning" });

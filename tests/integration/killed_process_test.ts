@@ -5,16 +5,16 @@ import { everything, SESSION, TestBroker } from "../support/brokers.ts";
 import { Random } from "../support/random.ts";
 import { SEED } from "../support/seed.ts";
 
-/** How many messages each partition has: not the same, so that no partition is taken for another. */
+/** How many messages each partition has. The counts differ, so that a mix-up of partitions is noticed. */
 const COUNTS = [1800, 1200], PARTITIONS = COUNTS.length, MESSAGES = 3000;
 /** Three messages of five go to the first partition. */
 const partitionOf = (n: number) => n % 5 < 3 ? 0 : 1;
 /** The messages of each partition, in order. */
-const PLACES = COUNTS.map((_, partition) =>
+const VALUES = COUNTS.map((_, partition) =>
   Array.from({ length: MESSAGES }, (_, n) => n).filter((n) => partitionOf(n) === partition)
 );
 
-/** Runs the mover, and kills it after so many lines, or lets it come to the end. */
+/** Runs the mover program, and kills it after so many lines; returns whether it was killed before its end. */
 async function moving(args: readonly string[], killAfter: number): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", new URL("../support/mover_program.ts", import.meta.url).pathname, ...args],
@@ -42,16 +42,16 @@ async function filled(broker: TestBroker): Promise<string> {
   return name;
 }
 
-/** The next offset of each partition that the group would read. */
+/** The committed offset of each partition. */
 async function committed(asking: Topic): Promise<number[]> {
   const { partitions } = await asking.lag();
   return partitions.map(({ currentOffset = 0 }) => currentOffset);
 }
 
-Deno.test("a topic that is moved to another arrives whole, however often and whenever the mover is killed", async () => {
+Deno.test("a topic is copied to another completely, however often and whenever the copying process is killed", async () => {
   await using broker = await TestBroker.start();
   const from = await filled(broker), to = await broker.createTopic("killed", PARTITIONS);
-  // The group takes a member in when the session of the one that was killed is over.
+  // The group admits a new member when the session of the killed one has expired.
   const args = [broker.bootstrapServers, from, to, `g-${from}`, `${SESSION["session.timeout.ms"]}`];
   await using asking = new Topic(from, broker.conf({ "group.id": `g-${from}` }));
   const moments: number[] = [], random = new Random(SEED, "kills");
@@ -62,7 +62,7 @@ Deno.test("a topic that is moved to another arrives whole, however often and whe
     const arrived = new Set((await everything(broker, to)).map(({ value }) => Number(value)));
     for (const [partition, next] of (await committed(asking)).entries()) {
       for (let offset = 0; offset < next; offset++) {
-        const n = PLACES[partition]![offset]!;
+        const n = VALUES[partition]![offset]!;
         assert.ok(arrived.has(n), `killed after ${moments}: ${next} committed, and ${offset} has not arrived`);
       }
     }
@@ -73,7 +73,7 @@ Deno.test("a topic that is moved to another arrives whole, however often and whe
   assert.deepEqual(await committed(asking), COUNTS);
 });
 
-Deno.test("the committed offset is never ahead of what the sinks have settled", async () => {
+Deno.test("the committed offset is never above a message that the sinks have not settled", async () => {
   await using broker = await TestBroker.start();
   const name = await filled(broker);
   const conf = broker.conf({ "group.id": `g-${name}`, "auto.commit.interval.ms": 10 });
@@ -83,7 +83,7 @@ Deno.test("the committed offset is never ahead of what the sinks have settled", 
   let accepted: { partition: number; offset: number }[] = [];
   const slow = {
     [openSink]: () => ({
-      accept: (place: { partition: number; offset: number }) => void accepted.push(place),
+      accept: (value: { partition: number; offset: number }) => void accepted.push(value),
       async settle() {
         const batch = accepted;
         accepted = [];
@@ -110,5 +110,5 @@ Deno.test("the committed offset is never ahead of what the sinks have settled", 
     }
   }
   await running;
-  assert.ok(between > 0, "none was sampled on the way");
+  assert.ok(between > 0, "no sample was between the ends");
 });
