@@ -19,10 +19,10 @@ import { closed } from "./cache_error.ts";
 import {
   type CacheChange,
   type CacheUpdate,
-  type PullReader,
   type ChangesOptions,
   openChanges,
   openUpdates,
+  type PullReader,
   type UpdatesOptions,
 } from "./cache_change.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
@@ -396,7 +396,7 @@ export class Cache<V = unknown>
           ? accepted.then(() => this.#engine?.groups.room())
           : this.#engine!.groups.room();
       },
-      settle: (delivery = own) => settlements.settle(delivery),
+      settle: (delivery = own) => settlements.outcome(delivery),
       close() {},
     };
   }
@@ -465,10 +465,10 @@ export class Cache<V = unknown>
     if (this.#engine !== undefined && this.#behind === 0) return write(this.#engine, writes, updates, account);
     this.#behind++;
     // A stop may cut the wait for the store short: who asks then has to hear of what is still on its way to it.
-    account?.begin();
+    account?.accepted();
     const opened = () => {
       this.#behind--;
-      account?.end();
+      account?.settled();
     };
     // In one go: who comes between the two would overtake.
     return this.#open().then((engine) => {

@@ -163,7 +163,10 @@ async function changeOf<V>(engine: Engine, change: Change): Promise<CacheChange<
 }
 
 /** An update with its value; undefined when that was too large for the log and its key is gone. */
-async function updateOf<V>(engine: Engine, { key, stored, sequence }: PublishedUpdate): Promise<CacheUpdate<V> | undefined> {
+async function updateOf<V>(
+  engine: Engine,
+  { key, stored, sequence }: PublishedUpdate,
+): Promise<CacheUpdate<V> | undefined> {
   if (typeof stored === "object") return [keyOf(key), decode(stored) as V, sequence];
   if (stored === undefined) return [keyOf(key), undefined, sequence];
   const known = await engine.read(checkKey(key));

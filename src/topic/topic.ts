@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ErrorCode } from "../kafka/port.ts";
-import { nearest } from "../options/problems.ts";
+import { closestName } from "../options/problems.ts";
 import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
@@ -666,7 +665,7 @@ function checkOptions(options: unknown, where: string): void {
 
 function optionRemedy(name: string): string {
   if (isProperty(name)) return "it is a property, for the second argument";
-  return `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
+  return `did you mean ${JSON.stringify(closestName(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */

@@ -12,10 +12,10 @@ import { type Group, GroupCommit } from "./group_commit.ts";
 import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
 import { KeyLocks } from "./key_locks.ts";
 import { type KvStore, openKvStore, storeIdentity } from "../store/kv_store.ts";
-import { ABSENT, type ValueOrAbsent, RememberedEntries } from "./remembered_entries.ts";
+import { ABSENT, RememberedEntries, type ValueOrAbsent } from "./remembered_entries.ts";
 import { backOff, retryWhileLocked } from "../store/retrying_kv.ts";
 import { EntryReader } from "../store/entry_reader.ts";
-import { type Entry, type RangeOptions, type Range, Scan } from "./scan.ts";
+import { type Entry, type Range, type RangeOptions, Scan } from "./scan.ts";
 import { UpdateLog } from "../store/update_log.ts";
 import { UpdateReaders } from "../updates/update_readers.ts";
 import { fromEntry, isExpired, type StoredValue } from "../store/stored_value.ts";
@@ -234,7 +234,11 @@ export class Engine {
    *
    * @returns whether it was written; if not, a version that it rests on has changed
    */
-  async commitTransaction(writes: readonly Write[], updates: readonly Write[], checks: readonly Check[]): Promise<boolean> {
+  async commitTransaction(
+    writes: readonly Write[],
+    updates: readonly Write[],
+    checks: readonly Check[],
+  ): Promise<boolean> {
     await this.groups.flush();
     this.throwIfClosed();
     const committing = this.committer.commit(writes, updates, checks).then((versionstamp) => {

@@ -77,7 +77,7 @@ class Open implements Group, Cost {
   owe(account: Settlement): void {
     if (this.#owed.has(account)) return;
     this.#owed.add(account);
-    account.begin();
+    account.accepted();
   }
 
   /** It is on disk; with a failure, it can't be. */
@@ -85,7 +85,7 @@ class Open implements Group, Cost {
     this.state = failure === undefined ? "committed" : "failed";
     if (failure === undefined) this.#settling.resolve();
     else this.#settling.reject(failure.error);
-    for (const account of this.#owed) account.end(failure);
+    for (const account of this.#owed) account.settled(failure);
     this.#owed.clear();
   }
 }

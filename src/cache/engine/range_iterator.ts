@@ -5,7 +5,7 @@
  */
 
 import type { Engine, Snapshot } from "./engine.ts";
-import type { Entry, RangeOptions, Range } from "./scan.ts";
+import type { Entry, Range, RangeOptions } from "./scan.ts";
 import { isExpired, type StoredValue } from "../store/stored_value.ts";
 
 /**

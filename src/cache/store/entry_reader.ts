@@ -50,7 +50,9 @@ export class EntryReader {
    *
    * @throws {Error} If a part of its value is missing in the store.
    */
-  async readVersioned(key: readonly KeyPart[]): Promise<{ known: ValueOrAbsent; versionstamp: string | null; pointer: ValueOrAbsent }> {
+  async readVersioned(
+    key: readonly KeyPart[],
+  ): Promise<{ known: ValueOrAbsent; versionstamp: string | null; pointer: ValueOrAbsent }> {
     let before: string | null | undefined;
     for (;;) {
       const { value, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));

@@ -21,7 +21,7 @@ import type { Notices } from "../../notices/notices.ts";
 import { StartOffsets, type StartPosition } from "./start_offsets.ts";
 import type { TopicNames } from "./topic_names.ts";
 import { revokeWaitMs } from "./consumer_conf.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** The parts of a reader that its `Assignment` works with. */
 export interface AssignmentContext {
@@ -226,7 +226,9 @@ export class Assignment {
     this.#revoking = revoked;
     dropFetched(revoked);
     // Messages that are being handled get time to finish. Else the next owner of the partition would handle them again.
-    if (!isLost && !stopped.fired) await stopped.race(within(this.#revokeWaitMs, tracker.onRevokeBegin(revoked)));
+    if (!isLost && !stopped.fired) {
+      await stopped.race(settlesWithin(tracker.onRevokeBegin(revoked), this.#revokeWaitMs));
+    }
     if (!isLost) tracker.store();
     for (const partition of partitions) {
       if (tracker.position(partition) !== undefined) requested.markHandled(partition);

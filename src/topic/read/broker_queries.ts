@@ -16,7 +16,7 @@ import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
 import type { TopicNames } from "./topic_names.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** How long an answer may take, retries included, in milliseconds. */
 export const QUERY_TIMEOUT_MS = 10_000;
@@ -152,6 +152,6 @@ export class BrokerQueries {
 
 /** Settles as the promise does, or rejects with `lateError()` after `QUERY_TIMEOUT_MS`. */
 export async function answeredInTime<T>(promise: Promise<T>, lateError: () => KafkaError): Promise<T> {
-  if (!await within(QUERY_TIMEOUT_MS, promise)) throw lateError();
+  if (!await settlesWithin(promise, QUERY_TIMEOUT_MS)) throw lateError();
   return await promise;
 }

@@ -10,7 +10,7 @@ import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { Notices } from "../../notices/notices.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** How a group refuses commits while it rebalances. A member that stays in it may commit again once it has rejoined. */
 const REFUSED_BY_REBALANCE: ReadonlySet<number> = new Set([
@@ -83,7 +83,7 @@ export class Committer {
         (error) => code = KafkaError.codeOf(error) ?? 0,
       ).finally(() => isAnswered = true);
       while (!isAnswered && consumer.isConnected && performance.now() < deadline) {
-        await within(RETRY_MS, Promise.race([committed, poll()]));
+        await settlesWithin(Promise.race([committed, poll()]), RETRY_MS);
       }
       if (!isAnswered || code === undefined || !REFUSED_BY_REBALANCE.has(code)) return;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

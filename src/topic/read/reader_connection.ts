@@ -13,7 +13,7 @@ import type { Notices } from "../../notices/notices.ts";
 import { OutageMonitor } from "./outage_monitor.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { TopicNames } from "./topic_names.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** Errors after which a broker may not be reachable any more. */
 const DISCONNECTED: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.RESOLVE, ErrorCode.ALL_BROKERS_DOWN]);
@@ -159,7 +159,7 @@ export class ReaderConnection {
 
   async #connectInTime(consumer: PortConsumer, connecting: Promise<void>): Promise<void> {
     const ms = this.#options.connectTimeoutMs;
-    if (ms === undefined || await within(ms, connecting)) return await connecting;
+    if (ms === undefined || await settlesWithin(connecting, ms)) return await connecting;
     void consumer.disconnect();
     await connecting.catch(() => {});
     const text = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
@@ -188,7 +188,7 @@ export class ReaderConnection {
     if (this.#opening === undefined) return;
     // A consumer that is still being made is disconnected by `#connect`.
     const closed = Promise.all([this.#disconnect(beforeDisconnect), this.#opening.catch(() => {})]);
-    if (!await within(CLOSE_TIMEOUT_MS, closed)) {
+    if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) {
       this.#options.notices.event(
         "leave-slow",
         `${this.#where}: leaving the group takes more than ${CLOSE_TIMEOUT_MS / 1000} s, and goes on in the background`,

@@ -33,7 +33,7 @@ import { ReaderConnection } from "./reader_connection.ts";
 import { RequestedOffsets } from "./requested_offsets.ts";
 import { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { TopicNames } from "./topic_names.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** How a `TopicReader` reads. */
 export interface TopicReaderOptions {
@@ -295,7 +295,7 @@ export class TopicReader {
     committed.catch(() => {});
     // The answer is an event of the consumer, which is polled by a pull, or here.
     while (!isAnswered && !this.#stopped.fired) {
-      if (this.#idlePolling.isPulling) await this.#stopped.race(within(COMMIT_CHECK_MS, committed));
+      if (this.#idlePolling.isPulling) await this.#stopped.race(settlesWithin(committed, COMMIT_CHECK_MS));
       else await this.#idlePolling.poll();
     }
     await committed;

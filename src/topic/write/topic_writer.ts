@@ -16,7 +16,7 @@ import { type LinkOptions, ProducerLink } from "./producer_link.ts";
 import { normalized } from "./records.ts";
 import { SendBatch, Sends } from "./sends.ts";
 import { type SinkHome, TopicSink } from "./topic_sink.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 import { WaitingBatch, WaitingSend } from "./waiting_sends.ts";
 
 /**
@@ -215,7 +215,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
     try {
       // What waits for linger.ms goes at once.
       void link.flush(FLUSH_MS);
-      return await within(FLUSH_MS, link.idle());
+      return await settlesWithin(link.idle(), FLUSH_MS);
     } finally {
       clearTimeout(patience);
     }
