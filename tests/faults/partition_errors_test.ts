@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Conf, KafkaError, Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../support/brokers.ts";
-import { corrupting } from "../support/corrupting_proxy.ts";
+import { startCorruptingProxy } from "../support/corrupting_proxy.ts";
 
 const FETCH = 1, OFFSET_FETCH = 9, HEARTBEAT = 12;
 /** The local broker admits a member after another has left once this session has nearly expired. */
@@ -142,7 +142,7 @@ Deno.test("a message with a wrong checksum ends the run with an error that names
       for (const partition of [0, 1]) await writer.send(null, `partition ${partition} message ${n}.`, { partition });
     }
   }
-  using proxy = corrupting(broker.bootstrapServers, "partition 1 message 7.");
+  using proxy = startCorruptingProxy(broker.bootstrapServers, "partition 1 message 7.");
   const app = new Slipstream(), seen: [number, number][] = [];
   const conf: Conf = {
     "bootstrap.servers": proxy.bootstrapServers,

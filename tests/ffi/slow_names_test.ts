@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PRELOADS, runPreloaded } from "../support/preloaded.ts";
+import { CAN_PRELOAD, runPreloaded } from "../support/run_preloaded.ts";
 
 const SECONDS = 3;
 /** A look-up that takes its time, as it does where no name server answers. */
@@ -39,7 +39,7 @@ const PROGRAM = `
 
 Deno.test({
   name: "disconnect() holds nothing up while librdkafka looks up the name of a broker",
-  ignore: !PRELOADS,
+  ignore: !CAN_PRELOAD,
   async fn() {
     const { out, err } = await runPreloaded(SLOW, PROGRAM);
     assert.equal(out, "Producer let others run\nKafkaConsumer let others run\n", err);

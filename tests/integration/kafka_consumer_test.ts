@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
-import { type Any, call, until } from "../support/native_consumer.ts";
-import { withSlow } from "../support/slow.ts";
+import { type Any, call, until } from "../support/with_consumer.ts";
+import { withSlowFunctions } from "../support/with_slow_functions.ts";
 import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
 import { Random } from "../support/random.ts";
 import { SEED } from "../support/seed.ts";
@@ -129,7 +129,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
         }
       };
       const assigns = ["rd_kafka_assign", "rd_kafka_incremental_assign"];
-      await withSlow(assigns, () => random.next() * 200, async () => {
+      await withSlowFunctions(assigns, () => random.next() * 200, async () => {
         await Promise.all([member(), member(), member()]);
       });
       const client = new KafkaConsumer({ ...servers, "group.id": topic }, {});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { KafkaConsumer, KafkaJS } from "@slipstream/slipstream/kafka-javascript";
-import { ask, connected, readBack } from "../support/producers.ts";
+import { ask, connectProducer, readBack } from "../support/producers.ts";
 import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
 
 /** Tests of transactions, which the local broker does not have. */
@@ -12,7 +12,10 @@ const text = (bytes: Uint8Array | null | undefined) => bytes ? new TextDecoder()
 Deno.test("messages of an idempotent producer arrive once and in order, although brokers fail requests", async () => {
   await using broker = await TestBroker.start();
   const topic = await broker.createTopic("idempotent");
-  await using made = await connected(broker.bootstrapServers, { "enable.idempotence": true, "batch.num.messages": 10 });
+  await using made = await connectProducer(broker.bootstrapServers, {
+    "enable.idempotence": true,
+    "batch.num.messages": 10,
+  });
   const { producer, reports } = made;
   // NOT_LEADER_FOR_PARTITION and REQUEST_TIMED_OUT, for Produce
   broker.local?.pushErrors(0, [6, 7, 6]);
@@ -26,7 +29,7 @@ Deno.test("messages of an idempotent producer arrive once and in order, although
 Deno.test("of concurrent transactional calls, librdkafka refuses those that contradict the first", async () => {
   await using broker = await TestBroker.start();
   const topic = await broker.createTopic("concurrent");
-  await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
+  await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": topic });
   const { producer } = made;
   await ask(producer, "initTransactions", SOON);
   const began = await Promise.allSettled([ask(producer, "beginTransaction"), ask(producer, "beginTransaction")]);
@@ -53,12 +56,12 @@ Deno.test({
     await using broker = await TestBroker.start();
     const topic = await broker.createTopic("fenced");
     const conf = { "transactional.id": topic, "log_level": 0 };
-    await using first = await connected(broker.bootstrapServers, conf);
+    await using first = await connectProducer(broker.bootstrapServers, conf);
     await ask(first.producer, "initTransactions", SOON);
     await ask(first.producer, "beginTransaction");
     first.producer.produce(topic, 0, Buffer.from("from the fenced one"));
     await ask(first.producer, "flush", SOON);
-    await using second = await connected(broker.bootstrapServers, conf);
+    await using second = await connectProducer(broker.bootstrapServers, conf);
     await ask(second.producer, "initTransactions", SOON);
     await assert.rejects(ask(first.producer, "commitTransaction", SOON), (error: Error & Record<string, unknown>) => {
       assert.deepEqual([error.code, error.isFatal, error.isRetriable, error.isTxnRequiresAbort], [
@@ -83,7 +86,7 @@ Deno.test({
   fn: async () => {
     await using broker = await TestBroker.start();
     const topic = await broker.createTopic("aborted");
-    await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
+    await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": topic });
     const { producer } = made;
     await ask(producer, "initTransactions", SOON);
     for (const [value, end] of [["aborted", "abortTransaction"], ["kept", "commitTransaction"]] as const) {
@@ -106,7 +109,7 @@ Deno.test({
   fn: async () => {
     await using broker = await TestBroker.start();
     const topic = await broker.createTopic("offsets");
-    await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
+    await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": topic });
     const { producer, native } = made;
     const consumer = new KafkaConsumer({ "bootstrap.servers": broker.bootstrapServers, "group.id": topic }, {});
     await ask(consumer, "connect", {});

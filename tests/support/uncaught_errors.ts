@@ -1,12 +1,12 @@
 /**
- * Errors of a program's callbacks, which surface as those of the program.
+ * Collects uncaught errors, as which the errors of a program's callbacks are reported.
  *
  * @module
  */
 
-/** Catches them, as long as it is used. */
-export class Surfaced implements Disposable {
-  /** What they say. */
+/** Collects uncaught errors until it is disposed of, and keeps them from ending the test. */
+export class UncaughtErrors implements Disposable {
+  /** Their messages. */
   readonly texts: string[] = [];
   readonly #listener = (event: ErrorEvent) => {
     event.preventDefault();

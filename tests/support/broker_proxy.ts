@@ -1,21 +1,21 @@
-/** A way to a broker on which what is sent can be looked at and changed. */
+/** A TCP proxy before a broker, which can read and change what passes it. */
 
-/** A proxy of one broker. */
-export interface Proxy extends Disposable {
-  /** For the property `bootstrap.servers`. */
+/** A proxy of one broker; disposing of it closes its connections. */
+export interface BrokerProxy extends Disposable {
+  /** The address of the proxy, for the property `bootstrap.servers`. */
   readonly bootstrapServers: string;
 }
 
 /**
  * Starts a proxy on loopback.
  *
- * @param bootstrapServers the broker's address
- * @param pass passes on what comes from either side of a connection, until one of them closes it
+ * @param bootstrapServers The broker's address.
+ * @param pass Copies bytes in both directions between a client and the broker, until one of them closes its connection.
  */
-export function startProxy(
+export function startBrokerProxy(
   bootstrapServers: string,
   pass: (client: Deno.Conn, server: Deno.Conn, ownPort: number) => Promise<unknown>,
-): Proxy {
+): BrokerProxy {
   const [hostname, port] = bootstrapServers.split(",")[0]!.split(":");
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const ownPort = (listener.addr as Deno.NetAddr).port;
@@ -36,7 +36,7 @@ export function startProxy(
         try {
           connection.close();
         } catch (error) {
-          // The other side has closed it.
+          // The other side has closed the connection already.
           if (!(error instanceof Deno.errors.BadResource)) throw error;
         }
       }
@@ -44,9 +44,12 @@ export function startProxy(
   };
 }
 
-/** Passes a stream on frame by frame, a length of four bytes and as many bytes, when each was looked at or changed. */
-export function frames(
-  look: (frame: DataView<ArrayBuffer>) => void,
+/**
+ * Makes a stream that passes Kafka's frames on, each when `visit` has read or changed it. A frame is a length of four bytes,
+ * and as many bytes.
+ */
+export function visitFrames(
+  visit: (frame: DataView<ArrayBuffer>) => void,
 ): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
   let rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   return new TransformStream({
@@ -58,7 +61,7 @@ export function frames(
       while (rest.length >= 4) {
         const size = 4 + new DataView(rest.buffer, rest.byteOffset).getInt32(0);
         if (rest.length < size) return;
-        look(new DataView(rest.buffer, rest.byteOffset, size));
+        visit(new DataView(rest.buffer, rest.byteOffset, size));
         controller.enqueue(rest.slice(0, size));
         rest = rest.subarray(size);
       }

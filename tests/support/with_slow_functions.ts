@@ -1,5 +1,5 @@
 /**
- * librdkafka as on a busy machine, where its threads go on while a call of the program's has not returned yet.
+ * Slows functions of librdkafka down, as on a busy machine: librdkafka's threads go on while a call has not returned yet.
  *
  * @module
  */
@@ -10,8 +10,12 @@ type Functions = Record<string, (...args: unknown[]) => unknown>;
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
-/** Runs a test in which functions of librdkafka take longer to return, each call by so many milliseconds. */
-export async function withSlow(
+/**
+ * Runs a test in which functions of librdkafka return late.
+ *
+ * @param delayMs By how many milliseconds; called for each call.
+ */
+export async function withSlowFunctions(
   names: readonly string[],
   delayMs: () => number,
   test: () => Promise<void>,

@@ -1,5 +1,5 @@
 /**
- * Programs among whose C functions is one of a test's own.
+ * Runs programs in which a test replaces C functions, by `LD_PRELOAD`.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { join } from "node:path";
 import { has, run } from "../../src/setup/commands.ts";
 
-/** Whether a C library can be put before others here: on Linux, where there is a compiler. */
-export const PRELOADS: boolean = Deno.build.os === "linux" && has("cc");
+/** Whether this machine can preload a library: it runs Linux and has a C compiler. */
+export const CAN_PRELOAD: boolean = Deno.build.os === "linux" && has("cc");
 
-/** Runs a JavaScript program with a library of this C source loaded before all others. */
+/** Runs a JavaScript program with a library preloaded that is compiled from C source. */
 export async function runPreloaded(
   source: string,
   program: string,

@@ -1,5 +1,5 @@
 /**
- * The npm client's consumer on a local broker, for tests.
+ * Tests of the npm client's consumer on a local broker.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 // deno-lint-ignore no-explicit-any -- the npm client's classes reach further than their types
 export type Any = any;
 
-/** Waits until something is so. */
-export async function until(what: () => boolean): Promise<void> {
-  for (const began = performance.now(); !what();) {
-    assert.ok(performance.now() - began < 40_000, `never came: ${what}`);
+/** Waits until a condition holds, for 40 seconds at most. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (const began = performance.now(); !condition();) {
+    assert.ok(performance.now() - began < 40_000, `does not hold after 40 s: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-/** The answer of something that calls back. */
-export function call<T>(ask: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => ask((error, result) => error ? reject(error) : resolve(result)));
+/** Makes a call that takes a callback, and resolves with its result. */
+export function call<T>(start: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, result) => error ? reject(error) : resolve(result)));
 }
 
 /**
- * Runs a test with a consumer that is connected to a broker of its own, and a topic with some messages.
+ * Runs a test with a connected consumer on a local broker of its own, which has a topic with messages.
  *
- * @param messages how many there are in the only partition, or in each of several: as many as there are numbers
+ * @param messages The number of messages in the only partition; or a list, with the number for each partition.
  */
 export async function withConsumer(
   conf: Record<string, unknown>,
