@@ -17,7 +17,7 @@ import { setOperationTimeout, setRequestTimeout, stringArray, timeoutOption } fr
 import { type Callback, Client } from "./client.ts";
 import { isObject } from "./arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { cString, type Pointer, textOf } from "../ffi/memory.ts";
+import { cString, type Pointer, readText } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { type NativeError, takeError } from "../ffi/native_error.ts";
 
@@ -148,7 +148,7 @@ export class AdminClient extends Client {
     const text = new Uint8Array(100);
     const count = BigInt.asUintN(64, BigInt(total | 0));
     const native = symbols.rd_kafka_NewPartitions_new(cString(topic), count, text, BigInt(text.length));
-    if (native === null) throw new Error(textOf(text));
+    if (native === null) throw new Error(readText(text));
     return this.#request(callback, {
       kind: "CREATE_PARTITIONS",
       timeoutMs: timeoutMs | 0,

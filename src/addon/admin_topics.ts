@@ -7,7 +7,7 @@
 import { intOption, type Node, operationsOf, type Options, pointersOf, readError, readNode } from "./admin_values.ts";
 import { isObject } from "./arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { cString, type Pointer, readCString, textOf } from "../ffi/memory.ts";
+import { cString, type Pointer, readCString, readText } from "../ffi/memory.ts";
 import { err2str, type NativeError, nativeError } from "../ffi/native_error.ts";
 
 /** A partition of a topic, and who has it. */
@@ -45,7 +45,7 @@ export function newTopic(topic: Options): Pointer {
     text,
     BigInt(text.length),
   );
-  if (native === null) throw new Error(textOf(text));
+  if (native === null) throw new Error(readText(text));
   try {
     for (const [name, value] of isObject(topic.config) ? Object.entries(topic.config) : []) {
       if (typeof value !== "string") throw new Error("Config values must all be provided as strings.");

@@ -5,7 +5,7 @@
  */
 
 import { openLibrary } from "../ffi/library.ts";
-import { addressOf, cString, type Pointer, readCString, textOf, viewOf } from "../ffi/memory.ts";
+import { addressOf, cString, type Pointer, readCString, readText, viewOf } from "../ffi/memory.ts";
 import { type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import { int64Of, intOf } from "./arguments.ts";
 
@@ -75,7 +75,7 @@ function setTimeoutOption(
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   const code = openLibrary().symbols[name](options, timeoutMs, text, BigInt(text.length));
   if (code === 0) return undefined;
-  return nativeError(code, textOf(text));
+  return nativeError(code, readText(text));
 }
 
 /** Asks for the operations that this client may do. */

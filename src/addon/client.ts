@@ -24,8 +24,8 @@ import {
   TOKEN_REFRESH,
 } from "./sasl.ts";
 import { listenForThrottles, pollHearingThrottles, releaseThrottles, type Throttle } from "./throttle.ts";
-import { orErrors, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
-import { type Wakeable, waker } from "../ffi/waker.ts";
+import { partitionsOrErrors, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
+import { type IoEventListener, ioEvents } from "../ffi/io_events.ts";
 
 /** A callback of the npm client: an error or `null` first. */
 export type Callback<T = unknown> = (error: NativeError | Error | null, result?: T) => void;
@@ -51,7 +51,7 @@ const NO_CONSUMER_CLOSE = 0x8;
 const NO_CALLBACKS: Readonly<Callbacks> = {};
 
 /** A connection to Kafka: made in `connect`, gone after `disconnect`, and then to be made again. */
-export abstract class Client implements Wakeable {
+export abstract class Client implements IoEventListener {
   readonly #type: "producer" | "consumer";
   readonly #globalConf: ConfObject;
   readonly #topicConf: ConfObject | null;
@@ -65,7 +65,7 @@ export abstract class Client implements Wakeable {
   #saslQueue: Pointer = null;
   /** The handle's name, also while it closes. */
   #name = "";
-  #wakerId = 0;
+  #ioEventId = 0;
   /** Whether the handle tells of throttling. */
   #throttles = false;
   #closing = false;
@@ -202,8 +202,8 @@ export abstract class Client implements Wakeable {
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
     this.#closing = false;
     this.#connecting = true;
-    const { id, fd, payload } = waker.register(this);
-    this.#wakerId = id;
+    const { id, fd, payload } = ioEvents.register(this);
+    this.#ioEventId = id;
     const listen = (queue: Pointer) => symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
     this.#logQueue = symbols.rd_kafka_queue_new(made.rk);
     listen(this.#logQueue);
@@ -235,7 +235,7 @@ export abstract class Client implements Wakeable {
   /** Lets what is left of a close go on by itself. What waits in it from here on keeps no program alive. */
   protected closeAlone(): void {
     this.#isAlone = true;
-    waker.unregister(this.#wakerId);
+    ioEvents.unregister(this.#ioEventId);
     this.#leftAlone.resolve();
   }
 
@@ -254,7 +254,7 @@ export abstract class Client implements Wakeable {
     await Promise.allSettled([...this.#calls]);
     await this.closeQueues(rk);
     this.#serveLogs();
-    waker.unregister(this.#wakerId);
+    ioEvents.unregister(this.#ioEventId);
     if (this.#saslQueue !== null) symbols.rd_kafka_queue_destroy(this.#saslQueue);
     this.#saslQueue = null;
     symbols.rd_kafka_set_log_queue(rk, null);
@@ -273,7 +273,7 @@ export abstract class Client implements Wakeable {
   }
 
   /**
-   * Serves what librdkafka has for this client; the waker calls it.
+   * Serves what librdkafka has for this client; `ioEvents` calls it.
    *
    * @internal
    */
@@ -399,7 +399,7 @@ export abstract class Client implements Wakeable {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);
       const out = new OutPointer();
-      const code = await this.blocking.ask(
+      const code = await this.blocking.request(
         timeout,
         (slice) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, slice),
       );
@@ -419,7 +419,7 @@ export abstract class Client implements Wakeable {
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       let text: Pointer = null;
-      const code = await this.blocking.ask(timeoutMs, async (slice) => {
+      const code = await this.blocking.request(timeoutMs, async (slice) => {
         text = await symbols.rd_kafka_clusterid_async(rk, slice);
         return text === null ? ErrorCode.TIMED_OUT : ErrorCode.NO_ERROR;
       });
@@ -442,7 +442,7 @@ export abstract class Client implements Wakeable {
     if (typeof callback !== "function") throw new Error("4th parameter must be a callback");
     return this.call(callback, async (rk) => {
       const low = new BigInt64Array(1), high = new BigInt64Array(1), name = cString(topic);
-      const code = await this.blocking.ask(
+      const code = await this.blocking.request(
         timeoutMs | 0,
         (slice) =>
           openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, slice),
@@ -470,8 +470,13 @@ export abstract class Client implements Wakeable {
     return this.call(callback, (rk) => {
       const partitions = partitionsOf(given);
       return withList(partitions, async (list) => {
-        const code = await this.blocking.ask(timeoutMs | 0, (slice) => openLibrary().symbols[name](rk, list, slice));
-        return code === ErrorCode.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
+        const code = await this.blocking.request(
+          timeoutMs | 0,
+          (slice) => openLibrary().symbols[name](rk, list, slice),
+        );
+        return code === ErrorCode.NO_ERROR
+          ? { result: partitionsOrErrors(readList(list), partitions) }
+          : nativeError(code);
       });
     }, unconnected);
   }

@@ -12,10 +12,10 @@ import { OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import {
-  forCallback,
-  orErrors,
+  callbackPartitions,
+  type PartitionInput,
   type PartitionResult,
-  type PartitionToC,
+  partitionsOrErrors,
   readList,
   takeList,
   type TopicPartition,
@@ -67,7 +67,7 @@ export abstract class GroupConsumer extends Client {
   #events: Pointer = null;
   /** Events that come before those in the queue. */
   readonly #later: Pointer[] = [];
-  #assigned: readonly PartitionToC[] = [];
+  #assigned: readonly PartitionInput[] = [];
   #subscribed = false;
   /** The rebalance that was told last, until it is answered by an assign or unassign. */
   #owed: Owed | undefined;
@@ -90,9 +90,9 @@ export abstract class GroupConsumer extends Client {
   /** An event that is no rebalance. */
   protected abstract serveEvent(type: number, code: number, event: Pointer): void;
   /** Called before partitions are assigned, which may fail. */
-  protected abstract beforeAssignment(partitions: readonly PartitionToC[]): void;
+  protected abstract beforeAssignment(partitions: readonly PartitionInput[]): void;
   /** Called when the assignment has changed, or has not after all. */
-  protected abstract onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void;
+  protected abstract onAssignment(partitions: readonly PartitionInput[], before: readonly PartitionInput[]): void;
 
   /** The consumer queue, while there is one. */
   protected get eventQueue(): Pointer {
@@ -211,7 +211,7 @@ export abstract class GroupConsumer extends Client {
     this.#answerRefused = false;
     const late = this.closing && code !== ErrorCode.REVOKE_PARTITIONS;
     if (rebalance_cb !== undefined) {
-      guarded(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
+      guarded(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, callbackPartitions(partitions)));
     } else if (!late) guarded(() => this.#rebalance(code, partitions));
     // An assignment can't be taken any more, which is what assign() says, and somebody has to decline it.
     if (late && this.#owed !== undefined) this.#decline();
@@ -241,7 +241,7 @@ export abstract class GroupConsumer extends Client {
   }
 
   /** Answers with partitions; what was made ready for those that librdkafka refuses is undone. */
-  #take(partitions: readonly PartitionToC[], assign: (list: Pointer) => unknown): void {
+  #take(partitions: readonly PartitionInput[], assign: (list: Pointer) => unknown): void {
     this.beforeAssignment(partitions);
     const error = withList(partitions, assign);
     if (error !== undefined) {
@@ -308,12 +308,12 @@ export abstract class GroupConsumer extends Client {
    * Gives partitions back just before the group is left. Once it is being left librdkafka takes either way of doing so
    * for the one that fits, and a program that is told no protocol any more can't choose: so do we.
    */
-  #giveBack(partitions: readonly PartitionToC[]): void {
+  #giveBack(partitions: readonly PartitionInput[]): void {
     if (this.#protocol() === "COOPERATIVE") this.#unassignSome(partitions);
     else this.#answerNone();
   }
 
-  #unassignSome(partitions: readonly PartitionToC[]): NativeError | undefined {
+  #unassignSome(partitions: readonly PartitionInput[]): NativeError | undefined {
     const owed = this.#owed;
     const error = this.#mayAnswer()
       ? withList(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)))
@@ -340,7 +340,7 @@ export abstract class GroupConsumer extends Client {
     return owed;
   }
 
-  #setAssignment(partitions: readonly PartitionToC[]): void {
+  #setAssignment(partitions: readonly PartitionInput[]): void {
     const before = this.#assigned;
     this.#assigned = [...partitions];
     this.onAssignment(this.#assigned, before);
@@ -392,7 +392,7 @@ export abstract class GroupConsumer extends Client {
     if (!this.connected) return ErrorCode.STATE;
     const out = new OutPointer();
     const code = call(out.buffer);
-    return code === ErrorCode.NO_ERROR ? orErrors(takeList(out)) : code;
+    return code === ErrorCode.NO_ERROR ? partitionsOrErrors(takeList(out)) : code;
   }
 }
 
@@ -408,6 +408,6 @@ function pollAlone(): Promise<void> {
 }
 
 /** Whether two are the same partition. */
-export function same(a: PartitionToC | TopicPartition, b: PartitionToC | TopicPartition): boolean {
+export function same(a: PartitionInput | TopicPartition, b: PartitionInput | TopicPartition): boolean {
   return a.partition === b.partition && a.topic === b.topic;
 }

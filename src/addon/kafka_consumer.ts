@@ -16,21 +16,21 @@ import { GroupConsumer, same } from "./group_consumer.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
 import {
-  type Behind,
   type ConsumeError,
-  type EofEvent,
+  type HeldBack,
   MessageReader,
   type NativeMessage,
+  type PartitionEof,
 } from "../ffi/message_reader.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { nativeError } from "../ffi/native_error.ts";
 import { int64Of, intOf } from "./arguments.ts";
 import { OffsetStore } from "./offset_store.ts";
 import {
-  forCallback,
-  orErrors,
+  callbackPartitions,
+  type PartitionInput,
   type PartitionResult,
-  type PartitionToC,
+  partitionsOrErrors,
   readList,
   takeList,
   type TopicPartition,
@@ -39,13 +39,13 @@ import {
 import { CALLS_AT_ONCE, Turns } from "./callback_queue.ts";
 
 /** Answers of a consume call: messages, and ends of partitions with their place among them. */
-export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: EofEvent[]) => void;
+export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: PartitionEof[]) => void;
 
 /** Answers of a consume loop: a message, an end or a warning's code at a time. */
 export type LoopCallback = (
   error: unknown,
   message?: NativeMessage | null,
-  end?: Omit<EofEvent, "messageIndex"> | null,
+  end?: Omit<PartitionEof, "messageIndex"> | null,
   warning?: number | null,
 ) => void;
 
@@ -67,7 +67,7 @@ interface Request {
   readonly onlyFirst: boolean;
   readonly callback: ConsumeCallback;
   readonly messages: NativeMessage[];
-  readonly ends: EofEvent[];
+  readonly ends: PartitionEof[];
   deadline: number;
 }
 
@@ -93,7 +93,7 @@ export class KafkaConsumer extends GroupConsumer {
   /** Errors that are to be told, each as the answer of a call. */
   readonly #errors: ConsumeError[] = [];
   /** What was taken with an error before it: it is told after that. */
-  #behind: Behind[] = [];
+  #behind: HeldBack[] = [];
   /** Who waits for the answers of commits, by the number that travels with each. */
   readonly #commits = new Map<number, CommitAnswer>();
   #lastCommit = 0;
@@ -212,7 +212,7 @@ export class KafkaConsumer extends GroupConsumer {
     if (loop === undefined || loop.failed || !this.connected) return false;
     this.serveEvents(this.#hasFailed);
     if (this.#loop !== loop || !this.connected) return false;
-    const messages: NativeMessage[] = [], ends: EofEvent[] = [];
+    const messages: NativeMessage[] = [], ends: PartitionEof[] = [];
     this.#fill({ max: CALLS_AT_ONCE, messages, ends });
     const error = this.#errors.shift();
     const tell = (...answer: Parameters<LoopCallback>) => this.#turns.push(() => loop.callback(...answer));
@@ -278,7 +278,7 @@ export class KafkaConsumer extends GroupConsumer {
     }
   }
 
-  #takeBehind(messages: NativeMessage[], ends: EofEvent[]): void {
+  #takeBehind(messages: NativeMessage[], ends: PartitionEof[]): void {
     const next = this.#behind.shift()!;
     if ("error" in next) this.#errors.push(next.error);
     else if ("message" in next) messages.push(next.message);
@@ -286,7 +286,7 @@ export class KafkaConsumer extends GroupConsumer {
   }
 
   /** Forgets what was taken of partitions and is from an old place. */
-  #dropBehind(partitions: readonly PartitionToC[]): void {
+  #dropBehind(partitions: readonly PartitionInput[]): void {
     if (this.#behind.length === 0) return;
     this.#behind = this.#behind.filter((one) =>
       "error" in one || !partitions.some((gone) => same(gone, "message" in one ? one.message : one.end))
@@ -304,13 +304,13 @@ export class KafkaConsumer extends GroupConsumer {
   }
 
   /** What librdkafka fetches before it has answered goes to our queue, too. */
-  protected override beforeAssignment(partitions: readonly PartitionToC[]): void {
+  protected override beforeAssignment(partitions: readonly PartitionInput[]): void {
     this.#dropBehind(partitions);
     for (const partition of partitions) this.#forward(partition);
   }
 
   /** Lets the queues of assigned partitions flow into ours, and those of lost ones no more. */
-  protected override onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void {
+  protected override onAssignment(partitions: readonly PartitionInput[], before: readonly PartitionInput[]): void {
     const lost = before.filter((one) => !partitions.some((kept) => same(kept, one)));
     this.#dropBehind(lost);
     for (const partition of lost) this.#release(partition);
@@ -332,7 +332,7 @@ export class KafkaConsumer extends GroupConsumer {
     if (openLibrary().symbols.rd_kafka_assignment(this.rk, out.buffer) === ErrorCode.NO_ERROR) takeList(out);
   }
 
-  #forward(place: PartitionToC): void {
+  #forward(place: PartitionInput): void {
     this.#release(place);
     const { symbols } = openLibrary(), { topic, partition = -1 } = place;
     const queue = symbols.rd_kafka_queue_get_partition(this.rk, cString(topic), partition);
@@ -342,7 +342,7 @@ export class KafkaConsumer extends GroupConsumer {
   }
 
   /** Lets go of a partition's queue. */
-  #release(place: PartitionToC): void {
+  #release(place: PartitionInput): void {
     const { symbols } = openLibrary(), queue = this.#queues.get(nameOf(place));
     if (queue === undefined) return;
     symbols.rd_kafka_queue_forward(queue, null);
@@ -439,7 +439,7 @@ export class KafkaConsumer extends GroupConsumer {
     const callback = this.callbacks.offset_commit_cb as CommitCallback | undefined;
     if (callback?.results !== undefined) return guarded(() => callback.results!(code, partitions));
     const error = code === ErrorCode.NO_ERROR ? undefined : code;
-    guarded(() => callback?.(error, forCallback(partitions)));
+    guarded(() => callback?.(error, callbackPartitions(partitions)));
   }
 
   commitCb(partitions: TopicPartition[] | null, callback: Callback): null {
@@ -465,7 +465,7 @@ export class KafkaConsumer extends GroupConsumer {
     if (!this.connected) return ErrorCode.STATE;
     return withList(partitionsOf(partitions), (list) => {
       const code = openLibrary().symbols.rd_kafka_position(this.rk, list);
-      return code === ErrorCode.NO_ERROR ? orErrors(readList(list)) : code;
+      return code === ErrorCode.NO_ERROR ? partitionsOrErrors(readList(list)) : code;
     });
   }
 
@@ -521,6 +521,6 @@ export class KafkaConsumer extends GroupConsumer {
   }
 }
 
-function nameOf({ topic, partition = -1 }: PartitionToC): string {
+function nameOf({ topic, partition = -1 }: PartitionInput): string {
   return `${topic}[${partition}]`;
 }

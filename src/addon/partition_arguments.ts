@@ -6,7 +6,7 @@
  */
 
 import { int64Of, intOf, isObject } from "./arguments.ts";
-import { OFFSET_INVALID, type PartitionToC } from "../ffi/topic_partitions.ts";
+import { OFFSET_INVALID, type PartitionInput } from "../ffi/topic_partitions.ts";
 
 interface Given {
   readonly topic?: unknown;
@@ -16,7 +16,7 @@ interface Given {
   readonly metadata?: unknown;
 }
 /** A partition with an offset. */
-type Place = PartitionToC & Required<Pick<PartitionToC, "partition" | "offset">>;
+type Place = PartitionInput & Required<Pick<PartitionInput, "partition" | "offset">>;
 
 /**
  * Reads one partition, whose offset is 0 unless it is given.
@@ -52,7 +52,7 @@ export function partitionsOf(given: readonly unknown[]): Place[] {
  *
  * @throws {Error} If it is no array of objects.
  */
-export function assignable(given: unknown): PartitionToC[] {
+export function assignable(given: unknown): PartitionInput[] {
   if (!Array.isArray(given)) throw new Error("Need to specify an array of partitions");
   const elements = Array.from(given as unknown[]);
   if (!elements.every(isObject)) throw new Error("Must pass topic-partition objects");

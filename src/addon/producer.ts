@@ -8,11 +8,11 @@ import { Buffer } from "node:buffer";
 import { type Callback, EVENT } from "./client.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer } from "../ffi/memory.ts";
-import { MessageReader, type NativeReport } from "../ffi/message_reader.ts";
+import { type NativeReport, ReportReader } from "../ffi/report_reader.ts";
 import type { NativeHeader } from "../ffi/message_headers.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { err2str, nativeError } from "../ffi/native_error.ts";
-import { NUMBERS, Opaques } from "../ffi/opaques.ts";
+import { MESSAGES_PER_VALUE, OpaqueValues } from "../ffi/opaque_values.ts";
 import { Partitioner, type PartitionerFunction } from "./partitioner.ts";
 import { bytesOf, COPY, type Headers, NOT_NULL, produceva, readyHeaders } from "./produceva.ts";
 import { Topic } from "./topic_handle.ts";
@@ -23,7 +23,7 @@ import { CALLS_AT_ONCE, Turns } from "./callback_queue.ts";
  * What becomes of messages. The npm client sets `dr_msg_cb` on it when reports carry the payload. With `outcomesOnly`
  * that is called with code, opaque, partition, offset and message number instead: no report is made, which is most of a
  * report's cost. The message number is what the opaque's `recordNumber` was when the message was produced, from 0, below
- * `NUMBERS`.
+ * `MESSAGES_PER_VALUE`.
  */
 export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
@@ -61,8 +61,8 @@ const PURGE_QUEUE_AND_INFLIGHT = 3;
 
 /** A producer. */
 export class Producer extends TransactionalClient {
-  #reader = new MessageReader();
-  readonly #opaques = new Opaques();
+  #reader = new ReportReader();
+  readonly #opaques = new OpaqueValues();
   readonly #topics = new Map<string, Pointer>();
   #keyScratch: Buffer = Buffer.allocUnsafeSlow(1024);
   #keyView = this.#keyScratch;
@@ -86,7 +86,7 @@ export class Producer extends TransactionalClient {
 
   protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
     // It knows topics by address, and another handle has others there.
-    this.#reader = new MessageReader();
+    this.#reader = new ReportReader();
     this.#queue = openLibrary().symbols.rd_kafka_queue_get_main(rk);
     listen(this.#queue);
   }
@@ -132,16 +132,16 @@ export class Producer extends TransactionalClient {
     if (callback?.outcomesOnly !== undefined) {
       const { outcomesOnly, requests } = callback;
       if (requests?.wants(openLibrary().symbols.rd_kafka_event_error(event)) === true) {
-        const messages = this.#reader.takeProduced(event).map(({ opaqueId, topic: _, size: __, ...message }) => ({
+        const messages = this.#reader.takeRecords(event).map(({ opaqueId, topic: _, size: __, ...message }) => ({
           ...message,
           opaque: this.#opaques.take(opaqueId),
-          number: opaqueId % NUMBERS,
+          number: opaqueId % MESSAGES_PER_VALUE,
         }));
         requests.tell(messages);
         return false;
       }
       this.#reader.takeOutcomes(event, (code, id, partition, offset) => {
-        outcomesOnly(code, this.#opaques.take(id), partition, offset, id % NUMBERS);
+        outcomesOnly(code, this.#opaques.take(id), partition, offset, id % MESSAGES_PER_VALUE);
       });
       return false;
     }

@@ -10,7 +10,7 @@
 import { Buffer } from "node:buffer";
 import { VU } from "../ffi/layout.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { addressOf, HIGH, type Pointer } from "../ffi/memory.ts";
+import { addressOf, HIGH_WORD, type Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { takeError } from "../ffi/native_error.ts";
 import { int64Of } from "./arguments.ts";
@@ -188,7 +188,7 @@ class Arguments {
 function set(at: number, value: number | bigint): void {
   if (typeof value === "number" && value >= 0) {
     words[at] = value;
-    words[at + 1] = value / HIGH;
+    words[at + 1] = value / HIGH_WORD;
     return;
   }
   wide.setBigInt64(0, BigInt(value), true);

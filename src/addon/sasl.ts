@@ -6,7 +6,7 @@
 
 import { confValue } from "../ffi/client_conf.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { addressOf, cString, type Pointer, readCString, textOf } from "../ffi/memory.ts";
+import { addressOf, cString, type Pointer, readCString, readText } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import { int64Of } from "./arguments.ts";
@@ -70,7 +70,7 @@ export function setToken(
     text,
     BigInt(text.length),
   );
-  return code === ErrorCode.NO_ERROR ? undefined : nativeError(code, textOf(text) || undefined);
+  return code === ErrorCode.NO_ERROR ? undefined : nativeError(code, readText(text) || undefined);
 }
 
 /** Says that there is no token; librdkafka asks again in ten seconds. */

@@ -8,7 +8,7 @@ import { type Callback, Client } from "./client.ts";
 import type { ConfObject } from "../ffi/client_conf.ts";
 import { partitionsOf } from "./partition_arguments.ts";
 import { KafkaConsumer } from "./kafka_consumer.ts";
-import { Lanes } from "../ffi/lanes.ts";
+import { Semaphore } from "../ffi/semaphore.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
@@ -16,12 +16,12 @@ import { err2str, nativeError, takeError, takeTransactionError, type Transaction
 import { type TopicPartition, withList } from "../ffi/topic_partitions.ts";
 
 /**
- * Lanes of the one transactional call that can't be resumed, and so holds a thread until it is answered or its time is
+ * Limits of the one transactional call that can't be resumed, and so holds a thread until it is answered or its time is
  * out. Each cluster has few of all, so that one that hangs keeps no other waiting.
  */
 const SENDING_OFFSETS = { all: 12, ofCluster: 4 } as const;
-const sendingOffsets = new Lanes(SENDING_OFFSETS.all);
-const sendingOffsetsTo = new Map<string, Lanes>();
+const sendingOffsets = new Semaphore(SENDING_OFFSETS.all);
+const sendingOffsetsTo = new Map<string, Semaphore>();
 
 /** librdkafka's own default. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
@@ -125,7 +125,7 @@ export abstract class TransactionalClient extends Client {
 
   #sendingOffsets<T>(call: () => Promise<T>): Promise<T> {
     let own = sendingOffsetsTo.get(this.#cluster);
-    if (own === undefined) sendingOffsetsTo.set(this.#cluster, own = new Lanes(SENDING_OFFSETS.ofCluster));
+    if (own === undefined) sendingOffsetsTo.set(this.#cluster, own = new Semaphore(SENDING_OFFSETS.ofCluster));
     return own.run(() => sendingOffsets.run(call));
   }
 

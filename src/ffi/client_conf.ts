@@ -5,7 +5,7 @@
  */
 
 import { openLibrary } from "./library.ts";
-import { cString, type Pointer, textOf } from "./memory.ts";
+import { cString, type Pointer, readText } from "./memory.ts";
 
 /** A configuration object as the npm client has it: function values are callbacks and not librdkafka's. */
 export type ConfObject = Readonly<Record<string, unknown>>;
@@ -62,7 +62,7 @@ function setAll(
     // What has a number for its name is left out, too: an element of an array.
     if (typeof value === "function" || /^(?:0|[1-9]\d*)$/.test(name)) continue;
     // A symbol has no text, and concatenation says so where String() would make one up.
-    if (set(cString(name), cString(`${value}`), text, BigInt(text.length)) !== 0) throw new Error(textOf(text));
+    if (set(cString(name), cString(`${value}`), text, BigInt(text.length)) !== 0) throw new Error(readText(text));
   }
 }
 
@@ -73,11 +73,11 @@ export function newClient(type: "producer" | "consumer", conf: Pointer): { rk: P
   const rk = symbols.rd_kafka_new(type === "producer" ? 0 : 1, conf, text, BigInt(text.length));
   if (rk !== null) return { rk };
   symbols.rd_kafka_conf_destroy(conf);
-  return { error: textOf(text) };
+  return { error: readText(text) };
 }
 
 /** What a configuration has under a name, as librdkafka writes it; empty if it has no such property. */
 export function confValue(conf: Pointer, name: string): string {
   const text = new Uint8Array(ERROR_TEXT_BYTES), size = new BigUint64Array([BigInt(ERROR_TEXT_BYTES)]);
-  return openLibrary().symbols.rd_kafka_conf_get(conf, cString(name), text, size) === 0 ? textOf(text) : "";
+  return openLibrary().symbols.rd_kafka_conf_get(conf, cString(name), text, size) === 0 ? readText(text) : "";
 }

@@ -12,13 +12,13 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** 2³²: two u32 halves make an address or an offset that fits a double. */
-export const HIGH = 4294967296;
+export const HIGH_WORD = 4294967296;
 
 /**
  * Things in C memory that lie at most this far apart are copied together, with what is between them. Less than a page,
  * so that no page that is not mapped lies between.
  */
-export const GAP_BYTES = 1024;
+export const MAX_GAP_BYTES = 1024;
 
 /**
  * A NUL-terminated UTF-8 string for a `const char *` parameter.
@@ -38,7 +38,7 @@ export function readCString(pointer: Pointer): string {
 }
 
 /** The text in a buffer that C has written a string to: what comes before a NUL. */
-export function textOf(buffer: Uint8Array): string {
+export function readText(buffer: Uint8Array): string {
   const end = buffer.indexOf(0);
   return decoder.decode(end < 0 ? buffer : buffer.subarray(0, end));
 }

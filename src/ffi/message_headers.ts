@@ -9,7 +9,7 @@
 
 import { Buffer } from "node:buffer";
 import { openLibrary } from "./library.ts";
-import { addressOf, GAP_BYTES, HIGH, libc, readCString } from "./memory.ts";
+import { addressOf, HIGH_WORD, libc, MAX_GAP_BYTES, readCString } from "./memory.ts";
 import { NULL_HEADER } from "./null_header.ts";
 
 /** A header: an object of one property, as the npm client has it. */
@@ -36,9 +36,9 @@ export function readHeaders(headers: bigint): NativeHeader[] {
 }
 
 function readHeader(place: number): NativeHeader {
-  const length = lengthWords[0]! + lengthWords[1]! * HIGH;
-  const gap = (valueWords[1]! - nameWords[1]!) * HIGH + valueWords[0]! - nameWords[0]!;
-  if (gap > 0 && gap <= GAP_BYTES && gap + length <= names.length) {
+  const length = lengthWords[0]! + lengthWords[1]! * HIGH_WORD;
+  const gap = (valueWords[1]! - nameWords[1]!) * HIGH_WORD + valueWords[0]! - nameWords[0]!;
+  if (gap > 0 && gap <= MAX_GAP_BYTES && gap + length <= names.length) {
     const { memcpy } = libc();
     memcpy(namesAt ??= addressOf(names), nameOut[0]!, BigInt(gap + length));
     const value = Buffer.allocUnsafe(length);

@@ -25,7 +25,7 @@ export interface TopicPartition {
 }
 
 /** A partition on its way to C. */
-export interface PartitionToC {
+export interface PartitionInput {
   /** The topic's name. */
   readonly topic: string;
   /** The partition's number; −1 unless given. */
@@ -50,7 +50,7 @@ export const OFFSET_INVALID = -1001;
 const P = TOPIC_PARTITION.fields;
 
 /** Calls something with a list that lives as long as the call (or its promise). */
-export function withList<T>(partitions: readonly PartitionToC[], call: (list: Pointer) => T): T {
+export function withList<T>(partitions: readonly PartitionInput[], call: (list: Pointer) => T): T {
   const { symbols } = openLibrary();
   const list = symbols.rd_kafka_topic_partition_list_new(Math.max(1, partitions.length));
   const free = () => symbols.rd_kafka_topic_partition_list_destroy(list);
@@ -67,7 +67,7 @@ export function withList<T>(partitions: readonly PartitionToC[], call: (list: Po
   return result;
 }
 
-function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: PartitionToC): void {
+function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: PartitionInput): void {
   const { symbols } = openLibrary();
   const name = cString(topic);
   const element = symbols.rd_kafka_topic_partition_list_add(list, name, partition);
@@ -136,14 +136,14 @@ export function takeList(out: OutPointer): PartitionResult[] {
 const codes = new WeakMap<Error, number>();
 
 /** librdkafka's code of an error that stands for a partition; the addon's error has none. */
-export function codeOfPartition(error: Error): number | undefined {
+export function partitionErrorCode(error: Error): number | undefined {
   return codes.get(error);
 }
 
 /** As the addon answers: a partition's own error replaces its element, and metadata that was given stays if none came. */
-export function orErrors(
+export function partitionsOrErrors(
   partitions: readonly PartitionResult[],
-  given?: readonly PartitionToC[],
+  given?: readonly PartitionInput[],
 ): (TopicPartition | Error)[] {
   return partitions.map(({ code, topic, partition, offset, leaderEpoch, ...own }, index) => {
     if (code !== 0) {
@@ -163,7 +163,7 @@ export function orErrors(
 }
 
 /** As the addon's rebalance and commit callbacks have it: topic, partition, and an offset when there is one. */
-export function forCallback(partitions: readonly PartitionResult[]): TopicPartition[] {
+export function callbackPartitions(partitions: readonly PartitionResult[]): TopicPartition[] {
   return partitions.map(({ topic, partition, offset }) =>
     offset !== undefined && offset >= 0 ? { topic, partition, offset } : { topic, partition }
   );

@@ -63,7 +63,7 @@ Deno.test("a consumer without a group is refused when it connects, and can go on
 Deno.test("a time-out below a millisecond is 0, and stays it: librdkafka then answers from what it knows", async () => {
   for (const timeoutMs of [0, 0.9, NaN]) {
     const slices: number[] = [];
-    const code = await new BlockingCalls(() => true, () => false).ask(timeoutMs, (sliceMs) => {
+    const code = await new BlockingCalls(() => true, () => false).request(timeoutMs, (sliceMs) => {
       slices.push(sliceMs);
       return Promise.resolve(-185);
     });

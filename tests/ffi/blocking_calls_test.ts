@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
+import { BlockingCalls } from "../../src/ffi/blocking_calls.ts";
 import { binding } from "../../src/addon/addon.ts";
 import { answer, connect, disconnect, type Native } from "../support/native_client.ts";
 
@@ -158,4 +159,26 @@ Deno.test("ten transactions of a cluster that hangs keep none of another from se
   await Promise.all(sending);
   for (const { clients } of [...healthy, ...hanging]) await Promise.all(clients.map(disconnect));
   assert.ok(tookMs < 8000, `${tookMs} ms`);
+});
+
+Deno.test("request() doubles its slices for a slow broker, remembers the length, and stops when the client closes", async () => {
+  let isClosing = false;
+  const slices: number[] = [], calls = new BlockingCalls(() => true, () => isClosing);
+  const slow = (slice: number) => (slices.push(slice), Promise.resolve(slices.length < 4 ? -185 : 0));
+  assert.equal(await calls.request(60_000, slow), 0);
+  assert.equal(await calls.request(60_000, slow), 0);
+  assert.deepEqual(slices, [100, 200, 400, 800, 800]);
+  isClosing = true;
+  assert.equal(await calls.request(60_000, () => Promise.resolve(-195)), -195);
+});
+
+Deno.test("request() calls once while no broker is connected, and again when one is", async () => {
+  let isConnected = false;
+  const slices: number[] = [], calls = new BlockingCalls(() => isConnected, () => false);
+  const call = (slice: number) => (slices.push(slice), Promise.resolve(isConnected ? 0 : -195));
+  assert.equal(await calls.request(500, call), -195);
+  assert.deepEqual(slices, [100]);
+  setTimeout(() => isConnected = true, 200);
+  assert.equal(await calls.request(60_000, call), 0);
+  assert.deepEqual(slices, [100, 20, 100]);
 });
