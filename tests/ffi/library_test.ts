@@ -90,13 +90,13 @@ Deno.test("openLibrary() says that a librdkafka lacks functions", async () => {
   if (bare !== undefined) await refuses(bare, /lacks rd_kafka_\w+: not a librdkafka that this module can use/);
 });
 
-Deno.test("openLibrary() refuses a library that is cut short, of which the process would die", {
+Deno.test("openLibrary() refuses a truncated library, which would kill the process", {
   ignore: Deno.build.os !== "linux", // macOS looks itself
 }, async () => {
   const whole = await compiled("int rd_kafka_version(void) { return 0x020f01ff; } char room[100000] = { 1 };");
   if (whole === undefined) return;
   await Deno.truncate(whole, 3000);
-  await refuses(whole, /is cut short: 3000 bytes of \d+ or more/);
+  await refuses(whole, /is truncated: it has 3000 bytes, and needs at least \d+/);
 });
 
 Deno.test("openLibrary() says that a place is a folder, or a pipe, which would block", async () => {
