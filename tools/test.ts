@@ -1,42 +1,42 @@
 /**
- * Runs test files, each in a process of its own, four at a time: most tests wait rather than compute.
+ * Runs test files, each in its own process and four at a time, since most tests wait rather than compute.
  *
- * `deno test --parallel` would run them as threads of one process. A process that one of them starts has open, until it
- * runs its own program, what the others have open: librdkafka's mock cluster ends the process when it can't bind to a
- * port that it has just closed.
+ * `deno test --parallel` is not used, because it runs the files as threads of one process. When one of them starts a child
+ * process, the child holds the ports of all of them open until it runs its program. librdkafka's mock cluster, which closes
+ * a port and binds it again, then ends the process.
  *
- * Usage: `deno run -A tools/test.ts PATH…`; without a path, all of `tests` and `examples` that needs neither a lock file
- * of its own nor much memory. Exits with 1 if a test fails.
+ * Usage: `deno run -A tools/test.ts PATH…`. Without a path, it runs `tests` and `examples`, except the folders that have
+ * tasks of their own. Exits with 1 if a test fails.
  *
  * @module
  */
 
-/** Tests that have tasks of their own. */
-const APART = ["tests/schema_registry", "tests/remote", "tests/memory", "tests/simulation/mutants_test.ts"];
-const AT_A_TIME = 4;
+/** The tests that have tasks of their own. */
+const SEPARATE = ["tests/schema_registry", "tests/remote", "tests/memory", "tests/simulation/mutants_test.ts"];
+const CONCURRENT_FILES = 4;
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** The test files below a path, or the file itself, in order. */
-export function testFiles(path: string, apart: readonly string[] = []): string[] {
+/** The test files in a folder and its subfolders, sorted; a file by itself. */
+export function testFiles(path: string, excluded: readonly string[] = []): string[] {
   const clean = path.replace(/\/+$/, "");
-  if (apart.includes(clean)) return [];
+  if (excluded.includes(clean)) return [];
   if (!Deno.statSync(clean).isDirectory) return [clean];
   return [...Deno.readDirSync(clean)]
     .filter(({ name, isDirectory }) => isDirectory || /(^|_)test\.ts$/.test(name))
     .map(({ name }) => `${clean}/${name}`)
     .sort()
-    .flatMap((path) => testFiles(path, apart));
+    .flatMap((path) => testFiles(path, excluded));
 }
 
-/** What the last line of `deno test` counts. */
+/** The counts in the last line of `deno test`. */
 export function counts(output: string): { passed: number; failed: number; ignored: number } {
   const last = output.match(/^(?:ok|FAILED) \| .*$/gm)?.at(-1) ?? "";
   const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(last)?.[1] ?? 0);
   return { passed: count("passed"), failed: count("failed"), ignored: count("ignored") };
 }
 
-/** Runs the files and prints what each prints when it has ended; whether all passed. */
+/** Runs the files and prints the output of each when it has ended. Returns whether all passed. */
 async function runAll(files: readonly string[]): Promise<boolean> {
   const test = async (...args: string[]) => {
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -46,7 +46,7 @@ async function runAll(files: readonly string[]): Promise<boolean> {
     }).output();
     return { success, output: decode(stdout) + decode(stderr) };
   };
-  const began = performance.now();
+  const startedAt = performance.now();
   const checked = await test("--no-run", ...files);
   if (!checked.success) {
     console.error(checked.output);
@@ -54,7 +54,7 @@ async function runAll(files: readonly string[]): Promise<boolean> {
   }
   const waiting = [...files], failed: string[] = [];
   const total = { passed: 0, failed: 0, ignored: 0 };
-  await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
+  await Promise.all(Array.from({ length: CONCURRENT_FILES }, async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const { success, output } = await test("--no-check", file);
       console.log(output.trimEnd() + "\n");
@@ -67,14 +67,14 @@ async function runAll(files: readonly string[]): Promise<boolean> {
     `${
       failed.length === 0 ? "ok" : "FAILED"
     } | ${files.length} files | ${total.passed} passed | ${total.failed} failed | ` +
-      `${total.ignored} ignored (${Math.round((performance.now() - began) / 1000)}s)`,
+      `${total.ignored} ignored (${Math.round((performance.now() - startedAt) / 1000)}s)`,
   );
   return failed.length === 0;
 }
 
 if (import.meta.main) {
   const files = Deno.args.length === 0
-    ? ["tests", "examples"].flatMap((path) => testFiles(path, APART))
+    ? ["tests", "examples"].flatMap((path) => testFiles(path, SEPARATE))
     : Deno.args.flatMap((path) => testFiles(path));
   Deno.exit(await runAll(files) ? 0 : 1);
 }
