@@ -14,7 +14,7 @@
  */
 
 import { join } from "node:path";
-import { binding } from "../src/addon/addon.ts";
+import { addon } from "../src/addon/addon.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 
 /** The code with which the page is compared. */
@@ -132,8 +132,8 @@ function list(cell: string): string[] {
 }
 
 /**
- * The public methods of the exported classes of a source, with those of their parents. `Client` and its methods have a
- * section of their own. Methods with the tag `@internal` are left out.
+ * The public methods of the exported classes of a source, with those of their parents. `NativeClient` and its methods have
+ * a section of their own. Methods with the tag `@internal` are left out.
  */
 export function methodsOf(source: string): Record<string, string[]> {
   const own = new Map<string, { parent: string | undefined; methods: Set<string> }>();
@@ -151,7 +151,7 @@ export function methodsOf(source: string): Record<string, string[]> {
   }
   const all = (name: string): string[] => {
     const { parent, methods } = own.get(name) ?? { parent: undefined, methods: [] };
-    return [...methods, ...parent === undefined || parent === "Client" ? [] : all(parent)];
+    return [...methods, ...parent === undefined || parent === "NativeClient" ? [] : all(parent)];
   };
   return Object.fromEntries([...own.keys()].map((name) => [name, [...new Set(all(name))]]));
 }
@@ -198,11 +198,13 @@ if (import.meta.main) {
       if (name.endsWith(".ts") && name !== "symbols.ts") sources += await Deno.readTextFile(new URL(name, folder));
     }
   }
-  const { Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], Topic = [] } = methodsOf(sources);
+  const classes = methodsOf(sources);
+  const { NativeClient: Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], TopicHandle: Topic = [] } =
+    classes;
   const problems = checkContract(await Deno.readTextFile(new URL("CONTRACT.md", room)), {
     calls,
     methods: { Client, KafkaConsumer, Producer, AdminClient, Topic },
-    exports: Object.keys(binding),
+    exports: Object.keys(addon),
     bound: boundOf(await Deno.readTextFile(new URL("symbols.ts", ffi))),
     callers: sources,
     test: (path) => {

@@ -70,9 +70,10 @@ export class Connection implements ClientEvents {
     const [, address, why] = ADVERTISED_BROKER.exec(message) ?? [];
     if (address === undefined || String(this.#servers).split(/[\s,]+/).includes(address)) return;
     this.#unreachable = `the cluster advertises a broker at ${address}, which can't be reached from here: ${why}`;
-    this.#notices.once(
-      `advertised ${address}`,
+    this.#notices.raise(
+      "advertised-broker-unreachable",
       `${this.#where}: ${this.#unreachable} (if that broker is up, see its advertised.listeners)`,
+      { broker: address },
     );
   }
 
@@ -116,14 +117,14 @@ export class Connection implements ClientEvents {
     this.#client = client;
     const noticeTimer = setTimeout(() => {
       const why = this.#reason === "" ? "" : ` (${this.#reason})`;
-      this.#notices.once(
-        "broker",
+      this.#notices.raise(
+        "broker-unreachable",
         `${this.#where}: no broker answers at ${this.#servers} yet${why}; still trying`,
       );
     }, NO_ANSWER_NOTICE_MS);
     try {
       await client.connect();
-      this.#notices.over("broker", `${this.#where}: a broker at ${this.#servers} answers`);
+      this.#notices.clear("broker-unreachable", `${this.#where}: a broker at ${this.#servers} answers`);
     } catch (error) {
       if (this.#refusal !== undefined) throw this.#refusal;
       if (client.isDisconnecting) {

@@ -43,7 +43,7 @@ interface PackageConsumer {
   seek(target: TopicPartitionOffset, timeoutMs: number, callback: Callback<void>): unknown;
   offsetsStore(offsets: readonly TopicPartitionOffset[]): unknown;
   /** The addon's consumer. */
-  getClient(): Pick<AddonConsumer, "commitFor">;
+  getClient(): Pick<AddonConsumer, "commitWithResult">;
   committed(
     partitions: readonly TopicPartition[],
     timeoutMs: number,
@@ -138,7 +138,7 @@ export class NpmConsumer extends NpmClient implements PortConsumer {
 
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
     return new Promise((resolve, reject) =>
-      this.#consumer.getClient().commitFor([...offsets], (code, partitions) => {
+      this.#consumer.getClient().commitWithResult([...offsets], (code, partitions) => {
         if (code === 0) resolve(partitions.map(withError));
         else reject(Object.assign(new Error(err2str(code)), { code }));
       })

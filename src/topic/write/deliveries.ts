@@ -43,7 +43,7 @@ export class DeliveryAccounts {
 
   /** Resolves when the records of a delivery have settled; rejects if one of them can't be delivered. */
   settle(delivery: Delivery): void | Promise<void> {
-    return this.#accounts.get(delivery)?.settled();
+    return this.#accounts.get(delivery)?.outcome();
   }
 
   /** How many records have not settled. */
@@ -86,7 +86,7 @@ export class DeliveryRecords extends Settlement {
   isGivenUp = false;
 
   constructor(delivery: Delivery, all: Set<DeliveryRecords>, accounts: DeliveryAccounts) {
-    super();
+    super(delivery);
     this.delivery = delivery;
     this.#all = all;
     this.#accounts = accounts;
@@ -99,34 +99,35 @@ export class DeliveryRecords extends Settlement {
     return this.#numbered = new NumberedRecords(this, way);
   }
 
-  override begin(): void {
+  override accepted(): void {
     if (this.pending++ === 0) this.#all.add(this);
-    super.begin();
+    super.accepted();
   }
 
-  override end(failure?: { readonly error: unknown }): void {
+  override settled(failure?: { readonly error: unknown }): void {
     if (this.isGivenUp) return;
     const isLast = --this.pending === 0;
-    super.end(failure);
+    super.settled(failure);
     if (isLast) this.#accounts.over(this);
   }
 
   /** A record was not delivered. */
-  async undelivered(error: KafkaError, message: unknown): Promise<void> {
+  override async undelivered(error: KafkaError, message: unknown): Promise<void> {
     this.#telling++;
     try {
       await this.delivery.undelivered(error, message);
-      this.end();
+      this.settled();
     } catch (error) {
-      this.end({ error });
+      this.settled({ error });
     }
+    // In the same turn as `settled()`: `giveUp()` compares the two counts.
     this.#telling--;
   }
 
   /** Records that have not settled count as failed; what becomes of them is nobody's any more. None waits in line. */
   giveUp(error: unknown): void {
     this.#numbered?.way.disown(this.pending - this.#telling);
-    for (; this.pending > 0; this.pending--) super.end({ error });
+    for (; this.pending > 0; this.pending--) super.settled({ error });
     this.isGivenUp = true;
     this.#accounts.over(this);
   }
@@ -153,7 +154,7 @@ export class NumberedRecords implements ReportTarget {
   reported(code: number, partition: number, _offset: number, number: number, record?: RecordBytes): void {
     const account = this.#account;
     if (account.isGivenUp) this.way.disown(-1);
-    else if (code === 0) account.end();
+    else if (code === 0) account.settled();
     else void account.undelivered(this.way.failure(code, aboutOf(partition, record)), this.#messages[number]);
     this.way.landed();
   }

@@ -85,7 +85,8 @@ export class LetterSink implements SinkWriter<RawMessage> {
     const text = `${this.#where}: a dead letter is larger than max.message.bytes of the topic allows; written without ${
       said.join(", ")
     }`;
-    this.#notices.once(text, text);
+    const handler = headers.find(([name]) => name === "slipstream.handler")?.[1];
+    this.#notices.event("dead-letter-cut", text, handler ? { handler: decoder.decode(handler) } : {});
   }
 
   settle(delivery: Delivery): void | Promise<void> {

@@ -16,7 +16,7 @@ import { type LinkOptions, ProducerLink } from "./producer_link.ts";
 import { normalized } from "./records.ts";
 import { SendBatch, Sends } from "./sends.ts";
 import { type SinkHome, TopicSink } from "./topic_sink.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 import { WaitingBatch, WaitingSend } from "./waiting_sends.ts";
 
 /**
@@ -205,8 +205,8 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
   async #idle(link: ProducerLink): Promise<boolean> {
     const patience = setTimeout(() => {
       const seconds = (FLUSH_MS - PATIENCE_MS) / 1000;
-      this.#options.notices.once(
-        "close",
+      this.#options.notices.event(
+        "close-slow",
         `Topic ${
           JSON.stringify(this.topic)
         }: ${link.pending} messages are not delivered yet; waiting ${seconds} s more`,
@@ -215,7 +215,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
     try {
       // What waits for linger.ms goes at once.
       void link.flush(FLUSH_MS);
-      return await within(FLUSH_MS, link.idle());
+      return await settlesWithin(link.idle(), FLUSH_MS);
     } finally {
       clearTimeout(patience);
     }
