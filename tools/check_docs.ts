@@ -1,27 +1,27 @@
 /**
- * Lints the documentation of every entry point: `deno doc --lint` takes no exports from deno.json by itself. And compares
- * the `@default` tags of interfaces of options with the values in the code.
+ * Runs `deno doc --lint` on every export of deno.json, since the command does not read them by itself, and compares the
+ * `@default` tags of interfaces of options with the values in the code.
  *
- * The types of other people's clients are not ours to document: complaints about the Kafka client's files, and that types
- * of properties and options are private there, are left out.
+ * Errors about types of the npm packages are ignored: their documentation is not part of this project.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
 
-const NOT_OURS = [
+/** Errors about types of the npm packages. */
+const IGNORED = [
   /^error\[.*\n +--> \S*[/\\]@confluentinc[/\\]kafka-javascript[/\\]/,
   /^error\[private-type-ref\]: public type 'NpmConf' references private type '\w+Config'/,
   /^error\[private-type-ref\]: public type '(Registry|Avro|Json|Protobuf)CodecOptions\[.*\]' references private type '(RuleRegistry|\w+Config)'/,
   /^error\[private-type-ref\]: public type 'SchemaRegistry(Options|\.prototype\.\w+)' references private type '(Client(Config)?|DescMessage|MessageShape)'/,
 ];
 
-/** The complaints that are ours to mend, each with its place. */
-export function complaintsOf(output: string): string[] {
+/** The errors in the output of `deno doc --lint`, without those that are ignored. */
+export function lintErrors(output: string): string[] {
   return output.split("\n\n\n").flatMap((text) => {
-    const complaint = text.slice(Math.max(0, text.indexOf("error[")));
-    return complaint.startsWith("error[") && !NOT_OURS.some((theirs) => theirs.test(complaint)) ? [complaint] : [];
+    const error = text.slice(Math.max(0, text.indexOf("error[")));
+    return error.startsWith("error[") && !IGNORED.some((pattern) => pattern.test(error)) ? [error] : [];
   });
 }
 
@@ -133,10 +133,10 @@ if (import.meta.main) {
     env: { NO_COLOR: "1" },
   }).output();
   const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  const complaints = complaintsOf(output);
-  if (!/Checked \d+ files|documentation lint error/.test(output)) complaints.push(output);
-  complaints.push(...defaultProblems(sourcesBelow("src")));
-  for (const complaint of complaints) console.error(`${complaint}\n`);
-  if (complaints.length > 0) Deno.exit(1);
+  const errors = lintErrors(output);
+  if (!/Checked \d+ files|documentation lint error/.test(output)) errors.push(output);
+  errors.push(...defaultProblems(sourcesBelow("src")));
+  for (const error of errors) console.error(`${error}\n`);
+  if (errors.length > 0) Deno.exit(1);
   console.log("docs: every exported symbol is documented, and defaults are as documented");
 }

@@ -8,7 +8,7 @@ import { partitionKey } from "./partition_identity.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, OutPointer, type Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
-import { type PartitionToC, takeList } from "../ffi/topic_partitions.ts";
+import { type PartitionInput, takeList } from "../ffi/topic_partitions.ts";
 
 /** The partition queues of one consumer. */
 export class PartitionQueues {
@@ -20,7 +20,7 @@ export class PartitionQueues {
   readonly #queues = new Map<string, Pointer>();
 
   /** Forwards a partition's queue to another queue. */
-  forward(rk: Pointer, assigned: PartitionToC, to: Pointer): void {
+  forward(rk: Pointer, assigned: PartitionInput, to: Pointer): void {
     this.release(assigned);
     const { symbols } = openLibrary(), { topic, partition = -1 } = assigned;
     const queue = symbols.rd_kafka_queue_get_partition(rk, cString(topic), partition);
@@ -30,7 +30,7 @@ export class PartitionQueues {
   }
 
   /** Stops forwarding a partition's queue, and lets go of it. */
-  release(partition: PartitionToC): void {
+  release(partition: PartitionInput): void {
     const { symbols } = openLibrary(), queue = this.#queues.get(partitionKey(partition));
     if (queue === undefined) return;
     symbols.rd_kafka_queue_forward(queue, null);

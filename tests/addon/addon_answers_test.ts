@@ -63,7 +63,7 @@ Deno.test("connect() of a consumer without group.id fails, and the consumer stil
 Deno.test("a time-out below a millisecond becomes 0: librdkafka then answers from its cache", async () => {
   for (const timeoutMs of [0, 0.9, NaN]) {
     const slices: number[] = [];
-    const code = await new BlockingCalls(() => true, () => false).ask(timeoutMs, (sliceMs) => {
+    const code = await new BlockingCalls(() => true, () => false).request(timeoutMs, (sliceMs) => {
       slices.push(sliceMs);
       return Promise.resolve(-185);
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CAN_PRELOAD, runPreloaded } from "../support/run_preloaded.ts";
 
 const SECONDS = 3;
-/** A look-up that takes its time, as it does where no name server answers. */
+/** A look-up that takes long, as without a name server. */
 const SLOW = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,7 +38,7 @@ const PROGRAM = `
 `;
 
 Deno.test({
-  name: "disconnect() holds nothing up while librdkafka looks up the name of a broker",
+  name: "disconnect() does not block the event loop while librdkafka looks up the name of a broker",
   ignore: !CAN_PRELOAD,
   async fn() {
     const { out, err } = await runPreloaded(SLOW, PROGRAM);
