@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Slipstream, Topic, type TopicRecord } from "@slipstream/slipstream";
+import { Slipstream, Topic, type TopicOptions, type TopicRecord } from "@slipstream/slipstream";
 import { everything, TestBroker, until, watchConsumers } from "../support/brokers.ts";
 
 Deno.test("Topic keeps the order of each partition, loses nothing and tells tombstones from empty values", async () => {
@@ -182,7 +182,7 @@ Deno.test("seek() and offset start where they say, and refuse what is not there"
   const name = await broker.createTopic("seek");
   await using source = new Topic(name, broker.conf());
   await source.sendBatch(["0", "1", "2", "3"].map((value) => [null, value] as const));
-  const read = async (options: ConstructorParameters<typeof Topic>[2]) => {
+  const read = async (options: TopicOptions) => {
     await using topic = broker.toEnd(name, {}, options as never);
     return await Array.fromAsync(topic, (message) => message.value);
   };

@@ -83,7 +83,7 @@ Deno.test("a record that was written before a refused one of its key is written 
 
 Deno.test("sendBatch() and sinks have what a refusal took along sent again, too", async () => {
   using all = await connected();
-  const { producer } = all, sink = all.writer.open({ keepsLink: true });
+  const { producer } = all, sink = all.writer.open({ keepsProducer: true });
   const told: [string, unknown][] = [];
   const delivery: Delivery = { undelivered: (error, message) => void told.push([(error as Error).message, message]) };
   await sink.accept(["s", "0"], delivery, "first");

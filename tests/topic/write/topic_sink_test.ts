@@ -16,7 +16,7 @@ function delivery(fails = false): Delivery & { readonly told: [string, unknown][
 
 Deno.test("a delivery settles by its own records, whoever asks and however often", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery(true), c = delivery();
   await sink.accept(["k", "a1"], a, 1);
   sink.accept(["k", "b1"], b, 2);
@@ -42,7 +42,7 @@ Deno.test("a delivery settles by its own records, whoever asks and however often
 
 Deno.test("a record has settled when its delivery has disposed of the message", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const disposed = Promise.withResolvers<void>();
   const patient: Delivery = { undelivered: () => disposed.promise };
   await sink.accept(["k", "x"], patient);
@@ -57,7 +57,7 @@ Deno.test("a record has settled when its delivery has disposed of the message", 
 
 Deno.test("a record that waits for room keeps its delivery and its place", async () => {
   using all = fakes({ "queue.buffering.max.messages": 2 });
-  const sink = all.writer.open({ keepsLink: true }), other = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
   await sink.accept(["k", "1"], a, 1);
   sink.accept(["k", "2"], b, 2);
@@ -82,7 +82,7 @@ Deno.test("a record that waits for room keeps its delivery and its place", async
 
 Deno.test("when bytes are full, what comes later does not overtake what waits", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await sink.accept(["k", "12345678"], a);
   all.producer.room = 10;
   const large = sink.accept(["k", "abcdefgh"], a);
@@ -106,7 +106,7 @@ Deno.test("when bytes are full, what comes later does not overtake what waits", 
 Deno.test("a record that will never have room is refused, and those behind it go on", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.room = 4;
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await assert.rejects(Promise.resolve(sink.accept(["k", "too large"], a)), { code: -184 });
   assert.equal(sink.settle(a), undefined, "it kept nothing of it");
   const many = Array.from({ length: 100 }, (_, n) => all.writer.send(["k", n === 0 ? "too large" : "f"]));
@@ -138,7 +138,7 @@ Deno.test("a client that gives room back late refuses nothing, however many wait
 
 Deno.test("closing with a reason drops what waits, and settles what can't be waited for", async () => {
   using all = fakes({ "queue.buffering.max.messages": 1 });
-  const sink = all.writer.open({ keepsLink: true }), other = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
   await sink.accept(["k", "1"], a);
   const waiting = sink.accept(["k", "2"], a), others = other.accept(["k", "3"], b);
@@ -168,14 +168,14 @@ Deno.test("closing with a reason drops what waits, and settles what can't be wai
 Deno.test("closing while the client connects leaves nothing behind", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.connecting = new Promise(() => {});
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   const waiting = sink.accept(["k", "1"], a);
   await sink.close(new Error("stopped"));
   assert.match(await stateOf(waiting), /rejected: .*closed/);
   assert.match(await stateOf(sink.settle(a)), /rejected: .*closed/);
   assert.equal(all.producer.isDisconnecting, true);
   // In the same turn as the first use, before there is a client.
-  const next = all.writer.open({ keepsLink: true });
+  const next = all.writer.open({ keepsProducer: true });
   next.accept(["k", "1"], a)?.catch(() => {});
   await next.close(new Error("stopped"));
   await turns();
@@ -187,10 +187,10 @@ Deno.test("closing while the client connects leaves nothing behind", async () =>
 
 Deno.test("the client is kept for whoever uses it, and disconnected after the last one", async () => {
   using all = fakes();
-  const one = all.writer.open({ keepsLink: true }), two = all.writer.open({ keepsLink: true }), a = delivery();
+  const one = all.writer.open({ keepsProducer: true }), two = all.writer.open({ keepsProducer: true }), a = delivery();
   await one.accept(["k", "0"], a);
   all.producer.report(1);
-  const three = all.writer.open({ keepsLink: true });
+  const three = all.writer.open({ keepsProducer: true });
   await three.close();
   assert.equal(all.producer.isDisconnecting, false, "another run has nothing on its way, and goes on");
   one.accept(["k", "1"], a);
@@ -217,7 +217,7 @@ Deno.test("the client is kept for whoever uses it, and disconnected after the la
 
 Deno.test("a fatal error ends who uses the client, and the next one gets another", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const told: unknown[] = [];
   const a: Delivery = { undelivered: (error) => void told.push((error as { fatal: boolean }).fatal) };
   await sink.accept(["k", "1"], a);
@@ -227,7 +227,7 @@ Deno.test("a fatal error ends who uses the client, and the next one gets another
   await assert.rejects(sent, { fatal: true });
   await turns();
   assert.deepEqual(told, [true]);
-  const next = all.writer.open({ keepsLink: true });
+  const next = all.writer.open({ keepsProducer: true });
   await next.accept(["k", "4"], a);
   all.producer.report(1);
   assert.deepEqual([all.producers.length, all.producer.values], [2, ["4"]]);
@@ -238,7 +238,7 @@ Deno.test("a fatal error ends who uses the client, and the next one gets another
 Deno.test("a client that can't be made is fatal to who waits for it, and tried again", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.connecting = Promise.resolve(Object.assign(new Error("no"), { code: -169 }));
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await assert.rejects(Promise.resolve(sink.accept(["k", "1"], a)), { fatal: true, code: -169 });
   assert.match(await stateOf(sink.settle(a)), /rejected/);
   await assert.rejects(all.writer.send(["k", "1"]), { fatal: true });
@@ -253,7 +253,7 @@ Deno.test("a client that can't be made is fatal to who waits for it, and tried a
 
 Deno.test("what a client refuses is the caller's, and no part of the delivery", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await sink.accept(["k", "1"], a);
   all.producer.report(1);
   all.producer.refusal = Object.assign(new Error("unknown partition"), { code: -190 });
@@ -267,7 +267,7 @@ Deno.test("what a client refuses is the caller's, and no part of the delivery", 
 
 Deno.test("many records of one delivery and one batch are told apart", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), a = delivery(), count = 10_000;
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery(), count = 10_000;
   await sink.accept(["k", "0"], a, 0);
   for (let n = 1; n < count; n++) sink.accept(["k", `${n}`], a, n);
   all.producer.report("9000", 87);
@@ -294,7 +294,7 @@ Deno.test("many records of one delivery and one batch are told apart", async () 
 
 Deno.test("a close says how many records were left only when the time has passed, and counts the right ones", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), other = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
   await sink.accept(["k", "1"], a);
   await other.accept(["k", "2"], b);

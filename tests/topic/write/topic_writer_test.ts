@@ -67,7 +67,7 @@ Deno.test("what no broker ever takes is not delivered after message.timeout.ms, 
   using all = fakes({ "message.timeout.ms": 400 });
   all.prepare = (producer) => producer.connecting = new Promise(() => {});
   const told: unknown[] = [];
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const started = performance.now();
   const since = (promise: Promise<unknown>) =>
     promise.then(() => assert.fail("it is delivered"), (error) => {
