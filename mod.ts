@@ -22,30 +22,22 @@
  */
 
 // Handlers, and running them.
-export {
-  type AnySource,
-  handle,
-  type Messages,
-  onExit,
-  pause,
-  resume,
-  Slipstream,
-  stream,
-  type StreamOptions,
-  type StreamParameters,
-} from "./src/stream/slipstream.ts";
+export { handle, onExit, pause, resume, stream } from "./src/stream/default_app.ts";
+export { Slipstream } from "./src/stream/slipstream.ts";
+export type { StreamOptions, StreamParameters } from "./src/stream/stream_options.ts";
 export type { ErrorPolicy, HandleOptions } from "./src/stream/handle_options.ts";
 export type { RetryOptions } from "./src/stream/retry.ts";
 export type { Binding } from "./src/stream/binding.ts";
 export type { Handler, HandlerOutput, Yields } from "./src/stream/handler.ts";
-export type { MessageOf, Source } from "./src/stream/sources.ts";
+export type { AnySource, MessageOf, Messages, Source } from "./src/stream/sources.ts";
 export type { AcceptedBy, AnySink, Sink } from "./src/stream/sinks.ts";
 export type { Pipe, PipeStage, StreamStage } from "./src/stream/pipe.ts";
 export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_error.ts";
 export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
-export { type Lag, Topic } from "./src/topic/topic.ts";
+export { Topic } from "./src/topic/topic.ts";
+export type { Lag, PartitionLag } from "./src/topic/read/lag.ts";
 export type { IfText, NameIfText, TopicCodecs, TopicOptions, TopicSettings } from "./src/topic/topic_options.ts";
 export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
 export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
@@ -80,9 +72,9 @@ export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./s
 export { Cache, type CacheInput } from "./src/cache/cache.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
-export type { CacheKey, KeyPart } from "./src/cache/key.ts";
-export type { CacheListOptions, CacheRange } from "./src/cache/scan.ts";
-export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/transaction.ts";
+export type { CacheKey, KeyPart } from "./src/cache/cache_key.ts";
+export type { CacheListOptions, CacheRange } from "./src/cache/engine/scan.ts";
+export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/engine/transaction.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 
 // Time, and the browser.

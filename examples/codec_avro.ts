@@ -1,6 +1,8 @@
-// Values as Avro, by a codec of one's own: a schema file, and npm:avsc.
+// A codec of your own: values as Avro, by a schema file and npm:avsc. Readers need the schema too: the bytes
+// do not name it. (`./schema-registry` has codecs whose bytes do.)
 //
-// On a broker of one's own: deno run -A examples/codec_avro.ts localhost:29091
+// Run:    deno run -A examples/codec_avro.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: written at 0, why a wrong value is refused, then the value, and null for the tombstone
 import { Buffer } from "node:buffer";
 import avro from "avsc";
 import { type Codec, Topic } from "@slipstream/slipstream";

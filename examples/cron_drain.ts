@@ -1,7 +1,8 @@
-// Drains a topic to its end every ten minutes and stops, as an app on Deno Deploy does it: between the ticks nothing
-// runs, and the run of a tick lasts until what it drained is settled and committed.
+// Every ten minutes, reads a topic up to its end and stops: between the ticks nothing runs. The run of a tick
+// lasts until everything that it read is settled and committed.
 //
-// On a broker of one's own: deno run -A examples/cron_drain.ts localhost:29091
+// Run:    deno run -A examples/cron_drain.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: at each tick the orders, and how many they were
 import { type Conf, cron, handle, Slipstream, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

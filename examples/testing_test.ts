@@ -1,7 +1,8 @@
-// How a stream is tested: deno test -A examples/testing_test.ts
+// How a stream is tested. A script stands in for the topic and a fake clock for time: no broker, no waiting. The
+// last test runs the same stream on a Kafka in the test's own process.
 //
-// No broker and no waiting: a script stands in for the topic, a fake clock for time. The last test is the same stream on
-// Kafka, in the test's own process.
+// Run:    deno test -A examples/testing_test.ts
+// Prints: 5 passed
 import assert from "node:assert/strict";
 import { json, Topic } from "@slipstream/slipstream";
 import { delay, fail, FakeClock, LocalBroker, runUntilIdle, scripted } from "@slipstream/slipstream/testing";

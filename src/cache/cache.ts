@@ -19,20 +19,20 @@ import { closed } from "./cache_error.ts";
 import {
   type CacheChange,
   type CacheUpdate,
-  type ChangeReader,
   type ChangesOptions,
   openChanges,
   openUpdates,
+  type PullReader,
   type UpdatesOptions,
 } from "./cache_change.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
-import type { Write } from "./write.ts";
-import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
-import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
-import { Listing } from "./listing.ts";
-import { ABSENT } from "./memory.ts";
-import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
+import type { Write } from "./store/write.ts";
+import { type Engine, type EngineOptions, openEngine } from "./engine/engine.ts";
+import type { Group } from "./engine/group_commit.ts";
+import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./cache_key.ts";
+import { RangeIterator } from "./engine/range_iterator.ts";
+import { ABSENT } from "./engine/remembered_entries.ts";
+import { type CacheListOptions, type CacheRange, type Entry, Range } from "./engine/scan.ts";
 import {
   type CacheTransaction,
   expiry,
@@ -40,9 +40,9 @@ import {
   runTransaction,
   type SetOptions,
   type TransactionOptions,
-} from "./transaction.ts";
-import { decode, encode, type Stored } from "./value.ts";
-import { writableOf } from "./writable.ts";
+} from "./engine/transaction.ts";
+import { decode, encode, type StoredValue } from "./store/stored_value.ts";
+import { writableOf } from "./durable_writable.ts";
 
 /** What a Cache takes as a sink. A null value removes the key. */
 export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
@@ -301,9 +301,9 @@ export class Cache<V = unknown>
 
   /** Reads one by one when pulled; a cancel releases the reader at once, even one that is still being opened. */
   #read<T>(
-    open: (engine: Engine) => Promise<ChangeReader<T>>,
+    open: (engine: Engine) => Promise<PullReader<T>>,
   ): ReadableStream<T> {
-    let reader: ChangeReader<T> | undefined;
+    let reader: PullReader<T> | undefined;
     let isOver = false;
     const end = () => {
       isOver = true;
@@ -396,7 +396,7 @@ export class Cache<V = unknown>
           ? accepted.then(() => this.#engine?.groups.room())
           : this.#engine!.groups.room();
       },
-      settle: (delivery = own) => settlements.settle(delivery),
+      settle: (delivery = own) => settlements.outcome(delivery),
       close() {},
     };
   }
@@ -426,10 +426,10 @@ export class Cache<V = unknown>
   #list<T>(
     { reverse = false, limit = Infinity, ...range }: CacheListOptions,
     whole: boolean,
-    make: (key: Found["key"], stored: Stored) => T,
-  ): Listing<T> {
+    make: (key: Entry["key"], stored: StoredValue) => T,
+  ): RangeIterator<T> {
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
-    return new Listing(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
+    return new RangeIterator(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
   }
 
   async #transaction<R>(
@@ -465,10 +465,10 @@ export class Cache<V = unknown>
     if (this.#engine !== undefined && this.#behind === 0) return write(this.#engine, writes, updates, account);
     this.#behind++;
     // A stop may cut the wait for the store short: who asks then has to hear of what is still on its way to it.
-    account?.begin();
+    account?.accepted();
     const opened = () => {
       this.#behind--;
-      account?.end();
+      account?.settled();
     };
     // In one go: who comes between the two would overtake.
     return this.#open().then((engine) => {
@@ -524,10 +524,10 @@ async function settled(groups: Iterable<Group>): Promise<void> {
   await Promise.all(Array.from(groups, ({ promise }) => promise));
 }
 
-async function* keysOf(found: AsyncIterable<Found>): AsyncGenerator<Found["key"]> {
+async function* keysOf(found: AsyncIterable<Entry>): AsyncGenerator<Entry["key"]> {
   for await (const { key } of found) yield key;
 }
 
-function writing({ id, parts, bytes }: CheckedKey, stored: Stored | undefined): Write {
+function writing({ id, parts, bytes }: CheckedKey, stored: StoredValue | undefined): Write {
   return { id, key: parts, keyBytes: bytes, stored };
 }

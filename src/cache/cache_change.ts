@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type Change, Changes } from "./changes.ts";
-import type { Engine } from "./engine.ts";
-import { type CacheKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
-import { ABSENT } from "./memory.ts";
-import type { Position, Published, UpdateReader } from "./update_reader.ts";
-import { decode } from "./value.ts";
+import { type Change, ChangeReader } from "./updates/change_reader.ts";
+import type { Engine } from "./engine/engine.ts";
+import { type CacheKey, checkKey, idOf, keyOf, type KeyPart } from "./cache_key.ts";
+import { ABSENT } from "./engine/remembered_entries.ts";
+import type { LogPosition, PublishedUpdate, UpdateReader } from "./updates/update_reader.ts";
+import { decode } from "./store/stored_value.ts";
 
 /** A published update: the value is undefined when the key was removed, the sequence number without a log. */
 export type CacheUpdate<V> = readonly [key: CacheKey, value: V | undefined, sequence: number | undefined];
@@ -56,7 +56,7 @@ export type CacheChange<V> =
   | { readonly type: "live"; readonly id?: string };
 
 /** Reads one by one. */
-export interface ChangeReader<T> {
+export interface PullReader<T> {
   /** The next one; undefined at the end. */
   next(): Promise<T | undefined>;
   /** Ends it, and a `next()` that waits. */
@@ -72,7 +72,7 @@ export async function openUpdates<V>(
   engine: Engine,
   prefix: readonly KeyPart[],
   from: number | undefined,
-): Promise<ChangeReader<CacheUpdate<V>>> {
+): Promise<PullReader<CacheUpdate<V>>> {
   const reader = await openReader(engine, prefix, from === undefined ? undefined : { sequence: from - 1 });
   return {
     next: async () => {
@@ -96,9 +96,9 @@ export async function openChanges<V>(
   prefix: readonly KeyPart[],
   after: string | undefined,
   snapshot: boolean,
-): Promise<ChangeReader<CacheChange<V>>> {
+): Promise<PullReader<CacheChange<V>>> {
   const reader = await openReader(engine, prefix, after === undefined ? undefined : parsePosition(after));
-  const changes = new Changes(engine, reader, snapshot ? prefix : undefined, after !== undefined);
+  const changes = new ChangeReader(engine, reader, snapshot ? prefix : undefined, after !== undefined);
   return {
     next: async () => {
       for (let change = await changes.next(); change !== undefined; change = await changes.next()) {
@@ -120,7 +120,7 @@ function beginsWith(parts: readonly KeyPart[]): (key: readonly KeyPart[]) => boo
 async function openReader(
   engine: Engine,
   prefix: readonly KeyPart[],
-  after: Position | { readonly log?: undefined; readonly sequence: number } | undefined,
+  after: LogPosition | { readonly log?: undefined; readonly sequence: number } | undefined,
 ): Promise<UpdateReader> {
   const { log, updates, shared } = engine;
   const wanted = beginsWith(prefix);
@@ -132,13 +132,13 @@ async function openReader(
   return updates.logged(log, { after, shared, wanted });
 }
 
-function parsePosition(id: string): Position {
+function parsePosition(id: string): LogPosition {
   const [, log, sequence] = /^([\da-f]+)-(\d{1,15})$/.exec(id) ?? [];
   // What is no id of a Cache is behind no update of this log.
   return log === undefined ? { log: "?", sequence: 0 } : { log, sequence: Number(sequence) };
 }
 
-function showPosition(position: Position | undefined): { readonly id?: string } {
+function positionId(position: LogPosition | undefined): { readonly id?: string } {
   return position === undefined ? {} : { id: `${position.log}-${position.sequence}` };
 }
 
@@ -153,17 +153,20 @@ async function changeOf<V>(engine: Engine, change: Change): Promise<CacheChange<
       const { log, sequence } = change;
       const update = await updateOf<V>(engine, change);
       const position = log === undefined || sequence === undefined ? undefined : { log, sequence };
-      return update && { type: "update", update, ...showPosition(position) };
+      return update && { type: "update", update, ...positionId(position) };
     }
     case "gap":
-      return { type: "gap", reason: change.reason, ...showPosition(change.position) };
+      return { type: "gap", reason: change.reason, ...positionId(change.position) };
     case "live":
-      return { type: "live", ...showPosition(change.position) };
+      return { type: "live", ...positionId(change.position) };
   }
 }
 
 /** An update with its value; undefined when that was too large for the log and its key is gone. */
-async function updateOf<V>(engine: Engine, { key, stored, sequence }: Published): Promise<CacheUpdate<V> | undefined> {
+async function updateOf<V>(
+  engine: Engine,
+  { key, stored, sequence }: PublishedUpdate,
+): Promise<CacheUpdate<V> | undefined> {
   if (typeof stored === "object") return [keyOf(key), decode(stored) as V, sequence];
   if (stored === undefined) return [keyOf(key), undefined, sequence];
   const known = await engine.read(checkKey(key));

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { EngineOptions } from "./engine.ts";
-import { showKey } from "./key.ts";
-import { isUrl } from "./kv_file.ts";
+import type { EngineOptions } from "./engine/engine.ts";
+import { showKey } from "./cache_key.ts";
+import { isUrl } from "./store/kv_store.ts";
 
 /** How a Cache is opened. */
 export interface CacheOptions {

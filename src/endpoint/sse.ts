@@ -5,7 +5,7 @@
  */
 
 import type { BatchSource } from "../stream/protocol.ts";
-import { toJson } from "./json.ts";
+import { toJson } from "./to_json.ts";
 import { mapped, type OpenSource, openSource } from "./open_source.ts";
 import { servingNow } from "./serving.ts";
 

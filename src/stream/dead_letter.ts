@@ -5,11 +5,10 @@
  */
 
 import { type HandlerError, textOf } from "./handler_error.ts";
+import { DEAD_LETTER_ERROR_BYTES } from "./limits.ts";
 import type { Batch, RawMessage } from "./protocol.ts";
 
 const encoder = new TextEncoder();
-/** The longest error text, in bytes. */
-const ERROR_BYTES = 4096;
 
 /**
  * Makes the dead letter of a message: its own bytes and headers, and behind these, headers that say what happened, in UTF-8:
@@ -39,7 +38,7 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
 
 /** A text of 4096 bytes at most; says how much is left out. */
 function cut(text: string): string {
-  const buffer = new Uint8Array(ERROR_BYTES);
+  const buffer = new Uint8Array(DEAD_LETTER_ERROR_BYTES);
   // Whole characters alone are written.
   if (encoder.encodeInto(text, buffer).read === text.length) return text;
   const end = `… (cut: the text has ${text.length} characters)`;

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
-import { nearest, unknownOptions } from "../options/problems.ts";
+import { describeValue } from "../options/describe_value.ts";
+import { closestName, unknownOptions } from "../options/problems.ts";
 import type { HandlerError } from "./handler_error.ts";
 import { type PipeStage, stageProblem } from "./pipe.ts";
 import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
@@ -131,13 +131,13 @@ export function optionProblems(options: object, sources: readonly unknown[]): st
   };
   problems.push(...(Array.isArray(sink) ? sink : [sink]).map(sinkProblem).filter((problem) => problem !== undefined));
   if (Array.isArray(pipe)) problems.push(...pipe.map(stageProblem).filter((problem) => problem !== undefined));
-  else problems.push(`pipe must be an array of stages: got ${describe(pipe)}`);
-  check(name === undefined || typeof name === "string", `name must be a string: got ${describe(name)}`);
+  else problems.push(`pipe must be an array of stages: got ${describeValue(pipe)}`);
+  check(name === undefined || typeof name === "string", `name must be a string: got ${describeValue(name)}`);
   check(
     Number.isInteger(concurrency) && concurrency as number >= 1,
     `concurrency must be a whole number from 1 on: ${String(concurrency)}`,
   );
-  check(by === undefined || typeof by === "function", `by must be a function: got ${describe(by)}`);
+  check(by === undefined || typeof by === "function", `by must be a function: got ${describeValue(by)}`);
   check(
     by === undefined || concurrency !== 1,
     "by says what concurrency keeps in order: set concurrency above 1 as well",
@@ -152,8 +152,8 @@ function policyProblem(onError: unknown, sources: readonly unknown[]): string | 
   if (onError === "fail" || onError === "skip" || typeof onError === "function") return;
   if (typeof onError !== "object" || onError === null || !(openDeadLetters in onError)) {
     const got = typeof onError === "string"
-      ? `${JSON.stringify(onError)}: did you mean ${JSON.stringify(nearest(onError, ["fail", "skip"]))}?`
-      : describe(onError);
+      ? `${JSON.stringify(onError)}: did you mean ${JSON.stringify(closestName(onError, ["fail", "skip"]))}?`
+      : describeValue(onError);
     return `onError must be "fail", "skip", a Topic for dead letters or a function: got ${got}`;
   }
   if (sources.some((source) => source === onError || (onError as DeadLetterSink)[feeds]?.(source))) {

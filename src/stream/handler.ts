@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isThenable } from "./sinks.ts";
+import { isThenable } from "../async/is_thenable.ts";
 
 /** A generator, or another iterator, of what a handler emits. */
 export type Yields<T> =

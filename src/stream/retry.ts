@@ -5,10 +5,10 @@
  */
 
 import * as std from "@std/async/retry";
-import { describe } from "../options/describe.ts";
+import { describeValue } from "../options/describe_value.ts";
 import { unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
-import { isLeft, LEFT } from "./left.ts";
+import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
 import type { ResettableSignal } from "../async/resettable_signal.ts";
 
 /**
@@ -72,7 +72,7 @@ const OPTIONS = [
 /** What is wrong with the option `retry`, as `retry()` would find it, before anything is tried. */
 export function retryProblems(options: unknown): string[] {
   if (typeof options !== "object" || options === null) {
-    return [`retry must be an object such as { maxAttempts: 3 }: got ${describe(options)}`];
+    return [`retry must be an object such as { maxAttempts: 3 }: got ${describeValue(options)}`];
   }
   const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1, isRetriable, signal } =
     options as RetryOptions;
@@ -95,11 +95,11 @@ export function retryProblems(options: unknown): string[] {
   check(jitter >= 0 && jitter <= 1, `jitter must be from 0 to 1: ${jitter}`);
   check(
     isRetriable === undefined || typeof isRetriable === "function",
-    `isRetriable must be a function: got ${describe(isRetriable)}`,
+    `isRetriable must be a function: got ${describeValue(isRetriable)}`,
   );
   check(
     signal === undefined || signal instanceof AbortSignal,
-    `signal must be an AbortSignal: got ${describe(signal)}`,
+    `signal must be an AbortSignal: got ${describeValue(signal)}`,
   );
   return problems.map((problem) => `retry: ${problem}`);
 }
@@ -114,8 +114,8 @@ export class RetryAbortedError extends Error {
  * Makes an attempt, and more of them as the options say. Returns a promise only if the first attempt does, or fails.
  *
  * @param stop ends the wait before the next attempt when it happens
- * @param isLeftAtStop says what is thrown then: `LEFT` if it returns `true`, else the error of the last attempt
- * @throws `LEFT` If `stop` happens before an attempt succeeds.
+ * @param isInterruptedAtStop says what is thrown then: `INTERRUPTED` if it returns `true`, else the error of the last attempt
+ * @throws `INTERRUPTED` If `stop` happens before an attempt succeeds.
  * @throws {RetryAbortedError} If `signal` aborts before an attempt succeeds; the cause is the error of the last attempt.
  * @throws The error of the last attempt.
  */
@@ -123,9 +123,9 @@ export function retried(
   attempt: () => void | Promise<void>,
   options: RetryOptions,
   stop: ResettableSignal,
-  isLeftAtStop: () => boolean,
+  isInterruptedAtStop: () => boolean,
 ): void | Promise<void> {
-  const failed = (error: unknown) => again(attempt, options, stop, error, isLeftAtStop);
+  const failed = (error: unknown) => again(attempt, options, stop, error, isInterruptedAtStop);
   try {
     return attempt()?.then(undefined, failed);
   } catch (error) {
@@ -139,9 +139,10 @@ async function again(
   { signal, ...options }: RetryOptions,
   stop: ResettableSignal,
   error: unknown,
-  isLeftAtStop: () => boolean,
+  isInterruptedAtStop: () => boolean,
 ): Promise<void> {
-  const isRetriable = (error: unknown) => !isLeft(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
+  const isRetriable = (error: unknown) =>
+    !isInterrupted(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
   // An error that no attempt can help is thrown even if the run is stopped.
   if (!isRetriable(error)) throw error;
   let last = error, isFirst = true;
@@ -169,7 +170,7 @@ async function again(
     });
   } catch (failure) {
     if (failure === cut.signal.reason && cut.signal.aborted) {
-      if (stop.fired) throw isLeftAtStop() ? LEFT : last;
+      if (stop.fired) throw isInterruptedAtStop() ? INTERRUPTED : last;
       throw new RetryAbortedError("retry.signal aborted", { cause: last });
     }
     throw failure instanceof RetryError ? failure.cause : failure;

@@ -5,12 +5,10 @@
  */
 
 import { emitNotice } from "../notices/notice.ts";
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const NUMBERS: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
-
-/** The longest time-out that `setTimeout()` takes. A longer one, such as Infinity, sets no deadline. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The options of `onShutdown()`. */
 export interface ShutdownOptions {

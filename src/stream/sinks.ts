@@ -4,7 +4,8 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
+import { isThenable } from "../async/is_thenable.ts";
+import { describeValue } from "../options/describe_value.ts";
 import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
 
 /**
@@ -44,7 +45,7 @@ export function sinkProblem(sink: unknown): string | undefined {
     if (typeof some[openSink] === "function" || sink instanceof WritableStream) return;
     if (some.writable instanceof WritableStream) return;
   }
-  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`;
+  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describeValue(sink)}`;
 }
 
 /** A sink that is written to in a run. */
@@ -95,42 +96,4 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
       }
     },
   };
-}
-
-/**
- * Makes a writer safe for several handlers that call `accept()` at once: it offers a value only after the writer has accepted
- * the one before, as the protocol demands.
- */
-export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
-  let last: Promise<void> | undefined;
-  let isClosed = false;
-  const offer = (value: T, delivery: Delivery, message: unknown): void | Promise<void> => {
-    // A stop has cut this value's wait short, and the run is over by now.
-    if (isClosed) throw new Error("the sink was closed while a value waited for its turn");
-    return writer.accept(value, delivery, message);
-  };
-  const waiting = (accepted: Promise<void>): Promise<void> => {
-    const over = accepted.catch(() => {}).then(() => {
-      if (last === over) last = undefined;
-    });
-    last = over;
-    return accepted;
-  };
-  return {
-    accept(value, delivery, message) {
-      if (last !== undefined) return waiting(last.then(() => offer(value, delivery, message)));
-      const accepted = writer.accept(value, delivery, message);
-      if (accepted !== undefined) return waiting(accepted);
-    },
-    settle: (delivery) => writer.settle(delivery),
-    close: (reason) => {
-      isClosed = true;
-      return writer.close(reason);
-    },
-  };
-}
-
-/** Whether something must be awaited. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

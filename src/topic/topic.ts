@@ -6,11 +6,10 @@
 
 import { bytes } from "../codecs/bytes.ts";
 import type { Codec } from "../codecs/codec.ts";
-import { partitionText } from "../kafka/by_partition.ts";
-import { serversOf } from "../kafka/clients.ts";
+import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import { KafkaError } from "../kafka/kafka_error.ts";
 import { Notices } from "../notices/notices.ts";
-import { complain } from "../options/problems.ts";
+import { assertNoProblems } from "../options/problems.ts";
 import {
   type BatchSink,
   type BatchSource,
@@ -26,9 +25,10 @@ import {
 import { type Conf, mergedConf, wordsInLibraryCase } from "./conf/conf.ts";
 import { masked, redact } from "./conf/secrets.ts";
 import { Decoder } from "./read/decoder.ts";
+import { GroupLag } from "./read/group_lag.ts";
+import type { Lag } from "./read/lag.ts";
 import type { Message } from "./read/message.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
-import { answered, QUERY_MS } from "./read/queries.ts";
 import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
 import { TopicReader } from "./read/topic_reader.ts";
 import { iterateMessages, readableMessages } from "./single_messages.ts";
@@ -39,16 +39,6 @@ import { DryWriter } from "./write/dry_writer.ts";
 import type { DeliveryReport, SendOptions, TopicInput } from "./write/topic_record.ts";
 import { topicWritable } from "./write/topic_writable.ts";
 import { TopicWriter } from "./write/topic_writer.ts";
-
-/** How far readers are behind. */
-export interface Lag {
-  /** Messages that are not handled yet. */
-  readonly total: number;
-  /** The same by partition: by its number, or as `emoji[0]` when the Topic is several topics. */
-  readonly partitions: Readonly<Record<string | number, number>>;
-}
-
-const TIMED_OUT = -185;
 
 /**
  * A Kafka topic: a source of messages, and a sink for records.
@@ -118,8 +108,8 @@ export class Topic<K = string, V = string>
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
-  /** Answers `lag()` while nobody reads; shared by the calls that wait for an answer. */
-  #asking: { readonly reader: TopicReader; users: number } | undefined;
+  /** Asks for the lag while nobody reads. */
+  #groupLag: GroupLag | undefined;
   #writer: Writer<K, V> | undefined;
   #deadLetters: Writer<Uint8Array, Uint8Array> | undefined;
   #readable: ReadableStream<Message<K, V>> | undefined;
@@ -151,7 +141,7 @@ export class Topic<K = string, V = string>
     const names = checkedNames(name, problems);
     this.#options = checkTopicOptions<K, V>(options, problems);
     const merged = mergedConf(conf, problems, this.#options.app);
-    complain(names?.where ?? "new Topic()", problems);
+    assertNoProblems(names?.where ?? "new Topic()", problems);
     this.#names = names!;
     this.name = this.#names.text;
     this.#merged = wordsInLibraryCase(merged);
@@ -304,38 +294,30 @@ export class Topic<K = string, V = string>
   }
 
   /**
-   * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
+   * How many messages are not handled yet, by partition: by the reader of this Topic, or by its consumer group when this
+   * Topic is not being read. Asking for it joins no group.
    *
    * @throws {KafkaError} If a topic does not exist, a broker refuses, no broker answers within 10 s, or the Topic is closed.
+   *
+   * @example The lag of a group
+   * ```ts
+   * import { Topic } from "@slipstream/slipstream";
+   * import { LocalBroker } from "@slipstream/slipstream/testing";
+   *
+   * await using broker = await LocalBroker.start();
+   * await using orders = new Topic("orders", { "bootstrap.servers": broker.bootstrapServers, "group.id": "billing" });
+   * await orders.send("a", "1");
+   * const { total, partitions } = await orders.lag();
+   * console.assert(total === 1);
+   * for (const { topic, partition, currentOffset = "-", endOffset, lag } of partitions) {
+   *   console.log(`${topic}[${partition}] current ${currentOffset} end ${endOffset} lag ${lag}`);
+   * }
+   * ```
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
-    const reader = this.#reader;
-    const single = this.#names.single !== undefined;
-    if (reader !== undefined) return await this.#answered(lagOf(reader, single));
-    // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
-    const asking = this.#asking ??= {
-      users: 0,
-      reader: new TopicReader(this.#names, { ...this.#merged }, {
-        startAt: () => undefined,
-        untilEnd: false,
-        autoCommit: false,
-      }, this.#notices),
-    };
-    asking.users++;
-    try {
-      return await this.#answered(lagOf(asking.reader, single, true));
-    } finally {
-      if (--asking.users === 0) {
-        this.#asking = undefined;
-        await asking.reader.close();
-      }
-    }
-  }
-
-  #answered(lag: Promise<Lag>): Promise<Lag> {
-    const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
-    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
+    const reader = this.#reader ?? (this.#groupLag ??= new GroupLag(this.#names, this.#merged, this.#notices));
+    return await reader.lag();
   }
 
   // Writing
@@ -403,7 +385,7 @@ export class Topic<K = string, V = string>
   /** Whether a source is a Topic that reads this topic, on the same brokers. */
   [feeds](source: unknown): boolean {
     if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
-    return serversOf(source.#merged) === serversOf(this.#merged);
+    return bootstrapServersOf(source.#merged) === bootstrapServersOf(this.#merged);
   }
 
   /**
@@ -438,7 +420,7 @@ export class Topic<K = string, V = string>
   }
 
   async #close(): Promise<void> {
-    const open = [this.#reader, this.#asking?.reader, this.#writer, this.#deadLetters];
+    const open = [this.#reader, this.#groupLag, this.#writer, this.#deadLetters];
     const outcomes = await Promise.allSettled(open.map((one) => one?.close()));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
@@ -470,14 +452,4 @@ function checkedNames(name: TopicNameInput, problems: string[]): TopicNames | un
     problems.push((error as Error).message);
     return undefined;
   }
-}
-
-async function lagOf(reader: TopicReader, single: boolean, justAsking = false): Promise<Lag> {
-  const positions = await reader.positions(justAsking);
-  const lags = await Promise.all(positions.map(async (position) => {
-    const { lowOffset, highOffset } = await reader.watermarks(position);
-    const lag = Math.max(0, highOffset - Math.max(position.offset, lowOffset));
-    return [single ? position.partition : partitionText(position), lag] as const;
-  }));
-  return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
 }

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { text } from "../codecs/text.ts";
-import { describe } from "../options/describe.ts";
-import { nearest } from "../options/problems.ts";
+import { describeValue } from "../options/describe_value.ts";
+import { closestName } from "../options/problems.ts";
 import { isProperty } from "./conf/property_names.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
 
@@ -131,8 +132,6 @@ const OPTIONS = Object.keys(
   } satisfies Record<keyof TopicOptions, 0>,
 );
 
-/** The longest time that `setTimeout()` takes. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How long reading until the end waits for a topic that does not exist, in milliseconds. */
 const DRAIN_MISSING_MS = 30_000;
 /** How long `whenMissing: "fail"` waits, in milliseconds: brokers learn one after the other of a topic that is created. */
@@ -145,7 +144,9 @@ const FAIL_MISSING_MS = 3000;
  */
 export function checkTopicOptions<K, V>(options: unknown, problems: string[]): CheckedTopicOptions<K, V> {
   const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
-  if (!isObject) problems.push(`options must be an object such as { offset: "beginning" }: got ${describe(options)}`);
+  if (!isObject) {
+    problems.push(`options must be an object such as { offset: "beginning" }: got ${describeValue(options)}`);
+  }
   const given = (isObject ? options : {}) as Record<keyof TopicOptions, unknown>;
   for (const name of Object.keys(given)) if (!OPTIONS.includes(name)) problems.push(unknownOption(name));
 
@@ -155,7 +156,7 @@ export function checkTopicOptions<K, V>(options: unknown, problems: string[]): C
     if (!holds) problems.push(problem());
   };
   for (const [name, codec] of Object.entries({ key, value })) {
-    check(isCodec(codec), () => `${name}: a codec must have encode and decode: got ${describe(codec)}`);
+    check(isCodec(codec), () => `${name}: a codec must have encode and decode: got ${describeValue(codec)}`);
   }
   check(until === undefined || until === "end", () => `until must be "end": ${String(until)}`);
   check(
@@ -196,7 +197,7 @@ export function checkTopicOptions<K, V>(options: unknown, problems: string[]): C
 function unknownOption(name: string): string {
   const remedy = isProperty(name)
     ? "it is a property, for the second argument"
-    : `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
+    : `did you mean ${JSON.stringify(closestName(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
   return `there is no option ${JSON.stringify(name)}: ${remedy}`;
 }
 

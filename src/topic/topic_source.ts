@@ -4,7 +4,7 @@
  * @module
  */
 
-import { partitionText } from "../kafka/by_partition.ts";
+import { partitionText } from "../kafka/partition_map.ts";
 import type { Batch, SourceReader } from "../stream/protocol.ts";
 import { type Decoder, headersOf } from "./read/decoder.ts";
 import type { Message } from "./read/message.ts";

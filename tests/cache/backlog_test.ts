@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { Cache, type CacheInput } from "../../src/cache/cache.ts";
 import { checkOptions } from "../../src/cache/cache_options.ts";
-import { type Engine, openEngine } from "../../src/cache/engine.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { type Engine, openEngine } from "../../src/cache/engine/engine.ts";
+import { registerStore } from "../../src/cache/store/registered_store.ts";
 import { openSink } from "../../src/stream/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 

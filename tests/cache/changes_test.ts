@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
 import type { CacheChange } from "../../src/cache/cache_change.ts";
-import { openEngine } from "../../src/cache/engine.ts";
+import { openEngine } from "../../src/cache/engine/engine.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { registerStore } from "../../src/cache/store/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
-type Changes = ReadableStream<CacheChange<number>>;
+type ChangeReader = ReadableStream<CacheChange<number>>;
 
 /** What is read until a change is what a test waits for; the stream is cancelled then. */
-async function readUntil(changes: Changes, isLast: (change: CacheChange<number>) => boolean) {
+async function readUntil(changes: ChangeReader, isLast: (change: CacheChange<number>) => boolean) {
   const found: CacheChange<number>[] = [];
   for await (const change of changes) {
     found.push(change);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Group, GroupCommit } from "../../src/cache/group_commit.ts";
+import { type Group, GroupCommit } from "../../src/cache/engine/group_commit.ts";
 
 const write = (id: string, bytes = 16, keyBytes = 10) => ({
   id,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Committer } from "../../src/cache/commit.ts";
-import { compareKeys, type KeyPart } from "../../src/cache/key.ts";
-import { ABSENT, Memory } from "../../src/cache/memory.ts";
-import { PatientKv } from "../../src/cache/patient_kv.ts";
-import { SortedKeys } from "../../src/cache/sorted_keys.ts";
-import { encode } from "../../src/cache/value.ts";
+import { Committer } from "../../src/cache/store/committer.ts";
+import { compareKeys, type KeyPart } from "../../src/cache/cache_key.ts";
+import { ABSENT, RememberedEntries } from "../../src/cache/engine/remembered_entries.ts";
+import { RetryingKv } from "../../src/cache/store/retrying_kv.ts";
+import { SortedByKey } from "../../src/cache/engine/sorted_by_key.ts";
+import { encode } from "../../src/cache/store/stored_value.ts";
 import { Cache } from "@slipstream/slipstream";
 
 Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever comes and goes", () => {
@@ -13,7 +13,7 @@ Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever co
   fc.assert(
     fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 3000 }), { maxLength: 1500 }), numbers, (first, toggled) => {
       const items = new Map(first.map((n) => [n, { key: [n] as KeyPart[] }]));
-      const sorted = new SortedKeys([...items.values()]);
+      const sorted = new SortedByKey([...items.values()]);
       for (const n of toggled) {
         const item = items.get(n);
         if (item === undefined) {
@@ -35,7 +35,7 @@ Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever co
 });
 
 Deno.test("Memory stays within its bytes, keeps what is used, and knows when it is no longer all", () => {
-  const memory = new Memory(100_000);
+  const memory = new RememberedEntries(100_000);
   memory.markComplete(0);
   const value = encode("x".repeat(100), "k");
   for (let n = 0; n < 1000; n++) {
@@ -93,7 +93,7 @@ Deno.test("chunks that can't be removed now are removed after a later commit", a
     },
   });
   const committer = new Committer(
-    new PatientKv(limping, ":memory:", false),
+    new RetryingKv(limping, ":memory:", false),
     { prefix: "", shared: false, remote: false },
     undefined,
   );

@@ -3,8 +3,8 @@ import { setImmediate } from "node:timers";
 import { Cache, type CacheInput } from "../../src/cache/cache.ts";
 import { checkOptions } from "../../src/cache/cache_options.ts";
 import { CacheError } from "../../src/cache/cache_error.ts";
-import { openEngine } from "../../src/cache/engine.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { openEngine } from "../../src/cache/engine/engine.ts";
+import { registerStore } from "../../src/cache/store/registered_store.ts";
 import { type Delivery, openSink } from "../../src/stream/protocol.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Cache, type CacheInput } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { registerStore } from "../../src/cache/store/registered_store.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 
 const FULL: CommitFate = { error: new Error("database or disk is full") };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { toJson } from "../../src/endpoint/json.ts";
+import { toJson } from "../../src/endpoint/to_json.ts";
 
 Deno.test("toJson() writes what JSON has no form for, and ends where a value contains itself or is too deep", () => {
   const circle: unknown[] = [1];

@@ -5,6 +5,15 @@ import { example } from "../support/example.ts";
 
 const BROKER = REAL_SERVERS === undefined ? [] : [REAL_SERVERS];
 
+Deno.test("every example says how to run it and what it prints", async () => {
+  const folder = new URL("../../examples/", import.meta.url);
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.endsWith(".ts")) continue;
+    const [head] = (await Deno.readTextFile(new URL(name, folder))).split("\n\n");
+    assert.match(head!, /^\/\/ .*\n(\/\/ .*\n)*\/\/\n\/\/ Run: {4}\S.*\n\/\/ Prints: \S/, name);
+  }
+});
+
 Deno.test("topic.ts sends two messages, then reads and prints them", async () => {
   const { code, out } = await example("topic.ts", BROKER);
   assert.deepEqual([code, out.trim().split("\n").sort()], [0, ["fish 🐟", "trophy 🏆"]]);
@@ -101,7 +110,8 @@ Deno.test("demo.ts counts the words that wc counts, and the commonest of them", 
   assert.equal(code, 0, err);
   assert.match(out, new RegExp(`^words: ${count}$`, "m"));
   // A count by other means: sort and uniq.
-  const script = `tr -s '[:space:]' '\\n' < "$1" | LC_ALL=C sort | uniq -c | LC_ALL=C sort -rn | head -1`;
+  const script =
+    `tr -s '[:space:]' '\\n' < "$1" | grep '[[:alnum:]]' | LC_ALL=C sort | uniq -c | LC_ALL=C sort -rn | head -1`;
   const { stdout } = await new Deno.Command("sh", { args: ["-c", script, "sh", file], env: { LC_ALL: "C.UTF-8" } })
     .output();
   const [times, word] = new TextDecoder().decode(stdout).trim().split(" ");

@@ -23,10 +23,10 @@ function shared() {
     [openSink]: () => ({
       accept: (value: unknown, delivery: Delivery) => {
         const account = settlements.of(delivery);
-        account.begin();
-        waiting.set(value, (failure) => account.end(failure));
+        account.accepted();
+        waiting.set(value, (failure) => account.settled(failure));
       },
-      settle: (delivery: Delivery) => settlements.settle(delivery),
+      settle: (delivery: Delivery) => settlements.outcome(delivery),
       close() {},
     }),
   };
@@ -344,11 +344,11 @@ Deno.test("a sink that can't take anything any more ends the run under every pol
       return {
         accept(_: unknown, delivery: Delivery, message?: unknown) {
           const account = settlements.of(delivery);
-          account.begin();
+          account.accepted();
           (async () => await delivery.undelivered(fatal, message))()
-            .then(() => account.end(), (error) => account.end({ error }));
+            .then(() => account.settled(), (error) => account.settled({ error }));
         },
-        settle: (delivery: Delivery) => settlements.settle(delivery),
+        settle: (delivery: Delivery) => settlements.outcome(delivery),
         close() {},
       };
     },

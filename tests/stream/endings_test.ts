@@ -348,7 +348,7 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
   });
   await assert.rejects(failing.stream(QUIET), /the run's/);
   assert.deepEqual(log, ["after", "called"]);
-  assert.throws(() => app.onExit(5 as never), /An exit hook must be a function: got a number/);
+  assert.throws(() => app.onExit(5 as never), /onExit\(\): the hook must be a function: got a number/);
 });
 
 Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an end", async () => {
@@ -361,7 +361,7 @@ Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an en
   one.onExit(() => void log.push("one is over"));
   other.handle(scripted([["other"]]), (word) => void log.push(word));
   other.onExit(() => void log.push("other is over"));
-  assert.throws(() => other.pause(held), /Nothing is bound to this source/);
+  assert.throws(() => other.pause(held), /pause\(\): no handler is bound to this source/);
   const running = one.stream({ ...QUIET, signal: abort.signal });
   await other.stream(QUIET);
   // While one runs, the other can still bind, and run again.

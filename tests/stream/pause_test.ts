@@ -31,7 +31,7 @@ Deno.test("pause() before a run holds back everything, others go on, and a stop 
   abort.abort();
   await running;
   assert.deepEqual(log, ["handled 2", "closed source"]);
-  assert.throws(() => app.pause([3]), /Nothing is bound to this source/);
+  assert.throws(() => app.pause([3]), /pause\(\): no handler is bound to this source \(an Array\)/);
 });
 
 Deno.test("a generator that listens is told, and so is a source with pause and resume", async () => {

@@ -212,11 +212,11 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     () => app.handle([1], { snik: console.log } as never, () => {}),
     /^TypeError: handle\(\): there is no option "snik": did you mean "sink"\?$/,
   );
-  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it has no options/);
+  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it takes no options/);
   await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
   const running = app.stream(QUIET);
-  await assert.rejects(app.stream(QUIET), /runs already/);
+  await assert.rejects(app.stream(QUIET), /stream\(\) is running/);
   await running;
 });
 
@@ -250,7 +250,7 @@ Deno.test("handle() names everything that is wrong with its arguments", () => {
         "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got null",
         "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable " +
         "that returns one: got a number",
-        "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
+        "a TransformStream of a pipe is in use, or was in an earlier run: pass a function that makes one",
         "name must be a string: got a number",
         "concurrency must be a whole number from 1 on: 0.5",
         "by must be a function: got a number",

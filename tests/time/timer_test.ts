@@ -47,6 +47,18 @@ Deno.test("timer() can be left while it is waited for", async () => {
   assert.equal((await next).done, true);
 });
 
-Deno.test("timer() refuses what is no time", () => {
-  for (const ms of [0, -1, NaN, Infinity, "5" as never]) assert.throws(() => timer(ms), RangeError);
+Deno.test("timer() refuses a time that is out of range, of the wrong type, or that comes with options", () => {
+  for (const ms of [0, -1, NaN, Infinity, 2 ** 31]) {
+    assert.throws(() => timer(ms), { name: "RangeError", message: new RegExp(`above 0 and at most.*: got ${ms}$`) });
+  }
+  assert.throws(() => timer("5" as never), {
+    name: "TypeError",
+    message: "timer(): the time between ticks must be a number: got a string",
+  });
+  assert.throws(() => (timer as (...args: unknown[]) => unknown)("5", { signal: 1 }), {
+    name: "TypeError",
+    message: `timer(): 2 problems
+  - the time between ticks must be a number: got a string
+  - it takes the time between ticks alone: got 2 parameters`,
+  });
 });

@@ -8,8 +8,8 @@ Deno.test("checkImports() allows what the rooms may import", () => {
     checkImports([
       module("mod.ts", ["src/topic/topic.ts", "src/stream/mod.ts"]),
       module("src/stream/stream.ts", ["src/stream/protocol.ts", "node:path", "npm:deno-std"]),
-      module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/kafka/client.ts"]),
-      module("src/kafka/npm_client.ts", ["src/addon/load_kafka_javascript.ts"]),
+      module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/kafka/port.ts"]),
+      module("src/kafka/npm_client_factory.ts", ["src/addon/load_kafka_javascript.ts"]),
       module("src/cache/cache.ts", ["src/stream/protocol.ts", "src/cache/keys.ts"]),
       module(
         "src/addon/load_kafka_javascript.ts",

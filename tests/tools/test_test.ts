@@ -51,3 +51,21 @@ Deno.test("deno task test fails when one file does, or its process dies, and nam
   assert.match(out, /\nFAILED \| 3 files \| 1 passed \| 1 failed \| 0 ignored/);
   assert.equal((await run(`${folder}/good_test.ts`)).code, 0);
 });
+
+Deno.test("deno task test runs a file again, once, when an assertion of the mock cluster has ended its process", async () => {
+  const folder = await folderWith({ "once_test.ts": "", "always_test.ts": "" });
+  const dying = (condition: string) =>
+    `Deno.test("dies", () => {
+      if (!(${condition})) return;
+      console.error("*** rdkafka_mock_cgrp.c:603:rd_kafka_mock_cgrp_classic_member_add: assert: !member->resp ***");
+      Deno.kill(Deno.pid, "SIGABRT");
+    });`;
+  const seen = `try { Deno.mkdirSync("${folder}/seen"); return true; } catch { return false; }`;
+  await Deno.writeTextFile(`${folder}/once_test.ts`, dying(`(() => { ${seen} })()`));
+  await Deno.writeTextFile(`${folder}/always_test.ts`, dying("true"));
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", TOOL, folder] }).output();
+  const out = new TextDecoder().decode(stdout);
+  assert.equal(code, 1);
+  assert.equal(out.match(/_test\.ts: the mock cluster ended the process \(rdkafka_mock_cgrp\.c:603/g)?.length, 2);
+  assert.match(out, /failed: .*always_test\.ts\nFAILED \| 2 files \| 1 passed/);
+});

@@ -10,8 +10,8 @@ import type {
   ProducerGlobalConfig,
   ProducerTopicConfig,
 } from "../../kafka/conf_types.ts";
-import { describe } from "../../options/describe.ts";
-import { complain } from "../../options/problems.ts";
+import { describeValue } from "../../options/describe_value.ts";
+import { assertNoProblems } from "../../options/problems.ts";
 import { contradictions } from "./contradictions.ts";
 import { PROPERTIES } from "./properties.ts";
 import { propertyName, type SNAKE_CASE } from "./property_names.ts";
@@ -80,7 +80,7 @@ export function conf(properties: Conf = {}, app: object = DEFAULT_APP): Conf {
   const problems: string[] = [];
   if (typeof app !== "object" || app === null) problems.push(`app must be a Slipstream: ${String(app)}`);
   const named = byPropertyName(properties, problems);
-  complain("conf()", problems);
+  assertNoProblems("conf()", problems);
   const merged = { ...defaults.get(app), ...named };
   defaults.set(app, merged);
   return masked(merged);
@@ -125,7 +125,7 @@ export function confFor(scope: "C" | "P", values: Values): Record<string, unknow
  */
 function byPropertyName(values: Conf, problems: string[]): Values {
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
-    const got = describe(values);
+    const got = describeValue(values);
     problems.push(`properties must be an object such as { "bootstrap.servers": "localhost:9092" }: got ${got}`);
     return {};
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nearest } from "../../options/problems.ts";
+import { closestName } from "../../options/problems.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
 import { REPLACEMENTS } from "./property_names.ts";
 import { isSecret, MASK } from "./secrets.ts";
@@ -68,7 +68,7 @@ function unknownProperty(name: string): string {
   if (TOPIC_OPTIONS.includes(name)) {
     return `${name} is not a property: give it in the third argument, as an option of Topic`;
   }
-  const near = JSON.stringify(nearest(name, [...PROPERTIES.keys()]));
+  const near = JSON.stringify(closestName(name, [...PROPERTIES.keys()]));
   return `there is no property ${JSON.stringify(name)}: did you mean ${near}?`;
 }
 

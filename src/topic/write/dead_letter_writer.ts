@@ -5,6 +5,7 @@
  */
 
 import { KafkaError } from "../../kafka/kafka_error.ts";
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Notices } from "../../notices/notices.ts";
 import type { Delivery, RawMessage, SinkWriter } from "../../stream/protocol.ts";
 
@@ -18,7 +19,6 @@ export function deadLetterConf(conf: Readonly<Record<string, unknown>>): Record<
   return { ...conf, ...(isCompressed ? {} : { "compression.codec": "lz4" }), "message.max.bytes": 1_000_000_000 };
 }
 
-const TOO_LARGE = 10;
 /** How many characters of a header a notice has. */
 const SHOWN_CHARACTERS = 200;
 
@@ -71,7 +71,7 @@ export class DeadLetterWriter implements SinkWriter<RawMessage> {
       undelivered: async (error, attempt) => {
         const { letter, message, cuts } = attempt as Attempt;
         const isCut = CUTS[cuts];
-        if (!(error instanceof KafkaError) || error.code !== TOO_LARGE || isCut === undefined) {
+        if (!(error instanceof KafkaError) || error.code !== ErrorCode.MSG_SIZE_TOO_LARGE || isCut === undefined) {
           return await delivery.undelivered(error, message);
         }
         this.#notify(letter, isCut);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../../kafka/client.ts";
+import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
 import type { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Delivery } from "../../stream/protocol.ts";
 import { Settlement } from "../../stream/settlement.ts";
@@ -19,7 +19,7 @@ export class DeliverySettlements {
   // Successive records mostly belong to one delivery, so most look-ups end here.
   #lastDelivery: Delivery | undefined;
   #last: DeliverySettlement | undefined;
-  #allSettled: PromiseWithResolvers<void> | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
 
   /** The settlement of a delivery; made when there is none. */
   of(delivery: Delivery): DeliverySettlement {
@@ -34,7 +34,7 @@ export class DeliverySettlements {
 
   /** Resolves when the records of a delivery have settled; rejects if one of them can't be delivered. */
   settle(delivery: Delivery): void | Promise<void> {
-    return this.#settlements.get(delivery)?.settled();
+    return this.#settlements.get(delivery)?.outcome();
   }
 
   /** How many records have not settled. */
@@ -45,9 +45,9 @@ export class DeliverySettlements {
   }
 
   /** Resolves when every record has settled, or is abandoned. */
-  settled(): Promise<void> {
+  allSettled(): Promise<void> {
     if (this.#pending.size === 0) return Promise.resolve();
-    return (this.#allSettled ??= Promise.withResolvers()).promise;
+    return (this.#waiting ??= Promise.withResolvers()).promise;
   }
 
   /** Abandons the records that have not settled: `settle()` of their deliveries rejects. */
@@ -59,8 +59,8 @@ export class DeliverySettlements {
   onSettled(settlement: DeliverySettlement): void {
     this.#pending.delete(settlement);
     if (this.#pending.size > 0) return;
-    this.#allSettled?.resolve();
-    this.#allSettled = undefined;
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
   }
 }
 
@@ -77,7 +77,7 @@ export class DeliverySettlement extends Settlement {
   isAbandoned = false;
 
   constructor(delivery: Delivery, allPending: Set<DeliverySettlement>, all: DeliverySettlements) {
-    super();
+    super(delivery);
     this.delivery = delivery;
     this.#allPending = allPending;
     this.#all = all;
@@ -86,51 +86,52 @@ export class DeliverySettlement extends Settlement {
   /** Returns the report target of the next record. */
   numbered(tracker: RecordTracker): NumberedRecords {
     const last = this.#numbered;
-    if (last !== undefined && last.tracker === tracker && last.messageNumber < MESSAGE_NUMBERS) return last;
+    if (last !== undefined && last.tracker === tracker && last.recordNumber < RECORDS_PER_TARGET) return last;
     return this.#numbered = new NumberedRecords(this, tracker);
   }
 
-  override begin(): void {
+  override accepted(): void {
     if (this.pending++ === 0) this.#allPending.add(this);
-    super.begin();
+    super.accepted();
   }
 
-  override end(failure?: { readonly error: unknown }): void {
+  override settled(failure?: { readonly error: unknown }): void {
     if (this.isAbandoned) return;
     const isLast = --this.pending === 0;
-    super.end(failure);
+    super.settled(failure);
     if (isLast) this.#all.onSettled(this);
   }
 
   /** A record was not delivered: the delivery decides whether it counts as settled or as failed. */
-  async undelivered(error: KafkaError, message: unknown): Promise<void> {
+  override async undelivered(error: KafkaError, message: unknown): Promise<void> {
     this.#failing++;
     try {
       await this.delivery.undelivered(error, message);
-      this.end();
+      this.settled();
     } catch (error) {
-      this.end({ error });
+      this.settled({ error });
     }
+    // In the same turn as `settled()`: `abandon()` compares the two counts.
     this.#failing--;
   }
 
   /** Counts the records that have not settled as failed, and ignores what becomes of them. None of them may be queued. */
   abandon(error: unknown): void {
     this.#numbered?.tracker.abandon(this.pending - this.#failing);
-    for (; this.pending > 0; this.pending--) super.end({ error });
+    for (; this.pending > 0; this.pending--) super.settled({ error });
     this.isAbandoned = true;
     this.#all.onSettled(this);
   }
 }
 
 /** Records of a delivery, distinguished by numbers: an object for each would cost more than all else. */
-export class NumberedRecords implements DeliveryAccount {
+export class NumberedRecords implements ReportTarget {
   readonly tracker: RecordTracker;
   readonly #settlement: DeliverySettlement;
   /** The message that each record was made of, by number. */
   readonly #messages: unknown[] = [];
   /** The number of the record that is produced next. */
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(settlement: DeliverySettlement, tracker: RecordTracker) {
     this.#settlement = settlement;
@@ -139,13 +140,13 @@ export class NumberedRecords implements DeliveryAccount {
 
   /** The record with the number was produced; it was made of a message. */
   add(message: unknown): void {
-    this.messageNumber = this.#messages.push(message);
+    this.recordNumber = this.#messages.push(message);
   }
 
   reported(code: number, partition: number, _offset: number, number: number, record?: RecordBytes): void {
     const settlement = this.#settlement;
     if (settlement.isAbandoned) this.tracker.abandon(-1);
-    else if (code === 0) settlement.end();
+    else if (code === 0) settlement.settled();
     else {
       const error = this.tracker.deliveryError(code, undeliveredRecord(partition, record));
       void settlement.undelivered(error, this.#messages[number]);

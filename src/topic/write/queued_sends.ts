@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeliveryAccount } from "../../kafka/client.ts";
+import type { ReportTarget } from "../../kafka/port.ts";
 import { type Bytes, copyOf, type EncodedRecord } from "./encoder.ts";
 import type { SendBatchCall, SendCalls } from "./send_calls.ts";
 import type { QueuedRecords } from "./send_queue.ts";
@@ -38,8 +38,8 @@ export class QueuedSend implements QueuedRecords {
     } else setRecord(encoded);
   }
 
-  targetOf(): DeliveryAccount {
-    this.#calls.messageNumber = this.#number;
+  targetOf(): ReportTarget {
+    this.#calls.recordNumber = this.#number;
     return this.#calls;
   }
 
@@ -82,7 +82,7 @@ export class QueuedBatch implements QueuedRecords {
     } else this.records = encoded;
   }
 
-  targetOf(index: number): DeliveryAccount {
+  targetOf(index: number): ReportTarget {
     return this.#batch.targetOf(this.#from + index);
   }
 

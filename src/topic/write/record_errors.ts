@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RecordBytes } from "../../kafka/client.ts";
+import { ErrorCode, type RecordBytes } from "../../kafka/port.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 
 /** What is known of a record that is not delivered. */
@@ -32,9 +32,8 @@ export function undeliveredRecord(
   };
 }
 
-const PURGED_QUEUE = -152, PURGED_IN_FLIGHT = -151, FATAL = -150, TIMED_OUT = -192;
 /** The codes with which librdkafka reports records that it drops after a fatal error. */
-const DROPPED: readonly number[] = [PURGED_QUEUE, PURGED_IN_FLIGHT, FATAL];
+const DROPPED: ReadonlySet<number> = new Set([ErrorCode.PURGE_QUEUE, ErrorCode.PURGE_INFLIGHT, ErrorCode.FATAL]);
 
 /** What the errors of a producer's records have in common. */
 export interface ProducerFacts {
@@ -51,7 +50,7 @@ export interface ProducerFacts {
 /** Returns the error of a record whose delivery report has an error code. */
 export function deliveryError(code: number, record: UndeliveredRecord, producer: ProducerFacts): KafkaError {
   const { where, fatalError, unreachableBroker } = producer;
-  if (fatalError !== undefined && DROPPED.includes(code)) {
+  if (fatalError !== undefined && DROPPED.has(code)) {
     return new KafkaError(`${where}: ${recordText(record)} was not delivered: ${fatalError.message}`, {
       code: fatalError.code ?? code,
       fatal: true,
@@ -59,7 +58,7 @@ export function deliveryError(code: number, record: UndeliveredRecord, producer:
       ...inputOf(record),
     });
   }
-  const why = code === TIMED_OUT && unreachableBroker !== undefined ? `; ${unreachableBroker}` : "";
+  const why = code === ErrorCode.MSG_TIMED_OUT && unreachableBroker !== undefined ? `; ${unreachableBroker}` : "";
   const text = `${recordText(record)} was not delivered: ${producer.errorText(code)}${why}`;
   return new KafkaError(`${where}: ${text}${inBrackets(remedyFor(code, record, false))}`, {
     code,
@@ -118,9 +117,6 @@ function keyText(key: Uint8Array): string {
   }
 }
 
-const TOO_LARGE = 10, LIST_TOO_LARGE = 18, INVALID_TIMESTAMP = 32, INVALID_RECORD = 87;
-const UNKNOWN_PARTITION = -190, UNKNOWN_TOPIC = -188, NO_SUCH_TOPIC_OR_PARTITION = 3;
-
 /**
  * Returns what helps against the refusal of a record; `undefined` where the code says enough, or nothing is known.
  *
@@ -128,20 +124,20 @@ const UNKNOWN_PARTITION = -190, UNKNOWN_TOPIC = -188, NO_SUCH_TOPIC_OR_PARTITION
  */
 export function remedyFor(code: number, { key }: UndeliveredRecord, isByClient: boolean): string | undefined {
   switch (code) {
-    case TOO_LARGE:
+    case ErrorCode.MSG_SIZE_TOO_LARGE:
       return isByClient
         ? "raise message.max.bytes, 1000000 by default, and max.message.bytes of the topic, or send less in a message"
         : "raise max.message.bytes of the topic, or send less in a message";
-    case LIST_TOO_LARGE:
+    case ErrorCode.RECORD_LIST_TOO_LARGE:
       return "it is larger than a segment: raise segment.bytes of the topic, or send less in a message";
-    case INVALID_TIMESTAMP:
+    case ErrorCode.INVALID_TIMESTAMP:
       return "its timestamp is further from the broker's clock than message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic allow; timestamps are milliseconds since 1970";
-    case INVALID_RECORD:
+    case ErrorCode.INVALID_RECORD:
       return key === null ? "a compacted topic needs a key in each message" : undefined;
-    case UNKNOWN_PARTITION:
+    case ErrorCode.UNKNOWN_PARTITION:
       return "the topic has no such partition";
-    case UNKNOWN_TOPIC:
-    case NO_SUCH_TOPIC_OR_PARTITION:
+    case ErrorCode.UNKNOWN_TOPIC:
+    case ErrorCode.UNKNOWN_TOPIC_OR_PART:
       return "the topic does not exist, and the broker does not create it: check its name, or create it";
     default:
       return undefined;

@@ -13,16 +13,20 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { AnsweredRecord, DeliveryAccount, RecordBytes } from "../../kafka/client.ts";
+import { type AnsweredRecord, ErrorCode, type RecordBytes, type ReportTarget } from "../../kafka/port.ts";
 
 /**
- * The codes with which a broker refuses a whole request because of one of its records, and writes nothing: message too
- * large, record list too large, invalid timestamp, unsupported for message format, invalid record, and librdkafka's "an
- * invalid record in the same batch".
+ * The codes with which a broker refuses a whole request because of one of its records, and writes nothing. The last one
+ * is librdkafka's, for the request's other records.
  */
-const REFUSALS: ReadonlySet<number> = new Set([10, 18, 32, 43, 87, -138]);
-/** Another record of the request was refused. */
-const OTHER_RECORD_REFUSED = -138;
+const REFUSALS: ReadonlySet<number> = new Set([
+  ErrorCode.MSG_SIZE_TOO_LARGE,
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  ErrorCode.INVALID_TIMESTAMP,
+  ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+  ErrorCode.INVALID_RECORD,
+  ErrorCode.INVALID_DIFFERENT_RECORD,
+]);
 
 /** The records to send again, in order. */
 export class ResendQueue {
@@ -44,10 +48,10 @@ export class ResendQueue {
   take(records: readonly AnsweredRecord[]): readonly AnsweredRecord[] {
     if (records[0]?.code === 0) return this.#takeOvertaking(records);
     if (records.length <= 1) return records;
-    const innocent = records.filter(({ code }) => code === OTHER_RECORD_REFUSED);
+    const innocent = records.filter(({ code }) => code === ErrorCode.INVALID_DIFFERENT_RECORD);
     if (innocent.length > 0 && innocent.length < records.length) {
       this.#add(innocent);
-      return records.filter(({ code }) => code !== OTHER_RECORD_REFUSED);
+      return records.filter(({ code }) => code !== ErrorCode.INVALID_DIFFERENT_RECORD);
     }
     const middle = records.length >> 1;
     this.#add(records.slice(0, middle));
@@ -101,21 +105,21 @@ function keyOf({ partition, key }: AnsweredRecord): string | undefined {
 }
 
 /** Receives the report of a record that is sent again, and passes it on as the report of the first attempt. */
-export class ResentRecord implements DeliveryAccount {
-  readonly messageNumber: number;
-  readonly #first: DeliveryAccount;
+export class ResentRecord implements ReportTarget {
+  readonly recordNumber: number;
+  readonly #first: ReportTarget;
 
   /** Returns the report target for another attempt. */
-  static of({ account, messageNumber }: AnsweredRecord): DeliveryAccount {
-    return account instanceof ResentRecord ? account : new ResentRecord(account, messageNumber);
+  static of({ target, recordNumber }: AnsweredRecord): ReportTarget {
+    return target instanceof ResentRecord ? target : new ResentRecord(target, recordNumber);
   }
 
-  private constructor(first: DeliveryAccount, messageNumber: number) {
+  private constructor(first: ReportTarget, recordNumber: number) {
     this.#first = first;
-    this.messageNumber = messageNumber;
+    this.recordNumber = recordNumber;
   }
 
-  reported(code: number, partition: number, offset: number, messageNumber: number, record?: RecordBytes): void {
-    this.#first.reported(code, partition, offset, messageNumber, record);
+  reported(code: number, partition: number, offset: number, recordNumber: number, record?: RecordBytes): void {
+    this.#first.reported(code, partition, offset, recordNumber, record);
   }
 }

@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { AnsweredRecord, KafkaProducer } from "../../kafka/client.ts";
+import { type AnsweredRecord, ErrorCode, type PortProducer } from "../../kafka/port.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import { ResendQueue, ResentRecord } from "./resend_queue.ts";
 
-const QUEUE_FULL = -184, FATAL = -150;
 /** How long librdkafka is asked to send at once, instead of waiting for `linger.ms`, in milliseconds. */
 const FLUSH_MS = 30_000;
 
@@ -16,7 +15,7 @@ const FLUSH_MS = 30_000;
 export interface ResenderParts {
   readonly topic: string;
   /** Returns the client, while records can be produced. */
-  producer(): KafkaProducer | undefined;
+  producer(): PortProducer | undefined;
   /** Returns how many records are in flight, those that wait to be sent again included. */
   inFlight(): number;
   /** A group was sent. */
@@ -89,8 +88,8 @@ export class Resender {
         producer.produce(this.#parts.topic, partition, value, key, timestamp, ResentRecord.of(record), headers);
       } catch (error) {
         const code = KafkaError.codeOf(error) ?? record.code;
-        if (code === QUEUE_FULL || code === FATAL) {
-          if (code === FATAL) this.#parts.onFatal(error);
+        if (code === ErrorCode.QUEUE_FULL || code === ErrorCode.FATAL) {
+          if (code === ErrorCode.FATAL) this.#parts.onFatal(error);
           this.#group = group.slice(index);
           this.#retry = setTimeout(() => this.#sendGroup(), 1);
           return;
@@ -116,6 +115,6 @@ export class Resender {
 /** Reports each record of an answered request to its target. */
 export function report(records: readonly AnsweredRecord[]): void {
   for (const record of records) {
-    record.account.reported(record.code, record.partition, record.offset, record.messageNumber, record);
+    record.target.reported(record.code, record.partition, record.offset, record.recordNumber, record);
   }
 }

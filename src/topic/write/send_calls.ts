@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../../kafka/client.ts";
+import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import { undeliveredRecord } from "./record_errors.ts";
 import type { RecordTracker } from "./record_tracker.ts";
@@ -21,14 +21,14 @@ const takeFunctions = (resolve: Resolve, reject: Reject): void => {
 };
 
 /** Many calls of `send()`, distinguished by numbers: an object for each would cost more than all else. */
-export class SendCalls implements DeliveryAccount {
+export class SendCalls implements ReportTarget {
   readonly #topic: string;
   readonly #tracker: RecordTracker;
   readonly #resolve: (Resolve | undefined)[] = [];
   readonly #reject: (Reject | undefined)[] = [];
   readonly #inputs: unknown[] = [];
   /** The number of the record that is produced next. */
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(topic: string, tracker: RecordTracker) {
     this.#topic = topic;
@@ -37,15 +37,15 @@ export class SendCalls implements DeliveryAccount {
 
   /** Whether there is a number for another call. */
   get hasRoom(): boolean {
-    return this.#inputs.length < MESSAGE_NUMBERS;
+    return this.#inputs.length < RECORDS_PER_TARGET;
   }
 
-  /** Adds a call, and sets `messageNumber` to its number. Returns the promise of the call. */
+  /** Adds a call, and sets `recordNumber` to its number. Returns the promise of the call. */
   add(input: unknown): Promise<DeliveryReport> {
     const report = new Promise<DeliveryReport>(takeFunctions);
     this.#resolve.push(takenResolve);
     this.#reject.push(takenReject);
-    this.messageNumber = this.#inputs.push(input) - 1;
+    this.recordNumber = this.#inputs.push(input) - 1;
     return report;
   }
 
@@ -95,10 +95,10 @@ export class SendBatchCall {
   }
 
   /** Returns the report target of a record. */
-  targetOf(index: number): DeliveryAccount {
-    const number = index % MESSAGE_NUMBERS, first = index - number;
-    const slice = this.#slices[first / MESSAGE_NUMBERS] ??= new BatchSlice(this, this.#tracker, first);
-    slice.messageNumber = number;
+  targetOf(index: number): ReportTarget {
+    const number = index % RECORDS_PER_TARGET, first = index - number;
+    const slice = this.#slices[first / RECORDS_PER_TARGET] ??= new BatchSlice(this, this.#tracker, first);
+    slice.recordNumber = number;
     return slice;
   }
 
@@ -142,11 +142,11 @@ export class SendBatchCall {
 }
 
 /** As many successive records of a batch as a report target has numbers. */
-class BatchSlice implements DeliveryAccount {
+class BatchSlice implements ReportTarget {
   readonly #batch: SendBatchCall;
   readonly #tracker: RecordTracker;
   readonly #first: number;
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(batch: SendBatchCall, tracker: RecordTracker, first: number) {
     this.#batch = batch;

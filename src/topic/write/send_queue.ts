@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeliveryAccount } from "../../kafka/client.ts";
+import type { ReportTarget } from "../../kafka/port.ts";
 import type { EncodedRecord } from "./encoder.ts";
 
 /** Records of one call that wait together: for a connection, for room, for records before them, or for their codecs. */
@@ -14,7 +14,7 @@ export interface QueuedRecords {
   /** The records in order; `undefined` while their codecs work. */
   records: readonly EncodedRecord[] | undefined;
   /** Returns what receives the report of a record. Called again for a record that there was no room for. */
-  targetOf(index: number): DeliveryAccount;
+  targetOf(index: number): ReportTarget;
   /** A record was produced. */
   produced(index: number): void;
   /** A record can't be produced. */

@@ -5,8 +5,14 @@
  */
 
 import { Connection } from "../../kafka/connection.ts";
-import type { AnsweredRecord, DeliveryAccount, KafkaClients, KafkaProducer } from "../../kafka/client.ts";
-import { serversOf } from "../../kafka/clients.ts";
+import {
+  type AnsweredRecord,
+  type ClientFactory,
+  ErrorCode,
+  type PortProducer,
+  type ReportTarget,
+} from "../../kafka/port.ts";
+import { bootstrapServersOf } from "../../kafka/client_factories.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Notices } from "../../notices/notices.ts";
 import type { Bytes, EncodedRecord } from "./encoder.ts";
@@ -22,13 +28,12 @@ import type { TopicRecord } from "./topic_record.ts";
 export interface SharedProducerOptions {
   readonly topic: string;
   readonly conf: Readonly<Record<string, unknown>>;
-  readonly clients: KafkaClients;
+  readonly clients: ClientFactory;
   readonly notices: Notices;
   /** Called once when nothing can be delivered any more; ends the producer. */
   readonly onFatal: (producer: SharedProducer, error: KafkaError) => void;
 }
 
-const QUEUE_FULL = -184, FATAL = -150, TIMED_OUT = -192;
 /** librdkafka's default of `message.timeout.ms`. */
 const MESSAGE_TIMEOUT_MS = 300_000;
 /** How often a record is offered, 1 ms apart, to a client that has no room although nothing is in flight. */
@@ -51,9 +56,9 @@ export class SharedProducer implements RecordTracker {
   /** How many records may be in flight. */
   readonly #maxInFlight: number;
   /** The client, once it is made. */
-  #client: KafkaProducer | undefined;
+  #client: PortProducer | undefined;
   /** The client, while records can be produced. */
-  #producer: KafkaProducer | undefined;
+  #producer: PortProducer | undefined;
   #connection: Connection | undefined;
   #hasConnected = false;
   readonly #queue = new SendQueue();
@@ -110,10 +115,10 @@ export class SharedProducer implements RecordTracker {
     this.#timeouts = new TimeoutQueue(timeoutMs, (expired) => {
       const reason = this.#connection?.reason ?? "";
       const error = new KafkaError(
-        `${where}: no broker at ${serversOf(conf)} has answered within message.timeout.ms, ${timeoutMs} ms${
+        `${where}: no broker at ${bootstrapServersOf(conf)} has answered within message.timeout.ms, ${timeoutMs} ms${
           reason === "" ? "" : ` (${reason})`
         }`,
-        { code: TIMED_OUT },
+        { code: ErrorCode.MSG_TIMED_OUT },
       );
       this.#queue.drop(error, (entry) => expired.has(entry));
       this.#check();
@@ -152,7 +157,7 @@ export class SharedProducer implements RecordTracker {
     record: TopicRecord<unknown, unknown>,
     key: Bytes | null,
     value: Bytes | null,
-    target: DeliveryAccount,
+    target: ReportTarget,
   ): boolean {
     if (this.#inFlight >= this.#maxInFlight) return false;
     const producer = this.#producer;
@@ -166,8 +171,8 @@ export class SharedProducer implements RecordTracker {
     } catch (error) {
       this.#inFlight--;
       const code = KafkaError.codeOf(error);
-      if (code === QUEUE_FULL) return false;
-      if (code === FATAL) {
+      if (code === ErrorCode.QUEUE_FULL) return false;
+      if (code === ErrorCode.FATAL) {
         this.#failSoon(error);
         return false;
       }
@@ -240,7 +245,7 @@ export class SharedProducer implements RecordTracker {
       return;
     }
     throw new KafkaError(`${this.#where}: the message is larger than queue.buffering.max.kbytes has room for`, {
-      code: QUEUE_FULL,
+      code: ErrorCode.QUEUE_FULL,
       records: [record],
     });
   }
@@ -325,10 +330,10 @@ export class SharedProducer implements RecordTracker {
 
   async #open(): Promise<void> {
     const { conf, clients, notices } = this.#options;
-    const connection = this.#connection = new Connection(this.#where, serversOf(conf), notices);
+    const connection = this.#connection = new Connection(this.#where, bootstrapServersOf(conf), notices);
     try {
       const client = await connection.make(clients.producer(conf, {
-        onError: (code, message, isFatal = code === FATAL) => {
+        onError: (code, message, isFatal = code === ErrorCode.FATAL) => {
           connection.onError(code, message);
           if (isFatal) {
             this.#fail(new KafkaError(`${this.#where}: nothing can be delivered: ${message}`, { code, fatal: true }));
@@ -376,7 +381,7 @@ export class SharedProducer implements RecordTracker {
   #closedError(): KafkaError {
     const before = this.#hasConnected
       ? "the message was sent"
-      : `a broker at ${serversOf(this.#options.conf)} had answered`;
+      : `a broker at ${bootstrapServersOf(this.#options.conf)} had answered`;
     return new KafkaError(`${this.#where}: closed before ${before}`);
   }
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Delivery, SinkWriter } from "../../stream/protocol.ts";
 import { type DeliverySettlement, DeliverySettlements, type NumberedRecords } from "./delivery_settlements.ts";
 import { type Bytes, copyOf, type EncodedRecord, type Encoder } from "./encoder.ts";
@@ -63,7 +64,7 @@ export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
       return this.#enqueue(record, key, value, settlement, message);
     }
     numbered.add(message);
-    settlement.begin();
+    settlement.accepted();
   }
 
   #enqueue(
@@ -122,12 +123,14 @@ export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
     if (producer?.isConnected === true && this.#settlements.pending > 0) {
       // What waits for linger.ms goes at once, records of other sinks included.
       void producer.flush(ms);
-      if (!await within(ms, this.#settlements.settled())) undelivered = this.#settlements.pending;
+      if (!await settlesWithin(this.#settlements.allSettled(), ms)) undelivered = this.#settlements.pending;
     }
     this.abandon(closed);
     await this.#parent.onClosed(this);
     if (undelivered > 0 && reason === undefined) {
-      throw new KafkaError(`${where}: closed with ${undelivered} messages undelivered after ${ms} ms`, { code: -185 });
+      throw new KafkaError(`${where}: closed with ${undelivered} messages undelivered after ${ms} ms`, {
+        code: ErrorCode.TIMED_OUT,
+      });
     }
   }
 }
@@ -148,7 +151,7 @@ class QueuedRecord implements QueuedRecords {
     this.#settlement = settlement;
     this.#producer = producer;
     this.#message = message;
-    settlement.begin();
+    settlement.accepted();
     // A run that was stopped does not await acceptance any more; `settle()` rejects as well.
     this.#outcome.promise.catch(() => {});
   }
@@ -185,7 +188,7 @@ class QueuedRecord implements QueuedRecords {
     if (this.#isOver) return;
     this.#isOver = true;
     this.records = [];
-    this.#settlement.end(failure);
+    this.#settlement.settled(failure);
     this.#outcome.reject(error);
   }
 }

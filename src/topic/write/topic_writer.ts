@@ -4,10 +4,11 @@
  * @module
  */
 
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 import type { Codec } from "../../codecs/codec.ts";
-import { clientsFor } from "../../kafka/clients.ts";
+import { clientFactoryFor } from "../../kafka/client_factories.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Notices } from "../../notices/notices.ts";
 import { confFor } from "../conf/conf.ts";
 import { Encoder } from "./encoder.ts";
@@ -61,7 +62,7 @@ export class TopicWriter<K, V> implements SinkParent<K, V> {
       topic,
       // Without the reports of records that are delivered, nothing would ever settle.
       conf: { ...defaultsFor(conf), ...confFor("P", conf), "delivery.report.only.error": false },
-      clients: clientsFor(conf),
+      clients: clientFactoryFor(conf),
       notices,
       onFatal: (producer, error) => {
         for (const sink of this.#sinks) sink.refuse(error, producer);
@@ -113,7 +114,7 @@ export class TopicWriter<K, V> implements SinkParent<K, V> {
       const record = toRecord(input);
       const key = this.encoder.key(record), value = this.encoder.value(record);
       const producer = this.producer(), calls = this.#sendCallsOf(producer);
-      const report = calls.add(input), number = calls.messageNumber;
+      const report = calls.add(input), number = calls.recordNumber;
       if (producer.isReady && !(key instanceof Promise) && !(value instanceof Promise)) {
         try {
           if (producer.produce(record, key, value, calls)) return report;
@@ -186,7 +187,7 @@ export class TopicWriter<K, V> implements SinkParent<K, V> {
     if (undelivered > 0) {
       throw new KafkaError(
         `Topic ${JSON.stringify(this.topic)}: closed with ${undelivered} messages undelivered after ${FLUSH_MS} ms`,
-        { code: -185 },
+        { code: ErrorCode.TIMED_OUT },
       );
     }
   }
@@ -202,7 +203,7 @@ export class TopicWriter<K, V> implements SinkParent<K, V> {
     try {
       // What waits for linger.ms goes at once.
       void producer.flush(FLUSH_MS);
-      return await within(FLUSH_MS, producer.idle());
+      return await settlesWithin(producer.idle(), FLUSH_MS);
     } finally {
       clearTimeout(timer);
     }
