@@ -13,13 +13,13 @@ interface Emoji {
   readonly seen: number;
 }
 
-/** Without the schema's name or id on the wire: who reads it has to have the schema. */
+/** A codec of a schema file. The bytes have neither the name nor the id of the schema. */
 async function avroCodec<T>(schemaFile: URL): Promise<Codec<T>> {
   const type = avro.Type.forSchema(JSON.parse(await Deno.readTextFile(schemaFile)));
   return {
     name: "avro",
     encode: (value) => type.toBuffer(value),
-    // avsc takes strings and bytes out of a Buffer, by copying.
+    // avsc copies strings and bytes out of the Buffer.
     decode: (bytes) => type.fromBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as T,
   };
 }

@@ -14,18 +14,18 @@ const name = `orders-${crypto.randomUUID()}`;
 const conf: Conf = {
   "bootstrap.servers": broker?.bootstrapServers ?? Deno.args[0]!,
   "auto.offset.reset": "earliest",
-  // The local broker takes a group's next member in only after a session.
+  // The local broker lets the next member join a group only after the session time-out of the last one.
   ...(broker === undefined ? {} : { "session.timeout.ms": 6000 }),
 };
 
-/** What other programs do all the time. */
+/** Writes orders, as other programs do at any time. */
 async function order(...orders: string[]): Promise<void> {
   await using topic = new Topic(name, conf);
   await topic.sendBatch(orders.map((one) => ({ key: "shop", value: one })));
 }
 
 async function drain(): Promise<string> {
-  // A topic is closed with its drain, and goes on next time where its group has got to.
+  // Each drain has a Topic of its own, which begins at the offsets that the group has committed.
   await using orders = new Topic(name, { ...conf, "group.id": name }, { until: "end" });
   const app = new Slipstream();
   let drained = 0;

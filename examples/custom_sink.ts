@@ -1,4 +1,7 @@
-// A sink of one's own: a database that takes rows in batches, and may refuse single rows.
+// A sink of your own: a database that takes rows in batches, and may refuse single rows.
+//
+// Run:    deno run -A examples/custom_sink.ts
+// Prints: the order that the database refuses, then the count and the sum of the others
 import { DatabaseSync } from "node:sqlite";
 import { Slipstream } from "@slipstream/slipstream";
 import { type BatchSink, type Delivery, openSink, Settlements, type SinkWriter } from "@slipstream/slipstream/protocol";

@@ -1,4 +1,7 @@
-// A source of one's own: a queue over HTTP that is read page by page, with acknowledgements.
+// A source of your own: a queue over HTTP that is read page by page, with acknowledgements.
+//
+// Run:    deno run -A examples/custom_source.ts
+// Prints: three jobs, then that a stop came; the other two jobs in the second run
 import { Slipstream } from "@slipstream/slipstream";
 import { batchReader, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 

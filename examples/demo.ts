@@ -7,7 +7,7 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { wordsOf } from "./words.ts";
 
 const USAGE = "Usage: deno task demo [FILE] [--bootstrap-servers HOST:PORT]";
-/** A LocalBroker keeps 5 MB or 100,000 messages of a partition: what is written and not counted stays below. */
+/** A LocalBroker keeps 5 MB or 100,000 messages of a partition, so words that are not counted yet stay below that. */
 const AHEAD_WORDS = 20_000;
 const AHEAD_BYTES = 2_000_000;
 
@@ -41,7 +41,7 @@ const text = await open(file);
 await using broker = servers === undefined ? await LocalBroker.start() : undefined;
 const conf = {
   "bootstrap.servers": servers ?? broker!.bootstrapServers,
-  // The local broker does not answer a fetch early when messages come in.
+  // The local broker answers a fetch only when this time is over, even if messages arrive earlier.
   ...(broker === undefined ? {} : { "fetch.wait.max.ms": 5 }),
 };
 const run = crypto.randomUUID().slice(0, 8);

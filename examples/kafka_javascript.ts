@@ -1,7 +1,7 @@
 // The KafkaJS API of the npm client: produce, consume, admin.
 //
 // Run:    deno run -A examples/kafka_javascript.ts [HOST:PORT]   (without an address: a Kafka in this process)
-// Prints: the two messages and who sent them, then listed: true
+// Prints: the two messages and their senders, then listed: true
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

@@ -35,7 +35,7 @@ Deno.test("orders() stops at a wrong order, and begins there again", async () =>
   assert.deepEqual(lines, ["cook fish"]);
 });
 
-Deno.test("orders() ends when its source is gone for good", async () => {
+Deno.test("orders() ends when its source fails", async () => {
   const source = scripted<Order>([fail(new Error("connection lost"))]);
   await assert.rejects(runUntilIdle(orders(source, () => {})), /connection lost/);
 });

@@ -19,7 +19,7 @@ import { NUMBERS, Opaques } from "../ffi/opaques.ts";
  * `delivery_cb`, called with the report of each record.
  *
  * With `outcomesOnly`, that is called instead, and no report object is made, which is most of a report's cost. Its
- * `number` is the property `messageNumber` that the opaque had when the record was produced: from 0, below `NUMBERS`.
+ * `number` is the property `recordNumber` that the opaque had when the record was produced: from 0, below `NUMBERS`.
  */
 export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
@@ -94,9 +94,9 @@ export class DeliveryReports {
   keep(opaque: unknown): number {
     const callback = this.#producer.callback();
     if (opaque === undefined || callback === undefined) return 0;
-    // A program's own opaque may have a property `messageNumber`, too: it is read only where ours are known to come.
+    // A program's own opaque may have a property `recordNumber`, too: it is read only where ours are known to come.
     if (callback.outcomesOnly === undefined) return this.#opaques.put(opaque);
-    return this.#opaques.put(opaque, (opaque as { messageNumber?: number }).messageNumber);
+    return this.#opaques.put(opaque, (opaque as { recordNumber?: number }).recordNumber);
   }
 
   /** Drops the opaque of a record that librdkafka has refused: there will be no report. */

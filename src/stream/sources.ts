@@ -1,5 +1,5 @@
 /**
- * Sources: everything that can be read, adapted to a reader of batches.
+ * Sources: everything that `handle()` can read, adapted to a reader of batches.
  *
  * @module
  */
@@ -22,7 +22,11 @@ export type Source<T> =
   | AsyncIterable<T>
   | Iterable<T>;
 
-/** The messages of a source. */
+/**
+ * The messages of a source.
+ *
+ * @typeParam S the source
+ */
 export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends { readonly readable: ReadableStream<infer T> } ? T
   : S extends ReadableStream<infer T> ? T
@@ -30,18 +34,20 @@ export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends Iterable<infer T> ? T
   : never;
 
-/** Any source, whatever its messages are. */
+/** A source of any messages. */
 export type AnySource = Source<never> | Source<unknown>;
 /**
  * The messages of a source, or of an array of sources. Elements of an array that can be read are sources; strings,
  * numbers, arrays, bytes and other objects in it are messages.
+ *
+ * @typeParam S the source, or the array
  */
 export type Messages<S> = S extends readonly (infer One)[] ? (
     One extends string | readonly unknown[] | ArrayBufferView ? One : One extends AnySource ? MessageOf<One> : One
   )
   : MessageOf<S>;
 
-/** Why something can't be read; `undefined` if it can. */
+/** Why a value is not a source; `undefined` if it is one. */
 export function sourceProblem(source: unknown): string | undefined {
   if (typeof source === "object" || typeof source === "function") {
     const some = source as Record<PropertyKey, unknown> | null;
@@ -56,7 +62,7 @@ export function sourceProblem(source: unknown): string | undefined {
   return `a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`;
 }
 
-/** Starts reading a source. */
+/** Starts reading a source, whatever kind it is. */
 export function openAnySource<T>(source: Source<T>): SourceReader<T> {
   if (openSource in source) return source[openSource]();
   if (source instanceof ReadableStream) return fromStream(source);

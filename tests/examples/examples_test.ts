@@ -49,7 +49,7 @@ Deno.test("timer.ts ticks three times and ends", async () => {
   assert.match(out, /^(\d\d:\d\d:\d\d\n){3}$/);
 });
 
-Deno.test("cron_drain.ts drains what is there at each tick, and ends when it is asked to", async () => {
+Deno.test("cron_drain.ts drains what is there at each tick, and ends on a signal", async () => {
   const { code, out, err } = await example("cron_drain.ts", BROKER, [
     `--preload=${new URL("cron_now.ts", import.meta.url)}`,
   ]);
@@ -80,7 +80,7 @@ Deno.test("concurrency.ts handles three keys at a time, each in order", async ()
 
 Deno.test("dead_letter.ts bills what it can, and puts the rest aside with the reason", async () => {
   const { code, out } = await example("dead_letter.ts", BROKER);
-  // Of several partitions on a broker of one's own, the order is anybody's.
+  // A topic of several partitions has no order of its own.
   assert.deepEqual([code, out.trim().split("\n").sort()], [0, [
     "a: 3",
     "b: no JSON (TypeError)",
@@ -89,7 +89,7 @@ Deno.test("dead_letter.ts bills what it can, and puts the rest aside with the re
   ]]);
 });
 
-/** A text of many words from files that are on any machine that runs this, and what `wc -w` counts in it. */
+/** A file of many words, made of librdkafka's pages, and what `wc -w` counts in it. */
 async function longText(words: number): Promise<{ file: string; count: number }> {
   const folder = `${await packageFolder()}/deps/librdkafka`;
   const texts = await Promise.all(

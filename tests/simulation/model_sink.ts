@@ -14,7 +14,7 @@ import {
 import { Settlements } from "../../src/stream/settlement.ts";
 import type { Model } from "./model.ts";
 import type { SinkFault, SinkSpec } from "./program.ts";
-import { type Account, type Fault, Value } from "./things.ts";
+import { type Account, type Fault, Value } from "./model_values.ts";
 
 /** A value on its way. */
 interface OnItsWay {

@@ -15,7 +15,7 @@ export interface Patch {
 export interface Mutant {
   readonly name: string;
   /** Which programs look for it: those over model sources and sinks, or those over Topics and Caches. */
-  readonly programs: "stream" | "rooms";
+  readonly programs: "stream" | "topicCache";
   readonly patches: readonly Patch[];
 }
 
@@ -25,8 +25,8 @@ function mutant(name: string, ...patches: readonly (readonly [file: string, from
   return { name, programs: "stream", patches: patches.map(([file, from, to]) => ({ file, from, to })) };
 }
 
-function ofRooms(...given: Parameters<typeof mutant>): Mutant {
-  return { ...mutant(...given), programs: "rooms" };
+function topicCacheMutant(...given: Parameters<typeof mutant>): Mutant {
+  return { ...mutant(...given), programs: "topicCache" };
 }
 
 /** All of them. */
@@ -168,7 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a stop does not cut a back-off short",
-    [`${STREAM}/retry.ts`, "const forget = stop.listen(abort);", "const forget = () => {};"],
+    [`${STREAM}/retry.ts`, "const removeListener = stop.listen(abort);", "const removeListener = () => {};"],
   ),
   mutant(
     'retry.signal and "skip" make a message done',
@@ -293,7 +293,7 @@ export const MUTANTS: readonly Mutant[] = [
     "a paused source is handled",
     [`${STREAM}/source_loop.ts`, "this.#resumed ??= Promise.withResolvers();", ""],
   ),
-  ofRooms(
+  topicCacheMutant(
     "Topic: one account for all deliveries of a writer",
     [
       "src/topic/write/delivery_settlements.ts",
@@ -306,27 +306,27 @@ export const MUTANTS: readonly Mutant[] = [
       "return this.#last?.outcome();",
     ],
   ),
-  ofRooms(
+  topicCacheMutant(
     "Topic: who ends disconnects the others",
     ["src/topic/write/topic_writer.ts", "for (const { keepsProducer } of this.#sinks) if (keepsProducer) return;", ""],
     ["src/topic/write/topic_writer.ts", "while (producer.pending > 0) await producer.idle();", ""],
   ),
-  ofRooms("Topic: positions of a partition that has moved are stored", [
+  topicCacheMutant("Topic: positions of a partition that has moved are stored", [
     "src/topic/read/offset_tracker.ts",
     "return this.#version !== version && (this.#staleSince.get(partition) ?? 0) > version;",
     "return false;",
   ]),
-  ofRooms("Topic: what is fetched while a partition is revoked is handed out", [
+  topicCacheMutant("Topic: what is fetched while a partition is revoked is handed out", [
     "src/topic/read/assignment.ts",
     "dropFetched(revoked);\n      this.#revoking = undefined;",
     "this.#revoking = undefined;",
   ]),
-  ofRooms("Cache: the failure of a group is forgotten", [
+  topicCacheMutant("Cache: the failure of a group is forgotten", [
     "src/cache/engine/group_commit.ts",
     "for (const account of this.#owed) account.settled(failure);",
     "for (const account of this.#owed) account.settled();",
   ]),
-  ofRooms("Cache: a value has settled before its commit", [
+  topicCacheMutant("Cache: a value has settled before its commit", [
     "src/cache/engine/group_commit.ts",
     "    account.accepted();\n",
     "    account.accepted();\n    queueMicrotask(() => account.settled());\n    this.#owed.delete(account);\n",

@@ -56,7 +56,7 @@ Deno.test("batchReader() closes after the last batch is done, once, and after th
   assert.deepEqual(log, ["1", "done", "2", "done", "finally", "close"]);
 });
 
-Deno.test("batchReader() takes the error of a wait that a stop has ended for the end", async () => {
+Deno.test("batchReader() ends without an error when a stop interrupts the generator's wait", async () => {
   await stoppedAtFirst(async function* (signal) {
     yield { messages: [1], done() {} };
     await forever(signal);

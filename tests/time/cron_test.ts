@@ -20,7 +20,7 @@ async function withCron(body: (registered: Map<string, Due>) => Promise<void>): 
   }
 }
 
-Deno.test("cron() registers when it is made, and its run lasts until the sinks have taken the tick", () =>
+Deno.test("cron() registers when it is called, and its run lasts until the sinks have settled the tick", () =>
   withCron(async (registered) => {
     const source = cron("drain", "* * * * *");
     const run = registered.get("drain")!();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import FakeTimers from "@sinonjs/fake-timers";
 import { Slipstream, type Tick, timer } from "@slipstream/slipstream";
 
-Deno.test("timer() does not drift, and makes one tick of those that a slow handler missed", async () => {
+Deno.test("timer() does not drift, and merges the ticks that a slow handler missed", async () => {
   const clock = FakeTimers.install({ now: 1000, toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
   try {
     const ticks: Tick[] = [];
@@ -40,7 +40,7 @@ Deno.test("timer() stops at once when the run is aborted", { sanitizeOps: true, 
   await running; // and the sanitizer sees that no timer is left
 });
 
-Deno.test("timer() can be left while it is waited for", async () => {
+Deno.test("timer() ends a pending next() when the loop is left", async () => {
   const ticks = timer(1_000_000)[Symbol.asyncIterator]();
   const next = ticks.next();
   await ticks.return!();

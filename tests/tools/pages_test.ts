@@ -68,13 +68,11 @@ function unionOf(name: string): string[] {
 }
 
 const page = read("docs/troubleshooting.md");
-const noticeCodes = unionOf("NoticeCode");
 
-Deno.test({
-  name: "the troubleshooting page has every code of notices, and no other",
-  // Notices have no codes yet.
-  ignore: noticeCodes.length === 0,
-  fn: () => assert.deepEqual(codesUnder(page, "Notices", 1).sort(), noticeCodes),
+Deno.test("the troubleshooting page has every code of notices, and no other", () => {
+  const codes = unionOf("NoticeCode");
+  assert.ok(codes.length > 5);
+  assert.deepEqual(codesUnder(page, "Notices", 1).sort(), codes);
 });
 
 Deno.test("the troubleshooting page has every code of CacheError, and no other", () => {

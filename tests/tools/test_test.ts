@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { counts, testFiles } from "../../tools/test.ts";
+import { counts, filesOf, testFiles } from "../../tools/test.ts";
 
 const TOOL = fileURLToPath(new URL("../../tools/test.ts", import.meta.url));
 
@@ -50,6 +50,15 @@ Deno.test("deno task test fails when one file does, or its process dies, and nam
   assert.match(out, /failed: .*dead_test\.ts\n/);
   assert.match(out, /\nFAILED \| 3 files \| 1 passed \| 1 failed \| 0 ignored/);
   assert.equal((await run(`${folder}/good_test.ts`)).code, 0);
+});
+
+Deno.test("filesOf() leaves out what --except names, and refuses what is not there", async () => {
+  const folder = await folderWith({ "a/one_test.ts": "", "b/two_test.ts": "", "b/three_test.ts": "" });
+  assert.deepEqual(filesOf(["--except", `${folder}/a/`, "--except", `${folder}/b/two_test.ts`, folder]), [
+    `${folder}/b/three_test.ts`,
+  ]);
+  assert.throws(() => filesOf(["--except", `${folder}/c`, folder]), Deno.errors.NotFound);
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("deno task test runs a file again, once, when an assertion of the mock cluster has ended its process", async () => {

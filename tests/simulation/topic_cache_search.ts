@@ -1,29 +1,29 @@
 /**
- * Looks for a program over the real rooms that shows a fault.
+ * Looks for a program over the real opened that shows a fault.
  *
  * @module
  */
 
 import { realMilliseconds } from "./virtual_time.ts";
 import fc from "fast-check";
-import { anyRoomsProgram, type RoomsProgram } from "./rooms_program.ts";
-import { simulateRooms } from "./rooms_simulate.ts";
+import { anyTopicCacheProgram, type TopicCacheProgram } from "./topic_cache_program.ts";
+import { simulateTopicCache } from "./simulate_topic_cache.ts";
 
 /** What was found. */
-export interface RoomsFound {
+export interface TopicCacheFound {
   readonly programs: number;
   readonly messages: number;
   readonly milliseconds: number;
-  readonly failure?: { readonly after: number; readonly program: RoomsProgram; readonly text: string };
+  readonly failure?: { readonly after: number; readonly program: TopicCacheProgram; readonly text: string };
 }
 
 /** Plays programs at random, until one shows a fault. */
-export async function searchRooms(programs: number, seed: number, shrinks: boolean): Promise<RoomsFound> {
+export async function searchTopicCache(programs: number, seed: number, shrinks: boolean): Promise<TopicCacheFound> {
   const began = realMilliseconds();
   let played = 0, messages = 0;
-  const property = fc.asyncProperty(anyRoomsProgram, async (program) => {
+  const property = fc.asyncProperty(anyTopicCacheProgram, async (program) => {
     played++;
-    const { begun, violations } = await simulateRooms(program);
+    const { begun, violations } = await simulateTopicCache(program);
     messages += begun;
     if (violations.length > 0) throw new Error(violations.slice(0, 5).join("\n"));
   });
@@ -36,16 +36,16 @@ export async function searchRooms(programs: number, seed: number, shrinks: boole
 }
 
 /** What to tell about a program that shows a fault, and how to play it again. */
-export function reportRooms({ failure, programs }: RoomsFound, seed: number): string {
+export function reportTopicCache({ failure, programs }: TopicCacheFound, seed: number): string {
   const { after, program, text } = failure!;
   return `program ${after} of SIMULATION_SEED=${seed} (${programs} with those that made it small):\n${text}\n` +
-    `ROOMS_PROGRAM='${JSON.stringify(program)}'`;
+    `TOPIC_CACHE_PROGRAM='${JSON.stringify(program)}'`;
 }
 
 if (import.meta.main) {
   const [programs = "10000", seed = "1", shrinks = "true"] = Deno.args;
-  const found = await searchRooms(Number(programs), Number(seed), shrinks === "true");
-  if (found.failure !== undefined) console.log(reportRooms(found, Number(seed)));
+  const found = await searchTopicCache(Number(programs), Number(seed), shrinks === "true");
+  if (found.failure !== undefined) console.log(reportTopicCache(found, Number(seed)));
   const { failure, milliseconds, messages } = found;
   const perMinute = Math.round(found.programs / milliseconds * 60_000);
   console.log(

@@ -37,7 +37,7 @@ const HANDLER: HandlerSpec = {
 const RUN: RunSpec = { events: [], shutdownTimeoutMs: 60_000 };
 
 /** A program in which everything that is as usual may be left out. */
-export interface BriefProgram {
+export interface CompactProgram {
   readonly apps?: number;
   readonly sources?: readonly Partial<SourceSpec>[];
   readonly sinks?: readonly Partial<SinkSpec>[];
@@ -48,7 +48,7 @@ export interface BriefProgram {
 }
 
 /** The program that a brief one stands for. */
-export function complete({ apps, sources, sinks, letters, handlers, runs, turns }: BriefProgram): Program {
+export function expand({ apps, sources, sinks, letters, handlers, runs, turns }: CompactProgram): Program {
   return {
     apps: apps ?? 1,
     sources: (sources ?? [{}]).map((spec) => ({ ...SOURCE, ...spec })),
@@ -61,7 +61,7 @@ export function complete({ apps, sources, sinks, letters, handlers, runs, turns 
 }
 
 /** A program without what is as usual. */
-export function brief(program: Program): BriefProgram {
+export function compact(program: Program): CompactProgram {
   const less = <T extends object>(usual: T) => (spec: T): Partial<T> =>
     Object.fromEntries(
       Object.entries(spec).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(usual[key as keyof T])),
@@ -81,9 +81,9 @@ export function brief(program: Program): BriefProgram {
   };
 }
 
-/** A program as text, to be read, and to be given to {@linkcode complete} again. */
+/** A program as text, to be read, and to be given to {@linkcode expand} again. */
 export function printed(program: Program): string {
-  return Object.entries(brief(program)).map(([name, value]) =>
+  return Object.entries(compact(program)).map(([name, value]) =>
     Array.isArray(value)
       ? `  "${name}": [\n${value.map((one) => `    ${JSON.stringify(one)}`).join(",\n")}\n  ]`
       : `  "${name}": ${JSON.stringify(value)}`

@@ -6,7 +6,7 @@
 
 import type { HandlerState } from "./handler_state.ts";
 import type { BatchState, Model } from "./model.ts";
-import { type Item, type Message, Piped, type Value } from "./things.ts";
+import { type Item, type Message, Piped, type Value } from "./model_values.ts";
 
 /** Why a batch may not be done up to a message; `undefined` if it may. */
 export function isBatchFinished(model: Model, batch: BatchState, handled: number): string | undefined {

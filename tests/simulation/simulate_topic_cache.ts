@@ -13,12 +13,12 @@ import { Slipstream } from "../../src/stream/slipstream.ts";
 import { MemoryKafka, type RecordFate } from "../../src/testing/memory_kafka.ts";
 import { Topic } from "../../src/topic/topic.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
-import type { RoomsEvent, RoomsLife, RoomsProgram } from "./rooms_program.ts";
-import { type Output, WatchedCache, WatchedTopic } from "./rooms_sinks.ts";
-import { faultAt, GROUP, LETTERS, Truth } from "./rooms_truth.ts";
+import type { TopicCacheEvent, TopicCacheLife, TopicCacheProgram } from "./topic_cache_program.ts";
+import { type Output, WatchedCache, WatchedTopic } from "./topic_cache_sinks.ts";
+import { faultAt, GROUP, LETTERS, TopicCacheModel } from "./topic_cache_model.ts";
 
 /** What came of a program. */
-export interface RoomsOutcome {
+export interface TopicCacheOutcome {
   readonly violations: readonly string[];
   /** How many messages handlers began. */
   readonly begun: number;
@@ -42,7 +42,7 @@ let stores = 0;
 const PROCESS = "process";
 
 /** What a process has until it crashes, or closes it. */
-interface Rooms {
+interface Opened {
   isDead: boolean;
   readonly apps: readonly Slipstream[];
   /** By app and source. */
@@ -62,15 +62,15 @@ interface Rooms {
   release(): void;
 }
 
-class RoomsWorld {
-  readonly program: RoomsProgram;
+class TopicCacheWorld {
+  readonly program: TopicCacheProgram;
   /** A Cache commits in a turn of its own. */
   readonly time = new VirtualTime(3);
   readonly kafka: MemoryKafka;
-  readonly truth: Truth;
+  readonly model: TopicCacheModel;
   readonly endings: string[] = [];
   #kvs: MemoryKv[];
-  #rooms: Rooms | undefined;
+  #opened: Opened | undefined;
   #produced = 0;
   #throws = new Map<string, number>();
   #onMessage: (count: number) => void = () => {};
@@ -78,42 +78,42 @@ class RoomsWorld {
   /** A commit of a Cache never comes: only a crash ends that. */
   #isStuck = false;
 
-  constructor(program: RoomsProgram) {
+  constructor(program: TopicCacheProgram) {
     this.program = program;
     let seed = program.seed * 2 + 1;
     const random = () => (seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff) / 0x80000000;
     const { delayMs } = program;
     this.kafka = new MemoryKafka({ random, delayMs });
-    this.truth = new Truth(program, this.kafka);
-    this.#kvs = this.truth.disks.map((_, n) => this.#kv(n));
+    this.model = new TopicCacheModel(program, this.kafka);
+    this.#kvs = this.model.disks.map((_, n) => this.#kv(n));
     program.sources.forEach((partitions, source) => {
       const topic = `in${source}`;
       this.kafka.createTopic(topic, partitions.length);
       partitions.forEach((count, partition) => {
         for (let n = 0; n < count; n++) {
-          const value = this.truth.record(topic, partition, n);
+          const value = this.model.record(topic, partition, n);
           this.kafka.append({ topic, partition }, { key: `${topic}/${partition}`, value });
         }
       });
     });
     for (let out = 0; out < program.topics; out++) this.kafka.createTopic(`out${out}`, program.outPartitions);
     this.kafka.createTopic(LETTERS, program.outPartitions);
-    this.kafka.faults.commit = ({ topic, partition, offset }) => this.truth.committing(topic, partition, offset);
+    this.kafka.faults.commit = ({ topic, partition, offset }) => this.model.committing(topic, partition, offset);
     this.kafka.faults.produce = (record) => {
       const kind = faultAt(program.produce, this.#produced++);
-      this.truth.produced(record, kind);
+      this.model.produced(record, kind);
       return kind === undefined ? undefined : fateOf(kind);
     };
   }
 
   #kv(n: number, from?: MemoryKv): MemoryKv {
-    const disk = this.truth.disks[n]!;
+    const disk = this.model.disks[n]!;
     return new MemoryKv({
       ...(from === undefined ? {} : { from: from.snapshot() }),
       limits: false,
       onMade: (mutations) => disk.made(mutations),
       onCommit: (mutations) => {
-        const kind = this.truth.nextCommit();
+        const kind = this.model.nextCommit();
         if (kind === undefined) return "made";
         if (kind === "never") {
           this.#isStuck = true;
@@ -126,8 +126,8 @@ class RoomsWorld {
     });
   }
 
-  #open(): Rooms {
-    const { program, kafka, truth } = this;
+  #open(): Opened {
+    const { program, kafka, model } = this;
     const conf = {
       "bootstrap.servers": kafka.bootstrapServers,
       "group.id": GROUP,
@@ -136,9 +136,9 @@ class RoomsWorld {
       "queue.buffering.max.messages": program.room,
       ...(program.isCooperative ? { "partition.assignment.strategy": "cooperative-sticky" as const } : {}),
     };
-    const stored = truth.disks.map((disk, n) => {
+    const stored = model.disks.map((disk, n) => {
       disk.restart();
-      return registerStore(`rooms-${++stores}`, () => this.#kvs[n]!.open());
+      return registerStore(`opened-${++stores}`, () => this.#kvs[n]!.open());
     });
     const later = program.encodesLater;
     const outValue = later
@@ -147,7 +147,7 @@ class RoomsWorld {
     const outs = Array.from({ length: program.topics }, (_, n) => new Topic(`out${n}`, conf, { value: outValue }));
     const letters = new Topic(LETTERS, conf);
     const caches = stored.map(({ path }) => new Cache<number>(path));
-    const rooms: { -readonly [K in keyof Rooms]: Rooms[K] } = {
+    const opened: { -readonly [K in keyof Opened]: Opened[K] } = {
       isDead: false,
       apps: Array.from({ length: program.apps }, () => new Slipstream()),
       inputs: Array.from(
@@ -164,24 +164,27 @@ class RoomsWorld {
       writable: undefined,
       release: () => stored.forEach((store) => store[Symbol.dispose]()),
     };
-    rooms.watchedCaches = caches.map((cache, n) => new WatchedCache(n, cache, truth, rooms));
-    const sinks = [...rooms.watchedCaches, ...outs.map((topic, n) => WatchedTopic.of(`out${n}`, topic, truth, rooms))];
-    rooms.bindings = rooms.apps.map((app, index) =>
-      program.handlers.map((_, handler) => this.#bind(app, rooms, index, handler, sinks))
+    opened.watchedCaches = caches.map((cache, n) => new WatchedCache(n, cache, model, opened));
+    const sinks = [
+      ...opened.watchedCaches,
+      ...outs.map((topic, n) => WatchedTopic.of(`out${n}`, topic, model, opened)),
+    ];
+    opened.bindings = opened.apps.map((app, index) =>
+      program.handlers.map((_, handler) => this.#bind(app, opened, index, handler, sinks))
     );
-    return rooms;
+    return opened;
   }
 
   /** The codec of a source, which can't read some values the first so many times. */
   #unreadable(source: number) {
-    const { program, truth } = this;
+    const { program, model } = this;
     if (program.unreadable.length === 0) return text;
     return {
       ...plainText,
       decode: (bytes: Uint8Array) => {
         const record = text.decode(bytes) as string;
         if (!this.#fails(`read ${record}`, program.unreadable, record)) return record;
-        for (const handler of truth.handlersOf(source)) truth.outcome(record, handler).hasFailed = true;
+        for (const handler of model.handlersOf(source)) model.outcome(record, handler).hasFailed = true;
         throw new Error(`${record} can't be read`);
       },
     };
@@ -195,19 +198,19 @@ class RoomsWorld {
     return count <= spec.times;
   }
 
-  #bind(app: Slipstream, rooms: Rooms, index: number, handler: number, sinks: readonly unknown[]): Binding {
-    const { program, truth } = this;
+  #bind(app: Slipstream, opened: Opened, index: number, handler: number, sinks: readonly unknown[]): Binding {
+    const { program, model } = this;
     const spec = program.handlers[handler]!, source = spec.source % program.sources.length;
     const begin = (record: string) => {
-      if (rooms.isDead) return;
-      const outcome = truth.begin(record, handler);
+      if (opened.isDead) return;
+      const outcome = model.begin(record, handler);
       this.#onMessage(this.#handled++);
       if (!this.#fails(`${handler} ${record}`, spec.throws, record)) return;
       outcome.hasFailed = true;
       throw new Error(`${record} can't be handled`);
     };
     const outputs = (record: string): Output[] => {
-      truth.outcome(record, handler).isOk = true;
+      model.outcome(record, handler).isOk = true;
       const key = record.split("@")[0]!;
       return Array.from({ length: spec.emits }, (_, n) => ({ id: `${record}>${handler}.${n}`, key }));
     };
@@ -219,7 +222,7 @@ class RoomsWorld {
         begin(value);
         if (spec.ms > 0) await sleep(spec.ms);
         // Of a process that has crashed nothing goes on.
-        if (rooms.isDead) await new Promise(() => {});
+        if (opened.isDead) await new Promise(() => {});
         yield* outputs(value);
       }
       : ({ value }: { value: string }) => {
@@ -227,11 +230,11 @@ class RoomsWorld {
         return spec.emits === 1 ? outputs(value)[0] : all(value);
       };
     const told = ({ topic, partition, offset }: { topic?: string; partition?: number; offset?: number }) => {
-      truth.outcome(truth.record(topic!, partition!, offset!), handler).wasTold = true;
+      model.outcome(model.record(topic!, partition!, offset!), handler).wasTold = true;
     };
-    return (app.handle as (...args: unknown[]) => Binding)(rooms.inputs[index]![source], {
+    return (app.handle as (...args: unknown[]) => Binding)(opened.inputs[index]![source], {
       name: `h${handler}`,
-      sink: truth.sinksOf(handler).map((sink) => sinks[sink]),
+      sink: model.sinksOf(handler).map((sink) => sinks[sink]),
       ...(spec.concurrency > 1 ? { concurrency: spec.concurrency, by: ({ key }: { key: string }) => key } : {}),
       ...(spec.attempts === 1 ? {} : {
         retry: {
@@ -241,7 +244,7 @@ class RoomsWorld {
           jitter: 0,
         },
       }),
-      onError: spec.onError === "letters" ? rooms.letters : spec.onError === "function" ? told : spec.onError,
+      onError: spec.onError === "letters" ? opened.letters : spec.onError === "function" ? told : spec.onError,
     }, handle);
   }
 
@@ -249,8 +252,8 @@ class RoomsWorld {
 
   /** Ends the process: brokers and disks keep what they have. */
   async #crash(): Promise<void> {
-    const rooms = this.#rooms!;
-    rooms.isDead = true;
+    const opened = this.#opened!;
+    opened.isDead = true;
     for (const kv of this.#kvs) kv.crash();
     this.time.clear(PROCESS);
     // A client that was just being made is of the same process. Groups notice later.
@@ -261,63 +264,63 @@ class RoomsWorld {
       await this.time.turn();
     }
     this.time.clear(PROCESS);
-    rooms.release();
+    opened.release();
     this.#kvs = this.#kvs.map((kv, n) => this.#kv(n, kv));
     this.kafka.setUp();
-    this.#rooms = undefined;
+    this.#opened = undefined;
     this.#isStuck = false;
   }
 
-  #send(rooms: Rooms, of: number): void {
-    const { truth } = this;
-    const seq = truth.nextSeq(), what = `send() of ${seq}`;
-    rooms.beside.add(what);
-    rooms.outs[of % rooms.outs.length]!.send("beside", `sent${seq}#${seq}#${truth.life}`).then(() => {
-      rooms.beside.delete(what);
-      if (!rooms.isDead && !truth.isWritten(seq)) truth.violate(`${what} has resolved, and it is not written`);
+  #send(opened: Opened, of: number): void {
+    const { model } = this;
+    const seq = model.nextSeq(), what = `send() of ${seq}`;
+    opened.beside.add(what);
+    opened.outs[of % opened.outs.length]!.send("beside", `sent${seq}#${seq}#${model.life}`).then(() => {
+      opened.beside.delete(what);
+      if (!opened.isDead && !model.isWritten(seq)) model.violate(`${what} has resolved, and it is not written`);
     }, (error) => {
-      rooms.beside.delete(what);
-      if (rooms.isDead || truth.failed.has(seq) || truth.isDisturbed) return;
-      truth.violate(`${what} has rejected, and nothing had failed it: ${error}`);
+      opened.beside.delete(what);
+      if (opened.isDead || model.failed.has(seq) || model.isDisturbed) return;
+      model.violate(`${what} has rejected, and nothing had failed it: ${error}`);
     });
   }
 
-  #write(rooms: Rooms): void {
-    const { truth } = this;
-    const seq = truth.nextSeq();
+  #write(opened: Opened): void {
+    const { model } = this;
+    const seq = model.nextSeq();
     // The one before is closing: it is the Topic's until its last write is over.
-    if (rooms.writable === undefined && rooms.outs[0]!.writable.locked) return;
-    rooms.writable ??= { writer: rooms.outs[0]!.writable.getWriter(), seqs: [] };
-    const { writer, seqs } = rooms.writable;
+    if (opened.writable === undefined && opened.outs[0]!.writable.locked) return;
+    opened.writable ??= { writer: opened.outs[0]!.writable.getWriter(), seqs: [] };
+    const { writer, seqs } = opened.writable;
     writer.closed.catch(() => {});
     seqs.push(seq);
-    writer.write(["beside", `written${seq}#${seq}#${truth.life}`]).catch(() => {});
+    writer.write(["beside", `written${seq}#${seq}#${model.life}`]).catch(() => {});
   }
 
-  #closeWritable(rooms: Rooms): void {
-    const { truth } = this, { writable } = rooms;
+  #closeWritable(opened: Opened): void {
+    const { model } = this, { writable } = opened;
     if (writable === undefined) return;
-    rooms.writable = undefined;
+    opened.writable = undefined;
     const what = `the end of a writable with ${writable.seqs.join()}`;
-    rooms.beside.add(what);
+    opened.beside.add(what);
     writable.writer.close().then(() => {
-      rooms.beside.delete(what);
-      if (!rooms.isDead && !writable.seqs.every((seq) => truth.isWritten(seq))) truth.violate(`${what}: not written`);
+      opened.beside.delete(what);
+      if (!opened.isDead && !writable.seqs.every((seq) => model.isWritten(seq))) model.violate(`${what}: not written`);
     }, (error) => {
-      rooms.beside.delete(what);
-      if (rooms.isDead || truth.isDisturbed || writable.seqs.some((seq) => truth.failed.has(seq))) return;
-      truth.violate(`${what} rejects, and nothing had failed it: ${error}`);
+      opened.beside.delete(what);
+      if (opened.isDead || model.isDisturbed || writable.seqs.some((seq) => model.failed.has(seq))) return;
+      model.violate(`${what} rejects, and nothing had failed it: ${error}`);
     });
   }
 
-  #seek(rooms: Rooms, of: number): void {
-    const app = of % rooms.inputs.length, topics = rooms.inputs[app]!;
+  #seek(opened: Opened, of: number): void {
+    const app = of % opened.inputs.length, topics = opened.inputs[app]!;
     topics[(of >> 1) % topics.length]!.seek("beginning").catch(() => {}); // its reader may end first
   }
 
-  #happen(rooms: Rooms, { what, of }: RoomsEvent, stops: readonly AbortController[], crash: () => void): void {
-    const { kafka, truth, program } = this;
-    if (rooms.isDead) return;
+  #happen(opened: Opened, { what, of }: TopicCacheEvent, stops: readonly AbortController[], crash: () => void): void {
+    const { kafka, model, program } = this;
+    if (opened.isDead) return;
     switch (what) {
       case "crash":
         return crash();
@@ -329,20 +332,20 @@ class RoomsWorld {
       case "lose":
         return what === "lose" ? kafka.loseMember(GROUP, of) : kafka.rebalance(GROUP);
       case "seek":
-        return this.#seek(rooms, of);
+        return this.#seek(opened, of);
       case "stopBinding": {
         const app = of % program.apps, handler = (of >> 1) % program.handlers.length;
-        truth.removed.add(handler);
-        return rooms.bindings[app]![handler]!.stop();
+        model.removed.add(handler);
+        return opened.bindings[app]![handler]!.stop();
       }
       case "send":
-        return this.#send(rooms, of);
+        return this.#send(opened, of);
       case "write":
-        return this.#write(rooms);
+        return this.#write(opened);
       case "closeWritable":
-        return this.#closeWritable(rooms);
+        return this.#closeWritable(opened);
       case "burst": {
-        const cache = rooms.watchedCaches[of % rooms.watchedCaches.length]!;
+        const cache = opened.watchedCaches[of % opened.watchedCaches.length]!;
         for (let n = 0; n < 520; n++) cache.set(`burst/${n}`);
         cache.set("hot/0");
         return;
@@ -350,7 +353,7 @@ class RoomsWorld {
       case "fatal": {
         const { producers } = kafka;
         if (producers.length === 0) return;
-        truth.isDisturbed = true;
+        model.isDisturbed = true;
         return producers[of % producers.length]!.report(-150);
       }
       case "down":
@@ -362,91 +365,91 @@ class RoomsWorld {
   // Lives
 
   /** Plays a life; says whether everything was done in it. */
-  async live({ events, ms, goesOn }: RoomsLife, isLast = false): Promise<boolean> {
-    const { truth, time } = this;
-    if (this.#rooms === undefined) truth.isDisturbed = false;
-    const rooms = this.#rooms ??= this.#open();
-    const life = ++truth.life;
+  async live({ events, ms, goesOn }: TopicCacheLife, isLast = false): Promise<boolean> {
+    const { model, time } = this;
+    if (this.#opened === undefined) model.isDisturbed = false;
+    const opened = this.#opened ??= this.#open();
+    const life = ++model.life;
     this.#handled = 0;
     const began = time.now;
-    const stops = rooms.apps.map(() => new AbortController());
+    const stops = opened.apps.map(() => new AbortController());
     let running = 0, isCrashing = false;
     const crash = () => isCrashing = true;
     for (const event of events) {
       if (event.on !== "ms") continue;
       setTimeout(() => {
         // What a life that has ended left behind is none of the next one's business.
-        if (truth.life === life) this.#happen(rooms, event, stops, crash);
+        if (model.life === life) this.#happen(opened, event, stops, crash);
       }, event.at * 10);
     }
     this.#onMessage = (count) => {
       for (const event of events) {
-        if (event.on === "message" && event.at === count) this.#happen(rooms, event, stops, crash);
+        if (event.on === "message" && event.at === count) this.#happen(opened, event, stops, crash);
       }
     };
     let hasFailed = false;
-    rooms.apps.forEach((app, index) => {
+    opened.apps.forEach((app, index) => {
       running++;
       const ended = (error?: unknown) => {
         running--;
-        if (rooms.isDead) return;
+        if (opened.isDead) return;
         this.endings.push(`${index}: ${error ?? "resolved"}`);
         hasFailed ||= error !== undefined;
-        if (/did not end within/.test(String(error)) && !this.#isStuck) truth.violate(`app ${index}: ${error}`);
+        if (/did not end within/.test(String(error)) && !this.#isStuck) model.violate(`app ${index}: ${error}`);
       };
       app.stream({ signal: stops[index]!.signal, shutdownTimeoutMs: END_MS, handleSignals: false })
         .then(() => ended(), ended);
     });
     const passed = (limit: number) => time.now - began > limit;
-    const isOver = () => running === 0 || isCrashing || truth.violations.length > 0;
+    const isOver = () => running === 0 || isCrashing || model.violations.length > 0;
     await time.passUntil(() => {
       if (isOver() || passed(isLast ? LAST_MS : ms)) return true;
       // A life in which one app has failed may go on with the other.
-      return isLast && (hasFailed || (this.#isAllCommitted && truth.isAllDone));
+      return isLast && (hasFailed || (this.#isAllCommitted && model.isAllDone));
     });
     if (!isCrashing && !this.#isStuck) {
       for (const stop of stops) stop.abort();
       const stopped = time.now;
       await time.passUntil(() => isOver() || time.now - stopped > END_MS + 5000);
-      if (running > 0 && !isCrashing && !this.#isStuck) truth.violate("stream() hangs after its stop");
+      if (running > 0 && !isCrashing && !this.#isStuck) model.violate("stream() hangs after its stop");
     }
-    if (truth.violations.length > 0) return false;
+    if (model.violations.length > 0) return false;
     if (isCrashing || this.#isStuck) {
       this.endings.push("crashed");
       await this.#crash();
       return false;
     }
     // What is handled counts when it is committed: that takes its time, or a close.
-    const isAllDone = !hasFailed && this.#isAllCommitted && truth.isAllDone;
-    if (isLast && !hasFailed && !isAllDone) truth.violate("not everything is handled and committed in the end");
-    if (goesOn && !isLast && truth.removed.size === 0) return false;
-    await this.#close(rooms);
+    const isAllDone = !hasFailed && this.#isAllCommitted && model.isAllDone;
+    if (isLast && !hasFailed && !isAllDone) model.violate("not everything is handled and committed in the end");
+    if (goesOn && !isLast && model.removed.size === 0) return false;
+    await this.#close(opened);
     return isAllDone;
   }
 
   /** Ends what is used beside, and everything else. */
-  async #close(rooms: Rooms): Promise<void> {
-    const { time, truth } = this;
-    this.#closeWritable(rooms);
+  async #close(opened: Opened): Promise<void> {
+    const { time, model } = this;
+    this.#closeWritable(opened);
     let began = time.now;
-    await time.passUntil(() => rooms.beside.size === 0 || this.#isStuck || time.now - began > CLOSE_MS);
-    if (rooms.beside.size > 0 && !this.#isStuck) truth.violate(`${[...rooms.beside].join("; ")} hangs`);
+    await time.passUntil(() => opened.beside.size === 0 || this.#isStuck || time.now - began > CLOSE_MS);
+    if (opened.beside.size > 0 && !this.#isStuck) model.violate(`${[...opened.beside].join("; ")} hangs`);
     let isClosed = false;
-    const topics = [...rooms.inputs.flat(), ...rooms.outs, rooms.letters];
-    Promise.all([...topics, ...rooms.caches].map((room) => room.close())).then(() => isClosed = true, (error) => {
+    const topics = [...opened.inputs.flat(), ...opened.outs, opened.letters];
+    Promise.all([...topics, ...opened.caches].map((room) => room.close())).then(() => isClosed = true, (error) => {
       isClosed = true;
-      truth.violate(`a close fails: ${error}`);
+      model.violate(`a close fails: ${error}`);
     });
     began = time.now;
     await time.passUntil(() => isClosed || this.#isStuck || time.now - began > CLOSE_MS);
-    if (!isClosed && !this.#isStuck) truth.violate("a close hangs");
+    if (!isClosed && !this.#isStuck) model.violate("a close hangs");
     await this.#crash();
   }
 
   get #isAllCommitted(): boolean {
-    const { kafka, program, truth } = this;
+    const { kafka, program, model } = this;
     return program.sources.every((partitions, source) =>
-      truth.handlersOf(source).length === 0 ||
+      model.handlersOf(source).length === 0 ||
       partitions.every((count, partition) =>
         count === 0 || kafka.committed(GROUP, { topic: `in${source}`, partition }) === count
       )
@@ -454,14 +457,14 @@ class RoomsWorld {
   }
 
   async play(): Promise<void> {
-    const { program, truth } = this;
+    const { program, model } = this;
     for (const life of program.lives) {
       await this.live(life);
-      if (truth.violations.length > 0) return;
+      if (model.violations.length > 0) return;
     }
     for (let count = 0; !await this.live({ events: [], ms: LAST_MS, goesOn: false }, true); count++) {
-      if (truth.violations.length > 0) return;
-      if (count > MOST_LIVES) return truth.violate("it never comes to its end");
+      if (model.violations.length > 0) return;
+      if (count > MOST_LIVES) return model.violate("it never comes to its end");
     }
   }
 }
@@ -497,13 +500,13 @@ globalThis.addEventListener("unhandledrejection", (event) => {
 });
 
 /** Plays a program, and says what was not as it must be. */
-export async function simulateRooms(program: RoomsProgram): Promise<RoomsOutcome> {
-  const world = new RoomsWorld(program), { truth, time, endings } = world;
+export async function simulateTopicCache(program: TopicCacheProgram): Promise<TopicCacheOutcome> {
+  const world = new TopicCacheWorld(program), { model, time, endings } = world;
   const { warn } = console;
   time.install(20);
   time.owner = PROCESS;
-  unhandled = (reason) => truth.violate(`nobody handles a rejection: ${Deno.inspect(reason)}`);
-  // What rooms say of broken brokers.
+  unhandled = (reason) => model.violate(`nobody handles a rejection: ${Deno.inspect(reason)}`);
+  // What opened say of broken brokers.
   console.warn = () => {};
   try {
     await world.play();
@@ -513,5 +516,5 @@ export async function simulateRooms(program: RoomsProgram): Promise<RoomsOutcome
     time.uninstall();
     world.kafka.close();
   }
-  return { violations: truth.violations, begun: truth.begun, endings };
+  return { violations: model.violations, begun: model.begun, endings };
 }

@@ -1,5 +1,5 @@
 /**
- * What is true of a program over the real rooms: what handlers got, what sinks accepted, and what lies in the logs and
+ * What is true of a program over the real opened: what handlers got, what sinks accepted, and what lies in the logs and
  * on the disks. It says what is not as it must be.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import type { MemoryKafka, SentRecord } from "../../src/testing/memory_kafka.ts";
 import type { Mutation } from "../support/memory_kv.ts";
-import type { CommitFault, RoomsFault, RoomsProgram } from "./rooms_program.ts";
+import type { CommitFault, TopicCacheFault, TopicCacheProgram } from "./topic_cache_program.ts";
 
 /** What became of a record at one handler. */
 interface Outcome {
@@ -19,28 +19,28 @@ interface Outcome {
 }
 
 /** The group of all apps. */
-export const GROUP = "rooms";
+export const GROUP = "opened";
 /** The Topic of dead letters. */
 export const LETTERS = "letters";
 
 const decoder = new TextDecoder();
 
 /** How a broker, or a disk, treats the so-many-th. */
-export function faultAt<K extends string>(faults: readonly RoomsFault<K>[], count: number): K | undefined {
+export function faultAt<K extends string>(faults: readonly TopicCacheFault<K>[], count: number): K | undefined {
   return faults.find(({ at, times }) => count >= at && count < at + times)?.kind;
 }
 
 /** A disk of a Cache, and what the Cache has accepted. */
 export class Disk {
-  readonly #truth: Truth;
+  readonly #model: TopicCacheModel;
   readonly #name: string;
   /** The last write of each key that is on it, by number. */
   readonly entries = new Map<string, number>();
   /** What was accepted and is not on it yet, in order. */
   #waiting: { readonly key: string; readonly seq: number }[] = [];
 
-  constructor(truth: Truth, name: string) {
-    this.#truth = truth;
+  constructor(model: TopicCacheModel, name: string) {
+    this.#model = model;
     this.#name = name;
   }
 
@@ -56,14 +56,14 @@ export class Disk {
   /** A commit fails: everything that it holds does, and the values of its keys that newer ones took the place of. */
   failed(mutations: readonly Mutation[]): void {
     const lasts = writesOf(mutations);
-    for (const { key, seq } of this.#waiting) if (seq <= (lasts.get(key) ?? 0)) this.#truth.failed.add(seq);
+    for (const { key, seq } of this.#waiting) if (seq <= (lasts.get(key) ?? 0)) this.#model.failed.add(seq);
   }
 
   /** A commit is made: the disk has to be a prefix of what was accepted, as at every moment. */
   made(mutations: readonly Mutation[]): void {
     let last = 0;
     for (const [key, seq] of writesOf(mutations)) {
-      if (seq < (this.entries.get(key) ?? 0)) this.#truth.violate(`${this.#name}: an older value of ${key}`);
+      if (seq < (this.entries.get(key) ?? 0)) this.#model.violate(`${this.#name}: an older value of ${key}`);
       this.entries.set(key, seq);
       last = Math.max(last, seq);
     }
@@ -71,8 +71,8 @@ export class Disk {
     for (const { key, seq } of this.#waiting) {
       if (seq > last) break;
       count++;
-      if (this.has(key, seq) || this.#truth.failed.has(seq)) continue;
-      this.#truth.violate(`${this.#name}: write ${last} is on disk, and ${seq} (${key}), accepted before it, is not`);
+      if (this.has(key, seq) || this.#model.failed.has(seq)) continue;
+      this.#model.violate(`${this.#name}: write ${last} is on disk, and ${seq} (${key}), accepted before it, is not`);
     }
     this.#waiting.splice(0, count);
   }
@@ -90,8 +90,8 @@ function writesOf(mutations: readonly Mutation[]): Map<string, number> {
 }
 
 /** What is true. */
-export class Truth {
-  readonly program: RoomsProgram;
+export class TopicCacheModel {
+  readonly program: TopicCacheProgram;
   readonly kafka: MemoryKafka;
   readonly violations: string[] = [];
   readonly disks: readonly Disk[];
@@ -114,7 +114,7 @@ export class Truth {
   /** Something has happened that may fail anything: a fatal error. */
   isDisturbed = false;
 
-  constructor(program: RoomsProgram, kafka: MemoryKafka) {
+  constructor(program: TopicCacheProgram, kafka: MemoryKafka) {
     this.program = program;
     this.kafka = kafka;
     this.disks = Array.from({ length: program.caches }, (_, n) => new Disk(this, `cache${n}`));

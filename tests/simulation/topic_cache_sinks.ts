@@ -7,7 +7,7 @@
 import type { Cache } from "../../src/cache/cache.ts";
 import { type BatchSink, type Delivery, openSink, type SinkWriter } from "../../src/stream/protocol.ts";
 import type { Topic } from "../../src/topic/topic.ts";
-import type { Truth } from "./rooms_truth.ts";
+import type { TopicCacheModel } from "./topic_cache_model.ts";
 
 /** What handlers emit. */
 export interface Output {
@@ -37,15 +37,15 @@ interface Watch {
 
 /** A sink of the programs. */
 export abstract class WatchedSink<T> implements BatchSink<Output> {
-  protected readonly truth: Truth;
+  protected readonly model: TopicCacheModel;
   protected readonly process: Process;
   readonly name: string;
   readonly #sink: BatchSink<T>;
 
-  constructor(name: string, sink: BatchSink<T>, truth: Truth, process: Process) {
+  constructor(name: string, sink: BatchSink<T>, model: TopicCacheModel, process: Process) {
     this.name = name;
     this.#sink = sink;
-    this.truth = truth;
+    this.model = model;
     this.process = process;
   }
 
@@ -66,7 +66,7 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
     return {
       accept: (output, delivery, message) => {
         this.before();
-        const watch = watchOf(delivery), seq = this.truth.nextSeq();
+        const watch = watchOf(delivery), seq = this.model.nextSeq();
         const one: Accepted = { seq, key: this.keyOf(output), message, state: "accepted" };
         const input = this.inputOf(output, seq);
         watch.accepted.push(one);
@@ -105,12 +105,12 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
       hasFailed: false,
       proxy: {
         undelivered: (error, message) => {
-          const { truth, process } = this;
-          const isOwn = watch.accepted.some((one) => one.message === message && truth.failed.has(one.seq));
-          if (!isOwn && !process.isDead && !truth.isDisturbed && !isClosed(error)) {
-            truth.violate(`${this.name}: a delivery is told of a failure that is not its own: ${error}`);
+          const { model, process } = this;
+          const isOwn = watch.accepted.some((one) => one.message === message && model.failed.has(one.seq));
+          if (!isOwn && !process.isDead && !model.isDisturbed && !isClosed(error)) {
+            model.violate(`${this.name}: a delivery is told of a failure that is not its own: ${error}`);
           }
-          for (const one of watch.accepted) if (one.message === message && truth.failed.has(one.seq)) this.#fails(one);
+          for (const one of watch.accepted) if (one.message === message && model.failed.has(one.seq)) this.#fails(one);
           let later: void | Promise<void>;
           try {
             later = delivery.undelivered(error, message);
@@ -132,25 +132,25 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
   /** A value can't be delivered: the policy of its handler decides. */
   #fails({ key }: Accepted): void {
     const [record, rest] = key.replace("v/", "").split(">");
-    this.truth.outcome(record!, parseInt(rest!)).hasFailed = true;
+    this.model.outcome(record!, parseInt(rest!)).hasFailed = true;
   }
 
   #settled(watch: Watch, accepted: readonly Accepted[]): void {
-    const { process, truth } = this;
+    const { process, model } = this;
     if (process.isDead) return;
     for (const one of accepted) {
       if (one.state === "refused" || watch.disposed.has(one.message) || this.isDelivered(one)) continue;
-      truth.violate(`${this.name}: a delivery has settled, and ${one.key} (${one.seq}) is not delivered`);
+      model.violate(`${this.name}: a delivery has settled, and ${one.key} (${one.seq}) is not delivered`);
     }
   }
 
   #rejected(watch: Watch, error: unknown): void {
-    const { process, truth } = this;
-    if (process.isDead || truth.isDisturbed || isClosed(error)) return;
-    if (watch.hasFailed || watch.accepted.some(({ seq, state }) => state === "refused" || truth.failed.has(seq))) {
+    const { process, model } = this;
+    if (process.isDead || model.isDisturbed || isClosed(error)) return;
+    if (watch.hasFailed || watch.accepted.some(({ seq, state }) => state === "refused" || model.failed.has(seq))) {
       return;
     }
-    truth.violate(`${this.name}: a delivery of which everything is delivered has failed: ${error}`);
+    model.violate(`${this.name}: a delivery of which everything is delivered has failed: ${error}`);
   }
 }
 
@@ -162,11 +162,11 @@ function isClosed(error: unknown): boolean {
 /** A Topic that is watched. */
 export class WatchedTopic extends WatchedSink<readonly [string, string]> {
   protected override inputOf({ id, key }: Output, seq: number): readonly [string, string] {
-    return [key, `${id}#${seq}#${this.truth.life}`];
+    return [key, `${id}#${seq}#${this.model.life}`];
   }
 
   protected override isDelivered({ seq }: Accepted): boolean {
-    return this.truth.isWritten(seq);
+    return this.model.isWritten(seq);
   }
 
   protected override keyOf({ id }: Output): string {
@@ -174,8 +174,8 @@ export class WatchedTopic extends WatchedSink<readonly [string, string]> {
   }
 
   /** Makes a sink of a Topic. */
-  static of(name: string, topic: Topic, truth: Truth, process: Process): WatchedTopic {
-    return new WatchedTopic(name, topic as never, truth, process);
+  static of(name: string, topic: Topic, model: TopicCacheModel, process: Process): WatchedTopic {
+    return new WatchedTopic(name, topic as never, model, process);
   }
 }
 
@@ -185,20 +185,20 @@ export class WatchedCache extends WatchedSink<readonly [readonly string[], numbe
   readonly #number: number;
   #count = 0;
 
-  constructor(number: number, cache: Cache<number>, truth: Truth, process: Process) {
-    super(`cache${number}`, cache as never, truth, process);
+  constructor(number: number, cache: Cache<number>, model: TopicCacheModel, process: Process) {
+    super(`cache${number}`, cache as never, model, process);
     this.#cache = cache;
     this.#number = number;
   }
 
   protected override inputOf(output: Output, seq: number): readonly [readonly string[], number] {
     const key = this.keyOf(output);
-    this.truth.disks[this.#number]!.accepted(key, seq);
+    this.model.disks[this.#number]!.accepted(key, seq);
     return [key.split("/"), seq];
   }
 
   protected override isDelivered({ key, seq }: Accepted): boolean {
-    return this.truth.disks[this.#number]!.has(key, seq) && !this.truth.failed.has(seq);
+    return this.model.disks[this.#number]!.has(key, seq) && !this.model.failed.has(seq);
   }
 
   protected override keyOf({ id }: Output): string {
@@ -212,14 +212,14 @@ export class WatchedCache extends WatchedSink<readonly [readonly string[], numbe
 
   /** Sets a value beside what handlers emit. */
   set(key: string): void {
-    const { truth, process } = this, seq = truth.nextSeq(), disk = truth.disks[this.#number]!;
+    const { model, process } = this, seq = model.nextSeq(), disk = model.disks[this.#number]!;
     disk.accepted(key, seq);
     this.#cache.set(key.split("/"), seq).then(() => {
       if (!process.isDead && !disk.has(key, seq)) {
-        truth.violate(`${this.name}: set() resolves before ${seq} is on disk`);
+        model.violate(`${this.name}: set() resolves before ${seq} is on disk`);
       }
     }, (error) => {
-      if (!process.isDead && !truth.failed.has(seq)) truth.violate(`${this.name}: set() of ${seq} rejects: ${error}`);
+      if (!process.isDead && !model.failed.has(seq)) model.violate(`${this.name}: set() of ${seq} rejects: ${error}`);
     });
   }
 }

@@ -14,14 +14,14 @@ export type ProduceFault = "refused" | "refusedLater" | "unacknowledged" | "slow
 export type CommitFault = "fails" | "failsMade" | "slow" | "never";
 
 /** The so-many-th record, or commit, of all, and the ones behind it, have a fault. */
-export interface RoomsFault<K extends string> {
+export interface TopicCacheFault<K extends string> {
   readonly at: number;
   readonly times: number;
   readonly kind: K;
 }
 
 /** A handler: both apps have it. */
-export interface RoomsHandler {
+export interface TopicCacheHandler {
   readonly source: number;
   /** Caches first, then Topics. */
   readonly sinks: readonly number[];
@@ -37,7 +37,7 @@ export interface RoomsHandler {
 }
 
 /** Something that happens to a life: after some time, or within the so-many-th message that is handled. */
-export interface RoomsEvent {
+export interface TopicCacheEvent {
   readonly on: "ms" | "message";
   readonly at: number;
   readonly what:
@@ -58,15 +58,15 @@ export interface RoomsEvent {
 }
 
 /** From a start of the apps to their end. */
-export interface RoomsLife {
-  readonly events: readonly RoomsEvent[];
+export interface TopicCacheLife {
+  readonly events: readonly TopicCacheEvent[];
   readonly ms: number;
   /** Whether the next life goes on with the same Topics and Caches, if this one did not crash. */
   readonly goesOn: boolean;
 }
 
 /** A program. */
-export interface RoomsProgram {
+export interface TopicCacheProgram {
   readonly apps: number;
   /** By source, how many records each partition has. */
   readonly sources: readonly (readonly number[])[];
@@ -78,11 +78,11 @@ export interface RoomsProgram {
   readonly room: number;
   readonly encodesLater: boolean;
   readonly delayMs: number;
-  readonly handlers: readonly RoomsHandler[];
+  readonly handlers: readonly TopicCacheHandler[];
   readonly unreadable: readonly { readonly at: number; readonly times: number }[];
-  readonly produce: readonly RoomsFault<ProduceFault>[];
-  readonly commits: readonly RoomsFault<CommitFault>[];
-  readonly lives: readonly RoomsLife[];
+  readonly produce: readonly TopicCacheFault<ProduceFault>[];
+  readonly commits: readonly TopicCacheFault<CommitFault>[];
+  readonly lives: readonly TopicCacheLife[];
   readonly seed: number;
 }
 
@@ -90,13 +90,13 @@ function mostly<T>(weight: number, usual: T, others: fc.Arbitrary<T>): fc.Arbitr
   return fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: others });
 }
 
-function faults<K extends string>(...kinds: readonly K[]): fc.Arbitrary<readonly RoomsFault<K>[]> {
+function faults<K extends string>(...kinds: readonly K[]): fc.Arbitrary<readonly TopicCacheFault<K>[]> {
   const fault = fc.record({
     at: fc.nat(30),
     times: fc.integer({ min: 1, max: 3 }),
     kind: fc.constantFrom(...kinds),
   });
-  return mostly<readonly RoomsFault<K>[]>(1, [], fc.array(fault, { minLength: 1, maxLength: 3 }));
+  return mostly<readonly TopicCacheFault<K>[]>(1, [], fc.array(fault, { minLength: 1, maxLength: 3 }));
 }
 
 const failing = (most: number) =>
@@ -105,7 +105,7 @@ const failing = (most: number) =>
     { maxLength: most },
   );
 
-const handler: fc.Arbitrary<RoomsHandler> = fc.record({
+const handler: fc.Arbitrary<TopicCacheHandler> = fc.record({
   source: fc.nat(1),
   sinks: fc.uniqueArray(fc.nat(3), { maxLength: 3 }),
   isAsync: fc.boolean(),
@@ -115,10 +115,10 @@ const handler: fc.Arbitrary<RoomsHandler> = fc.record({
   attempts: fc.constantFrom(1, 1, 2),
   retryMs: fc.constantFrom(0, 20),
   onError: fc.constantFrom("fail", "skip", "letters", "letters", "function"),
-  throws: mostly<RoomsHandler["throws"]>(1, [], failing(2)),
+  throws: mostly<TopicCacheHandler["throws"]>(1, [], failing(2)),
 });
 
-const event: fc.Arbitrary<RoomsEvent> = fc.record({
+const event: fc.Arbitrary<TopicCacheEvent> = fc.record({
   on: fc.constantFrom("ms", "message"),
   at: fc.nat(30),
   what: fc.constantFrom(
@@ -144,7 +144,7 @@ const event: fc.Arbitrary<RoomsEvent> = fc.record({
   of: fc.nat(5),
 });
 
-const life: fc.Arbitrary<RoomsLife> = fc.record({
+const life: fc.Arbitrary<TopicCacheLife> = fc.record({
   events: fc.array(event, { maxLength: 5 }),
   ms: fc.constantFrom(30, 700, 3000, 20_000),
   goesOn: fc.boolean(),
@@ -156,7 +156,7 @@ const size = fc.oneof(
 );
 
 /** Any program. */
-export const anyRoomsProgram: fc.Arbitrary<RoomsProgram> = fc.record({
+export const anyTopicCacheProgram: fc.Arbitrary<TopicCacheProgram> = fc.record({
   apps: fc.constantFrom(1, 2),
   sources: fc.array(fc.array(size, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 2 }),
   isCooperative: fc.boolean(),
@@ -167,7 +167,7 @@ export const anyRoomsProgram: fc.Arbitrary<RoomsProgram> = fc.record({
   encodesLater: mostly(4, false, fc.constant(true)),
   delayMs: fc.constantFrom(0, 0, 1, 20),
   handlers: fc.array(handler, { minLength: 1, maxLength: 3 }),
-  unreadable: mostly<RoomsProgram["unreadable"]>(5, [], failing(1)),
+  unreadable: mostly<TopicCacheProgram["unreadable"]>(5, [], failing(1)),
   produce: faults("refused", "refusedLater", "unacknowledged", "slow"),
   commits: faults("fails", "failsMade", "slow", "never"),
   lives: fc.array(life, { minLength: 1, maxLength: 3 }),
