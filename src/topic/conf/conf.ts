@@ -1,5 +1,5 @@
 /**
- * What a topic is configured with: the defaults of all, its own on top, checked before anything is done.
+ * The properties of librdkafka that a Topic is configured with: those of `conf()`, overridden by its own.
  *
  * @module
  */
@@ -25,7 +25,10 @@ export type ConfValue = string | number | boolean;
 /** The npm client's types of all properties, and of its callbacks. */
 export type NpmConf = ConsumerGlobalConfig & ConsumerTopicConfig & ProducerGlobalConfig & ProducerTopicConfig;
 
-/** Properties by their dotted names, with the npm client's types. `bootstrap.servers` may be a list. */
+/**
+ * Properties by their dotted names, with the npm client's types. `bootstrap.servers` may be an array of addresses, and
+ * `acks` the word `"all"`.
+ */
 export type DottedConf = {
   readonly [Name in keyof NpmConf as Name extends `${string}_cb` ? never : Name]?:
     | Extract<NpmConf[Name], ConfValue>
@@ -33,22 +36,22 @@ export type DottedConf = {
     | (Name extends "acks" | "request.required.acks" ? "all" : never);
 };
 
-/** The Python clients' names, with the types of the properties that they stand for. */
+/** Properties by the names that the Python clients give them, with the types of the properties. */
 export type SnakeCaseConf = {
   readonly [Name in keyof typeof SNAKE_CASE]?: (typeof SNAKE_CASE)[Name] extends keyof DottedConf
     ? AnyCase<DottedConf[(typeof SNAKE_CASE)[Name]]>
     : ConfValue;
 };
 
-/** Words may be in capitals, as in Python: `"SASL_SSL"`. */
+/** A word, which may also be written in capitals, as in Python: `"SASL_SSL"`. */
 export type AnyCase<T> = T extends string ? T | Uppercase<T> : T;
 
 /**
  * Properties of librdkafka by their dotted names, such as `"bootstrap.servers"`, with the types that the npm client
  * gives them. All of them: https://github.com/confluentinc/librdkafka/blob/v2.15.1/CONFIGURATION.md
  *
- * The Python clients' names (`bootstrap_servers`, `sasl_plain_username`) mean the same; what is returned and printed
- * has the dotted ones. A property given in two spellings is an error.
+ * The names of the Python clients (`bootstrap_servers`, `sasl_plain_username`) are accepted too: see `SNAKE_CASE`. What is
+ * returned and printed has the dotted names. It is an error to set one property in two spellings.
  */
 export type Conf = DottedConf & SnakeCaseConf;
 

@@ -15,6 +15,7 @@ import {
 import { bootstrapServersOf } from "../../kafka/client_factories.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Notices } from "../../notices/notices.ts";
+import { numberOrDefault } from "../conf/number_or_default.ts";
 import type { Bytes, EncodedRecord } from "./encoder.ts";
 import { deliveryError, type ProducerFacts, refusalError, type UndeliveredRecord } from "./record_errors.ts";
 import { headerList } from "./record_input.ts";
@@ -34,8 +35,6 @@ export interface SharedProducerOptions {
   readonly onFatal: (producer: SharedProducer, error: KafkaError) => void;
 }
 
-/** librdkafka's default of `message.timeout.ms`. */
-const MESSAGE_TIMEOUT_MS = 300_000;
 /** How often a record is offered, 1 ms apart, to a client that has no room although nothing is in flight. */
 const TRIES = 50;
 /** How long records that are in flight may take after a fatal error, in milliseconds. */
@@ -388,7 +387,6 @@ export class SharedProducer implements RecordTracker {
 
 /** Returns how long a record may take to be delivered, in milliseconds. */
 function messageTimeoutMs(conf: Readonly<Record<string, unknown>>): number {
-  const timeoutMs = conf["message.timeout.ms"] ?? conf["delivery.timeout.ms"];
   // 0 is for no limit.
-  return timeoutMs === undefined ? MESSAGE_TIMEOUT_MS : Number(timeoutMs) || Infinity;
+  return Number(conf["message.timeout.ms"] ?? numberOrDefault(conf, "delivery.timeout.ms")) || Infinity;
 }

@@ -202,7 +202,7 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
   for (const [spelling, name] of Object.entries(SNAKE_CASE)) assert.ok(PROPERTIES.has(name), `${spelling}: ${name}`);
 });
 
-Deno.test("what librdkafka refuses a reader's configuration for is told whole", async () => {
+Deno.test("the error of a configuration that librdkafka refuses has librdkafka's whole text", async () => {
   const topic = new Topic("t", { ...SERVERS, "group.id": "g", "plugin.library.paths": "/nowhere/at_all" });
   const reading = topic[Symbol.asyncIterator]().next();
   await assert.rejects(reading, /can't connect to .*: dlopen\(\) failed: .*\(plugin \/nowhere\/at_all\)/);
@@ -223,7 +223,7 @@ Deno.test("Topic() takes acks in words and numbers, and lists of servers", () =>
   }
 });
 
-Deno.test("Topic() says what to give instead of what is taken for a property or an option", () => {
+Deno.test("Topic() names the remedy for mistaken properties and options", () => {
   const refusals: [object, object, RegExp][] = [
     [{ "bootstrap.servers": "" }, {}, /bootstrap.servers is empty: give host and port, such as "localhost:9092"$/],
     [{ "bootstrap.servers": [] }, {}, /bootstrap.servers is empty/],
@@ -280,7 +280,7 @@ Deno.test("Topic() says what to give instead of what is taken for a property or 
   }
 });
 
-Deno.test("Topic() asks nothing of max.poll.interval.ms but what its group protocol asks", () => {
+Deno.test("Topic() compares max.poll.interval.ms with session.timeout.ms only where the group protocol does", () => {
   new Topic("t", { ...SERVERS, "group.protocol": "consumer", "max.poll.interval.ms": 6000 });
   assert.throws(
     () => new Topic("t", { ...SERVERS, "max.poll.interval.ms": 6000 }),

@@ -14,7 +14,7 @@ function delivery(fails = false): Delivery & { readonly told: [string, unknown][
   };
 }
 
-Deno.test("a delivery settles by its own records, whoever asks and however often", async () => {
+Deno.test("a delivery settles by its own records alone, with one outcome however often it is asked for", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery(true), c = delivery();
@@ -40,7 +40,7 @@ Deno.test("a delivery settles by its own records, whoever asks and however often
   await sink.close();
 });
 
-Deno.test("a record has settled when its delivery has disposed of the message", async () => {
+Deno.test("a failed record has settled when undelivered() of its delivery has", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true });
   const disposed = Promise.withResolvers<void>();
@@ -55,7 +55,7 @@ Deno.test("a record has settled when its delivery has disposed of the message", 
   await sink.close();
 });
 
-Deno.test("a record that waits for room keeps its delivery and its place", async () => {
+Deno.test("a queued record keeps its delivery and its order", async () => {
   using all = fakes({ "queue.buffering.max.messages": 2 });
   const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
@@ -80,7 +80,7 @@ Deno.test("a record that waits for room keeps its delivery and its place", async
   await Promise.all([sink.close(), other.close()]);
 });
 
-Deno.test("when bytes are full, what comes later does not overtake what waits", async () => {
+Deno.test("a small record does not overtake a large one that waits for room", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await sink.accept(["k", "12345678"], a);
@@ -103,7 +103,7 @@ Deno.test("when bytes are full, what comes later does not overtake what waits", 
   await sink.close();
 });
 
-Deno.test("a record that will never have room is refused, and those behind it go on", async () => {
+Deno.test("a record that there will never be room for is refused, and the records behind it are produced", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.room = 4;
   const sink = all.writer.open({ keepsProducer: true }), a = delivery();
@@ -123,7 +123,7 @@ Deno.test("a record that will never have room is refused, and those behind it go
   await sink.close();
 });
 
-Deno.test("a client that gives room back late refuses nothing, however many wait", async () => {
+Deno.test("a client that frees room late refuses no record, however many are queued", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.room = 0;
   const sends = Array.from({ length: 100 }, (_, n) => all.writer.send(["k", `${n}`]));
@@ -136,7 +136,7 @@ Deno.test("a client that gives room back late refuses nothing, however many wait
   await all.writer.close();
 });
 
-Deno.test("closing with a reason drops what waits, and settles what can't be waited for", async () => {
+Deno.test("close() with a reason drops queued records, and abandons records in flight", async () => {
   using all = fakes({ "queue.buffering.max.messages": 1 });
   const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
@@ -165,7 +165,7 @@ Deno.test("closing with a reason drops what waits, and settles what can't be wai
   assert.equal(all.producer.isDisconnecting, true);
 });
 
-Deno.test("closing while the client connects leaves nothing behind", async () => {
+Deno.test("close() while the client connects leaves no client behind", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.connecting = new Promise(() => {});
   const sink = all.writer.open({ keepsProducer: true }), a = delivery();
@@ -185,7 +185,7 @@ Deno.test("closing while the client connects leaves nothing behind", async () =>
   ]);
 });
 
-Deno.test("the client is kept for whoever uses it, and disconnected after the last one", async () => {
+Deno.test("the client stays connected while a sink uses it, and is disconnected after the last one", async () => {
   using all = fakes();
   const one = all.writer.open({ keepsProducer: true }), two = all.writer.open({ keepsProducer: true }), a = delivery();
   await one.accept(["k", "0"], a);
@@ -215,7 +215,7 @@ Deno.test("the client is kept for whoever uses it, and disconnected after the la
   assert.equal(all.producer.isDisconnecting, true);
 });
 
-Deno.test("a fatal error ends who uses the client, and the next one gets another", async () => {
+Deno.test("a fatal error ends the sinks of a client, and the next sink gets another client", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true });
   const told: unknown[] = [];
@@ -235,7 +235,7 @@ Deno.test("a fatal error ends who uses the client, and the next one gets another
   await Promise.all([sink.close(new Error("failed")), next.close()]);
 });
 
-Deno.test("a client that can't be made is fatal to who waits for it, and tried again", async () => {
+Deno.test("a client that can't be made fails the sink that waits for it, and the next sink tries again", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.connecting = Promise.resolve(Object.assign(new Error("no"), { code: -169 }));
   const sink = all.writer.open({ keepsProducer: true }), a = delivery();
@@ -251,7 +251,7 @@ Deno.test("a client that can't be made is fatal to who waits for it, and tried a
   await all.writer.close();
 });
 
-Deno.test("what a client refuses is the caller's, and no part of the delivery", async () => {
+Deno.test("a record that the client refuses rejects accept(), and does not fail the delivery", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await sink.accept(["k", "1"], a);
@@ -265,7 +265,7 @@ Deno.test("what a client refuses is the caller's, and no part of the delivery", 
   await sink.close();
 });
 
-Deno.test("many records of one delivery and one batch are told apart", async () => {
+Deno.test("each of many records of one delivery and of one batch gets its own report", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true }), a = delivery(), count = 10_000;
   await sink.accept(["k", "0"], a, 0);
@@ -292,7 +292,7 @@ Deno.test("many records of one delivery and one batch are told apart", async () 
   await sink.close();
 });
 
-Deno.test("a close says how many records were left only when the time has passed, and counts the right ones", async () => {
+Deno.test("close() reports how many of its own records are undelivered, after its time has passed", async () => {
   using all = fakes();
   const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
