@@ -5,7 +5,7 @@
  */
 
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
-import type { ProduceRequestListener as AddonRequestListener } from "../addon/delivery_reports.ts";
+import type { ProduceRequestListener } from "../addon/delivery_reports.ts";
 import type { PortProducer, ProducerEvents, RecordHeaders, ReportTarget, RequestListener } from "./port.ts";
 import { NpmClient } from "./npm_client.ts";
 
@@ -25,7 +25,7 @@ function report(code: number, target: ReportTarget, partition: number, offset: n
 }
 
 /** The addon's listener that passes requests on to one of the port. */
-function addonListener(requests: RequestListener): AddonRequestListener {
+function addonListener(requests: RequestListener): ProduceRequestListener {
   return {
     wantsRequest: (code) => requests.wants(code),
     onRequest: (messages) =>
