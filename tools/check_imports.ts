@@ -24,7 +24,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   async: [],
   notices: [],
   stream: ["options", "async", "notices", "npm:deno-std"],
-  topic: [PROTOCOL, "options", "codecs", "kafka", "notices", "topic/conf", "topic/read", "topic/write"],
+  topic: [PROTOCOL, "async", "options", "codecs", "kafka", "notices", "topic/conf", "topic/read", "topic/write"],
   "topic/conf": ["options", "kafka"],
   "topic/read": [PROTOCOL, "async", "codecs", "kafka", "notices", "topic/conf"],
   "topic/write": [PROTOCOL, SETTLEMENT, "async", "codecs", "kafka", "notices", "topic/conf"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Slipstream, Topic, type TopicRecord } from "@slipstream/slipstream";
+import { Slipstream, Topic, type TopicOptions, type TopicRecord } from "@slipstream/slipstream";
 import { everything, TestBroker, until, watchConsumers } from "../support/brokers.ts";
 import { SEED } from "../support/seed.ts";
 
@@ -183,7 +183,7 @@ Deno.test("seek() and the option offset start at their offset, and refuse one th
   const name = await broker.createTopic("seek");
   await using source = new Topic(name, broker.conf());
   await source.sendBatch(["0", "1", "2", "3"].map((value) => [null, value] as const));
-  const read = async (options: ConstructorParameters<typeof Topic>[2]) => {
+  const read = async (options: TopicOptions) => {
     await using topic = broker.toEnd(name, {}, options as never);
     return await Array.fromAsync(topic, (message) => message.value);
   };

@@ -47,8 +47,8 @@ export class TestBroker implements AsyncDisposable {
   }
 
   /** Makes a Topic that reads up to the end offsets. */
-  toEnd<K = string, V = string>(name: string, own: Conf = {}, options: TopicOptions<K, V> = {}): Topic<K, V> {
-    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options });
+  toEnd<K = string, V = string>(name: string, own: Conf = {}, options?: TopicOptions<K, V>): Topic<K, V> {
+    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options } as TopicOptions<K, V>);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -17,7 +17,7 @@ async function connected() {
   return all;
 }
 
-Deno.test("of a refused request only what is refused alone is not delivered", async () => {
+Deno.test("of a refused request, only the records that are refused alone fail", async () => {
   using all = await connected();
   const { producer } = all;
   const sent = Promise.allSettled(["a", "b", "c", "d", "e"].map((value) => all.writer.send([value, value])));
@@ -47,7 +47,7 @@ Deno.test("of a refused request only what is refused alone is not delivered", as
   await all.writer.close();
 });
 
-Deno.test("what a broker refuses alone is named with its key, its size and what helps", async () => {
+Deno.test("the error of a refused record has its key, its size and a remedy", async () => {
   using all = await connected();
   const good = all.writer.send(["a", "1"]), bad = stateOf(all.writer.send({ key: null, value: "22" }), 20);
   all.producer.answer(2, INVALID_RECORD);
@@ -81,9 +81,9 @@ Deno.test("a record that was written before a refused one of its key is written 
   await all.writer.close();
 });
 
-Deno.test("sendBatch() and sinks have what a refusal took along sent again, too", async () => {
+Deno.test("records of sendBatch() and of sinks that were refused with others are sent again, too", async () => {
   using all = await connected();
-  const { producer } = all, sink = all.writer.open({ keepsLink: true });
+  const { producer } = all, sink = all.writer.open({ keepsProducer: true });
   const told: [string, unknown][] = [];
   const delivery: Delivery = { undelivered: (error, message) => void told.push([(error as Error).message, message]) };
   await sink.accept(["s", "0"], delivery, "first");
@@ -105,7 +105,7 @@ Deno.test("sendBatch() and sinks have what a refusal took along sent again, too"
   await all.writer.close();
 });
 
-Deno.test("what waits to be sent again fails as it was refused when the client can't go on", async () => {
+Deno.test("records that wait to be sent again fail with the code of their refusal when the client fails", async () => {
   using all = await connected();
   const { producer } = all;
   const sent = Promise.allSettled(["a", "b", "c"].map((value) => all.writer.send([value, value])));
@@ -121,7 +121,7 @@ Deno.test("what waits to be sent again fails as it was refused when the client c
   await all.writer.close();
 });
 
-Deno.test("Topic.close() waits for what is sent again", async () => {
+Deno.test("Topic.close() waits for records that are sent again", async () => {
   using all = await connected();
   const { producer } = all;
   const sent = ["a", "b"].map((value) => all.writer.send([value, value]));

@@ -1,14 +1,17 @@
 /**
- * The names that the Python clients (aiokafka, and the Python module slipstream over it) give to properties.
+ * The spellings of properties: dotted as in librdkafka, with underscores, and as the Python clients name them.
  *
  * @module
  */
 
+import { PROPERTIES } from "./properties.ts";
+
 /**
- * The property that each name stands for. Any other property may be spelt with underscores for dots too.
+ * The names that aiokafka, and the Python package slipstream on top of it, give to properties, and the property that each
+ * stands for. Any other property may be spelt with underscores for dots too.
  *
- * Left out is what has no counterpart of the same meaning, such as objects and functions of Python: the error about
- * `value_serializer` or `ssl_context` says what there is instead.
+ * Names whose property would mean something else, such as objects and functions of Python, are left out: the error for
+ * `value_serializer` or `ssl_context` names the replacement.
  */
 export const SNAKE_CASE = {
   bootstrap_servers: "bootstrap.servers",
@@ -54,20 +57,20 @@ export const SNAKE_CASE = {
   ssl_ciphers: "ssl.cipher.suites",
 } as const satisfies Readonly<Record<string, string>>;
 
-/** What there is instead of those that have no counterpart. */
-export const INSTEAD: Readonly<Record<string, string>> = {
-  api_version: "it is found out",
+/** What to give instead of names of other clients that stand for no property. */
+export const REPLACEMENTS: Readonly<Record<string, string>> = {
+  api_version: "librdkafka finds it out",
   key_serializer: "give Topic a codec, in its option key",
   key_deserializer: "give Topic a codec, in its option key",
   value_serializer: "give Topic a codec, in its option value",
   value_deserializer: "give Topic a codec, in its option value",
   ssl_context: "give ssl_cafile, ssl_certfile and ssl_keyfile",
-  sasl_oauth_token_provider: "give sasl.oauthbearer.method and what belongs to it",
+  sasl_oauth_token_provider: "give sasl.oauthbearer.method and the properties that it needs",
   sasl_kerberos_domain_name: "give sasl.kerberos.principal",
   consumer_timeout_ms: 'give Topic until: "end", or stream() a signal',
   exclude_internal_topics: "give topic.blacklist",
   rebalance_timeout_ms: "give max.poll.interval.ms",
-  loop: "there is one event loop",
+  loop: "a program has one event loop",
   // KafkaJS's names.
   brokers: 'give "bootstrap.servers", such as "localhost:9092"',
   servers: 'give "bootstrap.servers", such as "localhost:9092"',
@@ -79,10 +82,15 @@ export const INSTEAD: Readonly<Record<string, string>> = {
   fromBeginning: 'give Topic offset: "beginning", or "auto.offset.reset": "earliest"',
 };
 
-/** The name of the property that a spelling means; the spelling itself when it means none. */
-export function dotted(spelling: string, exists: (name: string) => boolean): string {
-  if (exists(spelling)) return spelling;
+/** Returns the dotted name of the property that a spelling stands for; the spelling itself if it stands for none. */
+export function propertyName(spelling: string): string {
+  if (PROPERTIES.has(spelling)) return spelling;
   if (Object.hasOwn(SNAKE_CASE, spelling)) return SNAKE_CASE[spelling as keyof typeof SNAKE_CASE];
   const name = spelling.replaceAll("_", ".");
-  return exists(name) ? name : spelling;
+  return PROPERTIES.has(name) ? name : spelling;
+}
+
+/** Whether a name stands for a property, in any spelling. */
+export function isProperty(spelling: string): boolean {
+  return PROPERTIES.has(propertyName(spelling)) || Object.hasOwn(REPLACEMENTS, spelling);
 }

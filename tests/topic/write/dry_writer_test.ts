@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
 
-Deno.test("a dry Topic says what it would send, sends nothing, and refuses what can't be sent", async () => {
+Deno.test("a dry Topic prints the records that it would send, sends nothing, and refuses what can't be encoded", async () => {
   const said: unknown[][] = [];
   const { info } = console;
   console.info = (...line: unknown[]) => void said.push(line);

@@ -1,121 +1,125 @@
 /**
- * Who waits for the reports of records that are sent.
+ * Calls of `send()` and `sendBatch()` that wait for their delivery reports.
  *
  * @module
  */
 
 import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
-import { aboutOf, type Way } from "./deliveries.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
+import { undeliveredRecord } from "./record_errors.ts";
+import type { RecordTracker } from "./record_tracker.ts";
 import type { DeliveryReport } from "./topic_record.ts";
 
 type Resolve = (report: DeliveryReport) => void;
 type Reject = (error: unknown) => void;
 
-// One function for all promises: a closure for each would be the collector's to take away.
+// One executor for all promises: a closure for each would be garbage.
 let takenResolve: Resolve, takenReject: Reject;
-const take = (resolve: Resolve, reject: Reject): void => {
+const takeFunctions = (resolve: Resolve, reject: Reject): void => {
   takenResolve = resolve;
   takenReject = reject;
 };
 
-/** Many calls of `send()`, told apart by numbers: an object for each would cost more than the rest. */
-export class Sends implements ReportTarget {
+/** Many calls of `send()`, distinguished by numbers: an object for each would cost more than all else. */
+export class SendCalls implements ReportTarget {
   readonly #topic: string;
-  readonly #way: Way;
+  readonly #tracker: RecordTracker;
   readonly #resolve: (Resolve | undefined)[] = [];
   readonly #reject: (Reject | undefined)[] = [];
-  readonly #records: unknown[] = [];
+  readonly #inputs: unknown[] = [];
   /** The number of the record that is produced next. */
   recordNumber = 0;
 
-  constructor(topic: string, way: Way) {
+  constructor(topic: string, tracker: RecordTracker) {
     this.#topic = topic;
-    this.#way = way;
+    this.#tracker = tracker;
   }
 
-  /** Whether there is a number for another record. */
+  /** Whether there is a number for another call. */
   get hasRoom(): boolean {
-    return this.#records.length < RECORDS_PER_TARGET;
+    return this.#inputs.length < RECORDS_PER_TARGET;
   }
 
-  /** Gives a record a number, and makes it that of the record that is produced next. Resolves with its report. */
-  add(record: unknown): Promise<DeliveryReport> {
-    const report = new Promise<DeliveryReport>(take);
+  /** Adds a call, and sets `recordNumber` to its number. Returns the promise of the call. */
+  add(input: unknown): Promise<DeliveryReport> {
+    const report = new Promise<DeliveryReport>(takeFunctions);
     this.#resolve.push(takenResolve);
     this.#reject.push(takenReject);
-    this.recordNumber = this.#records.push(record) - 1;
+    this.recordNumber = this.#inputs.push(input) - 1;
     return report;
   }
 
   reported(code: number, partition: number, offset: number, number: number, record?: RecordBytes): void {
     if (code === 0) this.#resolve[number]!({ topic: this.#topic, partition, offset });
-    else this.#reject[number]!(this.#way.failure(code, aboutOf(partition, record, this.#records[number])));
+    else {
+      const undelivered = undeliveredRecord(partition, record, this.#inputs[number]);
+      this.#reject[number]!(this.#tracker.deliveryError(code, undelivered));
+    }
     this.#forget(number);
-    this.#way.landed();
+    this.#tracker.landed();
   }
 
-  /** A record is not produced. */
+  /** Rejects a call whose record is not produced. */
   refused(number: number, error: unknown): void {
     this.#reject[number]!(error);
     this.#forget(number);
   }
 
-  /** Other records of the account may be on their way for long. */
+  /** Frees what a call holds; the records of other calls may be in flight for long. */
   #forget(number: number): void {
-    this.#resolve[number] = this.#reject[number] = this.#records[number] = undefined;
+    this.#resolve[number] = this.#reject[number] = this.#inputs[number] = undefined;
   }
 }
 
 /** One call of `sendBatch()`. */
-export class SendBatch {
-  /** Resolves with the reports, in the order of the records; rejects with all that failed. */
+export class SendBatchCall {
+  /** Resolves with the reports in the order of the records; rejects with one error for all that failed. */
   readonly reports: Promise<DeliveryReport[]>;
   readonly #inputs: readonly unknown[];
-  readonly #parts: BatchPart[] = [];
+  readonly #slices: BatchSlice[] = [];
   readonly #topic: string;
-  readonly #way: Way;
+  readonly #tracker: RecordTracker;
   readonly #delivered: DeliveryReport[];
   readonly #failed = new Map<number, unknown>();
   readonly #outcome = Promise.withResolvers<DeliveryReport[]>();
-  #left: number;
+  #pending: number;
 
-  constructor(topic: string, way: Way, inputs: readonly unknown[]) {
+  constructor(topic: string, tracker: RecordTracker, inputs: readonly unknown[]) {
     this.#topic = topic;
-    this.#way = way;
+    this.#tracker = tracker;
     this.#inputs = inputs;
-    this.#left = inputs.length;
+    this.#pending = inputs.length;
     this.#delivered = new Array(inputs.length);
     this.reports = this.#outcome.promise;
     if (inputs.length === 0) this.#outcome.resolve([]);
   }
 
-  /** What a record is produced with. */
-  accountOf(index: number): ReportTarget {
+  /** Returns the report target of a record. */
+  targetOf(index: number): ReportTarget {
     const number = index % RECORDS_PER_TARGET, first = index - number;
-    const part = this.#parts[first / RECORDS_PER_TARGET] ??= new BatchPart(this, this.#way, first);
-    part.recordNumber = number;
-    return part;
+    const slice = this.#slices[first / RECORDS_PER_TARGET] ??= new BatchSlice(this, this.#tracker, first);
+    slice.recordNumber = number;
+    return slice;
   }
 
-  /** A record is delivered. */
+  /** A record was delivered. */
   delivered(index: number, partition: number, offset: number): void {
     this.#delivered[index] = { topic: this.#topic, partition, offset };
-    if (--this.#left === 0) this.#answer();
+    if (--this.#pending === 0) this.#answer();
   }
 
-  /** A record is not delivered. */
+  /** A record was not delivered. */
   failed(index: number, error: unknown): void {
     this.#failed.set(index, error);
-    if (--this.#left === 0) this.#answer();
+    if (--this.#pending === 0) this.#answer();
   }
 
-  /** No record from an index on is delivered. */
+  /** The records from an index on are not produced. */
   failedFrom(index: number, error: unknown): void {
     for (let i = index; i < this.#inputs.length; i++) this.failed(i, error);
   }
 
-  /** None of the records is written. */
+  /** None of the records is produced. */
   fail(error: unknown): void {
     this.#outcome.reject(error);
   }
@@ -137,22 +141,23 @@ export class SendBatch {
   }
 }
 
-/** As many records of a batch as there are numbers. */
-class BatchPart implements ReportTarget {
-  readonly #batch: SendBatch;
-  readonly #way: Way;
+/** As many successive records of a batch as a report target has numbers. */
+class BatchSlice implements ReportTarget {
+  readonly #batch: SendBatchCall;
+  readonly #tracker: RecordTracker;
   readonly #first: number;
   recordNumber = 0;
 
-  constructor(batch: SendBatch, way: Way, first: number) {
+  constructor(batch: SendBatchCall, tracker: RecordTracker, first: number) {
     this.#batch = batch;
-    this.#way = way;
+    this.#tracker = tracker;
     this.#first = first;
   }
 
   reported(code: number, partition: number, offset: number, number: number, record?: RecordBytes): void {
-    if (code === 0) this.#batch.delivered(this.#first + number, partition, offset);
-    else this.#batch.failed(this.#first + number, this.#way.failure(code, aboutOf(partition, record)));
-    this.#way.landed();
+    const index = this.#first + number;
+    if (code === 0) this.#batch.delivered(index, partition, offset);
+    else this.#batch.failed(index, this.#tracker.deliveryError(code, undeliveredRecord(partition, record)));
+    this.#tracker.landed();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Records that programs give, checked.
+ * Checks of the records that programs give.
  *
  * @module
  */
@@ -8,16 +8,13 @@ import { Buffer } from "node:buffer";
 import { NULL_HEADER } from "../../kafka/port.ts";
 import type { HeadersInput, TopicInput, TopicRecord } from "./topic_record.ts";
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /**
- * A pair or a record as a record.
+ * Returns a pair of key and value, or a record, as a record.
  *
- * @throws {TypeError | RangeError} If it is neither, or its partition or timestamp is none.
+ * @throws {TypeError} If it is neither.
+ * @throws {RangeError} If its partition or timestamp is out of its range.
  */
-export function normalized<K, V>(input: TopicInput<K, V>): TopicRecord<K, V> {
+export function toRecord<K, V>(input: TopicInput<K, V>): TopicRecord<K, V> {
   if (Array.isArray(input) && input.length === 2) return { key: input[0], value: input[1] };
   if (typeof input === "object" && input !== null && !Array.isArray(input) && "value" in input) {
     const record = input as TopicRecord<K, V>;
@@ -43,7 +40,11 @@ function checkRecord({ partition, timestamp }: TopicRecord<unknown, unknown>): v
   }
 }
 
-/** Headers as the npm client wants them. */
+/**
+ * Returns headers as the npm client takes them.
+ *
+ * @throws {TypeError} If a name is not a string, or a value is not a string, bytes or `null`.
+ */
 export function headerList(headers: HeadersInput): Record<string, Buffer>[] {
   const pairs = Symbol.iterator in headers
     ? [...headers as Iterable<readonly [string, Uint8Array | string | null]>]
@@ -55,8 +56,14 @@ export function headerList(headers: HeadersInput): Record<string, Buffer>[] {
         `The value of header ${JSON.stringify(name)} must be a string, a Uint8Array or null: got ${typeof value}`,
       );
     }
-    return { [name]: value === null ? NULL_HEADER : typeof value === "string" ? Buffer.from(value) : asBuffer(value) };
+    return { [name]: headerBuffer(value) };
   });
+}
+
+function headerBuffer(value: Uint8Array | string | null): Buffer {
+  if (value === null) return NULL_HEADER;
+  if (typeof value === "string") return Buffer.from(value);
+  return Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
 }
 
 /** Whether a record has a key. */

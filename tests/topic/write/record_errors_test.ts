@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
-import { remedyFor, whichRecord } from "../../../src/topic/write/undelivered.ts";
+import { recordText, remedyFor } from "../../../src/topic/write/record_errors.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("whichRecord() names a record by its key, size and partition, as far as they are known", () => {
-  assert.equal(whichRecord({ partition: 3 }), "a message");
+Deno.test("recordText() names a record by its key, size and partition, as far as they are known", () => {
+  assert.equal(recordText({ partition: 3 }), "a message");
   assert.equal(
-    whichRecord({ key: utf8("a"), value: utf8("12"), partition: 3 }),
+    recordText({ key: utf8("a"), value: utf8("12"), partition: 3 }),
     'the message with key "a" (3 bytes, partition 3)',
   );
-  assert.equal(whichRecord({ key: null, value: null, partition: -1 }), "the message without key (0 bytes)");
+  assert.equal(recordText({ key: null, value: null, partition: -1 }), "the message without key (0 bytes)");
   assert.equal(
-    whichRecord({ key: new Uint8Array([0xff, 0]), value: utf8("x") }),
+    recordText({ key: new Uint8Array([0xff, 0]), value: utf8("x") }),
     "the message with key of 2 bytes (3 bytes)",
   );
-  const long = whichRecord({ key: utf8("k".repeat(1000)), value: null });
+  const long = recordText({ key: utf8("k".repeat(1000)), value: null });
   assert.equal(long, `the message with key "${"k".repeat(64)}…" (1000 bytes)`);
 });
 
@@ -26,8 +26,8 @@ Deno.test("remedyFor() says what helps against a refusal", () => {
       [10, false, /^raise max\.message\.bytes of the topic/],
       [18, false, /segment\.bytes/],
       [32, false, /message\.timestamp\.before\.max\.ms/],
-      [3, false, /the topic does not exist.*see its name/],
-      [-188, true, /the topic does not exist.*see its name/],
+      [3, false, /the topic does not exist.*check its name/],
+      [-188, true, /the topic does not exist.*check its name/],
       [-190, true, /no such partition/],
     ] as const
   ) {
