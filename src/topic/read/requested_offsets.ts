@@ -66,7 +66,10 @@ export class RequestedOffsets {
     return await this.#queries.committed(partition) >= 0;
   }
 
-  /** The start offset of a partition, until a message of it is handled and it is revoked; then `undefined`. */
+  /**
+   * The resolved requested offset of a partition; `undefined` if there is none, or a message of the partition was handled
+   * before it was revoked.
+   */
   pendingOffset(partition: TopicPartition): number | undefined {
     return this.#handled.has(partition) ? undefined : this.#resolved.get(partition);
   }
