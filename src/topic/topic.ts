@@ -49,8 +49,8 @@ import { TopicWriter } from "./write/topic_writer.ts";
  *   before a partition moves to another member, and when reading ends. After a crash, messages that were handled and not
  *   yet committed are read again. `handle()` counts a message as handled when its sinks have delivered what came of it;
  *   `for await` and `Topic.readable` do when the next message is requested.
- * - **Delivery when writing**: `Topic.send` resolves when all in-sync replicas have the record (`acks=all`). The
- *   idempotent producer is used, so a retry neither duplicates nor reorders records.
+ * - **Delivery when writing**: `Topic.send` resolves when all in-sync replicas have the record (`acks=all`). The producer
+ *   is idempotent, so its retries neither duplicate nor reorder records. `acks` and `enable.idempotence` change that.
  * - **Refused records**: a broker refuses a whole request when one of its records is invalid. The Topic sends the other
  *   records again by itself, and nothing else meanwhile, so only invalid records fail. The last record sent with a key
  *   stays the last one of its key. To keep that so, a record may be written twice. Records without a key may change places.
@@ -60,7 +60,8 @@ import { TopicWriter } from "./write/topic_writer.ts";
  * - **Sharing**: handlers, `Topic.send` and `Topic.writable` may write through one Topic at the same time, over one
  *   connection. None of them ends or fails another. Only one of them can read a Topic at a time.
  * - **Outages**: while no broker is reachable, reading and writing wait, and one notice is reported (see `onNotice`).
- *   A record fails after `message.timeout.ms` (5 minutes).
+ *   A record fails after `message.timeout.ms` (5 minutes) without a broker; once a broker has answered, it has that time
+ *   again to be delivered. `Topic.close` waits for 30 s at most.
  *
  * Nothing is opened before the first use. Needs `--allow-ffi`; librdkafka's sockets need no `--allow-net`.
  *
@@ -343,7 +344,7 @@ export class Topic<K = string, V = string>
    * @returns the partition and offset that it was written to, once all in-sync replicas have it
    * @throws {TypeError} If a codec can't encode the key or the value, or the Topic has several names. Nothing is written.
    * @throws {RangeError} If the partition or the timestamp is out of its range. Nothing is written.
-   * @throws {KafkaError} If the record is not delivered, or the Topic is closed; `records` holds the record.
+   * @throws {KafkaError} If the record is not delivered (`records` holds it), or the Topic is closed.
    */
   send(key: K | null, value: V | null, options?: SendOptions): Promise<DeliveryReport> {
     try {
@@ -360,7 +361,7 @@ export class Topic<K = string, V = string>
    * @returns the partitions and offsets that they were written to, in the order of the records
    * @throws {TypeError} If a codec can't encode one of them, or the Topic has several names. Nothing is written.
    * @throws {RangeError} If a partition or a timestamp is out of its range. Nothing is written.
-   * @throws {KafkaError} If some are not delivered, or the Topic is closed; `records` holds those that failed.
+   * @throws {KafkaError} If some are not delivered (`records` holds these), or the Topic is closed.
    */
   async sendBatch(records: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
     return await this.#write().sendBatch(records);

@@ -89,10 +89,13 @@ export type TopicCodecs<K = string, V = string> =
  */
 export type TopicOptions<K = string, V = string> = TopicSettings & TopicCodecs<K, V>;
 
-/** `Yes` if the codec `text` reads and writes all of a type: `string`, and `any`. */
+/** `Yes` for the types that need no codec: `string`, which the codec `text` reads and writes, and `any`; else `No`. */
 export type IfText<T, Yes, No> = [string, T] extends [T, string] ? Yes : No;
 
-/** `Name` if a `Topic` of keys and values of these types needs no codecs; else a type whose name is the error. */
+/**
+ * The type of a Topic's name where no codecs are given: `Name` if the types need none, else a text that no name is, which
+ * the compile error shows.
+ */
 export type NameIfText<K, V, Name> = IfText<
   V,
   IfText<K, Name, "the codec of keys is missing: give the option key, such as { key: bytes }">,

@@ -1,5 +1,5 @@
 /**
- * What a producer offers to the receivers of its delivery reports.
+ * What the receivers of delivery reports need of their producer.
  *
  * @module
  */
@@ -11,7 +11,10 @@ import type { UndeliveredRecord } from "./record_errors.ts";
 export interface RecordTracker {
   /** A record was reported: one less is in flight. */
   landed(): void;
-  /** Nobody waits any more for so many of the records in flight; negative for those of them that have landed. */
+  /**
+   * Nobody waits any more for so many of the records in flight: they don't hold up `idle()`. Called with −1 when one of them
+   * has landed.
+   */
   abandon(records: number): void;
   /** Returns the error of a record that was reported as failed. */
   deliveryError(code: number, record: UndeliveredRecord): KafkaError;

@@ -72,7 +72,7 @@ export class SharedProducer implements RecordTracker {
   #abandoned = 0;
   /** The queue moves on when no more records than this are in flight; −1 when it does not wait for room. */
   #queueMovesAt = -1;
-  /** `#check()` has something to do when no more records than this are in flight: it is not called for each record. */
+  /** `landed()` calls `#check()` when no more records than this are in flight, rather than for each record. */
   #checkAt = -1;
   #tries = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
