@@ -11,16 +11,16 @@ const events = [
 ];
 
 // With a path in place of ":memory:", all of it goes on where it was when the program is run again.
-await using totals = new Cache<number>(":memory:");
-await using tumbling = new Cache<number>(":memory:");
-await using sliding = new Cache<string>(":memory:");
+await using totals = new Cache<number, string>(":memory:");
+await using tumbling = new Cache<number, [from: number, emoji: string]>(":memory:");
+await using sliding = new Cache<string, number>(":memory:");
 
 handle(events, { sink: totals }, async ({ emoji }) => {
   return [emoji, (await totals.get(emoji) ?? 0) + 1];
 });
 
 handle(events, { sink: tumbling }, async ({ emoji, at }) => {
-  const key = [at - at % 2, emoji]; // windows of two seconds
+  const key: [number, string] = [at - at % 2, emoji]; // windows of two seconds
   return [key, (await tumbling.get(key) ?? 0) + 1];
 });
 
@@ -34,6 +34,6 @@ handle(events, { sink: sliding }, async function* ({ emoji, at }) {
 await stream();
 
 console.log(Object.fromEntries(await Array.fromAsync(totals.entries())));
-for await (const [[from, emoji], count] of tumbling.entries() as AsyncIterable<[[number, string], number]>) {
+for await (const [[from, emoji], count] of tumbling.entries()) {
   console.log(`from ${from} s: ${emoji} ${count}`);
 }

@@ -16,7 +16,7 @@ const arrivals = [
   { at: time("09:00"), city: "rome", activity: "breakfast" },
 ];
 
-await using reports = new Cache<string>(":memory:");
+await using reports = new Cache<string, [city: string, at: number]>(":memory:");
 
 handle(arrivals, { sink: reports }, function* ({ at, city, weather }) {
   if (weather !== undefined) yield [[city, at], weather];

@@ -1,7 +1,7 @@
 // A transaction over two keys: both change, or neither does.
 import { Cache } from "@slipstream/slipstream";
 
-await using accounts = new Cache<number>(":memory:");
+await using accounts = new Cache<number, string>(":memory:");
 await accounts.set("ann", 100);
 
 function move(from: string, to: string, amount: number): Promise<void> {

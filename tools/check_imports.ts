@@ -30,11 +30,21 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   kafka: ["addon", "ffi", "notices"],
   ffi: [],
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
-  cache: [PROTOCOL, SETTLEMENT],
+  // The face of a Cache is above its engine, that above the readers of updates, and those above the store. The lower
+  // rooms know the face by its keys, ranges and errors, and by what a transaction shows.
+  cache: [PROTOCOL, SETTLEMENT, "options", "cache/engine", "cache/updates", "cache/store"],
+  "cache/engine": [
+    SETTLEMENT,
+    "cache/updates",
+    "cache/store",
+    ...["cache_key", "cache_range", "cache_error", "cache_transaction"].map((name) => `src/cache/${name}.ts`),
+  ],
+  "cache/updates": ["async", "cache/store", "src/cache/cache_key.ts"],
+  "cache/store": ["src/cache/cache_key.ts", "src/cache/cache_error.ts"],
   codecs: [],
   time: [PROTOCOL],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
-  endpoint: [PROTOCOL],
+  endpoint: [PROTOCOL, "options"],
   testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "ffi"],
   // The only room that the package with the clouds' SDKs is fetched for.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],

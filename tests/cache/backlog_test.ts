@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { Cache, type CacheInput } from "../../src/cache/cache.ts";
+import { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
 import { checkOptions } from "../../src/cache/cache_options.ts";
-import { type Engine, openEngine } from "../../src/cache/engine/engine.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import type { Engine } from "../../src/cache/engine/engine.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { openSink } from "../../src/stream/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 

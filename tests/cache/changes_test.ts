@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
 import type { CacheChange } from "../../src/cache/cache_change.ts";
-import { openEngine } from "../../src/cache/engine/engine.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
 type ChangeReader = ReadableStream<CacheChange<number>>;
@@ -217,7 +217,7 @@ Deno.test("leaving updates() and changes() releases the reader at once: while qu
       await reading;
     }
     const { engine, release } = await openEngine(file, checkOptions(file, options));
-    assert.equal(engine.updates.wanted, false);
+    assert.equal(engine.updates.hasReaders, false);
     await release();
   }
 });

@@ -44,7 +44,7 @@ async function fill(folder: string, size = 3_000_000): Promise<() => Promise<voi
 function isFull(error: unknown): true {
   assert.ok(error instanceof CacheError, Deno.inspect(error));
   assert.deepEqual([error.code, error.fatal], ["full", true]);
-  assert.match(error.message, /^The Cache \/.+\/cache can't be .+ full: free some space/);
+  assert.match(error.message, /^The Cache \/.+\/cache can't be .+ full\. Free some space/);
   return true;
 }
 const bytes = (n: number, size = 50_000) => new Uint8Array(size).fill(n);
@@ -223,7 +223,7 @@ onSmallDisk("opening a Cache on a full or read-only disk fails with a CacheError
     await assert.rejects(cache.set("a", 2), (error: unknown) => {
       assert.ok(error instanceof CacheError, Deno.inspect(error));
       assert.deepEqual([error.code, error.fatal], ["read-only", true]);
-      assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only: let the user/);
+      assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only\. Let the user/);
       return true;
     });
   }

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Committer } from "../../src/cache/store/committer.ts";
 import { compareKeys, type KeyPart } from "../../src/cache/cache_key.ts";
-import { ABSENT, RememberedEntries } from "../../src/cache/engine/remembered_entries.ts";
+import { RememberedEntries } from "../../src/cache/engine/remembered_entries.ts";
 import { RetryingKv } from "../../src/cache/store/retrying_kv.ts";
 import { SortedByKey } from "../../src/cache/engine/sorted_by_key.ts";
-import { encode } from "../../src/cache/store/stored_value.ts";
+import { ABSENT, encode } from "../../src/cache/store/stored_value.ts";
 import { Cache } from "@slipstream/slipstream";
 
 Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever comes and goes", () => {

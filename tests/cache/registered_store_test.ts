@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import FakeTimers from "@sinonjs/fake-timers";
 import { Cache } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { openSink } from "../../src/stream/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 

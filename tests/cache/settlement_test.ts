@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { Cache, type CacheInput } from "../../src/cache/cache.ts";
+import { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
 import { checkOptions } from "../../src/cache/cache_options.ts";
 import { CacheError } from "../../src/cache/cache_error.ts";
-import { openEngine } from "../../src/cache/engine/engine.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { type Delivery, openSink } from "../../src/stream/protocol.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
 const LOG = { limit: 10_000 };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { Cache, type CacheInput } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 
 const FULL: CommitFate = { error: new Error("database or disk is full") };

@@ -65,7 +65,8 @@ Deno.test({
         await emitting;
       }
       await caughtUp();
-      // The browser is still there; nobody tells it, and it comes back.
+      // The browser stays, and reconnects to the next server.
+      await cache.close();
       await server.shutdown();
     }
     await using cache = new Cache<unknown>(path, { log });
@@ -76,8 +77,61 @@ Deno.test({
     const { seen, opened } = await inPage();
     assert.deepEqual(seen, expected);
     assert.ok(opened >= 3, `${opened}`);
+    await cache.close();
     await browser.close();
     await server.shutdown();
+  },
+});
+
+Deno.test({
+  name:
+    `two pages in Chromium: closing the Cache and then the server ends both streams, and the server alone waits for them${noBrowser.reason}`,
+  ignore: noBrowser.ignore,
+  fn: async () => {
+    await using browser = await startChromium();
+    const pages = await Promise.all([browser.newPage(), browser.newPage()]);
+    /** Opens both pages on a new server, and waits until each has read one update. */
+    const open = async (cache: Cache<unknown>) => {
+      let open = 0;
+      const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+        if (new URL(request.url).pathname !== "/updates") {
+          return new Response(PAGE, { headers: { "content-type": "text/html" } });
+        }
+        open++;
+        const { body, headers } = sse(cache, { request, retryMs: 60_000 });
+        const counted = new TransformStream<Uint8Array, Uint8Array>({ flush: () => void open-- });
+        return new Response(body!.pipeThrough(counted), { headers });
+      });
+      for (const page of pages) await page.goto(`http://127.0.0.1:${server.addr.port}/`);
+      for (const page of pages) await page.waitForFunction("opened === 1", undefined, { polling: 20 });
+      await cache.emit("n", 1);
+      for (const page of pages) await page.waitForFunction("seen.length === 1", undefined, { polling: 20 });
+      return { server, streams: () => open };
+    };
+    {
+      const cache = new Cache<unknown>(":memory:", { log: { limit: 100 } });
+      const { server, streams } = await open(cache);
+      assert.equal(streams(), 2);
+      await cache.close();
+      await server.shutdown();
+      assert.equal(streams(), 0);
+      // Both pages have lost the connection, and wait before they reconnect.
+      for (const page of pages) await page.waitForFunction("source.readyState === 0", undefined, { polling: 20 });
+    }
+    {
+      const cache = new Cache<unknown>(":memory:", { log: { limit: 100 } });
+      const { server, streams } = await open(cache);
+      let isShutDown = false;
+      const shutdown = server.shutdown().then(() => isShutDown = true);
+      // The pages go on reading while the server waits for them.
+      await cache.emit("n", 2);
+      for (const page of pages) await page.waitForFunction("seen.length === 2", undefined, { polling: 20 });
+      assert.deepEqual([isShutDown, streams()], [false, 2]);
+      await cache.close();
+      await shutdown;
+      assert.equal(streams(), 0);
+    }
+    await browser.close();
   },
 });
 
@@ -166,6 +220,7 @@ Deno.test({
       await other.emit(["stock", "cake"], 1);
       const next = start(other, port);
       await shown({ cake: 1 }, ...events, "gap other-log", "snapshot", "live");
+      await other.close();
       await browser.close();
       await next.shutdown();
     }

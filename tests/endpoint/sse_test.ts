@@ -99,16 +99,15 @@ Deno.test("sse() sends comments while nothing comes, and the time to wait before
   assert.equal(await text(), undefined);
 });
 
-Deno.test("sse() ends with its signals, even one that has aborted already", async () => {
+Deno.test("sse() ends when its signal aborts, also if it has aborted before", async () => {
   await using cache = new Cache<number>(":memory:");
   const stop = new AbortController();
   const reading = sse(cache, { signal: stop.signal }).text();
-  const request = new Request("http://localhost", { signal: AbortSignal.abort() });
-  assert.equal(await sse(cache, { request }).text(), "");
+  assert.equal(await sse(cache, { signal: AbortSignal.abort() }).text(), "");
   await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort();
   assert.ok([":\n\n", `:\n\n${LIVE}`].includes(await reading));
-  assert.throws(() => sse([], { keepAliveMs: 0 }), RangeError);
+  assert.throws(() => sse([], { keepAliveMs: 0 }), TypeError);
 });
 
 /** Serves a Cache until the test is over; what `fetch` is to a browser, with the last id it has seen. */
@@ -209,31 +208,50 @@ async function withClients(handler: (request: Request) => Response | Promise<Res
   return { server, clients, ends };
 }
 
-Deno.test("shutdown() of Deno.serve() ends the responses of sse() that it waits for, and of no other server", async () => {
-  await using cache = new Cache<number>(":memory:");
-  const hono = new Hono().get("/", async (c) => {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    return sse(cache, { request: c.req.raw });
-  });
-  const other = await withClients((request) => sse(cache, { request }));
-  for (const handler of [(request: Request) => sse(cache, { request }), hono.fetch, () => sse(cache)]) {
-    const { server, ends } = await withClients(handler);
+Deno.test("cache.close() and then server.shutdown() end every response of sse()", async () => {
+  const hono = (cache: Cache<number>) =>
+    new Hono().get("/", async (c) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return sse(cache, { request: c.req.raw });
+    }).fetch;
+  const handlers = [
+    (cache: Cache<number>) => (request: Request) => sse(cache, { request }),
+    (cache: Cache<number>) => () => sse(cache),
+    hono,
+  ];
+  for (const handlerOf of handlers) {
+    const cache = new Cache<number>(":memory:");
+    const { server, ends } = await withClients(handlerOf(cache));
+    await cache.close();
     await server.shutdown();
     await ends();
   }
-  {
-    const { server, ends } = await withClients(() => sse(cache));
-    await server[Symbol.asyncDispose]();
-    await ends();
-  }
-  const more = Promise.all(other.clients.map(({ reader }) => reader.read()));
+});
+
+Deno.test("server.shutdown() waits for the responses of sse() until their signal aborts", async () => {
+  await using cache = new Cache<number>(":memory:");
+  const stop = new AbortController();
+  const { server, clients, ends } = await withClients((request) => sse(cache, { request, signal: stop.signal }));
+  let isShutDown = false;
+  const shutdown = server.shutdown().then(() => isShutDown = true);
+  // The responses go on.
+  const events = clients.map(({ reader }) => reader.read());
   await cache.emit("a", 1);
-  for (const { value } of await more) assert.equal(new TextDecoder().decode(value), LIVE);
-  for (const { reader } of other.clients) {
-    assert.equal(new TextDecoder().decode((await reader.read()).value), 'data: ["a",1]\n\n');
-  }
-  await other.server.shutdown();
-  await other.ends();
+  for (const { value } of await Promise.all(events)) assert.equal(new TextDecoder().decode(value), LIVE);
+  assert.equal(isShutDown, false);
+  stop.abort();
+  await shutdown;
+  await ends();
+});
+
+Deno.test("importing the module leaves Deno.serve as it is", async () => {
+  const script = `
+    const { serve } = Deno;
+    await import(${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)});
+    console.log(Deno.serve === serve);`;
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", `--config=${config}`, script] }).output();
+  assert.equal(new TextDecoder().decode(stdout), "true\n");
 });
 
 Deno.test("sse() ends when the Cache is closed, and when the server's signal aborts", async () => {
@@ -445,25 +463,12 @@ Deno.test("sse() refuses before the response what it can't do with a source", as
   assert.equal(await sse(cache, { retryMs: 10 }).text(), "retry: 10\n\n");
 });
 
-Deno.test("cache.close() and then server.shutdown() end the responses where Deno.serve is not wrapped", async () => {
-  const script = `
-    const { serve } = Deno;
-    const { Cache, sse } = await import(${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)});
-    const cache = new Cache(":memory:");
-    const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => sse(cache, { request }));
-    const clients = await Promise.all(Array.from({ length: 3 }, async () => {
-      const reader = (await fetch("http://127.0.0.1:" + server.addr.port)).body.getReader();
-      await reader.read();
-      return reader;
-    }));
-    await cache.close();
-    await server.shutdown();
-    for (const reader of clients) while (!(await reader.read()).done);
-    console.log("over");`;
-  const config = new URL("../../deno.json", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", `--config=${config}`, script],
-    signal: AbortSignal.timeout(30_000),
-  }).output();
-  assert.equal(new TextDecoder().decode(stdout), "over\n", new TextDecoder().decode(stderr));
+Deno.test("sse() reports every unknown and wrong option at once", () => {
+  assert.throws(() => sse(["a"], { keepAlive: 5, retryMs: -1, snapshot: true } as never), {
+    name: "TypeError",
+    message: `sse(): 3 problems
+  - there is no option "keepAlive": did you mean "keepAliveMs"?
+  - retryMs must be a whole number of milliseconds from 1 to 2147483647: got -1
+  - snapshot is for a Cache: pass the Cache itself as the source`,
+  });
 });

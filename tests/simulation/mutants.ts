@@ -307,12 +307,12 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   ofRooms("Cache: the failure of a group is forgotten", [
     "src/cache/engine/group_commit.ts",
-    "for (const account of this.#owed) account.end(failure);",
-    "for (const account of this.#owed) account.end();",
+    "for (const settlement of this.#settlements) settlement.end(failure);",
+    "for (const settlement of this.#settlements) settlement.end();",
   ]),
   ofRooms("Cache: a value has settled before its commit", [
     "src/cache/engine/group_commit.ts",
-    "    account.begin();\n",
-    "    account.begin();\n    queueMicrotask(() => account.end());\n    this.#owed.delete(account);\n",
+    "    settlement.begin();\n",
+    "    settlement.begin();\n    queueMicrotask(() => settlement.end());\n    this.#settlements.delete(settlement);\n",
   ]),
 ];

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Cache, CacheInput } from "../../src/cache/cache.ts";
+import type { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
 import { type BatchSource, type Delivery, openSink, openSource } from "../../src/stream/protocol.ts";
 
 /**

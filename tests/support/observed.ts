@@ -7,10 +7,11 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
-import { type Engine, openEngine } from "../../src/cache/engine/engine.ts";
+import type { Engine } from "../../src/cache/engine/engine.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import type { Group } from "../../src/cache/engine/group_commit.ts";
 import { idOf, type KeyPart } from "../../src/cache/cache_key.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "./registered_store.ts";
 import { decode, fromEntry } from "../../src/cache/store/stored_value.ts";
 import type { Write } from "../../src/cache/store/write.ts";
 import { type CommitFate, MemoryKv, type Mutation, type Snapshot } from "./memory_kv.ts";
