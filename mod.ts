@@ -72,7 +72,7 @@ export { Cache } from "./src/cache/cache.ts";
 export type { CacheInput } from "./src/cache/cache_input.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
-export type { CacheKey, KeyInput, KeyPart, KeyParts, KeyPrefix, KeyRead } from "./src/cache/cache_key.ts";
+export type { CacheKey, FirstParts, KeyInput, KeyPart, KeyParts, KeyPrefix, KeyRead } from "./src/cache/cache_key.ts";
 export type { CacheListOptions, CacheRange } from "./src/cache/cache_range.ts";
 export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/cache_transaction.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";

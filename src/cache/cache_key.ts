@@ -40,8 +40,12 @@ export type KeyInput<K extends CacheKey> = Readonly<K> | KeyRead<K>;
 export type KeyPrefix<K extends CacheKey = CacheKey> = K extends readonly unknown[] ? K[0] | FirstParts<K>
   : K | readonly [K];
 
-/** The first part of a tuple, its first two parts, and so on up to the tuple itself. */
-type FirstParts<P extends readonly unknown[]> = P extends readonly [infer First, ...infer Rest]
+/**
+ * The arrays that a tuple can begin with: its first part, its first two parts, and so on up to the tuple itself.
+ *
+ * @typeParam P the tuple
+ */
+export type FirstParts<P extends readonly unknown[]> = P extends readonly [infer First, ...infer Rest]
   ? readonly [First] | readonly [First, ...FirstParts<Rest>]
   : Readonly<P>;
 
