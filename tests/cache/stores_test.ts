@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
 
-Deno.test("without a path a Cache is in the runtime's own store, for several processes at once", async () => {
+Deno.test("without a path a Cache uses the runtime's own store, which several processes can share", async () => {
   const file = `${await Deno.makeTempDir()}/program.ts`;
   const mod = new URL("../../mod.ts", import.meta.url).href;
   await Deno.writeTextFile(
@@ -24,7 +24,7 @@ Deno.test("without a path a Cache is in the runtime's own store, for several pro
   assert.equal(await run("clear"), "50\n");
 });
 
-Deno.test("a Cache that can't be opened names its path and says why, and wrong options are refused at once", async () => {
+Deno.test("a Cache that can't be opened names its path and the reason, and wrong options are refused at once", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/text`, "not a database ".repeat(1000));
   for (const path of [folder, `${folder}/text`, `${folder}/text/below`, `${folder}/a\0b`]) {
@@ -36,7 +36,7 @@ Deno.test("a Cache that can't be opened names its path and says why, and wrong o
     });
     await cache.close();
   }
-  Deno.env.set("DENO_KV_ACCESS_TOKEN", Deno.env.get("DENO_KV_ACCESS_TOKEN") ?? "none"); // nothing listens there anyway
+  Deno.env.set("DENO_KV_ACCESS_TOKEN", Deno.env.get("DENO_KV_ACCESS_TOKEN") ?? "none"); // no server is asked for it
   await assert.rejects(new Cache("http://127.0.0.1:1").get("a"), (error: Error & { code: string; fatal: boolean }) => {
     assert.deepEqual([error.code, error.fatal], ["path", true], String(error));
     return true;

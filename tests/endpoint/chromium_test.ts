@@ -10,7 +10,7 @@ source.onopen = () => opened++;
 source.onmessage = ({ data, lastEventId }) => seen.push([Number(lastEventId.split("-")[1]), ...JSON.parse(data)]);
 </script>`;
 
-/** Serves a Cache until it is closed; `drop` ends the connections that there are. */
+/** Serves a Cache until it is closed. `drop()` ends the open connections. */
 function serve(cache: Cache<unknown>, port = 0) {
   let dropping = new AbortController();
   const server = Deno.serve({ port, hostname: "127.0.0.1", onListen() {} }, (request) => {
@@ -30,7 +30,7 @@ function serve(cache: Cache<unknown>, port = 0) {
 }
 
 Deno.test({
-  name: `an EventSource in Chromium misses nothing and sees nothing twice, whatever is cut${noBrowser.reason}`,
+  name: `an EventSource in Chromium gets each update once, whatever connection is cut${noBrowser.reason}`,
   ignore: noBrowser.ignore,
   fn: async () => {
     const path = `${await Deno.makeTempDir()}/cache`;
@@ -152,7 +152,7 @@ source.addEventListener("live", () => events.push("live"));
 
 Deno.test({
   name:
-    `pages in Chromium show what a Cache has, at first and after each gap, and go on behind what they have${noBrowser.reason}`,
+    `pages in Chromium show the entries of a Cache, at first and after each gap, and resume where they were${noBrowser.reason}`,
   ignore: noBrowser.ignore,
   fn: async () => {
     const path = `${await Deno.makeTempDir()}/cache`;
@@ -167,7 +167,7 @@ Deno.test({
       );
     await using browser = await startChromium();
     const pages = await Promise.all([browser.newPage(), browser.newPage()]);
-    /** Waits until every page shows this, and gives the events since. */
+    /** Waits until every page shows this stock and has got these events. */
     const shown = (stock: Record<string, number>, ...events: string[]) =>
       Promise.all(pages.map((page) =>
         page.waitForFunction(
@@ -192,7 +192,7 @@ Deno.test({
       await cache.emit(["stock", "soup"], 3);
       await cache.emit(["stock", "bread"], 1);
       await shown({ bread: 1, fish: 1, soup: 3 }, "snapshot", "live");
-      // In this order: the pages come back to a Cache that is closed, and go on trying.
+      // In between, the pages reconnect to a Cache that is closed, and go on trying.
       await cache.close();
       await new Promise((resolve) => setTimeout(resolve, 100));
       await server.shutdown();
@@ -214,7 +214,7 @@ Deno.test({
       await shown({ fish: 4, soup: 3 }, ...events);
       await cache.close();
       await server.shutdown();
-      // Another log, in the place of the first.
+      // Another log at the same path.
       await Deno.remove(path);
       await using other = new Cache<number>(path, { log });
       await other.emit(["stock", "cake"], 1);

@@ -1,24 +1,24 @@
 /**
- * A Cache on a store whose calls fail when a test says so.
+ * A Cache on a store whose calls fail when a test wants them to.
  *
  * @module
  */
 
 import { Cache, type CacheOptions } from "@slipstream/slipstream";
 
-/** A Cache, and its store without the faults. */
+/** A Cache on a faulty store, and the same store without the faults. */
 export interface Limping<V> {
   readonly cache: Cache<V>;
   readonly kv: Deno.Kv;
 }
 
 /**
- * Opens both; before each call of the store `trouble` is asked what it is to throw, if anything. What begins with
- * "after" is thrown when a commit has been made; at "resent" it is made, and sent again as Deno's client of a remote
- * store does whose connection breaks.
+ * Opens both. Before each call of the store, `trouble` returns the message of the error to throw, or undefined. An error that
+ * begins with "after" is thrown after the commit took effect. At "resent" the commit is sent twice, as Deno's client of a
+ * remote store does when the connection breaks.
  *
  * @param path a URL for a remote store
- * @param betweenSends called after a commit was made, before it is sent again
+ * @param betweenSends called after the commit took effect, before it is sent again
  */
 export async function openLimping<V = number>(
   trouble: (call: "get" | "getMany" | "delete" | "commit" | "next") => string | undefined,
@@ -28,7 +28,7 @@ export async function openLimping<V = number>(
 ): Promise<Limping<V>> {
   const kv = await Deno.openKv(":memory:");
   const check = async (call: Parameters<typeof trouble>[0]) => {
-    await new Promise((resolve) => setTimeout(resolve, 0)); // others are accepted meanwhile
+    await new Promise((resolve) => setTimeout(resolve, 0)); // so that other writes are accepted meanwhile
     const message = trouble(call);
     if (message !== undefined && /^(after|resent)/.test(message)) return new Error(message);
     if (message !== undefined) throw new Error(message);

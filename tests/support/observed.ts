@@ -1,5 +1,5 @@
 /**
- * A Cache whose disk is compared, after each commit, with what was accepted: it must show a prefix of that.
+ * A Cache whose disk is compared after each commit with the accepted writes: it must show a prefix of them.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { decode, fromEntry } from "../../src/cache/store/stored_value.ts";
 import type { Write } from "../../src/cache/store/write.ts";
 import { type CommitFate, MemoryKv, type Mutation, type Snapshot } from "./memory_kv.ts";
 
-/** Every value of a program is a number of its own, or bytes that begin with that number. */
+/** Each write of a program has a value of its own: a number, or bytes that begin with that number. */
 export type Value = number | Uint8Array;
 
 /** The bytes of a large value. */
@@ -38,25 +38,25 @@ interface Accepted {
 
 let stores = 0;
 
-/** A Cache, its disk, and the order in which writes were accepted. */
+/** A Cache, its disk, and the accepted writes in order. */
 export class Observed implements AsyncDisposable {
   readonly cache: Cache<Value>;
   readonly engine: Engine;
   readonly disk: MemoryKv;
-  /** What was accepted, in order. */
+  /** The accepted writes, in order. */
   readonly accepted: Accepted[] = [];
-  /** What is wrong with the disk: the first violation. */
+  /** The first violation that was found. */
   violation: string | undefined;
   readonly #store: Disposable;
   readonly #release: () => Promise<void>;
   readonly #onDisk: Map<string, number>;
   readonly #chunks: Map<string, Uint8Array>;
-  /** The state after the first {@linkcode Observed.#at} of what was accepted, and in how many keys the disk differs. */
+  /** The state after the first `#at` accepted writes. */
   readonly #state: Map<string, number>;
   #at = 0;
   readonly #made = new Set<Group>();
   readonly #ended = new Map<number, number>();
-  /** Transactions of a shared store that are on their way, by their number, and what was accepted before them. */
+  /** Transactions of a shared store that are committing, by their number, and how many writes were accepted before. */
   readonly #transactions = new Map<number, { readonly writes: readonly Write[]; readonly after: number }>();
 
   private constructor(
@@ -100,7 +100,7 @@ export class Observed implements AsyncDisposable {
     return new Observed({ cache: new Cache(store.path, options), engine, disk, store, release }, observing);
   }
 
-  /** How many of what was accepted are on disk at most: later ones may have left the same state. */
+  /** How many of the accepted writes may be on disk: some of the last may leave the same state as those before. */
   get onDisk(): number {
     let most = this.#at;
     const state = new Map(this.#state);
@@ -111,18 +111,18 @@ export class Observed implements AsyncDisposable {
     return most;
   }
 
-  /** Whether a group's writes never got on disk. */
+  /** Whether a group has failed, and its commit did not take effect. */
   isLost(group: Group): boolean {
     return group.state === "failed" && !this.#made.has(group);
   }
 
-  /** The function of a transaction that writes a number ends: what is accepted by now comes before it. */
+  /** Notes that the function of a transaction that writes `n` has ended: writes accepted by now come before it. */
   ends(n: number): number {
     this.#ended.set(n, this.accepted.length);
     return n;
   }
 
-  /** Whether a transaction of a shared store is on its way, or was given up. */
+  /** Whether a transaction of a shared store is committing, or has failed. */
   isUnderWay(n: number): boolean {
     return this.#transactions.has(n);
   }
@@ -137,14 +137,14 @@ export class Observed implements AsyncDisposable {
     this.#store[Symbol.dispose]();
   }
 
-  /** Lets the program crash; gives what is on disk. */
+  /** Makes the program crash; returns the contents of the disk. */
   crash(): Snapshot {
     this.disk.bury(new Error("crashed"));
     this.#store[Symbol.dispose]();
     return this.disk.snapshot();
   }
 
-  /** Looks at the disk after a commit. */
+  /** Checks the disk after a commit. */
   #look(mutations: readonly Mutation[]): void {
     if (!this.#read(mutations)) return;
     const written = new Set(mutations.map(({ key, value }) => key[1] === "v" ? value : undefined));
@@ -156,7 +156,8 @@ export class Observed implements AsyncDisposable {
       if (!this.#same(this.#state)) this.violation ??= `transaction ${n} is on disk before what was accepted before it`;
       return;
     }
-    // The longest prefix that the group ends, of those that look the same: deletes of what is not there leave no trace.
+    // Several prefixes may leave the same state, because removing a missing key changes nothing. Take the longest one
+    // that ends with the group that is committing.
     let end = this.#at;
     const state = new Map(this.#state);
     for (let at = this.#at; at < this.accepted.length; at++) {
@@ -182,7 +183,7 @@ export class Observed implements AsyncDisposable {
     return true;
   }
 
-  /** Follows what is on disk; says whether entries have changed. */
+  /** Applies changes of the disk; returns whether entries have changed. */
   #read(mutations: readonly Mutation[]): boolean {
     let changed = false;
     for (const { key, value } of mutations) {

@@ -8,7 +8,7 @@ import { SortedByKey } from "../../src/cache/engine/sorted_by_key.ts";
 import { ABSENT, encode } from "../../src/cache/store/stored_value.ts";
 import { Cache } from "@slipstream/slipstream";
 
-Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever comes and goes", () => {
+Deno.test("SortedByKey has the order and the ranges of a sorted list, whatever is added and removed", () => {
   const numbers = fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 3000 });
   fc.assert(
     fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 3000 }), { maxLength: 1500 }), numbers, (first, toggled) => {
@@ -34,7 +34,7 @@ Deno.test("SortedKeys has the order and the ranges of a sorted list, whatever co
   );
 });
 
-Deno.test("Memory stays within its bytes, keeps what is used, and knows when it is no longer all", () => {
+Deno.test("RememberedEntries stays within its bytes, keeps what is used, and knows when it is not complete", () => {
   const memory = new RememberedEntries(100_000);
   memory.markComplete(0);
   const value = encode("x".repeat(100), "k");
@@ -50,7 +50,7 @@ Deno.test("Memory stays within its bytes, keeps what is used, and knows when it 
   assert.equal(memory.get("large"), undefined);
 });
 
-Deno.test("a Cache that reads its file into memory meanwhile mixes up nothing that is written", async () => {
+Deno.test("writes made while a Cache loads its file into memory are not overwritten by the load", async () => {
   const path = `${await Deno.makeTempDir()}/cache`;
   const model = new Map<number, number>();
   {
@@ -60,7 +60,7 @@ Deno.test("a Cache that reads its file into memory meanwhile mixes up nothing th
   await using cache = new Cache<number>(path);
   const writing: Promise<void>[] = [];
   for (let n = 0; n < 4000; n++) {
-    // New ones, and those that the reading comes by now or later.
+    // New keys, and keys that the load has read or will read.
     const key = (n * 7919) % 8000;
     assert.equal(await cache.get(key), model.get(key));
     if (n % 3 === 0) model.delete(key);
@@ -82,7 +82,7 @@ Deno.test("a Cache that reads its file into memory meanwhile mixes up nothing th
   assert.deepEqual(new Map(stored as [number, number][]), model);
 });
 
-Deno.test("chunks that can't be removed now are removed after a later commit", async () => {
+Deno.test("chunks that can't be removed are removed after a later commit", async () => {
   const kv = await Deno.openKv(":memory:");
   let failing = true;
   const limping = new Proxy(kv, {
