@@ -130,7 +130,7 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Reads several values, each as it is when its own read comes to it.
+   * Reads several values. Writes that others make meanwhile may show in some of them and not in others.
    *
    * @returns the values in the order of the keys; undefined for each key that does not exist
    */
@@ -194,7 +194,8 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
     fn: (value: V | undefined) => V | Promise<V>,
     options: SetOptions & TransactionOptions = {},
   ): Promise<V> {
-    const { timeoutMs: _, ...setOptions } = options;
+    const { expireInMs } = options;
+    const setOptions = expireInMs === undefined ? undefined : { expireInMs };
     return this.#transaction("update()", [key], async (tx) => {
       const value = await fn(await tx.get(key));
       tx.set(key, value, setOptions);

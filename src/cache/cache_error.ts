@@ -17,7 +17,7 @@
  * - `"read-only"`: the file, its folder or its file system can't be written.
  * - `"io"`: the disk fails, or a limit on the size of files is reached.
  *
- * A write that fails with one of the last three is not on disk, and its message does not count as handled.
+ * A write that fails with `"full"`, `"read-only"` or `"io"` is not on disk, and its message does not count as handled.
  *
  * A transaction can't be finished. Nothing of it is written:
  *

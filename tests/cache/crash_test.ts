@@ -89,7 +89,7 @@ async function run(
     else if (kind === "large") follow(n, kind, cache.set(key, large(n)));
     else if (kind === "emit") follow(n, kind, cache.emit(key, n));
     else if (kind === "delete") follow(n, kind, cache.delete(key));
-    else if (kind === "update") follow(n, kind, cache.update(key, () => observed.ends(n)));
+    else if (kind === "update") follow(n, kind, cache.update(key, () => observed.functionEnded(n)));
     else if (kind === "deleteRange") follow(n, kind, cache.deleteRange({ end: KEYS[3]! }));
     else if (kind === "accept") {
       acceptedFor[other % 3]!.push(n);
@@ -102,7 +102,7 @@ async function run(
         cache.transaction([[key], [another]], async (tx) => {
           await tx.get(key);
           tx.set(key, n);
-          tx.set(another, observed.ends(n));
+          tx.set(another, observed.functionEnded(n));
         }),
       );
     } else if (kind === "wait") await turn();
@@ -119,7 +119,7 @@ async function run(
   for (const { n, what } of onDisk) {
     if (what === "delete" || what === "deleteRange") continue;
     const at = indexOf(n);
-    if (at === -1) assert.ok(shared && !observed.isUnderWay(n), `${what} ${n} has resolved, and is not on disk`);
+    if (at === -1) assert.ok(shared && !observed.isCommitting(n), `${what} ${n} has resolved, and is not on disk`);
     else assert.ok(at < most && !observed.isLost(accepted[at]!.group), `${what} ${n} has resolved, and is not on disk`);
   }
   for (const [d, delivery] of deliveries.entries()) {

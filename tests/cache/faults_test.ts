@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { CacheTransaction } from "@slipstream/slipstream";
-import { openLimping } from "../support/limping_kv.ts";
+import { openFaulty } from "../support/faulty_cache.ts";
 
 const ofInjected = (error: unknown) => assert.match(String(error), /injected/);
 
 Deno.test("whatever commits fail, the disk has exactly the acknowledged increments and transfers", async () => {
   let failed = 0;
-  const { cache, kv } = await openLimping((call) => {
+  const { cache, kv } = await openFaulty((call) => {
     if (call === "commit" && Math.random() < 0.3) return `injected ${++failed}`;
   });
   const counted = new Map<string, number>();
@@ -48,7 +48,7 @@ Deno.test("whatever commits fail, the disk has exactly the acknowledged incremen
 
 Deno.test("what a transaction has read is on disk before or with what it writes, in whatever groups they wait", async () => {
   let commits = 0;
-  const { cache, kv } = await openLimping((call) => call === "commit" && ++commits === 2 ? "injected" : undefined);
+  const { cache, kv } = await openFaulty((call) => call === "commit" && ++commits === 2 ? "injected" : undefined);
   // The first group is full and has "to". The second group has "from", and fails.
   const first = cache.set("to", 0);
   const others = Array.from({ length: 499 }, (_, n) => cache.set(`${n}`, n));
@@ -65,7 +65,7 @@ Deno.test("what a transaction has read is on disk before or with what it writes,
 
 Deno.test("transactions on one key that come together share a commit, in their order", async () => {
   let commits = 0;
-  const { cache, kv } = await openLimping((call) => void (call === "commit" && commits++));
+  const { cache, kv } = await openFaulty((call) => void (call === "commit" && commits++));
   const order: number[] = [];
   const appended = Array.from({ length: 100 }, (_, n) =>
     cache.update("n", (value = 0) => {
@@ -82,7 +82,7 @@ Deno.test("transactions on one key that come together share a commit, in their o
 
 Deno.test("on a shared file, a call that finds the file locked is tried again, and nothing is lost or read twice", async () => {
   let locked = 0;
-  const { cache, kv } = await openLimping<unknown>(() => {
+  const { cache, kv } = await openFaulty<unknown>(() => {
     if (Math.random() < 0.2) return `database is locked ${++locked}`;
   }, { shared: true, log: { limit: 1000 } });
   const big = new Uint8Array(200_000).fill(7);
@@ -119,7 +119,7 @@ Deno.test("after a failed commit a large value is there as a whole or not at all
     for (const message of ["injected", "after"]) {
       for (let failing = 1; failing <= 5; failing++) {
         let commits = 0;
-        const { cache, kv } = await openLimping<Uint8Array>(
+        const { cache, kv } = await openFaulty<Uint8Array>(
           (call) => call === "commit" && ++commits === failing ? message : undefined,
           { shared, memoryBytes: 0 },
         );
@@ -148,7 +148,7 @@ Deno.test("after a failed commit a large value is there as a whole or not at all
 Deno.test("a log goes on numbering behind an update whose commit took effect although it failed", async () => {
   for (const message of ["injected", "after"]) {
     let fails = false;
-    const { cache, kv } = await openLimping(
+    const { cache, kv } = await openFaulty(
       (call) => call === "commit" && fails ? message : undefined,
       { log: { limit: 10 } },
     );
@@ -168,7 +168,7 @@ Deno.test("a log goes on numbering behind an update whose commit took effect alt
 });
 
 Deno.test("a read rejects when a chunk of the value is missing, and does not search for ever", async () => {
-  const { cache, kv } = await openLimping<Uint8Array>(() => undefined, { memoryBytes: 0 });
+  const { cache, kv } = await openFaulty<Uint8Array>(() => undefined, { memoryBytes: 0 });
   await cache.set("k", new Uint8Array(200_000));
   for await (const { key } of kv.list({ prefix: ["", "c"] })) {
     await kv.delete(key);
@@ -185,7 +185,7 @@ Deno.test("a read rejects when a chunk of the value is missing, and does not sea
 
 Deno.test("on a remote store, a commit that is sent again because its answer was lost takes effect once", async () => {
   let commits = 0;
-  const { cache, kv } = await openLimping<unknown>(
+  const { cache, kv } = await openFaulty<unknown>(
     (call) => call === "commit" && ++commits % 2 === 0 ? "resent" : undefined,
     { log: { limit: 1000 } },
     "http://store.test",
@@ -218,7 +218,7 @@ Deno.test("on a remote store, a commit that is sent again because its answer was
 
 Deno.test("on a remote store, a write that is sent again does not overwrite what another process wrote in between", async () => {
   let armed = true;
-  const { cache, kv } = await openLimping(
+  const { cache, kv } = await openFaulty(
     (call) => {
       if (call !== "commit" || !armed) return undefined;
       armed = false;
@@ -239,7 +239,7 @@ Deno.test("on a remote store, a write that is sent again does not overwrite what
 Deno.test("on a remote store, a failed commit resolves if it took effect, and rejects if not", async () => {
   for (const message of ["after", "injected"]) {
     let commits = 0;
-    const { cache, kv } = await openLimping<unknown>(
+    const { cache, kv } = await openFaulty<unknown>(
       (call) => call === "commit" && ++commits === 2 ? message : undefined,
       {},
       `http://${message}.test`,
@@ -261,7 +261,7 @@ Deno.test("a list of a shared file that finds it locked goes on behind its last 
     for (const range of ranges) {
       for (let locked = 1; locked <= 4; locked++) {
         let calls = 0;
-        const { cache, kv } = await openLimping(
+        const { cache, kv } = await openFaulty(
           (call) => call === "next" && ++calls === locked ? "database is locked" : undefined,
           { shared: true },
         );
@@ -279,11 +279,11 @@ Deno.test("a list of a shared file that finds it locked goes on behind its last 
 
 Deno.test("on a shared file, a commit succeeds while others keep writing large values, and removes the chunks it replaces", async () => {
   let [others, commits] = [0, 0];
-  const { cache, kv } = await openLimping<unknown>((call) => void (call === "commit" && commits++), { shared: true });
-  const limping = kv.atomic.bind(kv);
+  const { cache, kv } = await openFaulty<unknown>((call) => void (call === "commit" && commits++), { shared: true });
+  const faulty = kv.atomic.bind(kv);
   // As another process may: after a commit has read the entries and before it is made.
   kv.atomic = () => {
-    const atomic = limping();
+    const atomic = faulty();
     const commit = atomic.commit.bind(atomic);
     return Object.assign(atomic, {
       commit: async () => {
@@ -295,7 +295,7 @@ Deno.test("on a shared file, a commit succeeds while others keep writing large v
   await cache.set("k", new Uint8Array(200_000));
   assert.ok(commits > 5, `${commits} commits`);
   await cache.update("k", () => "small");
-  kv.atomic = limping;
+  kv.atomic = faulty;
   assert.equal(await cache.get("k"), "small");
   assert.deepEqual((await Array.fromAsync(kv.list({ prefix: ["", "c"] }))).length, 0);
   await cache.close();

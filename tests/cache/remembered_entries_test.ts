@@ -85,7 +85,7 @@ Deno.test("writes made while a Cache loads its file into memory are not overwrit
 Deno.test("chunks that can't be removed are removed after a later commit", async () => {
   const kv = await Deno.openKv(":memory:");
   let failing = true;
-  const limping = new Proxy(kv, {
+  const faulty = new Proxy(kv, {
     get(target, name) {
       if (name === "delete" && failing) return () => Promise.reject(new Error("database or disk is full"));
       const value = Reflect.get(target, name);
@@ -93,7 +93,7 @@ Deno.test("chunks that can't be removed are removed after a later commit", async
     },
   });
   const committer = new Committer(
-    new RetryingKv(limping, ":memory:", false),
+    new RetryingKv(faulty, ":memory:", false),
     { prefix: "", shared: false, remote: false },
     undefined,
   );

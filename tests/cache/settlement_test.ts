@@ -53,7 +53,7 @@ async function manual(name: string) {
       await turns();
     },
     [Symbol.asyncDispose]: async () => {
-      disk.bury(new Error("over"));
+      disk.crashAndReject(new Error("over"));
       await cache.close();
       store[Symbol.dispose]();
     },

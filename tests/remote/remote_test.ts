@@ -55,7 +55,7 @@ Deno.test("a transaction reads as many keys as an atomic can check, and refuses 
       });
     await sum(7, 900);
     assert.equal((await Array.fromAsync(cache.keys())).length, 901);
-    await assert.rejects(sum(8, 1), /can read 7 keys, and \[7\] is one more/);
+    await assert.rejects(sum(8, 1), /can read 7 keys, and \[7\] is one too many/);
     const long = Array.from({ length: 60 }, (_, n) => ["k".repeat(1_700), n]);
     await assert.rejects(cache.transaction(long, (tx) => long.forEach((key) => tx.set(key, 1))), /one atomic/);
     assert.deepEqual(await cache.getMany([[0], [1]]), [2, 1]);

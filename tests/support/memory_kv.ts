@@ -95,7 +95,7 @@ export class MemoryKv {
   }
 
   /** Crashes, and rejects every call that was not answered, so that the rest of the program ends. */
-  bury(error: unknown): void {
+  crashAndReject(error: unknown): void {
     this.#crashed = true;
     this.#unanswered.reject(error);
   }

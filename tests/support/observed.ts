@@ -51,10 +51,10 @@ export class Observed implements AsyncDisposable {
   readonly #release: () => Promise<void>;
   readonly #onDisk: Map<string, number>;
   readonly #chunks: Map<string, Uint8Array>;
-  /** The state after the first `#at` accepted writes. */
+  /** The state after the first `#applied` accepted writes. */
   readonly #state: Map<string, number>;
-  #at = 0;
-  readonly #made = new Set<Group>();
+  #applied = 0;
+  readonly #tookEffect = new Set<Group>();
   readonly #ended = new Map<number, number>();
   /** Transactions of a shared store that are committing, by their number, and how many writes were accepted before. */
   readonly #transactions = new Map<number, { readonly writes: readonly Write[]; readonly after: number }>();
@@ -67,7 +67,7 @@ export class Observed implements AsyncDisposable {
     [this.#onDisk, this.#chunks] = [new Map(), new Map()];
     this.#read(this.disk.entries());
     this.#state = new Map(this.#onDisk);
-    observing.onMade = (mutations) => this.#look(mutations);
+    observing.onMade = (mutations) => this.#checkDisk(mutations);
     const write = this.engine.write.bind(this.engine);
     this.engine.write = (writes, updates) => {
       const group = write(writes, updates);
@@ -102,28 +102,28 @@ export class Observed implements AsyncDisposable {
 
   /** How many of the accepted writes may be on disk: some of the last may leave the same state as those before. */
   get onDisk(): number {
-    let most = this.#at;
+    let most = this.#applied;
     const state = new Map(this.#state);
-    for (let at = this.#at; at < this.accepted.length; at++) {
+    for (let at = this.#applied; at < this.accepted.length; at++) {
       this.#apply(state, this.accepted[at]!);
-      if (this.#same(state)) most = at + 1;
+      if (this.#isOnDisk(state)) most = at + 1;
     }
     return most;
   }
 
   /** Whether a group has failed, and its commit did not take effect. */
   isLost(group: Group): boolean {
-    return group.state === "failed" && !this.#made.has(group);
+    return group.state === "failed" && !this.#tookEffect.has(group);
   }
 
   /** Notes that the function of a transaction that writes `n` has ended: writes accepted by now come before it. */
-  ends(n: number): number {
+  functionEnded(n: number): number {
     this.#ended.set(n, this.accepted.length);
     return n;
   }
 
   /** Whether a transaction of a shared store is committing, or has failed. */
-  isUnderWay(n: number): boolean {
+  isCommitting(n: number): boolean {
     return this.#transactions.has(n);
   }
 
@@ -139,35 +139,37 @@ export class Observed implements AsyncDisposable {
 
   /** Makes the program crash; returns the contents of the disk. */
   crash(): Snapshot {
-    this.disk.bury(new Error("crashed"));
+    this.disk.crashAndReject(new Error("crashed"));
     this.#store[Symbol.dispose]();
     return this.disk.snapshot();
   }
 
   /** Checks the disk after a commit. */
-  #look(mutations: readonly Mutation[]): void {
+  #checkDisk(mutations: readonly Mutation[]): void {
     if (!this.#read(mutations)) return;
     const written = new Set(mutations.map(({ key, value }) => key[1] === "v" ? value : undefined));
     for (const [n, { writes, after }] of this.#transactions) {
       if (!written.has(n)) continue;
       this.#transactions.delete(n);
-      while (this.#at < after) this.#apply(this.#state, this.accepted[this.#at++]!);
+      while (this.#applied < after) this.#apply(this.#state, this.accepted[this.#applied++]!);
       for (const { id, stored } of writes) put(this.#state, id, stored && numberOf(decode(stored)));
-      if (!this.#same(this.#state)) this.violation ??= `transaction ${n} is on disk before what was accepted before it`;
+      if (!this.#isOnDisk(this.#state)) {
+        this.violation ??= `transaction ${n} is on disk before what was accepted before it`;
+      }
       return;
     }
     // Several prefixes may leave the same state, because removing a missing key changes nothing. Take the longest one
     // that ends with the group that is committing.
-    let end = this.#at;
+    let end = this.#applied;
     const state = new Map(this.#state);
-    for (let at = this.#at; at < this.accepted.length; at++) {
+    for (let at = this.#applied; at < this.accepted.length; at++) {
       const { group } = this.accepted[at]!;
-      if (group.state === "committing") this.#made.add(group);
+      if (group.state === "committing") this.#tookEffect.add(group);
       this.#apply(state, this.accepted[at]!);
-      if (this.#same(state) && (end === this.#at || group.state === "committing")) end = at + 1;
+      if (this.#isOnDisk(state) && (end === this.#applied || group.state === "committing")) end = at + 1;
     }
-    while (this.#at < end) this.#apply(this.#state, this.accepted[this.#at++]!);
-    if (!this.#same(this.#state)) {
+    while (this.#applied < end) this.#apply(this.#state, this.accepted[this.#applied++]!);
+    if (!this.#isOnDisk(this.#state)) {
       this.violation ??= `the disk shows no prefix of ${this.accepted.length} accepted writes`;
     }
   }
@@ -177,7 +179,7 @@ export class Observed implements AsyncDisposable {
     for (const [id, n] of writes) put(state, id, n);
   }
 
-  #same(state: ReadonlyMap<string, number>): boolean {
+  #isOnDisk(state: ReadonlyMap<string, number>): boolean {
     if (state.size !== this.#onDisk.size) return false;
     for (const [id, n] of state) if (this.#onDisk.get(id) !== n) return false;
     return true;

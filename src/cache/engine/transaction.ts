@@ -175,9 +175,9 @@ class Transaction<V> implements CacheTransaction<V> {
     return value !== ABSENT && !isExpired(value);
   }
 
-  set(key: unknown, value: V, options: SetOptions = {}): void {
-    checkWriteOptions("tx.set()", options, ["expireInMs"]);
-    this.#write(key, encode(value, key, expiryOf(options)));
+  set(key: unknown, value: V, options?: SetOptions): void {
+    if (options !== undefined) checkWriteOptions("tx.set()", options, ["expireInMs"]);
+    this.#write(key, encode(value, key, options && expiryOf(options)));
   }
 
   emit(key: unknown, value: V): void {
