@@ -47,19 +47,26 @@ const DELETED_GROUPS = 10;
  * A map on Deno KV. It opens its store when it is first used.
  *
  * - **Durability.** The promise of a write resolves when the write is on disk. Reads see the write at once.
- * - **Order.** The Cache accepts writes one after the other: `set()`, `delete()` and `emit()` when they are called, what
- *   handlers emit when they emit it, a transaction as a whole when its function has returned (in a shared store: when it
- *   is committed). After a crash the disk shows a prefix of the accepted writes. Caches with the same path and prefix
- *   share one order.
+ * - **Order.** The Cache accepts writes one after the other: `set()`, `delete()` and `emit()` when they are called,
+ *   what handlers emit when they emit it, a transaction as a whole when its function has returned (in a shared store:
+ *   when it is committed). After a crash the disk shows a prefix of the accepted writes, without those that failed.
+ *   Caches with the same path and prefix share one order.
  * - **Failure.** Writes that come together share a commit. A commit that fails rejects its own writes and no others:
  *   later writes go on. A file may still hold the writes of a failed commit.
  * - **Remote stores.** Each commit takes effect once, also if its answer is lost, the connection breaks, or the server
- *   answers with status 5xx: Deno sends it again until it is answered, and prints why. A store that can't be opened is a
- *   `CacheError`.
- * - **Backpressure.** About 32 MB or 50,000 writes may wait for the disk. Then handlers, `deleteRange()` and pipes wait.
- *   `set()`, `delete()`, `emit()` and transactions never wait to be accepted: await their promises.
+ *   answers with status 5xx: Deno sends it again until it is answered, and prints why. A store that can't be opened is
+ *   a `CacheError`.
+ * - **As a sink of `handle()`.** A batch is done after its values are on disk. So a crash loses no message and may
+ *   repeat some: a handler that emits what it has read plus 1 counts a repeated message twice.
+ * - **Backpressure.** About 32 MB or 50,000 writes may wait for the disk. Then handlers, `deleteRange()` and pipes
+ *   wait. `set()`, `delete()`, `emit()` and transactions never wait to be accepted: await their promises.
  * - **Processes.** One process owns a file, unless every process opens it as `shared`.
+ * - **Keys.** A string, number, bigint, boolean or `Uint8Array`, or an array of these, of at most 1,792 bytes. They
+ *   have the order of Deno KV. `"a"` and `["a"]` are the same key.
  * - **Values.** Everything that structured clone can copy, of any size. Each read returns a copy of its own.
+ *
+ * Every method that reads or writes throws a `CacheError` if the store can't be opened or used or the Cache is closed,
+ * and a `TypeError` or a `RangeError` if a key is not valid.
  *
  * @typeParam V the values
  * @typeParam K the keys: a type of part, such as `string`, or a tuple, such as `[user: string, day: string]`
@@ -153,8 +160,9 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   /**
    * Sets a value. Resolves when it is on disk. Does not publish it: `emit()` does.
    *
-   * @throws {TypeError} If the value is undefined or structured clone refuses it, or an option is wrong. Then nothing is
-   *   written.
+   * @param options how long the entry exists
+   * @throws {TypeError} If the value is undefined or structured clone refuses it, or an option is wrong. Then nothing
+   *   is written.
    * @throws {CacheError} If the value can't be written.
    */
   async set(key: KeyInput<K>, value: V, options?: SetOptions): Promise<void> {
@@ -170,8 +178,8 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Sets a value and publishes it to the readers of updates, as the Cache does when it is a sink. Resolves when the value
-   * is on disk, and the update is in the log if there is one.
+   * Sets a value and publishes it to the readers of updates, as the Cache does when it is a sink. Resolves when the
+   * value is on disk, and the update is in the log if there is one.
    *
    * @throws {TypeError} If the value is undefined or structured clone refuses it. Then nothing is written.
    * @throws {CacheError} If the value can't be written.
@@ -185,6 +193,7 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
    * Sets a value made from the current one, in a transaction on the key. Does not publish it.
    *
    * @param fn makes the new value from the current one, which is undefined if the key does not exist; may run again
+   * @param options how long the entry exists, and how long the transaction may take
    * @returns the new value
    * @throws {TypeError} If an option is wrong.
    * @throws {CacheError} As `transaction()` does.
@@ -206,19 +215,37 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   /**
    * Runs a function that reads and writes some keys as if nobody else used them.
    *
-   * - Transactions on the same key run one after the other, in the order of the calls. Plain reads and writes do not wait.
+   * - Transactions on the same key run one after the other, in the order of the calls. Plain reads and writes do not
+   *   wait.
    * - All writes of the function are in one commit. If the function throws, nothing is written.
    * - If another process or a plain write changes a key that the function has read, the function runs again.
-   * - Transactions that name several keys can't deadlock, in whatever order they name them. A transaction inside another
-   *   one takes its keys later: two such pairs that take keys crosswise wait for each other until `timeoutMs` is over.
+   * - Transactions that name several keys can't deadlock, in whatever order they name them. A transaction inside
+   *   another one takes its keys later: two such pairs that take keys crosswise wait for each other until `timeoutMs`
+   *   is over.
    *
    * @param keys one key, or an array of arrays for several keys: `[["a"], ["b"]]`
    * @param fn the function; gets the object that reads and writes the keys
+   * @param options how long the transaction may take
    * @returns what the function returns, once its writes are on disk
    * @throws {CacheError} If it takes longer than `timeoutMs`, or runs inside another transaction on the same key.
-   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys; or if it reads
-   *   more keys than one commit can check: 97 keys of a file that is `shared`, 7 of a remote or the default store.
+   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys; or if it
+   *   reads more keys than one commit can check: 97 keys of a file that is `shared`, 7 of a remote or the default
+   *   store.
    * @throws {TypeError} If an option is wrong, or the function uses a key that the transaction does not name.
+   *
+   * @example Two keys
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using accounts = new Cache<number, string>(":memory:");
+   * await accounts.set("ann", 100);
+   * await accounts.transaction([["ann"], ["bob"]], async (tx) => {
+   *   tx.set("ann", (await tx.get("ann") ?? 0) - 30);
+   *   tx.set("bob", (await tx.get("bob") ?? 0) + 30);
+   * });
+   * assert.deepEqual(await accounts.getMany(["ann", "bob"]), [70, 30]);
+   * ```
    */
   transaction<R>(
     keys: KeyInput<K> | readonly KeyParts<K>[],
@@ -230,10 +257,21 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Reads the entries of a range in the order of their keys, as they are when the first is read. If other processes write
-   * to the store meanwhile, some of their writes may show.
+   * Reads the entries of a range in the order of their keys, as they are when the first is read. If other processes
+   * write to the store meanwhile, some of their writes may show.
    *
    * @throws {TypeError} If an option is wrong, or the range starts or ends outside its prefix.
+   *
+   * @example The last two days of a user
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using visits = new Cache<number, [user: string, day: number]>(":memory:");
+   * for (const day of [1, 2, 3]) await visits.set(["ann", day], 10 * day);
+   * const last = await Array.fromAsync(visits.entries({ prefix: "ann", reverse: true, limit: 2 }));
+   * assert.deepEqual(last, [[["ann", 3], 30], [["ann", 2], 20]]);
+   * ```
    */
   entries(options: CacheListOptions<K> = {}): AsyncGenerator<[KeyRead<K>, V], void, undefined> {
     return this.#list("entries()", options, true, (key, stored) => [keyOf<K>(key), decode(stored) as V]);
@@ -292,15 +330,28 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Reads updates: what `emit()`, `tx.emit()` and handlers publish. Ends when the Cache is closed.
+   * Reads updates: what `emit()`, `tx.emit()`, `writable` and handlers publish. Ends when the Cache is closed.
    *
    * - With a log, reads every update that the log holds, in order, however slow the reader is.
-   * - Without a log, a reader that falls 1,000 to 2,000 updates (or 8 to 16 MB) behind gets only the latest update of each
-   *   key, and only for the 1,000 keys updated last.
-   * - For a value of more than 60 KB, the log reads the current value of the key instead.
+   * - Without a log, a reader that falls 1,000 to 2,000 updates (or 8 to 16 MB) behind gets only the latest update of
+   *   each key, and only for the 1,000 keys updated last.
+   * - The log does not hold values of more than 60 KB: for those, a reader gets the current value of the key.
    * - Updates of other processes are read from the log only.
    *
    * @throws {TypeError} If an option is wrong, or `from` is given without a log.
+   *
+   * @example From the first update that the log holds
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using stock = new Cache<number, string>(":memory:", { log: { limit: 100 } });
+   * await stock.emit("fish", 3);
+   * for await (const [key, value, sequence] of stock.updates({ from: 1 })) {
+   *   assert.deepEqual([key, value, sequence], ["fish", 3, 1]);
+   *   break;
+   * }
+   * ```
    */
   updates(options: UpdatesOptions<K> = {}): ReadableStream<CacheUpdate<V, K>> {
     const { prefix, from } = options;
@@ -313,14 +364,15 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Reads the entries and the updates of the Cache, and reports updates that are missing. Ends when the Cache is closed.
+   * Reads the entries and the updates of the Cache, and reports updates that are missing. Ends when the Cache is
+   * closed.
    *
-   * - With `snapshot`, the entries come first, then the updates that follow them. No update between the two is missing, and
-   *   none is older than the entry of its key. A reader that keeps the latest value of each key therefore has what the
-   *   Cache has, except what was set without being published. Values of one key come in order; entries of different keys
-   *   may be of different moments.
-   * - With a log, each update has an id that names its log and its number. A reader resumes behind an id with `after`, in
-   *   any process that uses the store. It reads each update once, or a gap.
+   * - With `snapshot`, the entries come first, then the updates that follow them. No update between the two is missing,
+   *   and none is older than the entry of its key. A reader that keeps the latest value of each key therefore has what
+   *   the Cache has, except what was set without being published. Values of one key come in order; entries of different
+   *   keys may be of different moments.
+   * - With a log, each update has an id that names its log and its number. A reader resumes behind an id with `after`,
+   *   in any process that uses the store. It reads each update once, or a gap.
    * - Without a log, updates of other processes are not read, and a reader that falls far behind gets a gap, as with
    *   `updates()`.
    * - Expiry is not published.
@@ -361,10 +413,10 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   /**
    * A stream that takes keys and values, and sets and publishes them.
    *
-   * - A write resolves when its value is on disk. If the value can't be written, the write rejects and the stream fails: a
-   *   pipe ends with that error, and no value counts as written that is not on disk.
-   * - Each value has a commit of its own, so a stream writes about 3,000 values a second. `handle()` with the Cache as its
-   *   sink shares commits and is faster.
+   * - A write resolves when its value is on disk. If the value can't be written, the write rejects and the stream
+   *   fails: a pipe ends with that error, and no value counts as written that is not on disk.
+   * - Each value has a commit of its own, so a stream writes about 3,000 values a second. `handle()` with the Cache as
+   *   its sink shares commits and is faster.
    * - The getter returns the same stream until that stream is closed or has failed, and then a new one.
    */
   get writable(): WritableStream<CacheInput<V, K>> {
@@ -384,8 +436,8 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Takes what handlers emit, sets it and publishes it. A handler that reads the Cache sees what it has emitted before. A
-   * delivery settles when all of its values are on disk, and rejects if one of them can't be written.
+   * Takes what handlers emit, sets it and publishes it. A handler that reads the Cache sees what it has emitted before.
+   * A delivery settles when all of its values are on disk, and rejects if one of them can't be written.
    */
   [openSink](): SinkWriter<CacheInput<V, K>> {
     const settlements = new Settlements();
@@ -405,8 +457,8 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   /**
    * Waits for running transactions and for all writes, ends the readers of updates, and closes the store. Idempotent.
    *
-   * Uses that come later fail with a `CacheError` whose code is `"closed"`. A transaction whose function closes the Cache
-   * fails with it too.
+   * Uses that come later fail with a `CacheError` whose code is `"closed"`. A transaction whose function closes the
+   * Cache fails with it too.
    */
   close(): Promise<void> {
     const drain = async (engine: Engine) => {

@@ -43,7 +43,10 @@ export interface UpdatesOptions<K extends CacheKey = CacheKey> {
  * @typeParam K the keys of the Cache
  */
 export interface ChangesOptions<K extends CacheKey = CacheKey> {
-  /** Reads only entries and updates of keys that begin with these parts, or are exactly these parts. @default {all keys} */
+  /**
+   * Reads only entries and updates of keys that begin with these parts, or are exactly these parts.
+   * @default {all keys}
+   */
   readonly prefix?: KeyPrefix<K>;
   /** The id of the last change that was read before; reading resumes behind it. Needs a log. @default {from now on} */
   readonly after?: string;
@@ -63,8 +66,8 @@ export interface ChangesOptions<K extends CacheKey = CacheKey> {
  * - `"gap"`: updates are missing, because the log no longer holds them (`"trimmed"`), because `after` is not an id of
  *   this log, for example after the store was wiped (`"other-log"`), or because the Cache has no log and the reader was
  *   too slow (`"behind"`). With `snapshot`, the entries follow; without, the updates that the log holds.
- * - `"live"`: everything that was in the Cache and its log when reading began has been read. Comes once, and again after
- *   each further snapshot.
+ * - `"live"`: everything that was in the Cache and its log when reading began has been read. Comes once, and again
+ *   after each further snapshot.
  *
  * Pass the `id` as `after` to resume behind the change. It is absent without a log, and until a snapshot is complete.
  *

@@ -72,8 +72,8 @@ export class CacheError extends Error {
   /** What went wrong. */
   readonly code: CacheErrorCode;
   /**
-   * Whether the store can't be used at all. Then no single message is the cause, and `handle()` fails the run under every
-   * error policy.
+   * Whether the store can't be used at all. Then no single message is the cause, and `handle()` fails the run under
+   * every error policy.
    */
   readonly fatal: boolean;
 

@@ -32,8 +32,8 @@ export type KeyRead<K extends CacheKey> = K extends readonly unknown[]
 export type KeyInput<K extends CacheKey> = Readonly<K> | KeyRead<K>;
 
 /**
- * What a key of type `K` can begin with: its first part, or an array of its first parts. `"user"` and `["user"]` are the
- * same prefix.
+ * What a key of type `K` can begin with: its first part, or an array of its first parts. `"user"` and `["user"]` are
+ * the same prefix.
  *
  * @typeParam K the keys of the Cache
  */
@@ -118,8 +118,8 @@ export function showKey(key: unknown): string {
 }
 
 /**
- * Compares keys as Deno KV orders them, part by part: bytes, text, bigints, numbers, false, true. A key comes before the
- * longer keys that begin with it.
+ * Compares keys as Deno KV orders them, part by part: bytes, text, bigints, numbers, false, true. A key comes before
+ * the longer keys that begin with it.
  */
 export function compareKeys(a: readonly KeyPart[], b: readonly KeyPart[]): number {
   for (let n = 0; n < a.length && n < b.length; n++) {

@@ -11,7 +11,10 @@ import { isUrl } from "./store/store_identity.ts";
 
 /** The options of `new Cache()`. */
 export interface CacheOptions {
-  /** Separates the Caches that share one store: each sees only the keys of its own prefix. At most 64 bytes. @default {""} */
+  /**
+   * Separates the Caches that share one store: each sees only the keys of its own prefix. At most 64 bytes.
+   * @default {""}
+   */
   readonly prefix?: string;
   /**
    * Whether other processes use the store at the same time. If so, every read asks the store, and none is answered from
@@ -20,8 +23,8 @@ export interface CacheOptions {
    */
   readonly shared?: boolean;
   /**
-   * How many bytes of entries the Cache keeps in memory, beside those on disk. While all entries fit, ranges and missing
-   * keys are answered without the disk too.
+   * How many bytes of entries the Cache keeps in memory, beside those on disk. While all entries fit, ranges and
+   * missing keys are answered without the disk too.
    * @default {67_108_864}
    */
   readonly memoryBytes?: number;

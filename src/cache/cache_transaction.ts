@@ -19,7 +19,10 @@ export interface SetOptions {
 
 /** The options of a transaction. */
 export interface TransactionOptions {
-  /** How long the transaction may take, waiting for its keys included, in milliseconds: a number above 0. @default {30_000} */
+  /**
+   * How long the transaction may take, waiting for its keys included, in milliseconds: a number above 0.
+   * @default {30_000}
+   */
   readonly timeoutMs?: number;
 }
 

@@ -78,8 +78,8 @@ export function eventBody(
     pull: async () => {
       if (!isStarted) {
         isStarted = true;
-        // The client learns at once that it is connected. It also keeps a byte order mark in the data from being the first
-        // character of the body, where the client would drop it.
+        // The client learns at once that it is connected. It also keeps a byte order mark in the data from being the
+        // first character of the body, where the client would drop it.
         return controller.enqueue(encoder.encode(first));
       }
       const event = await waitForEvent();
@@ -102,7 +102,10 @@ export function eventBody(
   }, { highWaterMark: 0 });
 }
 
-/** An event as text. Line breaks can't end it: in data they make further data lines; from names and ids they are removed. */
+/**
+ * An event as text. Line breaks can't end it: in data they make further data lines; from names and ids they are
+ * removed.
+ */
 export function eventText(data: string, event: string | undefined, id: string | number | undefined): string {
   const lines = data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`).join("");
   return `${event === undefined ? "" : `event: ${oneLine(event)}\n`}${

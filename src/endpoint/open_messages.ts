@@ -54,7 +54,9 @@ export function mapMessages<T, U>({ next, end }: OpenMessages<T>, make: (message
   };
 }
 
-/** Releases a source that nobody reads any more. A generator may fail in its finally block; then nobody can handle that. */
+/**
+ * Releases a source that nobody reads any more. A generator may fail in its finally block; then nobody can handle that.
+ */
 export function releaseQuietly(end: () => unknown): void {
   Promise.resolve(end()).catch(() => {});
 }

@@ -67,7 +67,10 @@ export interface SseOptions<T, P = SsePrefix> {
   readonly snapshot?: boolean;
   /** For a Cache: sends only keys that begin with these parts, or are exactly these parts. @default {all keys} */
   readonly prefix?: P;
-  /** The name of the events, or a function that returns it for a message. @default {none: EventSource calls it "message"} */
+  /**
+   * The name of the events, or a function that returns it for a message.
+   * @default {none: EventSource calls it "message"}
+   */
   readonly event?: string | ((message: T) => string | undefined);
   /**
    * Returns the id of the event. With ids of your own, a client that reconnects does not resume.
@@ -80,7 +83,10 @@ export interface SseOptions<T, P = SsePrefix> {
    * null, a bigint a string, a Map its entries, a Set or bytes an array}
    */
   readonly data?: (message: T) => string;
-  /** After how many milliseconds without an event to send a comment, which keeps the connection open. @default {15_000} */
+  /**
+   * After how many milliseconds without an event to send a comment, which keeps the connection open.
+   * @default {15_000}
+   */
   readonly keepAliveMs?: number;
   /** How many milliseconds a client waits before it reconnects. @default {the client's own default} */
   readonly retryMs?: number;
@@ -109,19 +115,19 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /**
  * Answers a request with the messages of a source, as Server-Sent Events.
  *
- * - **Pace.** A message is read from the source when the client takes it. A slow client costs no memory and slows no other
- *   client.
- * - **End.** The response ends when the source ends, the Cache is closed, `signal` aborts, or the client leaves. The source
- *   is released at once.
+ * - **Pace.** A message is read from the source when the client takes it. A slow client costs no memory and slows no
+ *   other client.
+ * - **End.** The response ends when the source ends, the Cache is closed, `signal` aborts, or the client leaves. The
+ *   source is released at once.
  * - **Shutdown.** `shutdown()` of `Deno.serve()` waits for every response and ends none. So first end the responses, by
  *   closing the Cache that they read or aborting their `signal`, then shut down the server:
  *   `await cache.close(); await server.shutdown()`. In the other order, the shutdown waits until all clients have left.
- * - **Resuming.** With a Cache that has a log, a client that reconnects with `Last-Event-ID` gets the updates that follow,
- *   each once, from any process that uses the store.
- * - **Gaps.** If updates are missing, for example because the log no longer holds them, the client gets an event `gap` and
- *   what there is. It is not refused: an `EventSource` never reconnects after an error status.
- * - **Safety.** No message can end an event or add a field to it. A line break in data begins another data line; line breaks
- *   in ids and names are removed.
+ * - **Resuming.** With a Cache that has a log, a client that reconnects with `Last-Event-ID` gets the updates that
+ *   follow, each once, from any process that uses the store.
+ * - **Gaps.** If updates are missing, for example because the log no longer holds them, the client gets an event `gap`
+ *   and what there is. It is not refused: an `EventSource` never reconnects after an error status.
+ * - **Safety.** No message can end an event or add a field to it. A line break in data begins another data line; line
+ *   breaks in ids and names are removed.
  *
  * For a Cache, these events come beside the messages. Their `data` is JSON:
  *
@@ -130,8 +136,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * - `gap`, `{ "reason": "trimmed" | "other-log" | "behind" }`: updates are missing.
  *
  * @param source what to read
- * @throws {TypeError} If an option is unknown or wrong, `snapshot` or `prefix` is given for a source that is not a Cache, or
- *   a stream is locked.
+ * @throws {TypeError} If an option is unknown or wrong, `snapshot` or `prefix` is given for a source that is not a
+ *   Cache, or a stream is locked.
  * @throws {KafkaError} If a Topic is closed, or another reader has it. A reader that is just leaving is awaited.
  *
  * @example
@@ -163,8 +169,8 @@ export function sse<T, P = SsePrefix>(source: SseSource<T, P>, options: SseOptio
   // Proxies such as nginx would collect events before they pass them on.
   headers.set("x-accel-buffering", "no");
   const first = `${retryMs === undefined ? ":" : `retry: ${retryMs}`}\n\n`;
-  // The signal of the request is left alone: under Deno.serve() reading it prints a warning (Deno 2.9), and a client that
-  // leaves cancels the body in any case.
+  // The signal of the request is left alone: under Deno.serve() reading it prints a warning (Deno 2.9), and a client
+  // that leaves cancels the body in any case.
   return new Response(eventBody(openEvents(source, options), first, keepAliveMs, signal), { headers });
 }
 

@@ -8,8 +8,8 @@
 const MAX_DEPTH = 500;
 
 /**
- * JSON of any value that structured clone can copy: a bigint as a string, a Map as its entries, a Set and bytes as arrays.
- * Where a value contains itself, it is null.
+ * JSON of any value that structured clone can copy: a bigint as a string, a Map as its entries, a Set and bytes as
+ * arrays. Where a value contains itself, it is null.
  */
 export function toJson(value: unknown): string {
   try {

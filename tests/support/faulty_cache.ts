@@ -13,9 +13,9 @@ export interface FaultyCache<V> {
 }
 
 /**
- * Opens both. Before each call of the store, `faultOf` returns the message of the error to throw, or undefined. An error that
- * begins with "after" is thrown after the commit took effect. At "resent" the commit is sent twice, as Deno's client of a
- * remote store does when the connection breaks.
+ * Opens both. Before each call of the store, `faultOf` returns the message of the error to throw, or undefined. An
+ * error that begins with "after" is thrown after the commit took effect. At "resent" the commit is sent twice, as
+ * Deno's client of a remote store does when the connection breaks.
  *
  * @param path a URL for a remote store
  * @param betweenSends called after the commit took effect, before it is sent again

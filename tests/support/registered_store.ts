@@ -16,15 +16,15 @@ export interface RegisteredStore extends Disposable {
   /** The path for `new Cache(path)`. */
   readonly path: string;
   /**
-   * Unregisters the store. Caches that have it open keep it and are forgotten: a program that a test makes to crash need
-   * not close them.
+   * Unregisters the store. Caches that have it open keep it and are forgotten: a program that a test makes to crash
+   * need not close them.
    */
   [Symbol.dispose](): void;
 }
 
 /**
- * Makes Caches with the path `memory-kv:NAME` use a store, as if it were a file: Caches of one prefix share an engine, and a
- * `shared` Cache asks the store at each read. Needs no permission and no `--unstable-kv`.
+ * Makes Caches with the path `memory-kv:NAME` use a store, as if it were a file: Caches of one prefix share an engine,
+ * and a `shared` Cache asks the store at each read. Needs no permission and no `--unstable-kv`.
  *
  * @param name any text that is not in use
  * @param open called when the first Cache opens the path, and again after the last one has closed it

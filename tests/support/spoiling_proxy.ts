@@ -1,6 +1,6 @@
 /**
- * Proxies in front of a real HTTP server that spoil some of its answers, as networks and busy servers do. The server has
- * handled the request by then.
+ * Proxies in front of a real HTTP server that spoil some of its answers, as networks and busy servers do. The server
+ * has handled the request by then.
  *
  * @module
  */

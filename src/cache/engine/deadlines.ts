@@ -1,6 +1,6 @@
 /**
- * Deadlines of many tasks with one timer. Most tasks end before their deadline, and a timer for each would cost more than
- * the task.
+ * Deadlines of many tasks with one timer. Most tasks end before their deadline, and a timer for each would cost more
+ * than the task.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * The engine of all Caches of one process that have the same store and prefix.
  *
- * It joins four things: the overlay (writes that are accepted and not on disk yet), the entries that memory remembers, the
- * store on disk, and group commit, which moves writes from the overlay to the disk.
+ * It joins four things: the overlay (writes that are accepted and not on disk yet), the entries that memory remembers,
+ * the store on disk, and group commit, which moves writes from the overlay to the disk.
  *
  * @module
  */
@@ -158,8 +158,8 @@ export class Engine {
   }
 
   /**
-   * Accepts writes that belong together. Reads see them at once. They reach the disk in one commit, after everything that
-   * was accepted before them.
+   * Accepts writes that belong together. Reads see them at once. They reach the disk in one commit, after everything
+   * that was accepted before them.
    *
    * @param updates those of the writes that are published
    * @throws {RangeError} If one commit can't hold them.
@@ -324,7 +324,8 @@ export class Engine {
     const options = limit === undefined ? { batchSize: 500 } : { batchSize: 100, limit };
     let [complete, count] = [true, 0];
     for await (const { key, value } of this.#store.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
-      // A key written since KV listed it is in memory, and the newer value there stays. After an eviction that is not sure.
+      // A key written since KV listed it is in memory, and the newer value there stays. After an eviction that is not
+      // sure.
       if (this.#closed || this.#remembered.evictions !== evictions) return;
       const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
       if (stored.chunks === undefined) this.#remembered.addIfRoom(idOf(parts), parts, stored);

@@ -3,9 +3,9 @@
  *
  * Deno KV makes about 3,000 commits a second, each with a sync of the disk, however much is in it. So a write goes into
  * the newest group, which keeps the latest value of each key. Groups are committed one after the other, in the order in
- * which they began, and each is one atomic: the disk shows a prefix of the accepted writes. Only the newest group lets a
- * newer value of a key replace an older one. In an older group, that value would reach the disk before writes of other
- * keys that were accepted before it.
+ * which they began, and each is one atomic: the disk shows a prefix of the accepted writes. Only the newest group lets
+ * a newer value of a key replace an older one. In an older group, that value would reach the disk before writes of
+ * other keys that were accepted before it.
  *
  * If a group can't be committed, its own writes fail, and the groups behind it go on. The disk then shows what was
  * accepted, without that group.

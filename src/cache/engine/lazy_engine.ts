@@ -12,8 +12,8 @@ import type { Group } from "./group_commit.ts";
 import { openEngine } from "./open_engine.ts";
 
 /**
- * Opens the engine on first use, and keeps the order of writes that are made before it is open: each waits for its turn,
- * and so do later writes and reads.
+ * Opens the engine on first use, and keeps the order of writes that are made before it is open: each waits for its
+ * turn, and so do later writes and reads.
  */
 export class LazyEngine {
   readonly #path: string | undefined;

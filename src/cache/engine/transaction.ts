@@ -1,9 +1,9 @@
 /**
  * Transactions: a function reads and writes some keys as if nobody else used them.
  *
- * Within a process, locks keep transactions on the same key apart. Plain writes take no lock, so a transaction watches the
- * keys that it reads and runs again if one of them changes. In a shared store, other processes write too: there the commit
- * checks the versions that the transaction has read.
+ * Within a process, locks keep transactions on the same key apart. Plain writes take no lock, so a transaction watches
+ * the keys that it reads and runs again if one of them changes. In a shared store, other processes write too: there the
+ * commit checks the versions that the transaction has read.
  *
  * @module
  */
@@ -205,8 +205,8 @@ class Transaction<V> implements CacheTransaction<V> {
       await engine.committer.discard(writes);
       return undefined;
     }
-    // It may have read a pending write, whose group may yet fail. Its own writes must then not reach the disk: so they go
-    // into the same group, or wait until that group is on disk.
+    // It may have read a pending write, whose group may yet fail. Its own writes must then not reach the disk: so they
+    // go into the same group, or wait until that group is on disk.
     for (const group of this.#readGroups) {
       const joins = writes.length > 0 && this.#readGroups.length === 1 &&
         engine.wouldJoin(group, writes, this.#updates);

@@ -1,9 +1,9 @@
 /**
  * Values that are too large for one entry of KV, cut into chunks.
  *
- * The chunks are written first, under an id of their own. The entry of the value, which points at them, is written last: so
- * the value exists as a whole or not at all. A record for each id is written before its chunks and removed after them. It
- * shows which chunks to remove when a process was killed in between.
+ * The chunks are written first, under an id of their own. The entry of the value, which points at them, is written
+ * last: so the value exists as a whole or not at all. A record for each id is written before its chunks and removed
+ * after them. It shows which chunks to remove when a process was killed in between.
  *
  * @module
  */
@@ -20,7 +20,10 @@ const KEYS_PER_CALL = 10;
 const REMOVED_PER_ATOMIC = 500;
 /** How long chunks outlive an entry that expires, so that no reader of the entry finds them missing. */
 const AFTER_EXPIRY_MS = 60_000;
-/** In a shared store, chunks without an entry may belong to another process that is still writing; after this, they do not. */
+/**
+ * In a shared store, chunks without an entry may belong to another process that is still writing; after this, they do
+ * not.
+ */
 const ABANDONED_MS = 600_000;
 
 /** The chunks of all large values of one prefix. */

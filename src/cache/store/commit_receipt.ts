@@ -6,8 +6,8 @@
  * commit without checks would take effect twice, and overwrite what others have written in between.
  *
  * So each commit sets an entry of its own, the receipt, to a number of its own, and checks the version of that entry.
- * Nobody else writes the entry. Therefore the commit takes effect once at most, and the number in the entry shows whether
- * it did.
+ * Nobody else writes the entry. Therefore the commit takes effect once at most, and the number in the entry shows
+ * whether it did.
  *
  * @module
  */
@@ -15,8 +15,9 @@
 import type { RetryingKv } from "./retrying_kv.ts";
 
 /**
- * How long a receipt stays after its last commit: longer than any outage during which a commit is sent again. It expires
- * by itself, because removing it when the Cache closes would keep a program from ending while its store can't be reached.
+ * How long a receipt stays after its last commit: longer than any outage during which a commit is sent again. It
+ * expires by itself, because removing it when the Cache closes would keep a program from ending while its store can't
+ * be reached.
  */
 const KEPT_MS = 24 * 3_600_000;
 

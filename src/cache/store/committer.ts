@@ -43,8 +43,9 @@ export interface CommitterOptions {
  *
  * A commit that replaces a large value removes its chunks afterwards, so it has to know which of the entries that it
  * replaces have chunks. In a shared store, another process may write a large value at any moment. So each commit of a
- * large value also writes an entry, the *mark*, and each commit to a shared store checks that the mark has not changed since
- * it read the entries that it replaces. As long as there is no mark, no entry has chunks, and none needs to be read.
+ * large value also writes an entry, the *mark*, and each commit to a shared store checks that the mark has not changed
+ * since it read the entries that it replaces. As long as there is no mark, no entry has chunks, and none needs to be
+ * read.
  */
 export class Committer {
   readonly chunks: ChunkStore;
@@ -169,8 +170,8 @@ export class Committer {
   }
 
   /**
-   * Removes the chunks of writes whose commit has failed. If a commit took effect although it failed, for example because
-   * its answer was lost, removes the chunks that it has replaced instead.
+   * Removes the chunks of writes whose commit has failed. If a commit took effect although it failed, for example
+   * because its answer was lost, removes the chunks that it has replaced instead.
    */
   async discard(writes: readonly Write[], replaced: ReplacedChunks = new Map()): Promise<void> {
     for (const { id, key, stored } of writes) {
@@ -189,7 +190,9 @@ export class Committer {
     }
   }
 
-  /** Removes chunks. Those that can't be removed, for example while the disk is full, are tried after the next commit. */
+  /**
+   * Removes chunks. Those that can't be removed, for example while the disk is full, are tried after the next commit.
+   */
   async #remove(lists: readonly ChunkList[]): Promise<void> {
     for (const list of lists) {
       try {

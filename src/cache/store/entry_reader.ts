@@ -50,7 +50,8 @@ export class EntryReader {
   /**
    * Reads a key with its version.
    *
-   * @returns the value, its version, and as `pointer` what the entry itself holds: for a large value, where its chunks are
+   * @returns the value, its version, and as `pointer` what the entry itself holds: for a large value, where its chunks
+   *   are
    * @throws {Error} If a chunk of the value is missing in the store.
    */
   async readVersioned(

@@ -111,7 +111,8 @@ async function openStore(path: string | undefined, file: string, shared: boolean
 }
 
 /**
- * Opens a remote store. Deno asks its server only once, so a server that is busy or can't be reached is asked again here.
+ * Opens a remote store. Deno asks its server only once, so a server that is busy or can't be reached is asked again
+ * here.
  *
  * @throws {TypeError} The last error of Deno: after five seconds, or at once if the server refuses.
  */
@@ -129,8 +130,8 @@ async function openRemote(url: string): Promise<Deno.Kv> {
 }
 
 /**
- * Releases a lock. Closing the file is not enough: a child process that another thread starts at this moment has the file
- * open too, until it runs its own program, and would hold the lock for that long.
+ * Releases a lock. Closing the file is not enough: a child process that another thread starts at this moment has the
+ * file open too, until it runs its own program, and would hold the lock for that long.
  */
 function unlock(lock: Deno.FsFile): void {
   lock.unlockSync();

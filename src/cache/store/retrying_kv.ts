@@ -94,8 +94,8 @@ export class RetryingKv {
 }
 
 /**
- * The rest of a list behind a key. A cursor can't express it: behind a key with which all keys of the range begin, Deno's
- * cursor is empty, which means the start of the list.
+ * The rest of a list behind a key. A cursor can't express it: behind a key with which all keys of the range begin,
+ * Deno's cursor is empty, which means the start of the list.
  */
 function selectBehind(selector: Deno.KvListSelector, key: Deno.KvKey, reverse: boolean): Deno.KvListSelector {
   const { prefix, start, end } = selector as { prefix?: Deno.KvKey; start?: Deno.KvKey; end?: Deno.KvKey };

@@ -1,6 +1,6 @@
 /**
- * Values of a Cache as they are stored in Deno KV: primitives as they are, everything else serialised. A value is serialised
- * when the Cache accepts it, so a caller can change its object afterwards.
+ * Values of a Cache as they are stored in Deno KV: primitives as they are, everything else serialised. A value is
+ * serialised when the Cache accepts it, so a caller can change its object afterwards.
  *
  * @module
  */
@@ -160,7 +160,9 @@ function hasPartialView(value: object): boolean {
   return isPartial;
 }
 
-/** Serialises of each view only its own bytes. V8 would serialise its whole buffer, such as that of a batch of messages. */
+/**
+ * Serialises of each view only its own bytes. V8 would serialise its whole buffer, such as that of a batch of messages.
+ */
 class ViewWriter extends Serializer {
   constructor() {
     super();

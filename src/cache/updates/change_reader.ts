@@ -18,11 +18,12 @@ export type Change =
 /**
  * Reads a snapshot of the entries, and then the updates that follow it.
  *
- * A snapshot takes a while, and commits are made meanwhile. So the reader of updates begins before the first entry is read:
+ * A snapshot takes a while, and commits are made meanwhile. So the reader of updates begins before the first entry is
+ * read:
  *
  * 1. `skipToEnd()` returns a version. Everything up to it is on disk, and every later update will be read.
- * 2. The entries are read. An entry whose version is later shows an update that will be read too, perhaps with others that
- *    came before it.
+ * 2. The entries are read. An entry whose version is later shows an update that will be read too, perhaps with others
+ *    that came before it.
  * 3. When the updates are read, those that are not later than the version of their entry are left out.
  */
 export class ChangeReader {

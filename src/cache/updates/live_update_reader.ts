@@ -17,8 +17,8 @@ export interface CommitProgress {
 }
 
 /**
- * How many updates the queue keeps. When it holds twice as many, it keeps the latest update of each key, and then drops the
- * oldest above this limit.
+ * How many updates the queue keeps. When it holds twice as many, it keeps the latest update of each key, and then drops
+ * the oldest above this limit.
  */
 const QUEUE_LIMIT = 1_000;
 const QUEUE_LIMIT_BYTES = 8 * 1024 * 1024;

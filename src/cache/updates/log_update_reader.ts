@@ -61,8 +61,8 @@ export class LogUpdateReader implements UpdateReader {
       }
       // Read the state before the wait: a commit that is made in between wakes the wait.
       let state = await this.#log.state();
-      // The store may hold a commit that is not answered yet. If this reader has read it, the reader is ahead of what this
-      // process knows, and only the store can tell whether that is another log.
+      // The store may hold a commit that is not answered yet. If this reader has read it, the reader is ahead of what
+      // this process knows, and only the store can tell whether that is another log.
       if (this.#next > state.last + 1) state = await this.#log.readState();
       if (this.#wakeUp.closed) break;
       const isOtherLog = this.#id !== undefined && this.#id !== state.id || this.#next > state.last + 1;

@@ -48,7 +48,8 @@ export interface UpdateReader {
   /**
    * Skips everything up to now.
    *
-   * @returns a version of the store: what was skipped is on disk, and everything that is read from now on is later than it
+   * @returns a version of the store: what was skipped is on disk, and everything that is read from now on is later than
+   *   it
    */
   skipToEnd(): Promise<string>;
   /** Makes `next()` return a "live" event once it has returned everything that is committed by now. */
