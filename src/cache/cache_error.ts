@@ -86,7 +86,7 @@ export class CacheError extends Error {
 }
 
 /** The error of a Cache that is closed. */
-export function closed(name: string): CacheError {
+export function closedError(name: string): CacheError {
   return new CacheError("closed", `The Cache ${name} is closed`);
 }
 

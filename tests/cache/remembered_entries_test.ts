@@ -1,38 +1,7 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
-import { Committer } from "../../src/cache/store/committer.ts";
-import { compareKeys, type KeyPart } from "../../src/cache/cache_key.ts";
 import { RememberedEntries } from "../../src/cache/engine/remembered_entries.ts";
-import { RetryingKv } from "../../src/cache/store/retrying_kv.ts";
-import { SortedByKey } from "../../src/cache/engine/sorted_by_key.ts";
 import { ABSENT, encode } from "../../src/cache/store/stored_value.ts";
 import { Cache } from "@slipstream/slipstream";
-
-Deno.test("SortedByKey has the order and the ranges of a sorted list, whatever is added and removed", () => {
-  const numbers = fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 3000 });
-  fc.assert(
-    fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 3000 }), { maxLength: 1500 }), numbers, (first, toggled) => {
-      const items = new Map(first.map((n) => [n, { key: [n] as KeyPart[] }]));
-      const sorted = new SortedByKey([...items.values()]);
-      for (const n of toggled) {
-        const item = items.get(n);
-        if (item === undefined) {
-          items.set(n, { key: [n] });
-          sorted.add(items.get(n)!);
-        } else {
-          items.delete(n);
-          sorted.remove(item);
-        }
-      }
-      const expected = [...items.keys()].sort((a, b) => a - b);
-      for (const [start, end] of [[0, 3001], [100, 200], [1500, 1501], [2999, 5000], [700, 600]] as const) {
-        const found = sorted.range((key) => compareKeys(key, [start]) >= 0, (key) => compareKeys(key, [end]) >= 0);
-        assert.deepEqual(found.map(({ key }) => key[0]), expected.filter((n) => n >= start && n < end));
-      }
-    }),
-    { numRuns: 20 },
-  );
-});
 
 Deno.test("RememberedEntries stays within its bytes, keeps what is used, and knows when it is not complete", () => {
   const memory = new RememberedEntries(100_000);
@@ -80,30 +49,4 @@ Deno.test("writes made while a Cache loads its file into memory are not overwrit
   ) => [key[2], value]);
   kv.close();
   assert.deepEqual(new Map(stored as [number, number][]), model);
-});
-
-Deno.test("chunks that can't be removed are removed after a later commit", async () => {
-  const kv = await Deno.openKv(":memory:");
-  let failing = true;
-  const faulty = new Proxy(kv, {
-    get(target, name) {
-      if (name === "delete" && failing) return () => Promise.reject(new Error("database or disk is full"));
-      const value = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-  const committer = new Committer(
-    new RetryingKv(faulty, ":memory:", false),
-    { prefix: "", shared: false, remote: false },
-    undefined,
-  );
-  const write = (value: unknown) => [{ id: "a", key: ["a"], keyBytes: 3, stored: encode(value, "a") }];
-  const left = async () => (await Array.fromAsync(kv.list({ prefix: ["", "b"] }))).length;
-  await committer.commit(write(new Uint8Array(200_000)), []);
-  await committer.commit(write("small"), []);
-  assert.equal(await left(), 1);
-  failing = false;
-  await committer.commit(write("small again"), []);
-  assert.equal(await left(), 0);
-  kv.close();
 });

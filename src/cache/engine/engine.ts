@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closed } from "../cache_error.ts";
+import { closedError } from "../cache_error.ts";
 import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
 import type { Range } from "../cache_range.ts";
 import { Committer } from "../store/committer.ts";
@@ -293,13 +293,13 @@ export class Engine {
       }
       if (complete) this.#remembered.markComplete(evictions);
     } catch (error) {
-      throw this.#closed ? closed(this.#name) : error;
+      throw this.#closed ? closedError(this.#name) : error;
     } finally {
       this.#scans.delete(ref);
     }
   }
 
-  /** Waits for all writes, ends the readers of updates, and gives the store back. */
+  /** Waits for all writes, ends the readers of updates, and releases the store. */
   async close(): Promise<void> {
     await this.groups.flush();
     this.#closed = true;
@@ -310,7 +310,7 @@ export class Engine {
 
   /** @throws {CacheError} If the engine is closed. */
   throwIfClosed(): void {
-    if (this.#closed) throw closed(this.#name);
+    if (this.#closed) throw closedError(this.#name);
   }
 
   /** Updates need not be kept if there is no log and nobody reads them. */
@@ -338,7 +338,7 @@ export class Engine {
   /** Replaces what KV throws after a close by an error that says so. */
   #orClosed<T>(reading: Promise<T>): Promise<T> {
     return reading.catch((error) => {
-      throw this.#closed ? closed(this.#name) : error;
+      throw this.#closed ? closedError(this.#name) : error;
     });
   }
 

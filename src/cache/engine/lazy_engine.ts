@@ -5,7 +5,7 @@
  */
 
 import type { Settlement } from "../../stream/settlement.ts";
-import { closed } from "../cache_error.ts";
+import { closedError } from "../cache_error.ts";
 import type { Write } from "../store/write.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { Group } from "./group_commit.ts";
@@ -38,7 +38,7 @@ export class LazyEngine {
 
   /** The error of whatever comes after `close()`. */
   closedError(): Error {
-    return closed(this.#path ?? "on the default store");
+    return closedError(this.#path ?? "on the default store");
   }
 
   /**

@@ -13,7 +13,7 @@ const engines = new Map<string, { users: number; options: EngineOptions; opening
 /**
  * Opens an engine, or joins the Caches that have it open.
  *
- * @returns the engine, and a function that gives it back; the last user to do so closes it
+ * @returns the engine, and a function that releases it; the last user to do so closes it
  * @throws {CacheError} If the store can't be opened, or is open in this process with other options.
  */
 export async function openEngine(

@@ -16,7 +16,7 @@ const MAX_UNREACHABLE_MS = 5_000;
 /** An open store. */
 export interface KvStore {
   readonly kv: RetryingKv;
-  /** Gives the store back. The last user to do so closes it. */
+  /** Releases the store. The last user to do so closes it. */
   release(): void;
 }
 
