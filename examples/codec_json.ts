@@ -1,6 +1,7 @@
 // Values as JSON; a tombstone stays null.
 //
-// On a broker of one's own: deno run -A examples/codec_json.ts localhost:29091
+// Run:    deno run -A examples/codec_json.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: { msg: "🐟" }, then null
 import { json, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

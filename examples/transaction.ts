@@ -1,4 +1,7 @@
-// A transaction over two keys: both change, or neither does.
+// A transaction over two keys of a Cache: both change, or neither does.
+//
+// Run:    deno run -A examples/transaction.ts
+// Prints: moved 30, refused: only 70 left, ann 70, bob 30
 import { Cache } from "@slipstream/slipstream";
 
 await using accounts = new Cache<number, string>(":memory:");

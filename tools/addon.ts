@@ -40,7 +40,7 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Compiles the addon and librdkafka's C++ half, and links them to the library that the binding uses. Takes a quarter of
+ * Compiles the native addon and librdkafka's C++ half, and links them to the librdkafka that Deno uses. Takes a quarter of
  * a minute on 2 cores without optimising; node-gyp, which builds the same, takes longer and wants more.
  *
  * @param path the file to make

@@ -1,10 +1,10 @@
 /**
- * Holds `src/addon/CONTRACT.md`, the page that says what each method of the binding answers, to the code.
+ * Holds `src/addon/CONTRACT.md`, the page that says what each method of the addon answers, to the code.
  *
- * The npm client's JavaScript calls the binding by name, so a method that is missing shows only when someone's program
+ * The npm client's JavaScript calls the addon by name, so a method that is missing shows only when someone's program
  * gets to it. The page has a row for each, and this fails when
- * - the npm client's `lib/` calls a method on its native half that has no row, or the binding's class lacks it;
- * - a public method of the binding's classes, or an export of the binding, has no row;
+ * - the npm client's `lib/` calls a method on its native half that has no row, or the addon's class lacks it;
+ * - a public method of the addon's classes, or an export of the addon, has no row;
  * - a row names a method that no class has, or a C function that is not bound or that nothing calls;
  * - a row names no test, or one that does not exist or does not mention the method.
  *
@@ -14,7 +14,7 @@
  */
 
 import { join } from "node:path";
-import { binding } from "../src/addon/addon.ts";
+import { addon } from "../src/addon/addon.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 
 /** What the page is compared with. */
@@ -23,7 +23,7 @@ export interface Code {
   readonly calls: Readonly<Record<string, readonly string[]>>;
   /** Of each class, its public methods. */
   readonly methods: Readonly<Record<string, readonly string[]>>;
-  /** The exports of the binding. */
+  /** The exports of the addon. */
   readonly exports: readonly string[];
   /** The C functions that are bound, each with the keys that the symbol table has for it. */
   readonly bound: ReadonlyMap<string, readonly string[]>;
@@ -130,7 +130,7 @@ function list(cell: string): string[] {
 }
 
 /**
- * The public methods of the exported classes of a source, with those of their parents, up to `Client`, which has a
+ * The public methods of the exported classes of a source, with those of their parents, up to `NativeClient`, which has a
  * section of its own. What is tagged `@internal` is between our own files.
  */
 export function methodsOf(source: string): Record<string, string[]> {
@@ -149,7 +149,7 @@ export function methodsOf(source: string): Record<string, string[]> {
   }
   const all = (name: string): string[] => {
     const { parent, methods } = own.get(name) ?? { parent: undefined, methods: [] };
-    return [...methods, ...parent === undefined || parent === "Client" ? [] : all(parent)];
+    return [...methods, ...parent === undefined || parent === "NativeClient" ? [] : all(parent)];
   };
   return Object.fromEntries([...own.keys()].map((name) => [name, [...new Set(all(name))]]));
 }
@@ -196,11 +196,13 @@ if (import.meta.main) {
       if (name.endsWith(".ts") && name !== "symbols.ts") sources += await Deno.readTextFile(new URL(name, folder));
     }
   }
-  const { Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], Topic = [] } = methodsOf(sources);
+  const classes = methodsOf(sources);
+  const { NativeClient: Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], TopicHandle: Topic = [] } =
+    classes;
   const problems = checkContract(await Deno.readTextFile(new URL("CONTRACT.md", room)), {
     calls,
     methods: { Client, KafkaConsumer, Producer, AdminClient, Topic },
-    exports: Object.keys(binding),
+    exports: Object.keys(addon),
     bound: boundOf(await Deno.readTextFile(new URL("symbols.ts", ffi))),
     callers: sources,
     test: (path) => {

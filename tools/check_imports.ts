@@ -17,18 +17,18 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The front door shows the native room's error, for those who catch it.
   "mod.ts": [
     ...["stream", "topic", "topic/conf", "topic/read", "topic/write", "cache", "codecs", "time", "endpoint"],
-    ...["kafka", "ffi"],
+    ...["kafka", "ffi", "notices"],
   ],
-  options: [],
+  options: ["npm:deno-std"],
   async: [],
   notices: [],
-  stream: ["options", "async", "npm:deno-std"],
+  stream: ["options", "async", "notices", "npm:deno-std"],
   topic: [PROTOCOL, "options", "codecs", "kafka", "notices", "topic/conf", "topic/read", "topic/write"],
   "topic/conf": ["options", "kafka"],
   "topic/read": [PROTOCOL, "async", "codecs", "kafka", "notices", "topic/conf"],
   "topic/write": [PROTOCOL, SETTLEMENT, "async", "codecs", "kafka", "notices", "topic/conf"],
   kafka: ["addon", "ffi", "notices"],
-  ffi: [],
+  ffi: ["notices"],
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
   // The face of a Cache is above its engine, that above the readers of updates, and those above the store. The lower
   // rooms know the face by its keys, ranges and errors, and by what a transaction shows.
@@ -42,7 +42,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   "cache/updates": ["async", "cache/store", "src/cache/cache_key.ts"],
   "cache/store": ["src/cache/cache_key.ts", "src/cache/cache_error.ts"],
   codecs: [],
-  time: [PROTOCOL],
+  time: [PROTOCOL, "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
   endpoint: [PROTOCOL, "options"],
   testing: [PROTOCOL, "src/stream/wrap_readers.ts", "kafka", "ffi"],

@@ -34,6 +34,8 @@ export interface Property {
   readonly max?: number;
   /** The words allowed, or for \`flags\` those that a comma-separated list may have. */
   readonly values?: readonly string[];
+  /** The default of a number. */
+  readonly default?: number;
   /** The property that this is another name of. */
   readonly aliasOf?: string;
 }
@@ -68,7 +70,7 @@ export function generateProperties(configuration: string): string {
     // A bar within a cell is written with a backslash.
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
     if (level === "" || cells.length < 6 || cells[0] === "Property" || /^-+$/.test(cells[0]!)) continue;
-    const [name, scope, range] = cells as [string, string, string];
+    const [name, scope, range, defaultText] = cells as [string, string, string, string];
     const description = cells.slice(5).join("|");
     const type = TYPES[/\*Type: ([^*]+)\*\s*$/.exec(description)?.[1] ?? ""];
     if (type === undefined) throw new Error(`Cannot read CONFIGURATION.md: ${name} has a type that is not known`);
@@ -79,6 +81,7 @@ export function generateProperties(configuration: string): string {
     const numbers = /^(-?[\d.]+) \.\. (-?[\d.]+)$/.exec(range);
     if (numbers !== null) fields.push(`min: ${Number(numbers[1])}`, `max: ${Number(numbers[2])}`);
     else if (range !== "" && type !== "boolean") fields.push(`values: ${JSON.stringify(range.split(/,\s*/))}`);
+    if (numbers !== null && defaultText !== "") fields.push(`default: ${Number(defaultText)}`);
     const alias = /^(?:\*\*[A-Z]+\*\* )*Alias for `([^`]+)`/.exec(description)?.[1];
     if (alias !== undefined) fields.push(`aliasOf: ${JSON.stringify(alias)}`);
     lines.set(name, `  [${JSON.stringify(name)}, { ${fields.join(", ")} }],\n`);

@@ -1,5 +1,6 @@
 /**
- * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the npm client, over FFI.
+ * The addon: what `require("bindings")("confluent-kafka-javascript")` returns to the npm client's JavaScript. It does over
+ * Deno FFI what the package's native addon does in C++.
  *
  * @module
  */
@@ -11,9 +12,9 @@ import { openLibrary } from "../ffi/library.ts";
 import { readCString, textOf } from "../ffi/memory.ts";
 import { err2str } from "../ffi/native_error.ts";
 import { Producer } from "./producer.ts";
-import { Topic } from "./topic_handle.ts";
+import { TopicHandle } from "./topic_handle.ts";
 
-/** The features librdkafka was built with, comma-separated. */
+/** The features that librdkafka was built with, separated by commas. */
 function features(): string {
   const { symbols } = openLibrary();
   const conf = newConf({}, null);
@@ -23,9 +24,9 @@ function features(): string {
   return textOf(text);
 }
 
-/** A class that says in the addon's words that it must be called with `new`. */
+/** Makes a class throw the native addon's error when it is called without `new`. */
 // deno-lint-ignore no-explicit-any -- a class of any constructor
-function constructed<T extends new (...args: any[]) => object>(type: T): T {
+function requireNew<T extends new (...args: any[]) => object>(type: T): T {
   return new Proxy(type, {
     apply() {
       throw new Error("non-constructor invocation not supported");
@@ -33,12 +34,12 @@ function constructed<T extends new (...args: any[]) => object>(type: T): T {
   });
 }
 
-/** The exports of the addon. */
-export interface Binding {
+/** The exports of the addon: the same as those of the native addon. */
+export interface Addon {
   readonly KafkaConsumer: typeof KafkaConsumer;
   readonly Producer: typeof Producer;
   readonly AdminClient: typeof AdminClient;
-  readonly Topic: typeof Topic;
+  readonly Topic: typeof TopicHandle;
   readonly topic: Readonly<Record<string, number>>;
   readonly librdkafkaVersion: string;
   features(): string;
@@ -46,15 +47,16 @@ export interface Binding {
 }
 
 /**
- * The binding, one for the process. It opens nothing by itself: its functions, its version and its clients do.
+ * The addon. There is one in a process.
  *
- * The first use of them throws a `LibraryError` if there is no librdkafka that can be used.
+ * librdkafka is opened by the first use of a class, a function or `librdkafkaVersion`, which throws a `LibraryError` if
+ * there is no librdkafka that can be used.
  */
-export const binding: Binding = {
-  KafkaConsumer: constructed(KafkaConsumer),
-  Producer: constructed(Producer),
-  AdminClient: constructed(AdminClient),
-  Topic: constructed(Topic),
+export const addon: Addon = {
+  KafkaConsumer: requireNew(KafkaConsumer),
+  Producer: requireNew(Producer),
+  AdminClient: requireNew(AdminClient),
+  Topic: requireNew(TopicHandle),
   topic: {
     "RdKafka::Topic::PARTITION_UA": -1,
     "RdKafka::Topic::OFFSET_BEGINNING": -2,
@@ -62,7 +64,7 @@ export const binding: Binding = {
     "RdKafka::Topic::OFFSET_STORED": -1000,
     "RdKafka::Topic::OFFSET_INVALID": -1001,
   },
-  // Whatever is no number counts as 0.
+  // A code that is not a number counts as 0.
   err2str: (code) => err2str(Number(code) | 0),
   features,
   get librdkafkaVersion() {

@@ -1,111 +1,39 @@
 /**
- * The admin client under the npm client: the addon's `AdminClient`. Checks arguments as the addon does, sends each
- * request with a queue of its own, and answers in the addon's shapes.
+ * The requests of the addon's `AdminClient`. Each method checks its arguments as the native addon does, sends the request
+ * with a queue of its own, and passes the result to the callback in the native addon's shape.
  *
  * @module
  */
 
+import { AdminConnection } from "./admin_connection.ts";
 import type { GroupDescription, GroupListing, GroupReport } from "./admin_groups.ts";
 import { readDeletedGroups, readDescribedGroups, readListedGroups } from "./admin_groups.ts";
 import { type DeletedRecords, type GroupOffsets, type ListedOffset, newPartitionList } from "./admin_offsets.ts";
 import { plainOffset, readDeletedRecords, readGroupOffsets, readListedOffsets } from "./admin_offsets.ts";
 import { specifiedOffset } from "./admin_offsets.ts";
-import { type AdminRequest, answerOf } from "./admin_request.ts";
+import { flagOption, intOption, intsOption, type Options, setAuthorizedOperations } from "./admin_options.ts";
+import { setOperationTimeout, setRequestTimeout, timeoutOption } from "./admin_options.ts";
 import { firstTopicError, newTopic, readDescribedTopics, type TopicDescription } from "./admin_topics.ts";
-import { flagOption, intOption, type Options, pointerArray, setAuthorizedOperations } from "./admin_values.ts";
-import { setOperationTimeout, setRequestTimeout, stringArray, timeoutOption } from "./admin_values.ts";
-import { type Callback, Client } from "./client.ts";
-import { isObject } from "./arguments.ts";
+import { isObject, requireArray, requireCount, requireFunction, requireNumber, requireObject } from "./arguments.ts";
+import { pointerArray, stringArray } from "./c_arrays.ts";
+import type { Callback } from "./client_handle.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, textOf } from "../ffi/memory.ts";
-import { CODES, type NativeError, takeError } from "../ffi/native_error.ts";
+import { type NativeError, takeError } from "../ffi/native_error.ts";
 
 const NEEDS_CALLBACK = "Need to specify a callback";
-/** How many states and types of groups there are: a number beyond is left out. */
+/** How many states and types of groups librdkafka knows; numbers from these on are left out of a request. */
 const STATES = 6, TYPES = 3;
 
-/** Administers a cluster, with a handle of its own or over a connected producer's or consumer's. */
-export class AdminClient extends Client {
-  readonly #borrows: boolean;
-  #main: Pointer = null;
-  /** The connection that is made when the one before it is closed. */
-  #reopening: Promise<void> | undefined;
-
-  /**
-   * @param existing A connected producer or consumer, whose handle is used: then there is nothing to connect, and all
-   * ends with that client's connection.
-   * @throws {Error} With librdkafka's text, if it refuses the configuration.
-   */
-  constructor(...args: [globalConf?: unknown, topicConf?: unknown, existing?: unknown]) {
-    if (args.length < 1) throw new Error("You must supply a global configuration or a preexisting client");
-    const [globalConf, , existing] = args;
-    const borrows = existing !== undefined && existing !== null;
-    if (borrows && !(existing instanceof Client)) {
-      throw new Error("Third argument, if provided, must be a client object");
-    }
-    super("producer", borrows ? {} : globalConf, null, borrows ? existing as Client : undefined);
-    this.#borrows = borrows;
-  }
-
-  /**
-   * Connects at once, unlike the other clients; while an earlier connection closes, after it, and requests wait for
-   * that. Answers librdkafka's code.
-   */
-  override connect(): number {
-    if (this.connected || this.#reopening !== undefined) return CODES.NO_ERROR;
-    // A handle that is borrowed can't be made anew.
-    if (this.#borrows) return CODES.STATE;
-    if (this.closing) {
-      const reopening = this.#reopening = this.freed().then(() => {
-        // Unless it was disconnected again meanwhile.
-        if (this.#reopening !== reopening) return;
-        this.#reopening = undefined;
-        this.connectNow();
-      });
-      return CODES.NO_ERROR;
-    }
-    const refused = this.connectNow();
-    if (refused === undefined) return CODES.NO_ERROR;
-    return "code" in refused ? refused.code : CODES.STATE;
-  }
-
-  /** Disconnects in the background, when the requests on their way are answered. Answers at once. */
-  override disconnect(): number {
-    this.#reopening = undefined;
-    if (!this.#borrows) void this.freed();
-    return CODES.NO_ERROR;
-  }
-
-  protected override events(): number {
-    return 0;
-  }
-
-  protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
-    this.#main = openLibrary().symbols.rd_kafka_queue_get_main(rk);
-    listen(this.#main);
-  }
-
-  protected override closeQueues(): Promise<void> {
-    openLibrary().symbols.rd_kafka_queue_destroy(this.#main);
-    this.#main = null;
-    return Promise.resolve();
-  }
-
-  protected override serve(): void {
-    const { symbols } = openLibrary();
-    for (let event; this.#main !== null && (event = this.nextEvent(this.#main)) !== null;) {
-      this.emitEvent(symbols.rd_kafka_event_type(event), event);
-      symbols.rd_kafka_event_destroy(event);
-    }
-  }
-
-  /** Makes a topic. */
+/** Administers a cluster. */
+export class AdminClient extends AdminConnection {
+  /** Creates a topic. */
   createTopic(topic: unknown, timeoutMs: unknown, callback: Callback<undefined>): null {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-    if (typeof timeoutMs !== "number") throw new Error("Must provide 'timeout'");
+    requireFunction(callback, NEEDS_CALLBACK);
+    requireNumber(timeoutMs, "Must provide 'timeout'");
     const { symbols } = openLibrary();
     const native = newTopic(isObject(topic) ? topic : {});
-    return this.#request(callback, {
+    return this.request(callback, {
       kind: "CREATE_TOPICS",
       timeoutMs: timeoutMs | 0,
       send: (rk, options, queue) => symbols.rd_kafka_CreateTopics(rk, pointerArray([native]), 1n, options, queue),
@@ -118,28 +46,28 @@ export class AdminClient extends Client {
 
   /** Deletes a topic. */
   deleteTopic(topic: unknown, timeoutMs: unknown, callback: Callback<undefined>): null {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
+    requireFunction(callback, NEEDS_CALLBACK);
     if (typeof timeoutMs !== "number" || typeof topic !== "string") {
       throw new Error("Must provide 'timeout', and 'topicName'");
     }
     const { symbols } = openLibrary();
     const native = symbols.rd_kafka_DeleteTopic_new(cString(topic));
-    return this.#request(callback, {
+    return this.request(callback, {
       kind: "DELETE_TOPICS",
       timeoutMs: timeoutMs | 0,
       send: (rk, options, queue) => symbols.rd_kafka_DeleteTopics(rk, pointerArray([native]), 1n, options, queue),
       read: (event) => {
         const result = symbols.rd_kafka_event_DeleteTopics_result(event);
-        // The addon leaves the broker's words out here.
+        // The native addon leaves the broker's text out here.
         return firstTopicError((count) => symbols.rd_kafka_DeleteTopics_result_topics(result, count), false);
       },
     }, () => symbols.rd_kafka_DeleteTopic_destroy(native));
   }
 
-  /** Adds partitions to a topic, up to a total. */
+  /** Adds partitions to a topic, so that it has `total` of them. */
   createPartitions(topic: unknown, total: unknown, timeoutMs: unknown, callback: Callback<undefined>): null {
-    if (arguments.length < 4) throw new Error(NEEDS_CALLBACK);
-    if (typeof callback !== "function") throw new Error("Need to specify a callback 2");
+    requireCount(arguments.length, 4, NEEDS_CALLBACK);
+    requireFunction(callback, "Need to specify a callback 2");
     if (typeof timeoutMs !== "number" || typeof total !== "number" || typeof topic !== "string") {
       throw new Error("Must provide 'totalPartitions', 'timeout', and 'topicName'");
     }
@@ -148,7 +76,7 @@ export class AdminClient extends Client {
     const count = BigInt.asUintN(64, BigInt(total | 0));
     const native = symbols.rd_kafka_NewPartitions_new(cString(topic), count, text, BigInt(text.length));
     if (native === null) throw new Error(textOf(text));
-    return this.#request(callback, {
+    return this.request(callback, {
       kind: "CREATE_PARTITIONS",
       timeoutMs: timeoutMs | 0,
       send: (rk, options, queue) => symbols.rd_kafka_CreatePartitions(rk, pointerArray([native]), 1n, options, queue),
@@ -159,11 +87,11 @@ export class AdminClient extends Client {
     }, () => symbols.rd_kafka_NewPartitions_destroy(native));
   }
 
-  /** Deletes what lies before the given offsets. */
+  /** Deletes the records before the given offsets. */
   deleteRecords(records: unknown, options: unknown, callback: Callback<DeletedRecords[]>): void {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-    if (!Array.isArray(records)) throw new Error("Must provide array containg 'TopicPartitionOffset' objects");
-    if (!isObject(options)) throw new Error("Must provide 'options' object");
+    requireFunction(callback, NEEDS_CALLBACK);
+    requireArray(records, "Must provide array containg 'TopicPartitionOffset' objects");
+    requireObject(options, "Must provide 'options' object");
     if (records.length === 0) throw new Error("Must provide at least one TopicPartitionOffset");
     const list = newPartitionList(records, plainOffset);
     if (list === undefined) {
@@ -173,9 +101,9 @@ export class AdminClient extends Client {
     const native = symbols.rd_kafka_DeleteRecords_new(list);
     symbols.rd_kafka_topic_partition_list_destroy(list);
     const timeoutMs = timeoutOption(options);
-    // So named in the addon, though its documentation says operationTimeout.
+    // The native addon reads this name; the npm client's documentation says operationTimeout.
     const operationMs = intOption(options, "operation_timeout", 60_000);
-    this.#request(callback, {
+    this.request(callback, {
       kind: "DELETE_RECORDS",
       timeoutMs,
       configure: (native) => setRequestTimeout(native, timeoutMs) ?? setOperationTimeout(native, operationMs),
@@ -186,13 +114,13 @@ export class AdminClient extends Client {
 
   /** Describes topics. */
   describeTopics(topics: unknown, options: unknown, callback: Callback<TopicDescription[]>): void {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-    if (!Array.isArray(topics)) throw new Error("Must provide an array of 'topicNames'");
+    requireFunction(callback, NEEDS_CALLBACK);
+    requireArray(topics, "Must provide an array of 'topicNames'");
     if (topics.length === 0) throw new Error("'topicNames' cannot be empty");
     const { symbols } = openLibrary();
     const names = stringArray(topics.map(String));
     const own = isObject(options) ? options : {}, timeoutMs = timeoutOption(own);
-    this.#request(callback, {
+    this.request(callback, {
       kind: "DESCRIBE_TOPICS",
       timeoutMs,
       configure: (native) =>
@@ -207,16 +135,16 @@ export class AdminClient extends Client {
     });
   }
 
-  /** Looks offsets up by what an OffsetSpec says. */
+  /** Looks up the offsets that an OffsetSpec names: the earliest, the latest, or that of a timestamp. */
   listOffsets(partitions: unknown, options: unknown, callback: Callback<ListedOffset[]>): void {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-    if (!Array.isArray(partitions)) throw new Error("Must provide an array of 'TopicPartitionOffsets'");
+    requireFunction(callback, NEEDS_CALLBACK);
+    requireArray(partitions, "Must provide an array of 'TopicPartitionOffsets'");
     const list = newPartitionList(partitions, specifiedOffset);
-    // The addon crashes here.
+    // The native addon crashes here.
     if (list === undefined) throw new Error("Each of the 'TopicPartitionOffsets' must be an object");
     const { symbols } = openLibrary();
     const own = isObject(options) ? options : {}, timeoutMs = timeoutOption(own);
-    this.#request(callback, {
+    this.request(callback, {
       kind: "LIST_OFFSETS",
       timeoutMs,
       configure: (native) =>
@@ -227,15 +155,15 @@ export class AdminClient extends Client {
     }, () => symbols.rd_kafka_topic_partition_list_destroy(list));
   }
 
-  /** Lists groups, of some states and types only if these are given. */
+  /** Lists groups. The options may name the states and types of those to list. */
   listGroups(options: unknown, callback: Callback<{ errors: NativeError[]; groups: GroupListing[] }>): void {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-    if (!isObject(options)) throw new Error("Must provide options object");
+    requireFunction(callback, NEEDS_CALLBACK);
+    requireObject(options, "Must provide options object");
     const { symbols } = openLibrary();
     const timeoutMs = timeoutOption(options);
-    const states = numbersOption(options, "matchConsumerGroupStates", (state) => state < STATES);
-    const types = numbersOption(options, "matchConsumerGroupTypes", (type) => type >= 0 && type < TYPES);
-    this.#request(callback, {
+    const states = intsOption(options, "matchConsumerGroupStates", (state) => state < STATES);
+    const types = intsOption(options, "matchConsumerGroupTypes", (type) => type >= 0 && type < TYPES);
+    this.request(callback, {
       kind: "LIST_CONSUMER_GROUPS",
       timeoutMs,
       configure: (native) =>
@@ -258,7 +186,7 @@ export class AdminClient extends Client {
     const names = stringArray(ids);
     const timeoutMs = timeoutOption(options as Options);
     const operations = flagOption(options as Options, "includeAuthorizedOperations");
-    this.#request(callback, {
+    this.request(callback, {
       kind: "DESCRIBE_CONSUMER_GROUPS",
       timeoutMs,
       configure: (native) =>
@@ -275,7 +203,7 @@ export class AdminClient extends Client {
     const { symbols } = openLibrary();
     const natives = ids.map((id) => symbols.rd_kafka_DeleteGroup_new(id));
     const timeoutMs = timeoutOption(options as Options);
-    this.#request(callback, {
+    this.request(callback, {
       kind: "DELETE_GROUPS",
       timeoutMs,
       configure: (native) => setRequestTimeout(native, timeoutMs),
@@ -285,10 +213,10 @@ export class AdminClient extends Client {
     }, () => natives.forEach((native) => symbols.rd_kafka_DeleteGroup_destroy(native)));
   }
 
-  /** Lists the committed offsets of a group; of all its partitions if none are given. */
+  /** Lists the committed offsets of a group, for the given partitions or for all. */
   listConsumerGroupOffsets(groups: unknown, options: unknown, callback: Callback<GroupOffsets[]>): void {
-    if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-    if (!Array.isArray(groups)) throw new Error("Must provide an array of 'listGroupOffsets'");
+    requireFunction(callback, NEEDS_CALLBACK);
+    requireArray(groups, "Must provide an array of 'listGroupOffsets'");
     if (groups.length === 0) throw new Error("'listGroupOffsets' cannot be empty");
     const { symbols } = openLibrary();
     const natives: Pointer[] = [];
@@ -300,7 +228,7 @@ export class AdminClient extends Client {
       throw error;
     }
     const own = isObject(options) ? options : {}, timeoutMs = timeoutOption(own);
-    this.#request(callback, {
+    this.request(callback, {
       kind: "LIST_CONSUMER_GROUP_OFFSETS",
       timeoutMs,
       configure: (native) =>
@@ -313,32 +241,18 @@ export class AdminClient extends Client {
       read: (event) => ({ result: readGroupOffsets(event) }),
     }, free);
   }
-
-  /** Sends a request, if connected; then frees what it was made of, which librdkafka has copied. */
-  #request<T>(callback: Callback<T>, request: AdminRequest<T>, free?: () => void): null {
-    const send = () => {
-      try {
-        return this.call(callback, (rk) => answerOf(rk, request, () => this.closing));
-      } finally {
-        free?.();
-      }
-    };
-    if (this.#reopening === undefined) return send();
-    this.#reopening.then(send).catch(reportError);
-    return null;
-  }
 }
 
 function groupIds(groups: unknown, options: unknown, callback: unknown): string[] {
-  if (typeof callback !== "function") throw new Error(NEEDS_CALLBACK);
-  if (!Array.isArray(groups)) throw new Error("Must provide group name array");
-  if (!isObject(options)) throw new Error("Must provide options object");
+  requireFunction(callback, NEEDS_CALLBACK);
+  requireArray(groups, "Must provide group name array");
+  requireObject(options, "Must provide options object");
   if (groups.length === 0) throw new Error("Must provide at least one group name");
   return groups.map(String);
 }
 
 function newGroupOffsets(group: unknown): Pointer {
-  if (!isObject(group)) throw new Error("Each entry must be an object");
+  requireObject(group, "Each entry must be an object");
   const { symbols } = openLibrary();
   const id = cString(String(group.groupId));
   const { partitions } = group;
@@ -352,18 +266,4 @@ function newGroupOffsets(group: unknown): Pointer {
   const native = symbols.rd_kafka_ListConsumerGroupOffsets_new(id, list);
   symbols.rd_kafka_topic_partition_list_destroy(list);
   return native;
-}
-
-/** An option that is an array of numbers, as a C array; `undefined` when the option is not there. */
-function numbersOption(
-  options: Options,
-  name: string,
-  known: (value: number) => boolean,
-): { readonly buffer: Int32Array<ArrayBuffer>; readonly count: bigint } | undefined {
-  if (!(name in options)) return undefined;
-  const value = options[name];
-  const numbers = (Array.isArray(value) ? value : []).map((element) => Math.trunc(Number(element)) || 0).filter(known);
-  const buffer = new Int32Array(Math.max(1, numbers.length));
-  buffer.set(numbers);
-  return { buffer, count: BigInt(numbers.length) };
 }

@@ -1,16 +1,17 @@
 /**
- * Consumer groups out of C: what listing, describing and deleting them answers.
+ * Reads the results of admin requests that list, describe and delete consumer groups.
  *
  * @module
  */
 
-import { type Node, operationsOf, pointersOf, readError, readNode } from "./admin_values.ts";
+import { type Node, readError, readNode, readOperations } from "./admin_results.ts";
+import { pointersOf } from "./c_arrays.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { type Pointer, readCString } from "../ffi/memory.ts";
 import { type NativeError, nativeError } from "../ffi/native_error.ts";
 import { readList } from "../ffi/topic_partitions.ts";
 
-/** A group in a list. */
+/** A group as listing shows it. */
 export interface GroupListing {
   groupId: string;
   isSimpleConsumerGroup: boolean;
@@ -36,7 +37,7 @@ export interface GroupMember {
   targetAssignment?: Assignment;
 }
 
-/** All about a group. */
+/** A group, its members and their assignments. */
 export interface GroupDescription {
   groupId: string;
   error?: NativeError;
@@ -51,7 +52,7 @@ export interface GroupDescription {
   authorizedOperations?: number[];
 }
 
-/** What deleting a group came to. */
+/** The result of deleting a group. */
 export interface GroupReport {
   groupId: string;
   errorCode: number;
@@ -94,7 +95,7 @@ function readGroup(group: Pointer): GroupDescription {
   const simple = symbols.rd_kafka_ConsumerGroupDescription_is_simple_consumer_group(group) !== 0;
   const assignor = readCString(symbols.rd_kafka_ConsumerGroupDescription_partition_assignor(group));
   const coordinator = symbols.rd_kafka_ConsumerGroupDescription_coordinator(group);
-  const operations = operationsOf((count) =>
+  const operations = readOperations((count) =>
     symbols.rd_kafka_ConsumerGroupDescription_authorized_operations(group, count)
   );
   return {

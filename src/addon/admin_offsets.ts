@@ -1,11 +1,13 @@
 /**
- * Offsets for admin requests: partition lists as the addon takes them, and what requests about offsets answer.
+ * Makes the partition lists of admin requests, and reads the results of those about offsets.
  *
  * @module
  */
 
-import { int64Option, intOption, type Options, pointersOf, readError } from "./admin_values.ts";
+import { int64Option, intOption, type Options } from "./admin_options.ts";
+import { readError } from "./admin_results.ts";
 import { isObject } from "./arguments.ts";
+import { pointersOf } from "./c_arrays.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, readCString } from "../ffi/memory.ts";
 import { type NativeError, nativeError } from "../ffi/native_error.ts";
@@ -28,7 +30,7 @@ export interface GroupOffsets {
   partitions: GroupOffset[];
 }
 
-/** A partition's first offset after records before it are deleted. */
+/** A partition from which records were deleted, and its first offset since then. */
 export interface DeletedRecords {
   topic: string;
   partition: number;
@@ -36,7 +38,7 @@ export interface DeletedRecords {
   error?: NativeError;
 }
 
-/** The offset that was asked for. */
+/** The offset that an OffsetSpec has named. */
 export interface ListedOffset {
   topic: string;
   partition: number;
@@ -47,9 +49,9 @@ export interface ListedOffset {
 }
 
 /**
- * Makes a list, which the caller frees; `undefined` when an element is not an object.
+ * Makes a C list, which the caller frees; `undefined` if an element is not an object.
  *
- * @param offsetOf Where an element keeps its offset; without it the list has none.
+ * @param offsetOf Reads the offset of an element; without it the list has no offsets.
  */
 export function newPartitionList(
   elements: readonly unknown[],

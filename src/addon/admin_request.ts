@@ -1,15 +1,16 @@
 /**
- * One admin request: sent to librdkafka with a queue of its own, answered by the event that comes there.
+ * One admin request: it is sent to librdkafka with a queue of its own, on which the event with its result arrives.
  *
  * @module
  */
 
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
-import { CODES, type NativeError, nativeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { type NativeError, nativeError } from "../ffi/native_error.ts";
 import { type Wakeable, waker } from "../ffi/waker.ts";
 
-/** What a request ends with. */
+/** The result of a request, or why there is none. */
 export type Answer<T> = NativeError | { readonly result: T };
 
 type Symbols = ReturnType<typeof openLibrary>["symbols"];
@@ -28,7 +29,7 @@ export const ADMIN_OP = {
   LIST_OFFSETS: 21,
 } as const;
 
-/** librdkafka's kinds of event that answer an admin request. */
+/** librdkafka's event types of results, `RD_KAFKA_EVENT_…_RESULT`. */
 export const ADMIN_EVENT = {
   CREATE_TOPICS: 100,
   DELETE_TOPICS: 101,
@@ -42,37 +43,42 @@ export const ADMIN_EVENT = {
   LIST_OFFSETS: 0x400000,
 } as const;
 
-/** A request that is ready to be sent. */
+/** A request with everything that is needed to send it and to read its result. */
 export interface AdminRequest<T> {
-  /** Which request it is; its event has the same name. */
+  /** Its name in `ADMIN_OP` and `ADMIN_EVENT`. */
   readonly kind: keyof typeof ADMIN_OP;
-  /** How long to wait for the answer, in milliseconds; negative: as long as librdkafka does. */
+  /** How long to wait for the result, in milliseconds; negative for as long as librdkafka waits. */
   readonly timeoutMs: number;
-  /** Sets the request's options; says why they are refused. */
+  /** Sets the request's options; returns librdkafka's error if it refuses one. */
   readonly configure?: (options: Pointer) => NativeError | undefined;
-  /** Hands the request to librdkafka, which copies it. */
+  /** Passes the request to librdkafka, which copies it. */
   readonly send: (rk: Pointer, options: Pointer, queue: Pointer) => void;
-  /** Reads the answer, when the event carries no error of its own. */
+  /** Reads the result from an event that has no error. */
   readonly read: (event: Pointer) => Answer<T>;
 }
 
-/** Sends a request; `closing` says whether its client is on its way out. Throws only before anything is sent. */
-export function answerOf<T>(rk: Pointer, request: AdminRequest<T>, closing: () => boolean): Promise<Answer<T>> {
+/**
+ * Sends a request.
+ *
+ * @param isClosing Whether the client is being disconnected. A request without a time-out ends then.
+ * @throws What `configure` throws; nothing is sent then.
+ */
+export function sendRequest<T>(rk: Pointer, request: AdminRequest<T>, isClosing: () => boolean): Promise<Answer<T>> {
   const { symbols } = openLibrary();
   const options = symbols.rd_kafka_AdminOptions_new(rk, ADMIN_OP[request.kind]);
   try {
     const error = request.configure?.(options);
     if (error !== undefined) return Promise.resolve(error);
-    return new Promise((resolve) => new PendingRequest(request, rk, options, closing, resolve));
+    return new Promise((resolve) => new PendingRequest(request, rk, options, isClosing, resolve));
   } finally {
     symbols.rd_kafka_AdminOptions_destroy(options);
   }
 }
 
-/** A request on its way. */
+/** A request that waits for its result. */
 class PendingRequest<T> implements Wakeable {
   readonly #request: AdminRequest<T>;
-  readonly #closing: () => boolean;
+  readonly #isClosing: () => boolean;
   readonly #resolve: (answer: Answer<T>) => void;
   readonly #queue: Pointer;
   readonly #wakerId: number;
@@ -83,11 +89,11 @@ class PendingRequest<T> implements Wakeable {
     request: AdminRequest<T>,
     rk: Pointer,
     options: Pointer,
-    closing: () => boolean,
+    isClosing: () => boolean,
     resolve: (answer: Answer<T>) => void,
   ) {
     this.#request = request;
-    this.#closing = closing;
+    this.#isClosing = isClosing;
     this.#resolve = resolve;
     const { symbols } = openLibrary();
     const queue = this.#queue = symbols.rd_kafka_queue_new(rk);
@@ -97,16 +103,16 @@ class PendingRequest<T> implements Wakeable {
     try {
       request.send(rk, options, queue);
     } catch (error) {
-      this.#settle(nativeError(CODES.INVALID_ARG, (error as Error).message));
+      this.#settle(nativeError(ErrorCode.INVALID_ARG, (error as Error).message));
       return;
     }
-    // What can't be asked librdkafka refuses at once.
+    // With a time-out of 0, only an error that librdkafka has found before sending is a result.
     if (request.timeoutMs === 0) this.#serve();
     if (request.timeoutMs >= 0 && !this.#settled) this.#timer = setTimeout(() => this.#timeOut(), request.timeoutMs);
   }
 
   wake(): void {
-    // A time-out of 0 ends in time-out, whatever comes: librdkafka itself would say so element by element.
+    // A time-out of 0 always ends in TIMED_OUT, as a whole; librdkafka would report it for each element.
     if (this.#request.timeoutMs !== 0) this.#serve();
   }
 
@@ -117,20 +123,20 @@ class PendingRequest<T> implements Wakeable {
       try {
         if (symbols.rd_kafka_event_type(event) !== ADMIN_EVENT[this.#request.kind]) continue;
         const code = symbols.rd_kafka_event_error(event);
-        if (code === CODES.NO_ERROR && this.#request.timeoutMs === 0) continue;
-        return this.#settle(code === CODES.NO_ERROR ? this.#request.read(event) : nativeError(code));
+        if (code === ErrorCode.NO_ERROR && this.#request.timeoutMs === 0) continue;
+        return this.#settle(code === ErrorCode.NO_ERROR ? this.#request.read(event) : nativeError(code));
       } finally {
         symbols.rd_kafka_event_destroy(event);
       }
     }
-    // Without a time-out of its own it would hold up its client's disconnect for ever.
-    if (this.#request.timeoutMs < 0 && this.#closing()) this.#settle(nativeError(CODES.STATE));
+    // disconnect() waits for requests: one without a time-out could hold it up for ever.
+    if (this.#request.timeoutMs < 0 && this.#isClosing()) this.#settle(nativeError(ErrorCode.STATE));
   }
 
   #timeOut(): void {
-    // The answer may be here already, when the program itself was busy.
+    // While the program was busy, the result may have arrived.
     this.wake();
-    this.#settle(nativeError(CODES.TIMED_OUT));
+    this.#settle(nativeError(ErrorCode.TIMED_OUT));
   }
 
   #settle(answer: Answer<T>): void {
@@ -138,7 +144,7 @@ class PendingRequest<T> implements Wakeable {
     this.#settled = true;
     clearTimeout(this.#timer);
     waker.unregister(this.#wakerId);
-    // An answer that comes later finds the queue gone, and librdkafka drops it.
+    // librdkafka drops a result that arrives after this.
     openLibrary().symbols.rd_kafka_queue_destroy(this.#queue);
     this.#resolve(answer);
   }

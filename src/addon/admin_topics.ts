@@ -1,16 +1,18 @@
 /**
- * Topics for admin requests: a new topic into C, and what requests about topics answer.
+ * Makes the topics of admin requests, and reads the results of those about topics.
  *
  * @module
  */
 
-import { intOption, type Node, operationsOf, type Options, pointersOf, readError, readNode } from "./admin_values.ts";
+import { intOption, type Options } from "./admin_options.ts";
+import { type Node, readError, readNode, readOperations } from "./admin_results.ts";
 import { isObject } from "./arguments.ts";
+import { pointersOf } from "./c_arrays.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, readCString, textOf } from "../ffi/memory.ts";
 import { err2str, type NativeError, nativeError } from "../ffi/native_error.ts";
 
-/** A partition of a topic, and who has it. */
+/** A partition of a topic, its leader and its replicas. */
 export interface PartitionDescription {
   partition: number;
   leader: Node | null;
@@ -18,7 +20,7 @@ export interface PartitionDescription {
   replicas: Node[];
 }
 
-/** All about a topic. */
+/** A topic and its partitions. */
 export interface TopicDescription {
   name: string;
   topicId: { mostSignificantBits: bigint; leastSignificantBits: bigint; base64: string };
@@ -59,16 +61,20 @@ export function newTopic(topic: Options): Pointer {
   return native;
 }
 
-/** The first error among the topics that a request was about. The broker's own words, if they are wanted. */
+/**
+ * The first error among the topics of a request's result.
+ *
+ * @param withText Whether the error carries the broker's text, and not librdkafka's for its code.
+ */
 export function firstTopicError(
   call: (count: BigUint64Array<ArrayBuffer>) => Pointer,
-  words: boolean,
+  withText: boolean,
 ): NativeError | { readonly result: undefined } {
   const { symbols } = openLibrary();
   for (const topic of pointersOf(call)) {
     const code = symbols.rd_kafka_topic_result_error(topic);
     if (code === 0) continue;
-    return nativeError(code, words && readCString(symbols.rd_kafka_topic_result_error_string(topic)) || undefined);
+    return nativeError(code, withText && readCString(symbols.rd_kafka_topic_result_error_string(topic)) || undefined);
   }
   return { result: undefined };
 }
@@ -84,7 +90,7 @@ function readTopic(topic: Pointer): TopicDescription {
   const { symbols } = openLibrary();
   const id = symbols.rd_kafka_TopicDescription_topic_id(topic);
   const error = readError(symbols.rd_kafka_TopicDescription_error(topic));
-  const operations = operationsOf((count) => symbols.rd_kafka_TopicDescription_authorized_operations(topic, count));
+  const operations = readOperations((count) => symbols.rd_kafka_TopicDescription_authorized_operations(topic, count));
   return {
     name: readCString(symbols.rd_kafka_TopicDescription_name(topic)),
     topicId: {

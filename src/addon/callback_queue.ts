@@ -1,56 +1,63 @@
 /**
- * Telling the program of many things that come together, without keeping anybody else waiting.
+ * Calls many callbacks of the program one after the other, without blocking its event loop.
  *
  * @module
  */
 
-import { guarded } from "./guarded.ts";
+import { callAndReport } from "./call_and_report.ts";
 
-/** How many calls are taken at once; also, as in the addon, how many a turn makes that takes no more. */
-export const CALLS_AT_ONCE = 100;
-/** How long a turn takes at most, but for what the program does in `CALLS_AT_ONCE` calls. */
-const TURN_MS = 5;
 /**
- * How many steps of promises that a call sets going are made before the next call. On Node all are, after each callback
- * of an addon; these get as far as an `await` of KafkaJS' `send`.
+ * How many callbacks are fetched at a time. A run that may not fetch makes at most as many calls, as the native addon
+ * does.
  */
-const SETTLING_STEPS = 3;
+export const CALLBACKS_PER_FETCH = 100;
+/** How long a run lasts before timers and I/O get their turn; `CALLBACKS_PER_FETCH` calls are made even if they last longer. */
+const RUN_MS = 5;
+/**
+ * How many microtasks run between two callbacks. Node runs all microtasks after each callback of a native addon. Three
+ * are enough for KafkaJS' `send()` to reach its `await`.
+ */
+const MICROTASKS_BETWEEN_CALLS = 3;
 
-/** Calls of the program's callbacks, made one by one in the order in which they were pushed. */
-export class Turns {
+/** Callbacks of the program, which are called in the order in which they were added. */
+export class CallbackQueue {
   readonly #calls: (() => unknown)[] = [];
+  /** The index of the next call; those before it are made. */
   #next = 0;
-  #isSet = false;
-  readonly #take: () => boolean;
-  readonly #goesOn: () => boolean;
+  #isScheduled = false;
+  readonly #fetch: () => boolean;
+  readonly #mayFetch: () => boolean;
 
   /**
-   * @param take Pushes `CALLS_AT_ONCE` calls or so; says whether there was anything to take.
-   * @param goesOn Whether a turn takes more, and is not just for what was pushed; by default it is.
+   * @param fetch Adds about `CALLBACKS_PER_FETCH` callbacks to this queue; returns `false` when there was nothing to
+   * fetch.
+   * @param mayFetch Whether a run fetches when the queue is empty; otherwise it only makes the calls that were added. By
+   * default it fetches.
    */
-  constructor(take: () => boolean, goesOn: () => boolean = () => true) {
-    this.#take = take;
-    this.#goesOn = goesOn;
+  constructor(fetch: () => boolean, mayFetch: () => boolean = () => true) {
+    this.#fetch = fetch;
+    this.#mayFetch = mayFetch;
   }
 
-  readonly push = (call: () => unknown): void => void this.#calls.push(call);
+  /** Adds a callback. It is called in the next run. */
+  readonly add = (call: () => unknown): void => void this.#calls.push(call);
 
-  /** Has a turn now, unless one is set. */
-  now(): void {
-    if (!this.#isSet) this.#turn();
+  /** Starts a run at once, unless one is scheduled or under way. */
+  runNow(): void {
+    if (!this.#isScheduled) this.#run();
   }
 
-  /** Has a turn later, if there is anything to tell by then. */
-  later(): void {
-    if (this.#isSet) return;
-    this.#isSet = true;
-    setImmediate(() => this.#turn());
+  /** Schedules a run behind timers and I/O, unless one is scheduled or under way. */
+  runSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#run());
   }
 
-  /** Takes and tells all that is there. */
-  async drain(): Promise<void> {
-    while (this.#take() || this.#waiting > 0) {
-      this.later();
+  /** Fetches everything and resolves when every callback has been called. */
+  async runAll(): Promise<void> {
+    while (this.#fetch() || this.#waiting > 0) {
+      this.runSoon();
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -59,25 +66,25 @@ export class Turns {
     return this.#calls.length - this.#next;
   }
 
-  /** Takes a little and tells of it, again and again: what is not told yet takes memory. */
-  async #turn(): Promise<void> {
-    this.#isSet = true;
-    const end = performance.now() + TURN_MS;
+  /** Fetches a few callbacks and calls them, again and again: fetching all of them first would take much memory. */
+  async #run(): Promise<void> {
+    this.#isScheduled = true;
+    const end = performance.now() + RUN_MS;
     do {
-      for (let n = 0; n < CALLS_AT_ONCE && this.#waiting > 0; n++) {
+      for (let n = 0; n < CALLBACKS_PER_FETCH && this.#waiting > 0; n++) {
         this.#callNext();
-        for (let step = 0; step < SETTLING_STEPS; step++) await undefined;
+        for (let step = 0; step < MICROTASKS_BETWEEN_CALLS; step++) await undefined;
       }
-      // Taking may push a call and say that there was nothing, as of throttling, which comes without an event.
-    } while (this.#goesOn() && performance.now() < end && (this.#take() || this.#waiting > 0));
-    this.#isSet = false;
-    if (this.#waiting > 0 || performance.now() >= end) this.later();
+      // A fetch may add a callback and return false: throttling is reported without an event.
+    } while (this.#mayFetch() && performance.now() < end && (this.#fetch() || this.#waiting > 0));
+    this.#isScheduled = false;
+    if (this.#waiting > 0 || performance.now() >= end) this.runSoon();
   }
 
   #callNext(): void {
     const call = this.#calls[this.#next++]!;
-    // What was called is let go when all was: taking the first of a long array would move the others each time.
+    // The array is emptied when every call is made: shift() on a long array would move the rest each time.
     if (this.#waiting === 0) this.#calls.length = this.#next = 0;
-    guarded(call);
+    callAndReport(call);
   }
 }

@@ -1,19 +1,24 @@
 /**
- * A consumer's place in its group: what it subscribes to, what is assigned to it, and how it leaves.
+ * A consumer as a member of its group: what it subscribes to, what it is assigned, and how it leaves.
  *
  * @module
  */
 
-import { Client, EVENT } from "./client.ts";
-import { guarded } from "./guarded.ts";
-import { assignable } from "./partition_arguments.ts";
+import { callAndReport } from "./call_and_report.ts";
+import { requireArray } from "./arguments.ts";
+import { ConsumerQueue } from "./consumer_queue.ts";
+import { EVENT } from "./events.ts";
+import { GroupState, type Rebalance } from "./group_state.ts";
+import { NativeClient } from "./native_client.ts";
+import { toAssignment } from "./partition_arguments.ts";
+import { isSamePartition, withoutPartitions } from "./partition_identity.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
-import { CODES, err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import {
   forCallback,
   orErrors,
-  type PartitionResult,
   type PartitionToC,
   readList,
   takeList,
@@ -21,145 +26,63 @@ import {
   withList,
 } from "../ffi/topic_partitions.ts";
 
-/** How long the program may take to give its partitions back. */
+/** How long the program may take to answer a rebalance while its consumer disconnects; then it is declined. */
 const ANSWER_DEADLINE_MS = 10_000;
-/** How long a group may take to end after an answer, before it counts as waiting for another. */
-const HELD_MS = 100;
 /**
- * How long who closes waits for the group. Without a broker librdkafka keeps the last commit for up to
+ * How long librdkafka may take to end the group after an answer. Then the group counts as waiting for another answer: a
+ * postponed rebalance is delivered, and an answer that was refused is given once more.
+ */
+const END_AFTER_ANSWER_MS = 100;
+/**
+ * How long `disconnect()` waits for the group to end. Without a broker librdkafka keeps the last commit for up to
  * `session.timeout.ms`, and no call makes it give up earlier.
  */
-const LEAVE_MS = 5000;
-/** A close is mostly over in a few milliseconds: it is looked at often at first, then seldom. */
-const POLL_MS = { first: 2, firstForMs: 100, later: 20, alone: 200 };
+const LEAVE_DEADLINE_MS = 5000;
+/** How often a disconnect looks at librdkafka: at first often, as most disconnects take a few milliseconds. */
+const POLL_MS = { first: 2, firstForMs: 100, later: 20, detached: 200 };
 
-/**
- * A group that is being left.
- *
- * What librdkafka's thread finds in its queue when the group has just ended it drops (`rd_kafka_cgrp_op_serve`, seen in
- * 2.15.1), and who asked waits for ever. A group that waits for the answer to a rebalance does not end: so nothing is
- * asked of it but that. librdkafka may have told another rebalance by the time of the answer, which has settled that as
- * well, or which still waits (partitions assigned, and revoked once they were declined): it is held back, and told
- * only if the group goes on living.
- */
-interface Leaving {
-  /** The last answer of `rd_kafka_rebalance_protocol`. */
-  readonly protocol: string;
-  /** A rebalance was answered since. */
-  answered: boolean;
-  held: Held | undefined;
-}
-
-/** A rebalance that is to be answered. */
-interface Owed {
-  readonly code: number;
-  readonly partitions: readonly PartitionResult[];
-}
-
-/** A rebalance that is not told yet. */
-interface Held extends Owed {
-  readonly at: number;
-}
-
-/** What the consumer does about its group. */
-export abstract class GroupConsumer extends Client {
-  #events: Pointer = null;
-  /** Events that come before those in the queue. */
-  readonly #later: Pointer[] = [];
+/** The group membership of the addon's `KafkaConsumer`. */
+export abstract class GroupConsumer extends NativeClient {
+  readonly #queue = new ConsumerQueue((queue) => this.nextEvent(queue));
+  readonly #state: GroupState;
   #assigned: readonly PartitionToC[] = [];
-  #subscribed = false;
-  /** The rebalance that was told last, until it is answered by an assign or unassign. */
-  #owed: Owed | undefined;
-  #leaving: Leaving | undefined;
-  /** A member with a name of its own in the group, that keeps its place there when it closes. */
-  readonly #static: boolean;
-  /** The answer to what is owed was refused; it comes again when the group lives on although it should end. */
-  #answerRefused = false;
-  /**
-   * What a static member hears of when librdkafka knows that it closes: giving its partitions back before, it would
-   * give up its place in the group as well.
-   */
-  #revoked: Held | undefined;
+  #isSubscribed = false;
 
   constructor(globalConf: unknown, topicConf: unknown) {
     super("consumer", globalConf, topicConf);
-    this.#static = Boolean((globalConf as Record<string, unknown>)["group.instance.id"]);
+    this.#state = new GroupState(Boolean((globalConf as Record<string, unknown>)["group.instance.id"]));
   }
 
-  /** An event that is no rebalance. */
+  /** Serves an event of the consumer queue that is not a rebalance. */
   protected abstract serveEvent(type: number, code: number, event: Pointer): void;
-  /** Called before partitions are assigned, which may fail. */
+  /** Called before librdkafka is asked to assign partitions, which it may refuse. */
   protected abstract beforeAssignment(partitions: readonly PartitionToC[]): void;
-  /** Called when the assignment has changed, or has not after all. */
+  /** Called when the assignment has changed from `before`, or when librdkafka has refused to assign `before`. */
   protected abstract onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void;
 
-  /** The consumer queue, while there is one. */
+  /** The consumer queue; NULL when the consumer has none. */
   protected get eventQueue(): Pointer {
-    return this.#events;
+    return this.#queue.pointer;
   }
 
-  /** Whether the consumer has subscribed to something. */
-  protected get subscribed(): boolean {
-    return this.#subscribed;
+  protected get isSubscribed(): boolean {
+    return this.#isSubscribed;
   }
 
   protected override open(rk: Pointer, listen: (queue: Pointer) => void): void {
-    const { symbols } = openLibrary();
-    symbols.rd_kafka_poll_set_consumer(rk);
-    listen(this.#events = symbols.rd_kafka_queue_get_consumer(rk));
+    this.#queue.open(rk);
+    listen(this.#queue.pointer);
+    this.#state.join();
   }
 
-  /** Leaves the group. */
-  protected override async closeQueues(rk: Pointer): Promise<void> {
-    const { symbols } = openLibrary();
-    await this.#answerAll();
-    const leaving: Leaving = { protocol: this.#protocol(), answered: false, held: this.#revoked };
-    this.#leaving = leaving;
-    this.#revoked = undefined;
-    const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#events));
-    const began = performance.now();
-    let isAlone = false;
-    while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
-      this.serveEvents();
-      if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
-      const now = performance.now(), { held } = leaving;
-      if (held !== undefined && now - held.at > HELD_MS) this.#tellRebalance(held.code, held.partitions);
-      else if (this.#owed !== undefined && now - began > (this.#answerRefused ? HELD_MS : ANSWER_DEADLINE_MS)) {
-        this.#answerNone();
-      } else if (this.#owed === undefined && now - began > LEAVE_MS && !isAlone) {
-        isAlone = true;
-        this.closeAlone();
-      }
-      if (isAlone) await pollAlone();
-      else await pollAfter(began);
-    }
-    this.serveEvents();
-    this.#setAssignment([]);
-    symbols.rd_kafka_queue_destroy(this.#events);
-    this.#events = null;
-    this.#owed = this.#leaving = undefined;
-    this.#answerRefused = false;
-  }
+  // The consumer queue
 
-  /** What was told before is answered while the group still lives, and answers everything. */
-  async #answerAll(): Promise<void> {
-    const began = performance.now();
-    this.serveEvents();
-    // An assignment can't be taken any more.
-    if (this.#owed?.code === CODES.ASSIGN_PARTITIONS) this.#decline();
-    while (this.#owed !== undefined && !this.#answerRefused && performance.now() - began < ANSWER_DEADLINE_MS) {
-      await pollAfter(began);
-      this.serveEvents();
-    }
-    if (this.#owed !== undefined && !this.#answerRefused) this.#decline();
-  }
-
-  /** Hands on errors although nobody consumes; all else waits for who does. */
+  /** Hands errors on although the program does not consume; all other events wait until it does. */
   protected serveErrors(): void {
     const { symbols } = openLibrary();
-    for (let event; this.#events !== null && (event = this.nextEvent(this.#events)) !== null;) {
+    for (let event; (event = this.#queue.nextNew()) !== null;) {
       if (symbols.rd_kafka_event_type(event) !== EVENT.ERROR) {
-        this.#later.push(event);
+        this.#queue.putBack(event);
         continue;
       }
       this.serveEvent(EVENT.ERROR, symbols.rd_kafka_event_error(event), event);
@@ -167,176 +90,151 @@ export abstract class GroupConsumer extends Client {
     }
   }
 
-  /** Lets an event wait for who consumes, as if it were in the consumer queue. */
+  /** Lets an event wait until the program consumes, as if it were in the consumer queue. */
   protected serveLater(event: Pointer): void {
-    this.#later.push(event);
+    this.#queue.putBack(event);
     setImmediate(() => this.wake());
   }
 
-  #takeEvent(): Pointer {
-    if (this.#events === null) return null;
-    return this.#later.shift() ?? this.nextEvent(this.#events);
-  }
-
   /**
-   * Runs on the consumer queue's events, in order: rebalances reach the program before the messages after them.
-   * What is to be told first ends it, until it is called again.
+   * Serves the events of the consumer queue in order, so that a rebalance reaches the program before the messages that
+   * follow it. Stops when `isEnough` says so; the next call continues.
    */
-  protected serveEvents(enough: () => boolean = () => false): void {
+  protected serveEvents(isEnough: () => boolean = () => false): void {
     const { symbols } = openLibrary();
-    for (let event; !enough() && (event = this.#takeEvent()) !== null;) {
+    for (let event; !isEnough() && (event = this.#queue.next()) !== null;) {
       try {
         const type = symbols.rd_kafka_event_type(event), code = symbols.rd_kafka_event_error(event);
-        if (type !== EVENT.REBALANCE) this.serveEvent(type, code, event);
-        else this.#onRebalance(code, readList(symbols.rd_kafka_event_topic_partition_list(event)));
+        if (type !== EVENT.REBALANCE) {
+          this.serveEvent(type, code, event);
+          continue;
+        }
+        const rebalance = { code, partitions: readList(symbols.rd_kafka_event_topic_partition_list(event)) };
+        if (this.#state.receive(rebalance)) this.#deliver(rebalance);
       } finally {
         symbols.rd_kafka_event_destroy(event);
       }
     }
   }
 
-  #onRebalance(code: number, partitions: PartitionResult[]): void {
-    const leaving = this.#leaving, held = { at: performance.now(), code, partitions };
-    if (leaving?.answered) leaving.held = held;
-    else if (this.#static && this.closing && leaving === undefined && code === CODES.REVOKE_PARTITIONS) {
-      this.#revoked = held;
-    } else this.#tellRebalance(code, partitions);
-  }
+  // Rebalances and their answers
 
-  #tellRebalance(code: number, partitions: readonly PartitionResult[]): void {
-    const { rebalance_cb } = this.callbacks;
-    if (this.#leaving !== undefined) this.#leaving.held = undefined;
-    this.#owed = { code, partitions };
-    this.#answerRefused = false;
-    const late = this.closing && code !== CODES.REVOKE_PARTITIONS;
+  /** Calls `rebalance_cb`, or does by itself what librdkafka does for a client without one. */
+  #deliver(rebalance: Rebalance): void {
+    const { code, partitions } = rebalance, { rebalance_cb } = this.callbacks;
+    this.#state.deliver(rebalance);
+    const isTooLate = this.#state.phase !== "joined" && code !== ErrorCode.REVOKE_PARTITIONS;
     if (rebalance_cb !== undefined) {
-      guarded(() => rebalance_cb(code === CODES.NO_ERROR ? undefined : code, forCallback(partitions)));
-    } else if (!late) guarded(() => this.#rebalance(code, partitions));
-    // An assignment can't be taken any more, which is what assign() says, and somebody has to decline it.
-    if (late && this.#owed !== undefined) this.#decline();
+      callAndReport(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
+    } else if (!isTooLate) callAndReport(() => this.#rebalance(rebalance));
+    // A consumer that disconnects takes no assignment: assign() throws, and the group still waits for an answer.
+    if (isTooLate) this.#decline();
   }
 
-  /** What librdkafka does by itself for a client without a rebalance callback. */
-  #rebalance(code: number, partitions: readonly TopicPartition[]): void {
-    const cooperative = this.#protocol() === "COOPERATIVE";
-    if (code === CODES.ASSIGN_PARTITIONS) {
-      if (cooperative) this.incrementalAssign(partitions);
+  #rebalance({ code, partitions }: Rebalance): void {
+    const isCooperative = this.#protocol() === "COOPERATIVE";
+    if (code === ErrorCode.ASSIGN_PARTITIONS) {
+      if (isCooperative) this.incrementalAssign(partitions);
       else this.assign(partitions);
-    } else if (cooperative) this.incrementalUnassign(partitions);
+    } else if (isCooperative) this.incrementalUnassign(partitions);
     else this.unassign();
   }
 
-  // Assignment
-
   assign(all: readonly TopicPartition[]): true {
-    const partitions = assignable(all);
-    if (!this.connected) throw new Error(err2str(CODES.STATE));
-    this.#take(partitions, (list) => {
+    const partitions = toAssignment(all);
+    if (!this.connected) throw new Error(err2str(ErrorCode.STATE));
+    this.#accept(partitions, (list) => {
       const code = openLibrary().symbols.rd_kafka_assign(this.rk, list);
-      return code === CODES.NO_ERROR ? undefined : new Error(err2str(code));
+      return code === ErrorCode.NO_ERROR ? undefined : new Error(err2str(code));
     });
     this.#setAssignment(partitions);
     return true;
   }
 
-  /** Answers with partitions; what was made ready for those that librdkafka refuses is undone. */
-  #take(partitions: readonly PartitionToC[], assign: (list: Pointer) => unknown): void {
+  incrementalAssign(all: readonly TopicPartition[]): true {
+    const partitions = toAssignment(all);
+    if (!this.connected) throw nativeError(ErrorCode.STATE, "KafkaConsumer is disconnected");
+    this.#accept(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)));
+    this.#setAssignment([...this.#assigned, ...partitions]);
+    return true;
+  }
+
+  unassign(): true {
+    if (this.rk === null) throw new Error("KafkaConsumer is disconnected");
+    if (this.#state.phase === "closing") this.#giveUp(this.#assigned);
+    else {
+      const code = this.#giveUpAll();
+      if (code !== ErrorCode.NO_ERROR) throw new Error(err2str(code));
+    }
+    return true;
+  }
+
+  incrementalUnassign(all: readonly TopicPartition[]): true {
+    const partitions = toAssignment(all);
+    if (this.rk === null) throw nativeError(ErrorCode.STATE);
+    if (this.#state.phase === "closing") this.#giveUp(partitions);
+    else {
+      const error = this.#giveUpSome(partitions);
+      if (error !== undefined) throw error;
+    }
+    return true;
+  }
+
+  /** Assigns partitions. If librdkafka refuses them, undoes what was prepared, and throws its error. */
+  #accept(partitions: readonly PartitionToC[], assign: (list: Pointer) => unknown): void {
     this.beforeAssignment(partitions);
     const error = withList(partitions, assign);
     if (error !== undefined) {
       this.onAssignment(this.#assigned, partitions);
       throw error;
     }
-    this.#owed = undefined;
+    this.#state.answer();
   }
 
-  unassign(): true {
-    if (this.rk === null) throw new Error("KafkaConsumer is disconnected");
-    if (this.closing && this.#leaving === undefined) this.#giveBack(this.#assigned);
-    else {
-      const code = this.#answerNone();
-      if (code !== CODES.NO_ERROR) throw new Error(err2str(code));
-    }
-    return true;
-  }
-
-  /** Gives all partitions back. */
-  #answerNone(): number {
-    const owed = this.#owed;
-    const code = this.#mayAnswer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : CODES.NO_ERROR;
-    if (code === CODES.NO_ERROR) this.#setAssignment([]);
-    else if (this.#refused(owed)) return CODES.NO_ERROR;
+  /** Gives up all partitions; answers librdkafka's code. */
+  #giveUpAll(): number {
+    const { unanswered } = this.#state;
+    const code = this.#state.answer() ? openLibrary().symbols.rd_kafka_assign(this.rk, null) : ErrorCode.NO_ERROR;
+    if (code === ErrorCode.NO_ERROR) this.#setAssignment([]);
+    else if (this.#state.refuse(unanswered)) return ErrorCode.NO_ERROR;
     return code;
   }
 
-  /**
-   * Answers what is owed in the program's place, and takes no partition. While the group has not been told to end, one
-   * that is cooperative takes no other answer than an incremental one, and waits for it: for ever where it then has no
-   * partition to be given back.
-   */
-  #decline(): void {
-    const owed = this.#owed;
-    if (owed === undefined || this.#leaving !== undefined) this.#answerNone();
-    else if (owed.code === CODES.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
-      this.#mayAnswer();
-      withList([], (none) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, none)));
-    } else this.#giveBack(this.#assigned.filter((mine) => owed.partitions.some((gone) => same(mine, gone))));
-  }
-
-  incrementalAssign(all: readonly TopicPartition[]): true {
-    const partitions = assignable(all);
-    if (!this.connected) throw nativeError(CODES.STATE, "KafkaConsumer is disconnected");
-    this.#take(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, list)));
-    this.#setAssignment([...this.#assigned, ...partitions]);
-    return true;
-  }
-
-  incrementalUnassign(all: readonly TopicPartition[]): true {
-    const partitions = assignable(all);
-    if (this.rk === null) throw nativeError(CODES.STATE);
-    if (this.closing && this.#leaving === undefined) {
-      this.#giveBack(partitions);
-      return true;
-    }
-    const error = this.#unassignSome(partitions);
-    if (error !== undefined) throw error;
-    return true;
-  }
-
-  /**
-   * Gives partitions back just before the group is left. Once it is being left librdkafka takes either way of doing so
-   * for the one that fits, and a program that is told no protocol any more can't choose: so do we.
-   */
-  #giveBack(partitions: readonly PartitionToC[]): void {
-    if (this.#protocol() === "COOPERATIVE") this.#unassignSome(partitions);
-    else this.#answerNone();
-  }
-
-  #unassignSome(partitions: readonly PartitionToC[]): NativeError | undefined {
-    const owed = this.#owed;
-    const error = this.#mayAnswer()
+  /** Gives up some partitions. */
+  #giveUpSome(partitions: readonly PartitionToC[]): NativeError | undefined {
+    const { unanswered } = this.#state;
+    const error = this.#state.answer()
       ? withList(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)))
       : undefined;
-    if (error !== undefined) return this.#refused(owed) ? undefined : error;
-    this.#setAssignment(this.#assigned.filter((mine) => !partitions.some((gone) => same(mine, gone))));
+    if (error !== undefined) return this.#state.refuse(unanswered) ? undefined : error;
+    this.#setAssignment(withoutPartitions(this.#assigned, partitions));
     return undefined;
   }
 
-  /** Whether an answer is refused just because librdkafka does not know yet that the consumer closes: any will do then. */
-  #refused(owed: Owed | undefined): boolean {
-    if (!this.closing) return false;
-    this.#owed = owed;
-    this.#answerRefused = owed !== undefined;
-    return true;
+  /**
+   * Gives up partitions just before the group is left, by the call that fits the group's protocol. The program can't
+   * choose it: `rebalanceProtocol()` answers "NONE" by then. Once the group is being left, librdkafka takes either call.
+   */
+  #giveUp(partitions: readonly PartitionToC[]): void {
+    if (this.#protocol() === "COOPERATIVE") this.#giveUpSome(partitions);
+    else this.#giveUpAll();
   }
 
-  /** Whether librdkafka is to be told what becomes of the assignment, once; see `Leaving`. */
-  #mayAnswer(): boolean {
-    const leaving = this.#leaving, owed = this.#owed !== undefined;
-    this.#owed = undefined;
-    if (leaving === undefined) return true;
-    if (owed) leaving.answered = true;
-    return owed;
+  /**
+   * Answers a rebalance in the program's place, without taking a partition. Until librdkafka knows that the consumer
+   * closes, a cooperative group takes none but an incremental answer: after `rd_kafka_assign(NULL)` it would wait for
+   * ever, if no partition is assigned that it could revoke.
+   */
+  #decline(): void {
+    const { unanswered, phase } = this.#state;
+    if (unanswered === undefined) return;
+    if (phase === "leaving") this.#giveUpAll();
+    else if (unanswered.code === ErrorCode.ASSIGN_PARTITIONS && this.#protocol() === "COOPERATIVE") {
+      this.#state.answer();
+      withList([], (none) => takeError(openLibrary().symbols.rd_kafka_incremental_assign(this.rk, none)));
+    } else {
+      this.#giveUp(this.#assigned.filter((one) => unanswered.partitions.some((lost) => isSamePartition(one, lost))));
+    }
   }
 
   #setAssignment(partitions: readonly PartitionToC[]): void {
@@ -345,8 +243,66 @@ export abstract class GroupConsumer extends Client {
     this.onAssignment(this.#assigned, before);
   }
 
+  // Leaving the group
+
+  protected override onDisconnecting(): void {
+    this.#state.close();
+  }
+
+  protected override async closeQueues(rk: Pointer): Promise<void> {
+    await this.#awaitAnswer();
+    await this.#leave(rk);
+    this.#setAssignment([]);
+    this.#queue.close();
+    this.#state.end();
+  }
+
+  /**
+   * Waits until the rebalance that was delivered last is answered, as long as the group lives: one answer then settles
+   * everything. Declines an assignment at once, and a revocation when the program takes too long.
+   */
+  async #awaitAnswer(): Promise<void> {
+    const began = performance.now();
+    this.serveEvents();
+    if (this.#state.unanswered?.code === ErrorCode.ASSIGN_PARTITIONS) this.#decline();
+    const isAwaited = () => this.#state.unanswered !== undefined && !this.#state.isAnswerRefused;
+    while (isAwaited() && performance.now() - began < ANSWER_DEADLINE_MS) {
+      await untilNextPoll(began);
+      this.serveEvents();
+    }
+    if (isAwaited()) this.#decline();
+  }
+
+  /**
+   * Has librdkafka leave the group, and waits until it has. librdkafka revokes what is assigned, waits for the answer,
+   * commits, and sends LeaveGroup; see `GroupState` for what may cross on the way.
+   */
+  async #leave(rk: Pointer): Promise<void> {
+    const { symbols } = openLibrary(), state = this.#state;
+    state.leave(this.#protocol());
+    const error = takeError(symbols.rd_kafka_consumer_close_queue(rk, this.#queue.pointer));
+    const began = performance.now();
+    let isDetached = false;
+    while (error === undefined && symbols.rd_kafka_consumer_closed(rk) === 0) {
+      this.serveEvents();
+      if (symbols.rd_kafka_consumer_closed(rk) !== 0) break;
+      const now = performance.now(), { postponed, unanswered, isAnswerRefused } = state;
+      if (postponed !== undefined && now - postponed.at > END_AFTER_ANSWER_MS) this.#deliver(postponed);
+      else if (unanswered !== undefined) {
+        if (now - began > (isAnswerRefused ? END_AFTER_ANSWER_MS : ANSWER_DEADLINE_MS)) this.#giveUpAll();
+      } else if (now - began > LEAVE_DEADLINE_MS && !isDetached) {
+        isDetached = true;
+        this.detachClose();
+      }
+      await (isDetached ? untilNextDetachedPoll() : untilNextPoll(began));
+    }
+    this.serveEvents();
+  }
+
+  // Assignment and subscription
+
   assignments(): number | (TopicPartition | Error)[] {
-    return this.#list((out) => openLibrary().symbols.rd_kafka_assignment(this.rk, out));
+    return this.#readPartitions((out) => openLibrary().symbols.rd_kafka_assignment(this.rk, out));
   }
 
   assignmentLost(): boolean {
@@ -358,55 +314,49 @@ export abstract class GroupConsumer extends Client {
   }
 
   #protocol(): string {
-    if (this.#leaving !== undefined) return this.#leaving.protocol;
+    const { protocolWhenLeaving } = this.#state;
+    if (protocolWhenLeaving !== undefined) return protocolWhenLeaving;
     return readCString(openLibrary().symbols.rd_kafka_rebalance_protocol(this.rk)) || "NONE";
   }
 
-  // Subscription
-
   subscribe(topics: (string | RegExp)[]): number {
-    if (!Array.isArray(topics)) throw new Error("First parameter must be an array");
-    if (!this.connected) return CODES.STATE;
+    requireArray(topics, "First parameter must be an array");
+    if (!this.connected) return ErrorCode.STATE;
     const names = topics.map((topic) => ({ topic: topic instanceof RegExp ? topic.source : String(topic) }));
-    if (names.some(({ topic }) => topic === "")) return CODES.INVALID_ARG;
+    if (names.some(({ topic }) => topic === "")) return ErrorCode.INVALID_ARG;
     const code = withList(names, (list) => openLibrary().symbols.rd_kafka_subscribe(this.rk, list));
-    if (code === CODES.NO_ERROR) this.#subscribed = true;
+    if (code === ErrorCode.NO_ERROR) this.#isSubscribed = true;
     return code;
   }
 
   unsubscribe(): number {
-    if (this.connected && this.#subscribed) {
+    if (this.connected && this.#isSubscribed) {
       openLibrary().symbols.rd_kafka_unsubscribe(this.rk);
-      this.#subscribed = false;
+      this.#isSubscribed = false;
     }
-    return CODES.NO_ERROR;
+    return ErrorCode.NO_ERROR;
   }
 
   subscription(): number | string[] {
-    const list = this.#list((out) => openLibrary().symbols.rd_kafka_subscription(this.rk, out));
+    const list = this.#readPartitions((out) => openLibrary().symbols.rd_kafka_subscription(this.rk, out));
     return typeof list === "number" ? list : list.map((partition) => (partition as TopicPartition).topic);
   }
 
-  #list(call: (out: BigUint64Array<ArrayBuffer>) => number): number | (TopicPartition | Error)[] {
-    if (!this.connected) return CODES.STATE;
+  #readPartitions(call: (out: BigUint64Array<ArrayBuffer>) => number): number | (TopicPartition | Error)[] {
+    if (!this.connected) return ErrorCode.STATE;
     const out = new OutPointer();
     const code = call(out.buffer);
-    return code === CODES.NO_ERROR ? orErrors(takeList(out)) : code;
+    return code === ErrorCode.NO_ERROR ? orErrors(takeList(out)) : code;
   }
 }
 
-/** Waits for the next look at something that began then. */
-function pollAfter(began: number): Promise<void> {
+/** Waits until librdkafka is to be looked at again, for something that began at `began`. */
+function untilNextPoll(began: number): Promise<void> {
   const pollMs = performance.now() - began < POLL_MS.firstForMs ? POLL_MS.first : POLL_MS.later;
   return new Promise((resolve) => setTimeout(resolve, pollMs));
 }
 
-/** Waits for the next look at a close that keeps no program alive. */
-function pollAlone(): Promise<void> {
-  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, POLL_MS.alone)));
-}
-
-/** Whether two are the same partition. */
-export function same(a: PartitionToC | TopicPartition, b: PartitionToC | TopicPartition): boolean {
-  return a.partition === b.partition && a.topic === b.topic;
+/** The same for a close that must not keep the program running. */
+function untilNextDetachedPoll(): Promise<void> {
+  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, POLL_MS.detached)));
 }

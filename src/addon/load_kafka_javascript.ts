@@ -1,5 +1,5 @@
 /**
- * The npm client on Deno: its own JavaScript over our binding.
+ * Loads the npm client on Deno: its own JavaScript, over the addon of this room.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { openLibrary } from "../ffi/library.ts";
 import { register } from "./register.ts";
 
-/** What `@confluentinc/kafka-javascript` exports. */
+/** The exports of `@confluentinc/kafka-javascript`. */
 export type KafkaJavascript = typeof import("@confluentinc/kafka-javascript");
 
 export type {
@@ -20,13 +20,13 @@ export type {
 let loaded: Promise<KafkaJavascript> | undefined;
 
 /**
- * Loads the npm client, once. Opens librdkafka first.
+ * Loads the npm client, once in a process. Opens librdkafka first.
  *
  * @throws {LibraryError} If there is no librdkafka that can be used.
  */
 export function loadKafkaJavascript(): Promise<KafkaJavascript> {
   return loaded ??= load().catch((error) => {
-    // Whoever installs librdkafka and asks again gets another chance.
+    // The next call tries again: librdkafka may be installed by then.
     loaded = undefined;
     throw error;
   });
@@ -34,7 +34,7 @@ export function loadKafkaJavascript(): Promise<KafkaJavascript> {
 
 async function load(): Promise<KafkaJavascript> {
   openLibrary();
-  // The package asks for its addon while it is loaded: answer then, and not for good.
+  // The package requires its addon while it is loaded; the registration ends after that.
   using _registration = register();
   const imported = await import("@confluentinc/kafka-javascript") as { default?: KafkaJavascript } & KafkaJavascript;
   return imported.default ?? imported;

@@ -1,33 +1,34 @@
 /**
- * Topic partitions as programs give them, read as the addon reads them: a topic is taken as text, and what is no number
- * counts as not given.
+ * Converts topic partitions that the program passes, as the native addon does: a topic becomes text, and a field that
+ * should be a number and is not counts as absent.
  *
  * @module
  */
 
-import { int64Of, intOf, isObject } from "./arguments.ts";
+import { isObject, requireArray, toInt32, toInt64 } from "./arguments.ts";
 import { OFFSET_INVALID, type PartitionToC } from "../ffi/topic_partitions.ts";
 
-interface Given {
+/** A topic partition as the program passes it. */
+interface PartitionArgument {
   readonly topic?: unknown;
   readonly partition?: unknown;
   readonly offset?: unknown;
   readonly leaderEpoch?: unknown;
   readonly metadata?: unknown;
 }
-/** A partition with an offset. */
-type Place = PartitionToC & Required<Pick<PartitionToC, "partition" | "offset">>;
+/** A topic partition with an offset. */
+type PartitionOffset = PartitionToC & Required<Pick<PartitionToC, "partition" | "offset">>;
 
 /**
- * Reads one partition, whose offset is 0 unless it is given.
+ * Converts one topic partition. An absent offset becomes 0.
  *
- * @throws {Error} If it names no partition of a topic. (In a list, that crashes the addon.)
+ * @throws {Error} If the topic or the partition is absent. (In a list of several, that crashes the native addon.)
  */
-export function partitionOf(given: Given): Place {
-  const topic = topicOf(given), partition = numberOf(given.partition, intOf, -1);
-  const offset = numberOf(given.offset, int64Of, 0n);
+export function toPartition(argument: PartitionArgument): PartitionOffset {
+  const topic = toTopic(argument), partition = toNumber(argument.partition, toInt32, -1);
+  const offset = toNumber(argument.offset, toInt64, 0n);
   if (partition === -1 || topic === "") throw new Error("Invalid topic partition provided");
-  const { metadata, leaderEpoch } = given;
+  const { metadata, leaderEpoch } = argument;
   return {
     topic,
     partition,
@@ -38,38 +39,38 @@ export function partitionOf(given: Given): Place {
 }
 
 /**
- * Reads a list, in which what is no object is left out.
+ * Converts a list. Elements that are not objects are left out.
  *
- * @throws {Error} As `partitionOf`.
+ * @throws {Error} As `toPartition`.
  */
-export function partitionsOf(given: readonly unknown[]): Place[] {
-  return Array.from(given).filter(isObject).map(partitionOf);
+export function toPartitions(list: readonly unknown[]): PartitionOffset[] {
+  return Array.from(list).filter(isObject).map(toPartition);
 }
 
 /**
- * Reads what is to be assigned: an offset that is not given is not set, what has no topic is left out, and nothing else
- * counts.
+ * Converts the list that `assign()` and its like take. An absent offset stays unset; elements without a topic are left
+ * out; leader epoch and metadata are ignored.
  *
- * @throws {Error} If it is no array of objects.
+ * @throws {Error} If the argument is not an array of objects.
  */
-export function assignable(given: unknown): PartitionToC[] {
-  if (!Array.isArray(given)) throw new Error("Need to specify an array of partitions");
-  const elements = Array.from(given as unknown[]);
+export function toAssignment(argument: unknown): PartitionToC[] {
+  requireArray(argument, "Need to specify an array of partitions");
+  const elements = Array.from(argument);
   if (!elements.every(isObject)) throw new Error("Must pass topic-partition objects");
   return elements.flatMap((element) => {
-    const topic = topicOf(element);
+    const topic = toTopic(element);
     if (topic === "") return [];
-    const number = numberOf(element.partition, int64Of, -1n);
+    const number = toNumber(element.partition, toInt64, -1n);
     const partition = number < 0n ? -1 : Number(BigInt.asIntN(32, number));
-    const offset = numberOf(element.offset, int64Of, BigInt(OFFSET_INVALID));
+    const offset = toNumber(element.offset, toInt64, BigInt(OFFSET_INVALID));
     return [{ topic, partition, offset }];
   });
 }
 
-function topicOf({ topic }: Given): string {
+function toTopic({ topic }: PartitionArgument): string {
   return topic === undefined || topic === null ? "" : `${topic}`;
 }
 
-function numberOf<T>(value: unknown, convert: (value: number) => T, otherwise: T): T {
-  return typeof value === "number" ? convert(value) : otherwise;
+function toNumber<T>(value: unknown, convert: (value: number) => T, absent: T): T {
+  return typeof value === "number" ? convert(value) : absent;
 }

@@ -1,29 +1,30 @@
 /**
- * Answering requests for the npm client's addon, wherever they come from.
+ * Answers requests of CommonJS modules for the npm client's native addon.
  *
  * @module
  */
 
 import Module from "node:module";
-import { binding } from "./addon.ts";
+import { addon } from "./addon.ts";
 
 type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown;
 
 const ADDON = "confluent-kafka-javascript";
-/** The addon's file, asked for by its path; a folder that is called as the addon is not it. */
+/** The path of the native addon's file. A folder of the same name does not match. */
 const ADDON_FILE =
   /(^|[\\/])(build[\\/](Release|Debug)[\\/]confluent-kafka-javascript|confluent-kafka-javascript\.node)$/;
 
 /**
- * From now on CommonJS modules that ask for the npm client's addon get the binding: by
- * `require("bindings")("confluent-kafka-javascript")`, or by the path of its file. Requests for anything else, other
- * addons too, go where they went before.
+ * Makes `require()` answer requests for the npm client's native addon with the addon of this room. CommonJS modules make
+ * such requests by `require("bindings")("confluent-kafka-javascript")`, or by the path of the addon's file. All other
+ * requests, also for other addons, are answered as before.
  *
- * So a copy of the npm client that was never built (a checkout, a fork, a `node_modules` whose install scripts did not
- * run) loads as if it had been, and its test suite runs on Deno. Opens nothing: the binding does, when it is used.
+ * A copy of the npm client whose native addon was never built (a checkout, a fork, a `node_modules` whose install scripts
+ * did not run) then loads as if it had been built, and its test suite runs on Deno. librdkafka is not opened before the
+ * addon is used.
  *
- * @returns What takes it back when it is disposed of; modules that are loaded keep what they got. It may be dropped:
- * the registration then lasts.
+ * @returns The registration. Disposing of it ends it; modules that are loaded keep the addon. If it is never disposed of,
+ * it lasts as long as the process.
  */
 export function register(): Disposable {
   const module = Module as unknown as { _load: Load };
@@ -31,12 +32,12 @@ export function register(): Disposable {
   let ended = false;
   const answer: Load = function (request, parent, isMain) {
     if (ended) return original.call(this, request, parent, isMain);
-    if (ADDON_FILE.test(request)) return binding;
+    if (ADDON_FILE.test(request)) return addon;
     if (request !== "bindings") return original.call(this, request, parent, isMain);
     return (options: unknown) => {
       const name = typeof options === "string" ? options : (options as { bindings?: unknown } | null)?.bindings;
-      if (name === ADDON || name === `${ADDON}.node`) return binding;
-      // Not ours: the package `bindings` itself, whether it is there or not.
+      if (name === ADDON || name === `${ADDON}.node`) return addon;
+      // Another addon: the package `bindings` itself answers, if it is installed.
       return (original.call(this, request, parent, isMain) as (options: unknown) => unknown)(options);
     };
   };
@@ -44,7 +45,7 @@ export function register(): Disposable {
   return {
     [Symbol.dispose]() {
       ended = true;
-      // Another one may have come later: it goes on, over this one, which passes everything on.
+      // A later registration calls this one, which from now on passes every request on.
       if (module._load === answer) module._load = original;
     },
   };

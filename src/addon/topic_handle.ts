@@ -1,23 +1,23 @@
 /**
- * A topic with a configuration of its own: the addon's `Topic`.
+ * The addon's `Topic`: a topic's name with a configuration of its own.
  *
  * @module
  */
 
-import { isObject } from "./arguments.ts";
+import { isObject, requireCount, requireString } from "./arguments.ts";
 import { type ConfObject, newTopicConf } from "../ffi/client_conf.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 
-/** A name, and what differs from the producer's topic configuration. */
-export class Topic {
+/** A topic's name, and the properties in which it differs from the producer's topic configuration. */
+export class TopicHandle {
   readonly #name: string;
   readonly #conf: ConfObject | null;
 
   /** @throws {Error} With librdkafka's text, if it refuses the configuration. */
   constructor(name: string, conf?: ConfObject | null) {
-    if (arguments.length < 1) throw new Error("topic name is required");
-    if (typeof name !== "string") throw new Error("Topic name must be a string");
+    requireCount(arguments.length, 1, "topic name is required");
+    requireString(name, "Topic name must be a string");
     if (conf !== undefined && conf !== null && !isObject(conf)) {
       throw new Error("Configuration data must be specified");
     }
@@ -31,7 +31,7 @@ export class Topic {
   }
 
   /**
-   * The configuration for `rd_kafka_topic_new`, which takes it; NULL when there is none.
+   * Makes the configuration for `rd_kafka_topic_new`, which takes ownership of it; NULL when the topic has none.
    *
    * @internal
    */

@@ -1,5 +1,5 @@
 /**
- * An event inside the program that ends waits, such as a stop.
+ * An event in the program that ends waits, such as a stop.
  *
  * @module
  */
@@ -7,19 +7,20 @@
 /**
  * An event that fires and stays fired until it is reset.
  *
- * `Promise.race()` against one lasting promise keeps the result of every race alive as long as that promise: a reader would
- * hold all the messages it ever read. A race against a signal leaves nothing behind.
+ * Its `race()` takes the place of `Promise.race()`, which keeps the result of every race alive as long as one of its promises
+ * is pending: a reader that races each read against one promise for a stop would hold every message that it ever read. A race
+ * against a signal leaves nothing behind.
  */
 export class ResettableSignal {
   readonly #listeners = new Set<() => void>();
   #fired = false;
 
-  /** Whether it has fired since it was made or reset. */
+  /** Whether the signal has fired since it was made or reset. */
   get fired(): boolean {
     return this.#fired;
   }
 
-  /** Calls the listeners and ends the waits. Does nothing if it has fired. */
+  /** Calls the listeners and ends the waits. Does nothing if the signal has fired. */
   fire(): void {
     if (this.#fired) return;
     this.#fired = true;
@@ -28,13 +29,13 @@ export class ResettableSignal {
     for (const listener of listeners) listener();
   }
 
-  /** Makes it a signal that has not fired. */
+  /** Makes the signal one that has not fired. Listeners that were called stay removed. */
   reset(): void {
     this.#fired = false;
   }
 
   /**
-   * Calls a function once, when the signal fires; at once if it has fired.
+   * Adds a listener, which the signal calls once when it fires; at once if it has fired.
    *
    * @returns a function that removes the listener
    */
@@ -44,9 +45,9 @@ export class ResettableSignal {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Settles as the promise does, or resolves with `cut` if the signal fires first. A later rejection is ignored. */
-  race<T, C = undefined>(promise: PromiseLike<T>, cut?: C): Promise<T | C> {
-    return this.#race(promise, (resolve) => resolve(cut as C));
+  /** Settles as the promise does, or resolves with `onFire` if the signal fires first. A later rejection is ignored. */
+  race<T, C = undefined>(promise: PromiseLike<T>, onFire?: C): Promise<T | C> {
+    return this.#race(promise, (resolve) => resolve(onFire as C));
   }
 
   /** Settles as the promise does, or rejects with `error()` if the signal fires first. A later rejection is ignored. */
@@ -66,12 +67,12 @@ export class ResettableSignal {
     onFire: (resolve: (value: T | C) => void, reject: (error: Error) => void) => void,
   ): Promise<T | C> {
     return new Promise((resolve, reject) => {
-      const forget = this.listen(() => onFire(resolve, reject));
+      const removeListener = this.listen(() => onFire(resolve, reject));
       promise.then((value) => {
-        forget();
+        removeListener();
         resolve(value);
       }, (error) => {
-        forget();
+        removeListener();
         reject(error);
       });
     });

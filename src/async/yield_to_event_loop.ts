@@ -1,35 +1,33 @@
 /**
- * Turns for the rest of the program.
+ * Letting the rest of the program run.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
 
-/**
- * How often it is looked for a turn of the event loop, in milliseconds, and how long that is waited for before it is
- * made: looking costs some 30 µs.
- */
-const WORK_MS = 10;
+/** After how long without a turn of the event loop one is asked for, in milliseconds. Asking for a turn costs some 30 µs. */
+const TURN_INTERVAL_MS = 10;
 
-// Kept from the start, so that it goes on when a test has put a fake clock in its place.
+// Taken when the module loads, so that the real clock is read when a test has installed a fake one.
 const realPerformance = performance, realNow = performance.now;
 
-/** When it was last looked for a turn, and that turn, until it has come. */
-let lookedAt = -Infinity;
+/** When a turn was asked for last. */
+let askedAt = -Infinity;
+/** The turn that was asked for, until it comes. */
 let turn: Promise<void> | undefined;
 
 /**
- * Lets timers, signals and everything else have a turn, when they had none for a while: sources and handlers that wait
- * for nothing would keep them out for ever, and with them whatever ends the run.
+ * Lets timers, signals and other tasks run if the event loop had no turn for 10 ms. Sources and handlers that wait for nothing
+ * would keep them from running for ever, and with them everything that ends the run.
  *
  * @returns a promise only when it is time for a turn
  */
 export function yieldToEventLoop(): void | Promise<void> {
   const now = realNow.call(realPerformance);
-  if (now - lookedAt < WORK_MS) return;
+  if (now - askedAt < TURN_INTERVAL_MS) return;
   if (turn !== undefined) return turn;
-  lookedAt = now;
+  askedAt = now;
   turn = new Promise((resolve) =>
     setImmediate(() => {
       turn = undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { complain, unknownOptions } from "../options/problems.ts";
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import {
   type BatchSink,
   type BatchSource,
@@ -15,17 +15,23 @@ import {
   type SourceReader,
 } from "../stream/protocol.ts";
 import { Settlements } from "../stream/settlement.ts";
-import type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./cache_change.ts";
+import {
+  type CacheChange,
+  type CacheUpdate,
+  CHANGES_DEFAULTS,
+  type ChangesOptions,
+  type UpdatesOptions,
+} from "./cache_change.ts";
 import { type CacheInput, writeOf, writeOfInput } from "./cache_input.ts";
 import { type CacheKey, checkKey, idOf, type KeyInput, keyOf, type KeyParts, type KeyRead } from "./cache_key.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
-import { type CacheListOptions, type CacheRange, Range } from "./cache_range.ts";
+import { type CacheListOptions, type CacheRange, LIST_DEFAULTS, Range } from "./cache_range.ts";
 import {
   type CacheTransaction,
   checkWriteOptions,
   expiryOf,
   type SetOptions,
-  TRANSACTION_TIMEOUT_MS,
+  TRANSACTION_DEFAULTS,
   type TransactionOptions,
 } from "./cache_transaction.ts";
 import { durableWritable } from "./durable_writable.ts";
@@ -302,7 +308,7 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
    * @throws {TypeError} If an option is wrong, or the range starts or ends outside its prefix.
    */
   async deleteRange(range: CacheRange<K>): Promise<void> {
-    complain("deleteRange()", unknownOptions(range, ["prefix", "start", "end"]));
+    assertNoProblems("deleteRange()", unknownOptions(range, ["prefix", "start", "end"]));
     const opened = this.#engine.get();
     const engine = opened instanceof Promise ? await opened : opened;
     const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, largeValues: false }];
@@ -358,7 +364,7 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
     const problems = unknownOptions(options, ["prefix", "from"]);
     if (from !== undefined && !this.resumable) problems.push(`from ${LOG_REMEDY}`);
     if (from !== undefined && !Number.isSafeInteger(from)) problems.push(`from must be a whole number: got ${from}`);
-    complain("updates()", problems);
+    assertNoProblems("updates()", problems);
     const parts = prefix === undefined ? [] : checkKey(prefix).parts;
     return pullStream(async () => await openUpdates<V, K>(await this.#engine.get(), parts, from), this.#openStreams);
   }
@@ -396,10 +402,10 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
    * ```
    */
   changes(options: ChangesOptions<K> = {}): ReadableStream<CacheChange<V, K>> {
-    const { prefix, after, snapshot = false } = options;
+    const { prefix, after, snapshot = CHANGES_DEFAULTS.snapshot } = options;
     const problems = unknownOptions(options, ["prefix", "after", "snapshot"]);
     if (after !== undefined && !this.resumable) problems.push(`after ${LOG_REMEDY}`);
-    complain("changes()", problems);
+    assertNoProblems("changes()", problems);
     const parts = prefix === undefined ? [] : checkKey(prefix).parts;
     const open = async () => await openChanges<V, K>(await this.#engine.get(), parts, after, snapshot);
     return pullStream(open, this.#openStreams);
@@ -449,7 +455,7 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
         const accepted = this.#engine.accept(writes, writes, settlements.of(delivery));
         return accepted instanceof Promise ? accepted.then(() => this.#engine.room()) : this.#engine.room();
       },
-      settle: (delivery = only) => settlements.settle(delivery),
+      settle: (delivery = only) => settlements.outcome(delivery),
       close() {},
     };
   }
@@ -481,10 +487,10 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
     largeValues: boolean,
     make: (key: Entry["key"], stored: StoredValue) => T,
   ): RangeIterator<T> {
-    const { reverse = false, limit = Infinity, ...range } = options;
+    const { reverse = LIST_DEFAULTS.reverse, limit = LIST_DEFAULTS.limit, ...range } = options;
     const problems = unknownOptions(options, ["prefix", "start", "end", "reverse", "limit"]);
     if (!(limit >= 0)) problems.push(`limit must be 0 or more: got ${limit}`);
-    complain(method, problems);
+    assertNoProblems(method, problems);
     const open = async () => await this.#engine.get();
     return new RangeIterator(open, new Range(range), { reverse, limit, largeValues }, make);
   }
@@ -502,7 +508,7 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
     if (this.#engine.isClosing && !isInTransaction(engine)) throw this.#engine.closedError();
     this.#runningTransactions++;
     try {
-      return await runTransaction<V, K, R>(engine, checked, fn, options.timeoutMs ?? TRANSACTION_TIMEOUT_MS);
+      return await runTransaction<V, K, R>(engine, checked, fn, options.timeoutMs ?? TRANSACTION_DEFAULTS.timeoutMs);
     } finally {
       if (--this.#runningTransactions === 0) this.#onNoTransactions();
     }

@@ -57,6 +57,9 @@ export interface ChangesOptions<K extends CacheKey = CacheKey> {
   readonly snapshot?: boolean;
 }
 
+/** The defaults of `changes()`. */
+export const CHANGES_DEFAULTS = { snapshot: false } as const satisfies ChangesOptions;
+
 /**
  * What `changes()` reads.
  *

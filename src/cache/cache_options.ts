@@ -4,7 +4,7 @@
  * @module
  */
 
-import { complain, unknownOptions } from "../options/problems.ts";
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import { showKey } from "./cache_key.ts";
 import type { EngineOptions } from "./engine/engine.ts";
 import { isUrl } from "./store/store_identity.ts";
@@ -61,7 +61,7 @@ const MAX_PREFIX_BYTES = 64;
  */
 export function checkOptions(path: string | undefined, options: CacheOptions): EngineOptions {
   const isRemote = path === undefined || isUrl(path);
-  complain("new Cache()", [...pathProblems(path), ...optionProblems(options)]);
+  assertNoProblems("new Cache()", [...pathProblems(path), ...optionProblems(options)]);
   const { log, ...rest } = options;
   return { ...DEFAULTS, shared: isRemote, ...rest, remote: isRemote, logLimit: log?.limit ?? 0 };
 }

@@ -31,9 +31,12 @@ export interface CacheRange<K extends CacheKey = CacheKey> {
 export interface CacheListOptions<K extends CacheKey = CacheKey> extends CacheRange<K> {
   /** Reads from the last key to the first. @default {false} */
   readonly reverse?: boolean;
-  /** How many entries to read at most: 0 or more. @default {all} */
+  /** How many entries to read at most: 0 or more. @default {Infinity} */
   readonly limit?: number;
 }
+
+/** The defaults of `entries()`, `keys()` and `values()`. */
+export const LIST_DEFAULTS = { reverse: false, limit: Infinity } as const satisfies CacheListOptions;
 
 /** A range whose keys have been checked. */
 export class Range {

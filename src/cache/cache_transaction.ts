@@ -4,7 +4,7 @@
  * @module
  */
 
-import { complain, unknownOptions } from "../options/problems.ts";
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import type { CacheKey, KeyInput } from "./cache_key.ts";
 
 /** The options of `set()`. */
@@ -45,8 +45,8 @@ export interface CacheTransaction<V, K extends CacheKey = CacheKey> {
   delete(key: KeyInput<K>): void;
 }
 
-/** The default of `TransactionOptions.timeoutMs`. */
-export const TRANSACTION_TIMEOUT_MS = 30_000;
+/** The defaults of a transaction. */
+export const TRANSACTION_DEFAULTS = { timeoutMs: 30_000 } as const satisfies TransactionOptions;
 /** The last moment that a Date can represent, in milliseconds since the epoch. */
 const LAST_MS = 8.64e15;
 
@@ -70,7 +70,7 @@ export function checkWriteOptions(
   if (timeoutMs !== undefined && !isAboveZero(timeoutMs)) {
     problems.push(`timeoutMs must be a number of milliseconds above 0: got ${timeoutMs}`);
   }
-  complain(where, problems);
+  assertNoProblems(where, problems);
 }
 
 /** When an entry that is set now expires, in milliseconds since the epoch; 0 for never. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { complain, unknownOptions } from "../options/problems.ts";
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import type { BatchSource } from "../stream/protocol.ts";
 import { eventBody, eventText } from "./event_body.ts";
 import { mapMessages, type OpenMessages, openMessages } from "./open_messages.ts";
@@ -108,7 +108,7 @@ const OPTIONS = [
   "headers",
   "signal",
 ] as const satisfies (keyof SseOptions<unknown>)[];
-const KEEP_ALIVE_MS = 15_000;
+const DEFAULTS = { snapshot: false, keepAliveMs: 15_000 } as const satisfies SseOptions<never>;
 /** The longest time that a timer takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -161,8 +161,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * ```
  */
 export function sse<T, P = SsePrefix>(source: SseSource<T, P>, options: SseOptions<T, NoInfer<P>> = {}): Response {
-  complain("sse()", problemsOf(source, options));
-  const { keepAliveMs = KEEP_ALIVE_MS, retryMs, signal } = options;
+  assertNoProblems("sse()", problemsOf(source, options));
+  const { keepAliveMs = DEFAULTS.keepAliveMs, retryMs, signal } = options;
   const headers = new Headers(options.headers);
   headers.set("content-type", "text/event-stream; charset=utf-8");
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
@@ -191,7 +191,7 @@ function problemsOf<T, P>(source: SseSource<T, P>, options: SseOptions<T, P>): s
 
 /** Opens a source, and makes an event of each message or change. */
 function openEvents<T, P>(source: SseSource<T, P>, options: SseOptions<T, P>): OpenMessages<string> {
-  const { request, event, id, snapshot, prefix } = options;
+  const { request, event, id, snapshot = DEFAULTS.snapshot, prefix } = options;
   const nameOf = (message: T) => typeof event === "function" ? event(message) : event;
   if (!isChangeSource(source)) {
     const dataOf = options.data ?? defaultData;
@@ -203,7 +203,7 @@ function openEvents<T, P>(source: SseSource<T, P>, options: SseOptions<T, P>): O
   const changes = source.changes({
     ...(after && { after }),
     ...(prefix !== undefined && { prefix }),
-    ...(snapshot !== undefined && { snapshot }),
+    snapshot,
   });
   return mapMessages(openMessages(changes), (change) => {
     if ("update" in change) {

@@ -16,7 +16,7 @@
 import { Lanes } from "./lanes.ts";
 import { openLibrary } from "./library.ts";
 import { OutPointer, type Pointer } from "./memory.ts";
-import { CODES } from "./native_error.ts";
+import { ErrorCode } from "./error_codes.ts";
 
 const ANSWERED = new Lanes(8);
 const UNANSWERED = new Lanes(8);
@@ -30,7 +30,7 @@ const SHORT_SLICE_MS = 20;
 const PAUSE_MS = { first: 10, most: 100, mostAfterLong: 400 };
 
 /** No broker is connected; what needs a partition's leader says the latter. */
-const NOBODY: ReadonlySet<number> = new Set([CODES.TRANSPORT, CODES.ALL_BROKERS_DOWN]);
+const NOBODY: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.ALL_BROKERS_DOWN]);
 
 /** What a slice says: an answer, or that there was none in its time. */
 export interface Slice<T> {
@@ -74,12 +74,12 @@ export class BlockingCalls {
       if (!isThere && code !== undefined) return { answer: code, isAnswered: false };
       const sliceMs = Math.min(isThere ? nextMs : SHORT_SLICE_MS, mostMs);
       code = await this.run(() => call(sliceMs));
-      if (code === CODES.TIMED_OUT) {
+      if (code === ErrorCode.TIMED_OUT) {
         nextMs = Math.min(Math.max(this.#sliceMs, sliceMs * 2), MOST_SLICE_MS);
         return { answer: code, isAnswered: false };
       }
       // A leader that is away is looked for with others there.
-      nextMs = code === CODES.TRANSPORT ? this.#sliceMs : SHORT_SLICE_MS;
+      nextMs = code === ErrorCode.TRANSPORT ? this.#sliceMs : SHORT_SLICE_MS;
       if (NOBODY.has(code)) return { answer: code, isAnswered: false };
       this.#sliceMs = Math.max(this.#sliceMs, sliceMs);
       return { answer: code, isAnswered: true };
@@ -131,6 +131,6 @@ export function hasBroker(rk: Pointer): boolean {
   const { symbols } = openLibrary(), out = new OutPointer();
   // Without one it says so at once; else it asks, and this does not wait for the answer.
   const code = symbols.rd_kafka_metadata(rk, 0, null, out.buffer, 0);
-  if (code === CODES.NO_ERROR) symbols.rd_kafka_metadata_destroy(out.value);
+  if (code === ErrorCode.NO_ERROR) symbols.rd_kafka_metadata_destroy(out.value);
   return !NOBODY.has(code);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { emitNotice } from "../notices/notice.ts";
 import { LibraryError, type OldLibrary, whyUnusable } from "./library_error.ts";
 import { cString, libc } from "./memory.ts";
 import { whyNotOpened } from "./shared_object.ts";
@@ -100,10 +101,12 @@ function findLibrary(): Library {
     const found = tryOpen(place);
     if (typeof found !== "string" && "symbols" in found) {
       if (cached === undefined && named === undefined && !mayRead("HOME")) {
-        console.warn(
-          `slipstream: uses the system's librdkafka ${found.version} (${place}): without --allow-env=${VARIABLES} ` +
+        emitNotice({
+          code: "system-library",
+          text: `uses the system's librdkafka ${found.version} (${place}): without --allow-env=${VARIABLES} ` +
             "LIBRDKAFKA_PATH and the build of `setup` are not looked at",
-        );
+          isOver: false,
+        });
       }
       return found;
     }

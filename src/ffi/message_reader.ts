@@ -15,7 +15,8 @@ import { MESSAGE } from "./layout.ts";
 import { openLibrary } from "./library.ts";
 import { addressOf, GAP_BYTES, HIGH, libc, type Pointer, readCString } from "./memory.ts";
 import { type NativeHeader, readHeaders } from "./message_headers.ts";
-import { CODES, err2str } from "./native_error.ts";
+import { ErrorCode } from "./error_codes.ts";
+import { err2str } from "./native_error.ts";
 
 /** A consumed message, as the npm client has it. What is absent is left out, but for a timestamp, which is −1 then. */
 export interface NativeMessage {
@@ -240,7 +241,7 @@ export class MessageReader {
       const slab = copyBatch(count, true);
       for (let i = 0; i < count; i++) {
         const at = i * WORDS;
-        const headers = symbols.rd_kafka_message_headers(pointers[i]!, outHeaders) === CODES.NO_ERROR
+        const headers = symbols.rd_kafka_message_headers(pointers[i]!, outHeaders) === ErrorCode.NO_ERROR
           ? readHeaders(outHeaders[0]!)
           : undefined;
         produced.push({
@@ -289,7 +290,7 @@ export class MessageReader {
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
       const code = signed[at + ERR]!;
-      if (code === CODES.NO_ERROR) {
+      if (code === ErrorCode.NO_ERROR) {
         if (i >= runEnd) {
           runEnd = endOfRun(i, count);
           epoch = epochOfRun(i, runEnd);
@@ -297,7 +298,7 @@ export class MessageReader {
         const message = this.#message(i, slab, epoch ?? leaderEpoch(i));
         if (behind.length === 0) into.push(message);
         else behind.push({ message });
-      } else if (code === CODES.PARTITION_EOF) {
+      } else if (code === ErrorCode.PARTITION_EOF) {
         const topic = this.#topic(address(at + RKT)), offset = offsetAt(at), partition = signed[at + PARTITION]!;
         if (behind.length === 0) ends.push({ topic, offset, partition, messageIndex: into.length - 1 });
         else behind.push({ end: { topic, offset, partition } });
@@ -321,7 +322,7 @@ export class MessageReader {
     const topic = this.#topic(address(at + RKT));
     const offset = offsetAt(at), partition = signed[at + PARTITION]!;
     const timestamp = Number(symbols.rd_kafka_message_timestamp(native, timestampType));
-    const headers = symbols.rd_kafka_message_headers(native, outHeaders) === CODES.NO_ERROR
+    const headers = symbols.rd_kafka_message_headers(native, outHeaders) === ErrorCode.NO_ERROR
       ? readHeaders(outHeaders[0]!)
       : undefined;
     // All at once where all is there, as it nearly always is: a property added later is an allocation more.
@@ -388,7 +389,7 @@ function endOfRun(from: number, count: number): number {
   let end = from + 1;
   for (; end < count; end++) {
     const at = end * WORDS;
-    if (signed[at + ERR] !== CODES.NO_ERROR || signed[at + PARTITION] !== signed[first + PARTITION]) break;
+    if (signed[at + ERR] !== ErrorCode.NO_ERROR || signed[at + PARTITION] !== signed[first + PARTITION]) break;
     if (unsigned[at + RKT] !== unsigned[first + RKT] || unsigned[at + RKT + 1] !== unsigned[first + RKT + 1]) break;
   }
   return end;

@@ -15,33 +15,6 @@ export interface NativeError {
   readonly code: number;
 }
 
-/** The codes that this room decides by. */
-export const CODES = {
-  NO_ERROR: 0,
-  UNKNOWN_TOPIC_OR_PART: 3,
-  TOPIC_AUTHORIZATION_FAILED: 29,
-  DESTROY: -197,
-  PARTITION_EOF: -191,
-  UNKNOWN_PARTITION: -190,
-  UNKNOWN_TOPIC: -188,
-  RESOLVE: -193,
-  TRANSPORT: -195,
-  CRIT_SYS_RESOURCE: -194,
-  ALL_BROKERS_DOWN: -187,
-  INVALID_ARG: -186,
-  TIMED_OUT: -185,
-  QUEUE_FULL: -184,
-  SSL: -181,
-  PREV_IN_PROGRESS: -177,
-  ASSIGN_PARTITIONS: -175,
-  REVOKE_PARTITIONS: -174,
-  CONFLICT: -173,
-  STATE: -172,
-  NOT_IMPLEMENTED: -170,
-  AUTHENTICATION: -169,
-  FATAL: -150,
-} as const;
-
 /** librdkafka's text for a code. */
 export function err2str(code: number): string {
   return readCString(openLibrary().symbols.rd_kafka_err2str(code));

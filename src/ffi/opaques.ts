@@ -19,16 +19,16 @@ export class Opaques {
   /**
    * The number for a value, which one message more carries.
    *
-   * @param messageNumber tells the messages of one value apart; from 0, below `NUMBERS`
+   * @param recordNumber tells the messages of one value apart; from 0, below `NUMBERS`
    */
-  put(value: unknown, messageNumber: number = 0): number {
+  put(value: unknown, recordNumber: number = 0): number {
     if (this.#last === 0 || this.#values[this.#last] !== value) {
       this.#last = this.#free.pop() ?? this.#values.length;
       this.#values[this.#last] = value;
       this.#messages[this.#last] = 0;
     }
     this.#messages[this.#last]!++;
-    return this.#last * NUMBERS + messageNumber;
+    return this.#last * NUMBERS + recordNumber;
   }
 
   /** The value for a number that one message less carries. */

@@ -1,5 +1,5 @@
 /**
- * The npm client's types of librdkafka's properties.
+ * The types of librdkafka's properties, from the npm client.
  *
  * @module
  */

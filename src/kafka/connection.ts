@@ -1,30 +1,27 @@
 /**
- * The connection of a client, however long it takes to be made.
+ * Connecting a client: it waits as long as it takes for a broker, and says meanwhile why none answers.
  *
  * @module
  */
 
-import type { Client, ClientEvents } from "./client.ts";
+import { type ClientEvents, ErrorCode, type PortClient } from "./port.ts";
 import { KafkaError } from "./kafka_error.ts";
 import type { Notices } from "../notices/notices.ts";
 
-/** After so long without an answer, in milliseconds, one line on stderr says so. */
-const PATIENCE_MS = 3000;
-/** librdkafka's severity of errors, from syslog: lower is worse. */
+/** How long no broker answers before a notice says so, in milliseconds. */
+const NO_ANSWER_NOTICE_MS = 3000;
+/** The severity of errors in librdkafka's log, which is syslog's: lower is worse. */
 const SEVERITY_ERROR = 3;
 
 /**
- * librdkafka's log of a broker that it knows from another one, by its number: the address and why there is no connection.
- * One that it knows from bootstrap.servers has the word for a number.
+ * librdkafka's log line about a broker that it can't connect to: the address and the reason. It matches brokers with an
+ * id, whose address another broker advertised; those of `bootstrap.servers` have the word "bootstrap" in place of the id.
  */
-const ADVERTISED = /^\[thrd:[^\]]*\]: (\S+:\d+)\/\d+: ((?:Connect to|Failed to resolve|Connection setup timed out).*)/;
-
-const TRANSPORT = -195;
-const SSL = -181;
-const AUTHENTICATION = -169;
+const ADVERTISED_BROKER =
+  /^\[thrd:[^\]]*\]: (\S+:\d+)\/\d+: ((?:Connect to|Failed to resolve|Connection setup timed out).*)/;
 
 /**
- * Makes one client and connects it, and hears its errors and its log meanwhile: they say why no broker answers.
+ * Connects one client. Pass it as the client's events: the errors and the log say why no broker answers.
  *
  * @example
  * ```ts ignore
@@ -37,17 +34,19 @@ export class Connection implements ClientEvents {
   readonly #where: string;
   readonly #servers: unknown;
   readonly #notices: Notices;
-  /** Why no broker has answered yet; the first reason counts. */
+  /** Why no broker answers: the last error in the log or, before one is logged, the first error event. */
   #reason = "";
-  /** The last failure that was logged: librdkafka logs why, and then makes the event. */
-  #failure = "";
-  #refused: KafkaError | undefined;
-  #client: Client | undefined;
+  /** The last error that was logged: librdkafka logs the reason before it raises the error event. */
+  #loggedError = "";
+  /** Why a broker and the client will never trust each other. */
+  #refusal: KafkaError | undefined;
+  /** The client, while it connects. */
+  #client: PortClient | undefined;
   #unreachable: string | undefined;
 
   /**
-   * @param where the topic, as errors have it
-   * @param servers what `bootstrap.servers` is
+   * @param where the beginning of error messages: the topic
+   * @param servers the value of `bootstrap.servers`, for error messages
    */
   constructor(where: string, servers: unknown, notices: Notices) {
     this.#where = where;
@@ -55,35 +54,36 @@ export class Connection implements ClientEvents {
     this.#notices = notices;
   }
 
-  /** Why no broker has answered yet; empty while nothing is known. */
+  /** Why no broker answers; empty while unknown. */
   get reason(): string {
     return this.#reason;
   }
 
-  /** Which broker of the cluster could not be reached last, and why; `undefined` when there was none. */
+  /** The last broker of the cluster that could not be reached, and why; `undefined` if all could. */
   get unreachable(): string | undefined {
     return this.#unreachable;
   }
 
   onLog(severity: number, message: string): void {
     if (severity > SEVERITY_ERROR) return;
-    this.#reason = this.#failure = message;
-    const [, address, why] = ADVERTISED.exec(message) ?? [];
+    this.#reason = this.#loggedError = message;
+    const [, address, why] = ADVERTISED_BROKER.exec(message) ?? [];
     if (address === undefined || String(this.#servers).split(/[\s,]+/).includes(address)) return;
     this.#unreachable = `the cluster advertises a broker at ${address}, which can't be reached from here: ${why}`;
-    this.#notices.once(
-      `advertised ${address}`,
+    this.#notices.raise(
+      "advertised-broker-unreachable",
       `${this.#where}: ${this.#unreachable} (if that broker is up, see its advertised.listeners)`,
+      { broker: address },
     );
   }
 
   onError(code: number, message: string): void {
     const client = this.#client;
-    const refusal = client === undefined ? undefined : refusalOf(code, this.#failure);
+    const refusal = client === undefined ? undefined : refusalCode(code, this.#loggedError);
     if (refusal !== undefined) {
       this.#client = undefined;
-      this.#refused = new KafkaError(
-        `${this.#where}: can't connect to ${this.#servers}: ${withoutThread(this.#failure)}`,
+      this.#refusal = new KafkaError(
+        `${this.#where}: can't connect to ${this.#servers}: ${withoutThread(this.#loggedError)}`,
         { code: refusal, fatal: true, cause: Object.assign(new Error(message), { code }) },
       );
       void client!.disconnect();
@@ -92,12 +92,12 @@ export class Connection implements ClientEvents {
   }
 
   /**
-   * A client, as it is made.
+   * Waits for a client to be made.
    *
-   * @throws {LibraryError} If there is no librdkafka that can be used.
-   * @throws {KafkaError} If the configuration is refused; it is fatal.
+   * @throws {LibraryError} If no usable librdkafka is found.
+   * @throws {KafkaError} If the configuration is refused. It is fatal.
    */
-  async make<C extends Client>(client: Promise<C>): Promise<C> {
+  async make<C extends PortClient>(client: Promise<C>): Promise<C> {
     try {
       return await client;
     } catch (error) {
@@ -107,26 +107,26 @@ export class Connection implements ClientEvents {
   }
 
   /**
-   * Connects, and keeps trying until a broker answers or the client is disconnected. A broker that refuses the
-   * credentials, or whose certificate or ours is refused, will do so the next time too: then it disconnects.
+   * Connects, and retries until a broker answers or the client is disconnected. Refused credentials and refused
+   * certificates are not retried: the client is disconnected.
    *
-   * @throws {KafkaError} If the client can't be made, a broker can't be trusted or does not trust us: a fatal one. If the
-   * client was disconnected meanwhile: one that is not.
+   * @throws {KafkaError} If the client can't be made, or if credentials or a certificate are refused: a fatal error. If the
+   * client is disconnected before a broker has answered: an error that is not fatal.
    */
-  async open(client: Client): Promise<void> {
+  async open(client: PortClient): Promise<void> {
     this.#client = client;
-    const patience = setTimeout(() => {
+    const noticeTimer = setTimeout(() => {
       const why = this.#reason === "" ? "" : ` (${this.#reason})`;
-      this.#notices.once(
-        "broker",
+      this.#notices.raise(
+        "broker-unreachable",
         `${this.#where}: no broker answers at ${this.#servers} yet${why}; still trying`,
       );
-    }, PATIENCE_MS);
+    }, NO_ANSWER_NOTICE_MS);
     try {
       await client.connect();
-      this.#notices.over("broker", `${this.#where}: a broker at ${this.#servers} answers`);
+      this.#notices.clear("broker-unreachable", `${this.#where}: a broker at ${this.#servers} answers`);
     } catch (error) {
-      if (this.#refused !== undefined) throw this.#refused;
+      if (this.#refusal !== undefined) throw this.#refusal;
       if (client.isDisconnecting) {
         throw new KafkaError(`${this.#where}: closed before a broker at ${this.#servers} had answered`, {
           cause: error,
@@ -135,13 +135,13 @@ export class Connection implements ClientEvents {
       throw this.#cantConnect(error);
     } finally {
       this.#client = undefined;
-      clearTimeout(patience);
+      clearTimeout(noticeTimer);
     }
   }
 
   #cantConnect(error: unknown): KafkaError {
     const text = String((error as { message?: unknown } | null)?.message ?? error);
-    // The names of properties were checked before, against the newest version.
+    // Topic has checked the names of properties against the newest version: this library is older.
     const why = text.includes("No such configuration property")
       ? ": this librdkafka is too old for a property, and deno run -A jsr:@slipstream/slipstream/setup --build builds one"
       : "";
@@ -149,16 +149,18 @@ export class Connection implements ClientEvents {
   }
 }
 
-/** The code of an error that trying again won't mend. */
-function refusalOf(code: number, logged: string): number | undefined {
-  // Without a log it is a token that was not to be had; librdkafka asks for one again.
-  if (code === AUTHENTICATION && /SASL/.test(logged)) return code;
+/** The code of an error that a retry can't mend; `undefined` for others. */
+function refusalCode(code: number, logged: string): number | undefined {
+  // An authentication error that is not logged is an OAuth token that could not be fetched: librdkafka asks for another.
+  if (code === ErrorCode.AUTHENTICATION && /SASL/.test(logged)) return code;
   if (!/certificate|unknown ca/i.test(logged)) return undefined;
-  // A broker refuses our certificate after the handshake: an alert instead of its first answer.
-  return code === SSL || (code === TRANSPORT && /SSL.*alert/i.test(logged)) ? SSL : undefined;
+  // A broker that refuses our certificate does so after the handshake, by an alert in place of its first answer.
+  return code === ErrorCode.SSL || (code === ErrorCode.TRANSPORT && /SSL.*alert/i.test(logged))
+    ? ErrorCode.SSL
+    : undefined;
 }
 
-/** librdkafka's log names the thread before all else. */
+/** Removes the thread's name, with which every line of librdkafka's log begins. */
 function withoutThread(message: string): string {
   return message.replace(/^\[thrd:[^\]]*\]: /, "");
 }

@@ -1,6 +1,6 @@
 /**
  * The official Kafka client, `npm:@confluentinc/kafka-javascript`, on Deno: its own JavaScript and types, unchanged,
- * over librdkafka by FFI instead of the package's addon.
+ * over librdkafka by FFI instead of the package's native addon.
  *
  * - `KafkaJS` is the promise API, `Producer`, `KafkaConsumer` and
  *   `AdminClient` the callback API; the package's documentation holds for both.
@@ -34,7 +34,7 @@
  * @module
  */
 
-import { binding as native } from "../addon/addon.ts";
+import { addon as native } from "../addon/addon.ts";
 
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export * from "./client.js";
@@ -46,8 +46,8 @@ export { register } from "../addon/register.ts";
 // deno-lint-ignore no-explicit-any
 export type NativeClass = new (...args: any[]) => object;
 
-/** What the package's addon exports. */
-export interface Binding {
+/** The exports of the addon: the same as those of the package's native addon. */
+export interface Addon {
   /** `new (globalConf, topicConf)` */
   readonly KafkaConsumer: NativeClass;
   /** `new (globalConf, topicConf)` */
@@ -67,7 +67,8 @@ export interface Binding {
 }
 
 /**
- * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the package, for loaders and
- * test runners of one's own. The client that this module exports runs on the same one.
+ * The native half of the package, written in TypeScript over Deno FFI: what
+ * `require("bindings")("confluent-kafka-javascript")` returns to the package's JavaScript. Export it from your own module
+ * loader or test runner. The client that this module exports runs on the same object.
  */
-export const binding: Binding = native;
+export const addon: Addon = native;

@@ -1,28 +1,58 @@
 /**
- * Word of trouble that passes: said once, on stderr.
+ * The notices of one Topic.
  *
  * @module
  */
 
-/** Says each thing once, until it is over. */
+import { emitNotice, type Notice, type NoticeCode } from "./notice.ts";
+
+/** What a notice concerns. */
+export type NoticeSubject = Pick<Notice, "topic" | "partition" | "handler" | "broker">;
+
+/** Reports the trouble of one Topic: each once while it lasts. */
 export class Notices {
-  readonly #said = new Set<string>();
-  readonly #clean: (text: string) => string;
+  /** The codes and subjects of the trouble that has begun and not ended. */
+  readonly #active = new Set<string>();
+  /** The last event of each code and subject. */
+  readonly #lastEvents = new Map<string, string>();
+  readonly #redact: (text: string) => string;
+  readonly #subject: NoticeSubject;
 
-  /** @param clean takes secrets out of a text */
-  constructor(clean: (text: string) => string) {
-    this.#clean = clean;
+  /**
+   * @param redact removes secrets from a text
+   * @param topic the name of the Topic
+   */
+  constructor(redact: (text: string) => string, topic?: string) {
+    this.#redact = redact;
+    this.#subject = topic === undefined ? {} : { topic };
   }
 
-  /** Says something, unless the same trouble was said and is not over. */
-  once(trouble: string, text: string): void {
-    if (this.#said.has(trouble)) return;
-    this.#said.add(trouble);
-    console.warn(`slipstream: ${this.#clean(text)}`);
+  /** Reports that trouble begins, unless it has begun already and not ended. */
+  raise(code: NoticeCode, text: string, subject?: NoticeSubject): void {
+    const key = keyOf(code, subject);
+    if (this.#active.has(key)) return;
+    this.#active.add(key);
+    this.#emit(code, text, false, subject);
   }
 
-  /** The trouble is over; says so if it was said. */
-  over(trouble: string, text: string): void {
-    if (this.#said.delete(trouble)) console.warn(`slipstream: ${this.#clean(text)}`);
+  /** Reports that trouble has ended, if it had begun. */
+  clear(code: NoticeCode, text: string, subject?: NoticeSubject): void {
+    if (this.#active.delete(keyOf(code, subject))) this.#emit(code, text, true, subject);
   }
+
+  /** Reports an event, which has no end; not again while it only repeats itself. */
+  event(code: NoticeCode, text: string, subject?: NoticeSubject): void {
+    const key = keyOf(code, subject);
+    if (this.#lastEvents.get(key) === text) return;
+    this.#lastEvents.set(key, text);
+    this.#emit(code, text, false, subject);
+  }
+
+  #emit(code: NoticeCode, text: string, isOver: boolean, subject: NoticeSubject | undefined): void {
+    emitNotice({ code, text: this.#redact(text), isOver, ...this.#subject, ...subject });
+  }
+}
+
+function keyOf(code: NoticeCode, { topic, partition, handler, broker }: NoticeSubject = {}): string {
+  return JSON.stringify([code, topic, partition, handler, broker]);
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { KafkaClients, TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
-import { registerClients } from "../kafka/clients.ts";
+import { type ClientFactory, ErrorCode, type TopicPartition, type TopicPartitionOffset } from "../kafka/port.ts";
+import { registerClientFactory } from "../kafka/client_factories.ts";
 import type { MemoryClient } from "./memory/client.ts";
 import { type Cluster, errorText, type MemoryFaults, type RequestKind } from "./memory/cluster.ts";
 import { MemoryConsumer } from "./memory/consumer.ts";
@@ -105,12 +105,12 @@ export class MemoryKafka implements Disposable {
       written: () => this.#wake(),
     };
     Object.defineProperty(cluster, "isUp", { get: () => this.#isUp });
-    const clients: KafkaClients = {
+    const clients: ClientFactory = {
       consumer: (conf, events) => Promise.resolve(added(this.#consumers, new MemoryConsumer(cluster, conf, events))),
       producer: (conf, events) => Promise.resolve(added(this.#producers, new MemoryProducer(cluster, conf, events))),
       errorText,
     };
-    this.#unregister = registerClients(this.bootstrapServers, clients);
+    this.#unregister = registerClientFactory(this.bootstrapServers, clients);
   }
 
   #wake(): void {
@@ -204,7 +204,7 @@ export class MemoryKafka implements Disposable {
   setDown(): void {
     if (!this.#isUp) return;
     this.#isUp = false;
-    for (const client of [...this.consumers, ...this.producers]) client.report(-195);
+    for (const client of [...this.consumers, ...this.producers]) client.report(ErrorCode.TRANSPORT);
   }
 
   /** Brokers answer again, also what was asked meanwhile. */

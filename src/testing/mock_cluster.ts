@@ -7,7 +7,8 @@
 import { newClient, newConf } from "../ffi/client_conf.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, readCString } from "../ffi/memory.ts";
-import { CODES, err2str } from "../ffi/native_error.ts";
+import { ErrorCode } from "../ffi/error_codes.ts";
+import { err2str } from "../ffi/native_error.ts";
 
 /** A mock cluster and the handle it lives in. */
 export class MockCluster {
@@ -89,6 +90,6 @@ export class MockCluster {
   }
 
   #check(code: number): void {
-    if (code !== CODES.NO_ERROR) throw new Error(`The local broker refused: ${err2str(code)}`);
+    if (code !== ErrorCode.NO_ERROR) throw new Error(`The local broker refused: ${err2str(code)}`);
   }
 }

@@ -8,7 +8,7 @@
 export { FakeClock, type FakeClockOptions } from "./fake_clock.ts";
 export { runUntilIdle, type RunUntilIdleOptions, type RunUntilIdleParameters, type StreamFunction } from "./idle.ts";
 export { LocalBroker, type LocalBrokerOptions } from "./local_broker.ts";
-export type { TopicPartition, TopicPartitionOffset } from "../kafka/client.ts";
+export type { TopicPartition, TopicPartitionOffset } from "../kafka/port.ts";
 export {
   type MemoryClientHandle,
   type MemoryFaults,

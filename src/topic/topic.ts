@@ -4,8 +4,8 @@
  * @module
  */
 
-import { nearest } from "../options/problems.ts";
-import { serversOf } from "../kafka/clients.ts";
+import { closestName } from "../options/problems.ts";
+import { bootstrapServersOf } from "../kafka/client_factories.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
 import { text } from "../codecs/text.ts";
@@ -27,13 +27,14 @@ import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "
 import { Decoder, headersOf } from "./read/decoder.ts";
 import { DryWriter } from "./write/dry_writer.ts";
 import { KafkaError } from "../kafka/kafka_error.ts";
+import type { Lag } from "./read/lag.ts";
 import { lettersConf, LetterSink } from "./write/letter_sink.ts";
 import type { Message } from "./read/message.ts";
 import type { DeliveryReport, HeadersInput, TopicInput } from "./write/topic_record.ts";
 import { Notices } from "../notices/notices.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
-import { partitionText } from "../kafka/by_partition.ts";
-import { answered, QUERY_MS } from "./read/queries.ts";
+import { partitionText } from "../kafka/partition_map.ts";
+import { GroupLag } from "./read/group_lag.ts";
 import type { ReadBatch } from "./read/read_batch.ts";
 import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
 import { TopicReader } from "./read/topic_reader.ts";
@@ -106,17 +107,8 @@ export interface SendOptions {
   readonly timestamp?: number;
 }
 
-/** How far readers are behind. */
-export interface Lag {
-  /** Messages that are not handled yet. */
-  readonly total: number;
-  /** The same by partition: by its number, or as `emoji[0]` when the Topic is several topics. */
-  readonly partitions: Readonly<Record<string | number, number>>;
-}
-
 /** A reader of single messages stores their offsets at least this often, in milliseconds. */
 const STORE_MS = 100;
-const TIMED_OUT = -185;
 /** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
 const DRAIN_MS = 30_000;
 /** A topic that is being made is not known to all brokers at once. */
@@ -188,8 +180,8 @@ export class Topic<K = string, V = string>
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
-  /** Asks brokers while nobody reads, for so many who wait for an answer. */
-  #asking: { readonly reader: TopicReader; users: number } | undefined;
+  /** Asks for the lag while nobody reads. */
+  #groupLag: GroupLag | undefined;
   #writer: Writer<K, V> | undefined;
   #letters: Writer<Uint8Array, Uint8Array> | undefined;
   readonly #dry: boolean;
@@ -257,7 +249,7 @@ export class Topic<K = string, V = string>
     this.#untilEnd = until === "end";
     this.#autoCommit =
       (commit ?? (String(this.#merged["enable.auto.commit"]) === "false" ? "manual" : "auto")) === "auto";
-    this.#notices = new Notices((said) => redact(said, this.#merged));
+    this.#notices = new Notices((text) => redact(text, this.#merged), this.name);
   }
 
   get #where(): string {
@@ -474,38 +466,30 @@ export class Topic<K = string, V = string>
   }
 
   /**
-   * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
+   * How many messages are not handled yet, by partition: by the reader of this Topic, or by its consumer group when this
+   * Topic is not being read. Asking for it joins no group.
    *
    * @throws {KafkaError} If a topic does not exist, a broker refuses, no broker answers within 10 s, or the Topic is closed.
+   *
+   * @example The lag of a group
+   * ```ts
+   * import { Topic } from "@slipstream/slipstream";
+   * import { LocalBroker } from "@slipstream/slipstream/testing";
+   *
+   * await using broker = await LocalBroker.start();
+   * await using orders = new Topic("orders", { "bootstrap.servers": broker.bootstrapServers, "group.id": "billing" });
+   * await orders.send("a", "1");
+   * const { total, partitions } = await orders.lag();
+   * console.assert(total === 1);
+   * for (const { topic, partition, currentOffset = "-", endOffset, lag } of partitions) {
+   *   console.log(`${topic}[${partition}] current ${currentOffset} end ${endOffset} lag ${lag}`);
+   * }
+   * ```
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
-    const reader = this.#reader;
-    const single = this.#names.single !== undefined;
-    if (reader !== undefined) return await this.#answered(lagOf(reader, single));
-    // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
-    const asking = this.#asking ??= {
-      users: 0,
-      reader: new TopicReader(this.#names, { ...this.#merged }, {
-        startAt: () => undefined,
-        untilEnd: false,
-        autoCommit: false,
-      }, this.#notices),
-    };
-    asking.users++;
-    try {
-      return await this.#answered(lagOf(asking.reader, single, true));
-    } finally {
-      if (--asking.users === 0) {
-        this.#asking = undefined;
-        await asking.reader.close();
-      }
-    }
-  }
-
-  #answered(lag: Promise<Lag>): Promise<Lag> {
-    const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
-    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
+    const reader = this.#reader ?? (this.#groupLag ??= new GroupLag(this.#names, this.#merged, this.#notices));
+    return await reader.lag();
   }
 
   // Writing
@@ -571,7 +555,7 @@ export class Topic<K = string, V = string>
   /** Whether a source is a Topic that reads this one, on the same brokers. */
   [feeds](source: unknown): boolean {
     if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
-    return serversOf(source.#merged) === serversOf(this.#merged);
+    return bootstrapServersOf(source.#merged) === bootstrapServersOf(this.#merged);
   }
 
   /**
@@ -636,7 +620,7 @@ export class Topic<K = string, V = string>
   }
 
   async #close(): Promise<void> {
-    const open = [this.#reader, this.#asking?.reader, this.#writer, this.#letters];
+    const open = [this.#reader, this.#groupLag, this.#writer, this.#letters];
     const outcomes = await Promise.allSettled(open.map((one) => one?.close()));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
@@ -681,20 +665,10 @@ function checkOptions(options: unknown, where: string): void {
 
 function optionRemedy(name: string): string {
   if (isProperty(name)) return "it is a property, for the second argument";
-  return `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
+  return `did you mean ${JSON.stringify(closestName(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
 }
 
 /** What writes, or says that it would. */
 interface Writer<K, V> extends Pick<TopicWriter<K, V>, "send" | "sendBatch" | "close"> {
   open(options: { readonly keepsLink: boolean }): SinkWriter<TopicInput<K, V>>;
-}
-
-async function lagOf(reader: TopicReader, single: boolean, justAsking = false): Promise<Lag> {
-  const positions = await reader.positions(justAsking);
-  const lags = await Promise.all(positions.map(async (position) => {
-    const { lowOffset, highOffset } = await reader.watermarks(position);
-    const lag = Math.max(0, highOffset - Math.max(position.offset, lowOffset));
-    return [single ? position.partition : partitionText(position), lag] as const;
-  }));
-  return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
 }

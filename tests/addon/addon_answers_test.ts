@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Conf, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/addon/addon.ts";
+import { addon } from "../../src/addon/addon.ts";
 import { BlockingCalls } from "../../src/ffi/blocking_calls.ts";
 import { until } from "../support/brokers.ts";
 import { answer, connect, disconnect, type Native } from "../support/native_client.ts";
 
-const producer = (conf: object): Native => new binding.Producer({ "log_level": 0, ...conf }, {});
-const consumer = (conf: object): Native => new binding.KafkaConsumer({ "group.id": "g", "log_level": 0, ...conf }, {});
+const producer = (conf: object): Native => new addon.Producer({ "log_level": 0, ...conf }, {});
+const consumer = (conf: object): Native => new addon.KafkaConsumer({ "group.id": "g", "log_level": 0, ...conf }, {});
 
 Deno.test("produce() checks its arguments although nothing is connected", () => {
   const client = producer({});
@@ -41,7 +41,7 @@ Deno.test("an unconnected consumer says so in the addon's words, and asks nothin
 
 Deno.test("a consumer without a group is refused when it connects, and can go on being asked", async () => {
   for (const conf of [{}, { "group.id": "" }]) {
-    const client = new binding.KafkaConsumer({ "log_level": 0, ...conf }, {}) as Native;
+    const client = new addon.KafkaConsumer({ "log_level": 0, ...conf }, {}) as Native;
     const [error] = await answer((callback) => client.connect(callback));
     assert.ok(error instanceof Error);
     assert.equal(error.message, '"group.id" must be configured');
@@ -183,7 +183,7 @@ Deno.test("several callbacks under one name are all called, in order, until they
 });
 
 Deno.test("a client that can't be made says so as the addon does, and a topic says why in full at both ends", async () => {
-  const { KafkaConsumer, Producer } = binding;
+  const { KafkaConsumer, Producer } = addon;
   const conf = { "bootstrap.servers": "127.0.0.1:1", "security.protocol": "ssl", "ssl.ca.location": "/no/such/file" };
   const refusal = (client: unknown) =>
     new Promise<Error & { code?: number }>((resolve) =>

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/addon/addon.ts";
+import { addon } from "../../src/addon/addon.ts";
 import { until } from "../support/brokers.ts";
 import { answer, connect, disconnect, type Native } from "../support/native_client.ts";
 
 const connected = async (kind: "Producer" | "KafkaConsumer", conf: object, callbacks?: object): Promise<Native> => {
-  const client: Native = new binding[kind]({ "log_level": 0, ...conf }, {});
+  const client: Native = new addon[kind]({ "log_level": 0, ...conf }, {});
   if (callbacks !== undefined) client.configureCallbacks(true, callbacks);
   await connect(client);
   assert.equal((await answer((callback) => client.getMetadata({ timeout: 10_000 }, callback)))[0], null);
@@ -161,15 +161,15 @@ Deno.test("numbers that are none, or too large, do what they do on Node", async 
       assert.deepEqual(asked, watermarks);
       assert.deepEqual(consumer.getWatermarkOffsets("t", partition), { lowOffset: -1001, highOffset: -1001 });
     }
-    for (const code of [undefined, "x", NaN, null, {}]) assert.equal(binding.err2str(code as never), "Success");
-    assert.equal(binding.err2str("-185" as never), "Local: Timed out");
+    for (const code of [undefined, "x", NaN, null, {}]) assert.equal(addon.err2str(code as never), "Success");
+    assert.equal(addon.err2str("-185" as never), "Local: Timed out");
     // Not for its number: no mechanism takes tokens here.
     assert.throws(() => consumer.setOAuthBearerToken("t", Infinity, "p"), { code: -172 });
   });
 });
 
 Deno.test("a flush that is out of time answers with an Error that has the code", async () => {
-  const producer: Native = new binding.Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {});
+  const producer: Native = new addon.Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {});
   await answer((callback) => producer.connect(callback));
   assert.equal(producer.produce("t", 0, Buffer.from("v")), 0);
   for (const timeoutMs of [20, 0, NaN, 0.5]) {
@@ -187,7 +187,7 @@ Deno.test("a topic that librdkafka refuses is refused by produce(), with its own
     "enable.idempotence": true,
   });
   const long = "x".repeat(600);
-  const topics = [long, new binding.Topic(long, {}), new binding.Topic(long), new binding.Topic("t", { acks: "1" })];
+  const topics = [long, new addon.Topic(long, {}), new addon.Topic(long), new addon.Topic("t", { acks: "1" })];
   // More than once: what was refused must not be freed twice.
   for (const topic of [...topics, ...topics]) assert.equal(producer.produce(topic, 0, Buffer.from("v")), -186);
   assert.equal(producer.produce("t", 0, Buffer.from("v")), 0);
@@ -197,7 +197,7 @@ Deno.test("a topic that librdkafka refuses is refused by produce(), with its own
 Deno.test("an admin client over another's connection hands tokens and credentials to that", async () => {
   await using broker = await LocalBroker.start();
   const producer = await connected("Producer", { "bootstrap.servers": broker.bootstrapServers });
-  const admin: Native = new binding.AdminClient({}, null, producer);
+  const admin: Native = new addon.AdminClient({}, null, producer);
   assert.equal(admin.setSaslCredentials("user", "password"), null);
   // librdkafka refuses, as no mechanism takes tokens here.
   assert.throws(() => admin.setOAuthBearerToken("token", 1e15, "principal"), { code: -172 });
@@ -236,12 +236,12 @@ Deno.test("what comes while a program polls reaches it after that, but makes roo
 
 Deno.test("the classes and configurations are refused in the addon's words", () => {
   for (const kind of ["Producer", "KafkaConsumer", "AdminClient", "Topic"] as const) {
-    const call = binding[kind] as unknown as (...args: unknown[]) => unknown;
+    const call = addon[kind] as unknown as (...args: unknown[]) => unknown;
     assert.throws(() => call({}, {}), /^Error: non-constructor invocation not supported$/);
   }
-  assert.equal(new binding.Topic("t", (() => {}) as never).name(), "t");
-  assert.ok(new binding.Producer({ 0: "no property" }, {}));
-  assert.deepEqual(Object.keys(binding), [
+  assert.equal(new addon.Topic("t", (() => {}) as never).name(), "t");
+  assert.ok(new addon.Producer({ 0: "no property" }, {}));
+  assert.deepEqual(Object.keys(addon), [
     "KafkaConsumer",
     "Producer",
     "AdminClient",

@@ -7,7 +7,7 @@ type Native = {
   connect(): number;
   disconnect(): number;
   name(): string;
-  freed(): Promise<void>;
+  free(): Promise<void>;
   listOffsets(partitions: unknown[], options: unknown, callback: Answer): void;
 };
 
@@ -27,7 +27,7 @@ Deno.test("an admin client's connect() while it disconnects answers 0, and reque
   assert.deepEqual(await listed(client), []);
   assert.notEqual(client.name(), before);
   client.disconnect();
-  await client.freed();
+  await client.free();
   assert.equal(await listed(client), -172);
 });
 
@@ -35,7 +35,7 @@ Deno.test("an admin client's disconnect() takes back a connect() that waits", as
   await using broker = await LocalBroker.start();
   const client = await newAdmin(broker.bootstrapServers);
   assert.deepEqual([client.disconnect(), client.connect(), client.disconnect()], [0, 0, 0]);
-  await client.freed();
+  await client.free();
   assert.equal(client.name(), "");
   assert.equal(await listed(client), -172);
 });

@@ -6,7 +6,7 @@ type Answer = (error: { code: number; message: string } | null, result?: unknown
 type Native = {
   listOffsets(partitions: unknown[], options: unknown, callback: Answer): void;
   deleteRecords(records: unknown[], options: unknown, callback: Answer): void;
-  freed(): Promise<void>;
+  free(): Promise<void>;
 };
 
 /** A program of its own, since it may take the process with it. */
@@ -28,7 +28,7 @@ async function timedOut(request: "listOffsets" | "deleteRecords"): Promise<{ cod
         native.${request}([{ topic: "t", partition: 0, offset }], { timeout: 0 }, (error) => resolve(codes.add(error?.code))));
     }
     native.disconnect();
-    await native.freed();
+    await native.free();
     await broker.close();
     console.log(...codes);`,
   );
@@ -64,5 +64,5 @@ Deno.test("listOffsets([]) answers an empty list, and deleteRecords() refuses a 
     [-186, 'Invalid value type for "operation_timeout": expecting integer in range -1..3600000'],
   );
   admin.disconnect();
-  await native.freed();
+  await native.free();
 });

@@ -4,7 +4,7 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 type Answer = (error: unknown, result?: unknown) => void;
-/** The binding's own methods, under the npm client. */
+/** The addon's own methods, under the npm client. */
 type Native = Record<string, (...args: unknown[]) => unknown>;
 
 const kafka = await loadKafkaJavascript();

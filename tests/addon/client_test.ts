@@ -60,7 +60,7 @@ Deno.test("LocalBroker.start() is quick, and makes brokers and topics", async ()
   assert.throws(() => broker.createTopic("late"), /is closed/);
 });
 
-Deno.test("the npm client's classes connect, produce, consume and report over the binding", async () => {
+Deno.test("the npm client's classes connect, produce, consume and report over the addon", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("round", { partitions: 1 });
   const { KafkaConsumer, Producer } = await loadKafkaJavascript();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/addon/addon.ts";
+import { addon } from "../../src/addon/addon.ts";
 import { type Any, call, until, withConsumer } from "../support/native_consumer.ts";
 
 Deno.test("disconnect() answers a consume() that waits, and both call back", async () => {
@@ -101,7 +101,7 @@ Deno.test("a rebalance waits for consume(), also of who never asked for metadata
   broker.createTopic("t", { partitions: 1 });
   const codes: number[] = [];
   let woken = 0;
-  const client: Any = new binding.KafkaConsumer({ "bootstrap.servers": broker.bootstrapServers, "group.id": "g" }, {});
+  const client: Any = new addon.KafkaConsumer({ "bootstrap.servers": broker.bootstrapServers, "group.id": "g" }, {});
   client.configureCallbacks(true, {
     global: {
       rebalance_cb: (code: number, partitions: Any[]) => {

@@ -20,9 +20,9 @@ __attribute__((constructor)) static void first(void) { atexit(last); }
 
 /** With TLS, so that OpenSSL is in use. */
 const PROGRAM = `
-  import { binding } from "${new URL("../../src/addon/addon.ts", import.meta.url).href}";
+  import { addon } from "${new URL("../../src/addon/addon.ts", import.meta.url).href}";
   const conf = { "bootstrap.servers": "127.0.0.1:1", "security.protocol": "ssl", "log_level": 0 };
-  const client = new binding.Producer(conf, {});
+  const client = new addon.Producer(conf, {});
   await new Promise((resolve) => client.connect(resolve));
   Deno.exit(7);
 `;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/addon/addon.ts";
+import { addon } from "../../src/addon/addon.ts";
 import { TestBroker } from "../support/brokers.ts";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { ask, connected } from "../support/producers.ts";
@@ -47,10 +47,10 @@ Deno.test("a transactional Producer commits messages and a consumer's offsets", 
   }
 });
 
-Deno.test("the binding's Topic is produced to with a configuration of its own", async () => {
+Deno.test("the addon's Topic is produced to with a configuration of its own", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("own", { partitions: 1 });
-  const { Producer, Topic } = binding;
+  const { Producer, Topic } = addon;
   assert.equal(new Topic("own").name(), "own");
   assert.throws(() => new Topic("own", { "no.such": 1 }), /No such configuration property: "no.such"/);
   const producer = new Producer({ "bootstrap.servers": broker.bootstrapServers }, {});

@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { ResettableSignal } from "../../src/async/resettable_signal.ts";
 
-Deno.test("ResettableSignal.race() gives what the promise gives, until the signal fires", async () => {
+Deno.test("ResettableSignal.race() settles as its promise does, unless the signal fires first", async () => {
   const signal = new ResettableSignal();
   equal(await signal.race(Promise.resolve(1)), 1);
   await rejects(signal.race(Promise.reject(new Error("no"))), /no/);
@@ -51,7 +51,7 @@ async function freed(race: string): Promise<number> {
   return Number(new TextDecoder().decode(stdout));
 }
 
-Deno.test("ResettableSignal.race() keeps no result alive, as Promise.race() against a lasting promise does", async () => {
+Deno.test("ResettableSignal.race() keeps no result alive, unlike Promise.race() against a pending promise", async () => {
   deepEqual([
     await freed("signal.race(Promise.resolve(result))"),
     await freed("Promise.race([Promise.resolve(result), lasting])"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/addon/addon.ts";
+import { addon } from "../../src/addon/addon.ts";
 import { answer, connect, disconnect, type Native } from "../support/native_client.ts";
 
 type TxnError = { code: number; message: string; isFatal: boolean; isRetriable: boolean; isTxnRequiresAbort: boolean };
@@ -11,11 +11,11 @@ const NOBODY = "127.0.0.1:1";
 const LONG_MS = 60_000;
 
 function producer(servers: string, own: object = {}): Native {
-  return new binding.Producer({ "bootstrap.servers": servers, "log_level": 0, ...own }, {});
+  return new addon.Producer({ "bootstrap.servers": servers, "log_level": 0, ...own }, {});
 }
 
 function consumer(servers: string, group: string): Native {
-  return new binding.KafkaConsumer({ "bootstrap.servers": servers, "group.id": group, "log_level": 0 }, {});
+  return new addon.KafkaConsumer({ "bootstrap.servers": servers, "group.id": group, "log_level": 0 }, {});
 }
 
 /** Everything that waits for a broker: 32 clients, each with two calls of a minute. */

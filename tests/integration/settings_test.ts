@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Conf, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/addon/addon.ts";
+import { addon } from "../../src/addon/addon.ts";
 import { BUILD_VERSION } from "../../src/ffi/versions.ts";
 import { PROPERTIES, type Property } from "../../src/topic/conf/properties.ts";
 import { readSource } from "../../tools/librdkafka_source.ts";
@@ -9,7 +9,7 @@ import { readSource } from "../../tools/librdkafka_source.ts";
 /** What a value may be refused for when the client is made: it depends on the machine and the build of librdkafka. */
 const ELSEWHERE = /not supported in this build|dlopen\(\) failed|No provider for SASL mechanism/;
 /** An older librdkafka has fewer properties. */
-const TOO_OLD = binding.librdkafkaVersion === BUILD_VERSION ? undefined : /this librdkafka is too old for a property/;
+const TOO_OLD = addon.librdkafkaVersion === BUILD_VERSION ? undefined : /this librdkafka is too old for a property/;
 /** Wait for a broker of another kind, which the local one is not, for as long as they are told to. */
 const WAITING = ["broker.address.family=v6", "security.protocol=ssl"];
 /** Read nothing of what was there before, or refuse to. */

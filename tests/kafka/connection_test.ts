@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { clientsFor } from "../../src/kafka/clients.ts";
+import { clientFactoryFor } from "../../src/kafka/client_factories.ts";
 import { MemoryKafka } from "../../src/testing/memory_kafka.ts";
 import { Connection } from "../../src/kafka/connection.ts";
 import { KafkaError } from "../../src/kafka/kafka_error.ts";
@@ -9,7 +9,7 @@ import { Notices } from "../../src/notices/notices.ts";
 async function waiting(kafka: MemoryKafka) {
   const conf = { "bootstrap.servers": kafka.bootstrapServers };
   const connection = new Connection('Topic "t"', kafka.bootstrapServers, new Notices((text) => text));
-  const client = await connection.make(clientsFor(conf).producer(conf, connection));
+  const client = await connection.make(clientFactoryFor(conf).producer(conf, connection));
   kafka.setDown();
   const opening = connection.open(client).then(() => assert.fail("it is connected"), (error) => error as KafkaError);
   return { client, opening, native: kafka.producers[0]! };
@@ -44,7 +44,7 @@ Deno.test("Connection.open() is fatal when the client can't be made", async () =
   kafka.faults.request = () => -172;
   const conf = { "bootstrap.servers": kafka.bootstrapServers };
   const connection = new Connection('Topic "t"', kafka.bootstrapServers, new Notices((text) => text));
-  const client = await clientsFor(conf).producer(conf, connection);
+  const client = await clientFactoryFor(conf).producer(conf, connection);
   await assert.rejects(connection.open(client), { name: "KafkaError", code: -172, fatal: true });
 });
 
@@ -54,7 +54,7 @@ Deno.test("Connection.make() is fatal when librdkafka refuses the configuration"
   const conf = { "bootstrap.servers": "localhost:1", "ssl.cipher.suites": 1, "no.such.property": true };
   await assert.rejects(
     connection.make(
-      clientsFor(conf).consumer({ ...conf, "group.id": "g" }, {
+      clientFactoryFor(conf).consumer({ ...conf, "group.id": "g" }, {
         ...{ onError() {}, onAssign() {}, onRevoke() {}, onCommitted() {}, onEnd() {} },
       }),
     ),

@@ -7,7 +7,7 @@ import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 Deno.test("./kafka-javascript exports every name of the npm package, and the very same values", async () => {
   const npm = await loadKafkaJavascript() as unknown as Record<string, unknown>;
-  const { binding: _binding, register: _register, default: whole, ...named } = client as unknown as Record<
+  const { addon: _addon, register: _register, default: whole, ...named } = client as unknown as Record<
     string,
     unknown
   >;
@@ -16,23 +16,23 @@ Deno.test("./kafka-javascript exports every name of the npm package, and the ver
   for (const [name, value] of Object.entries(npm)) equal(named[name], value, name);
 });
 
-Deno.test("binding is what require() of the addon answers while registered, and nothing else's", () => {
+Deno.test("require() of the npm package's addon answers `addon` while it is registered, and other addons are looked up as before", () => {
   const require = createRequire(import.meta.url);
-  const addon = () => require("bindings")("confluent-kafka-javascript");
+  const requireAddon = () => require("bindings")("confluent-kafka-javascript");
   {
     using _registration = client.register();
-    equal(addon(), client.binding);
+    equal(requireAddon(), client.addon);
     let message = "";
     try {
       require("bindings")("some-other-addon");
     } catch (error) {
       message = (error as Error).message;
     }
-    ok(message.includes("bindings"), "another addon is looked for as ever");
+    ok(message.includes("bindings"), "another addon is looked up as before");
   }
   let found = true;
   try {
-    addon();
+    requireAddon();
   } catch {
     found = false;
   }

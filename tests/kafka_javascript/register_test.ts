@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { binding, features } from "@slipstream/slipstream/kafka-javascript";
+import { addon, features } from "@slipstream/slipstream/kafka-javascript";
 import { packageFolder } from "../../src/setup/package_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -28,14 +28,14 @@ Deno.test("./kafka-javascript says what to do when it is imported where there is
   assert.match(err, /\/no\/such\/librdkafka\.so \(LIBRDKAFKA_PATH\)/);
 });
 
-Deno.test("./kafka-javascript/register opens nothing; the binding says what to do when it is used", async () => {
+Deno.test("./kafka-javascript/register opens no library; the first use of the addon says how to install one", async () => {
   const program = `
     await import("@slipstream/slipstream/kafka-javascript/register");
     const { createRequire } = await import("node:module");
-    const binding = createRequire(import.meta.url)("bindings")("confluent-kafka-javascript");
-    console.log(binding.topic["RdKafka::Topic::OFFSET_END"], typeof binding.Producer);
+    const addon = createRequire(import.meta.url)("bindings")("confluent-kafka-javascript");
+    console.log(addon.topic["RdKafka::Topic::OFFSET_END"], typeof addon.Producer);
     try {
-      new binding.Producer({}, {});
+      new addon.Producer({}, {});
     } catch (error) {
       console.log(error.name);
     }`;
@@ -43,11 +43,11 @@ Deno.test("./kafka-javascript/register opens nothing; the binding says what to d
   assert.equal(out, "-1 function\nLibraryError", err);
 });
 
-Deno.test("the binding has what the addon exports", () => {
-  assert.deepEqual(binding.features().split(","), features);
-  assert.equal(binding.err2str(-172), "Local: Erroneous state");
+Deno.test("`addon` exports what the native addon exports", () => {
+  assert.deepEqual(addon.features().split(","), features);
+  assert.equal(addon.err2str(-172), "Local: Erroneous state");
   assert.deepEqual(
-    Object.keys(binding).sort(),
+    Object.keys(addon).sort(),
     "AdminClient KafkaConsumer Producer Topic err2str features librdkafkaVersion topic".split(" "),
   );
 });

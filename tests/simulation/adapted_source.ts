@@ -6,7 +6,7 @@
 
 import type { Model } from "./model.ts";
 import type { SourceSpec } from "./program.ts";
-import { Message } from "./things.ts";
+import { Message } from "./model_values.ts";
 
 /** An iterable, an async iterable or the holder of a stream; each run begins anew. */
 export function adaptedSource(spec: SourceSpec, index: number, now: () => Model): object {

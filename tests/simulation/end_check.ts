@@ -4,10 +4,10 @@
  * @module
  */
 
-import { isItemFinished, isMessageFinished } from "./finished.ts";
+import { isItemFinished, isMessageFinished } from "./done_check.ts";
 import { faultOf } from "./model_handler.ts";
 import type { Model, SourceState } from "./model.ts";
-import type { Fault } from "./things.ts";
+import type { Fault } from "./model_values.ts";
 
 /** How long sinks and sources may take to be released after the time for the end. */
 const RELEASE_MS = 5000;

@@ -5,7 +5,7 @@
  */
 
 import type { Wiring } from "./program.ts";
-import type { Fault, Input, Item, Message, Value } from "./things.ts";
+import type { Fault, Input, Item, Message, Value } from "./model_values.ts";
 
 /** What became of a message in a pipe. */
 export interface Pulled {

@@ -5,7 +5,7 @@
  */
 
 import { HandlerState } from "./handler_state.ts";
-import { isBatchFinished } from "./finished.ts";
+import { isBatchFinished } from "./done_check.ts";
 import type { Program, Wiring } from "./program.ts";
 import {
   type Account,
@@ -18,7 +18,7 @@ import {
   placeOf,
   rootOf,
   Value,
-} from "./things.ts";
+} from "./model_values.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
 /** A batch that a source handed out. */

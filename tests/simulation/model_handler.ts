@@ -7,7 +7,7 @@
 import type { HandlerError } from "../../src/stream/handler_error.ts";
 import type { HandlerState } from "./handler_state.ts";
 import type { Model } from "./model.ts";
-import { Fault, type Input, type Item, Message, Value } from "./things.ts";
+import { Fault, type Input, type Item, Message, Value } from "./model_values.ts";
 
 /** What a handler does; `stop` stops its binding. */
 export function handlerOf(state: () => HandlerState, model: () => Model, stop: () => void): (input: Input) => unknown {

@@ -10,7 +10,7 @@ import type { PipeStage } from "../../src/stream/pipe.ts";
 import type { HandlerState } from "./handler_state.ts";
 import type { Model } from "./model.ts";
 import type { StageSpec } from "./program.ts";
-import { type Fault, type Message, Piped, type Value } from "./things.ts";
+import { type Fault, type Message, Piped, type Value } from "./model_values.ts";
 
 type Stage = PipeStage<unknown, unknown>;
 type Origin = Message | Value;

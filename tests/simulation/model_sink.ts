@@ -14,7 +14,7 @@ import {
 import { Settlements } from "../../src/stream/settlement.ts";
 import type { Model } from "./model.ts";
 import type { SinkFault, SinkSpec } from "./program.ts";
-import { type Account, type Fault, Value } from "./things.ts";
+import { type Account, type Fault, Value } from "./model_values.ts";
 
 /** A value on its way. */
 interface OnItsWay {
@@ -136,7 +136,7 @@ export class ModelSink {
     let isTicking = false, isStuck = false;
     let fatal: Fault | undefined;
     const settle = (one: OnItsWay, failure?: { readonly error: unknown }) => {
-      settlements.of(one.delivery).end(failure);
+      settlements.of(one.delivery).settled(failure);
     };
     const deliver = (one: OnItsWay) => {
       const kind = this.faultAt(one.number);
@@ -212,7 +212,7 @@ export class ModelSink {
         if (room !== undefined) model.violate(`${state.name} was offered a value while it had no room`);
         if (fatal !== undefined) throw fatal;
         const { number } = this.offer(value, state.app, model, (kind) => kind === "refuse" || kind === "fatal");
-        settlements.of(delivery).begin();
+        settlements.of(delivery).accepted();
         queue.push({ value, delivery, message, number });
         if (spec.ms === 0) {
           step();
@@ -223,7 +223,7 @@ export class ModelSink {
         room = Promise.withResolvers();
         return room.promise.then(() => this.accepted(value));
       },
-      settle: (delivery) => settlements.settle(delivery),
+      settle: (delivery) => settlements.outcome(delivery),
       close: async () => {
         if (model.isDead) return;
         if (++state.closes > 1) model.violate(`${state.name} was closed twice`);

@@ -7,7 +7,7 @@
 import { type Batch, type BatchSource, openSource, type SourceReader } from "../../src/stream/protocol.ts";
 import type { BatchState, Model, SourceState } from "./model.ts";
 import type { SourceSpec } from "./program.ts";
-import { Message } from "./things.ts";
+import { Message } from "./model_values.ts";
 
 const MEGABYTE = 1024 * 1024;
 

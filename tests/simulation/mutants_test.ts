@@ -2,8 +2,8 @@
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
 /** More than any of them needs: one that is not found in so many is not found. */
-const PROGRAMS = { stream: 60_000, rooms: 12_000 } as const;
-const SEARCHES = { stream: "search.ts", rooms: "rooms_search.ts" } as const;
+const PROGRAMS = { stream: 60_000, topicCache: 12_000 } as const;
+const SEARCHES = { stream: "search.ts", topicCache: "topic_cache_search.ts" } as const;
 const LIMIT_MS = 180_000;
 const ROOT = new URL("../../", import.meta.url).pathname;
 

@@ -6,9 +6,9 @@
 
 import { realMilliseconds } from "./virtual_time.ts";
 import fc from "fast-check";
-import { printed } from "./brief.ts";
+import { printed } from "./compact_program.ts";
 import type { Program } from "./program.ts";
-import { anyProgram } from "./programs.ts";
+import { anyProgram } from "./random_program.ts";
 import { simulate } from "./simulate.ts";
 
 /** How to look. */

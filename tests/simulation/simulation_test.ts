@@ -1,12 +1,12 @@
 import "./virtual_time.ts";
-import { complete } from "./brief.ts";
+import { expand } from "./compact_program.ts";
 import { report, search } from "./search.ts";
 import { simulate } from "./simulate.ts";
 
 Deno.test("programs at random keep the invariants of the protocol", async () => {
   const { SIMULATION_PROGRAM: text, SIMULATION_SEED, SIMULATION_PROGRAMS, CI } = Deno.env.toObject();
   if (text !== undefined) {
-    const { violations } = await simulate(complete(JSON.parse(text)));
+    const { violations } = await simulate(expand(JSON.parse(text)));
     if (violations.length > 0) throw new Error(violations.join("\n"));
     return;
   }
@@ -25,7 +25,7 @@ Deno.test("programs at random keep the invariants of the protocol", async () => 
 });
 
 Deno.test("a program gives the same outcome each time", async () => {
-  const program = complete({
+  const program = expand({
     sources: [{ batches: [3, 40], gapMs: 3 }],
     sinks: [{ ms: 5, room: 2, faults: [{ at: 7, times: 1, kind: "undelivered" }] }],
     handlers: [{ sinks: [0], kind: "async", ms: 2, concurrency: 3, onError: "letters" }],

@@ -11,7 +11,7 @@ interface Keyed {
 const keyed = (count: number, keys: number): Keyed[] =>
   Array.from({ length: count }, (_, n) => ({ key: `k${n % keys}`, n }));
 
-Deno.test("concurrency handles so many at a time, never two of a key, and keeps a key's outputs in order", async () => {
+Deno.test("concurrency handles as many messages at a time as it says, one of each key, and keeps a key's outputs in order", async () => {
   const running = new Map<string, number>();
   let now = 0, most = 0;
   const out = new Map<string, number[]>();
@@ -34,7 +34,7 @@ Deno.test("concurrency handles so many at a time, never two of a key, and keeps 
   for (const ns of out.values()) assert.deepEqual(ns, ns.toSorted((a, b) => a - b));
 });
 
-Deno.test("concurrency keeps order by what `by` answers, and bytes that are equal are one key", async () => {
+Deno.test("concurrency keeps order by the key that `by` returns, and compares bytes by content", async () => {
   for (
     const [by, message] of [
       [({ id }: { id: number }) => id % 2, (n: number) => ({ id: n })],
@@ -69,7 +69,7 @@ Deno.test("a batch is done when all its messages are handled, and batches in ord
   assert.deepEqual(log.slice(3), ["handled 1", "done 0", "done 1", "done 2", "closed source"]);
 });
 
-Deno.test("a handler that fails among others leaves its batch, and those after it, undone", async () => {
+Deno.test("a handler that fails while others go on keeps its batch, and those after it, from being done", async () => {
   const log: string[] = [];
   const app = new Slipstream();
   const sink = new WritableStream<number>({
@@ -86,7 +86,7 @@ Deno.test("a handler that fails among others leaves its batch, and those after i
   assert.ok(log.indexOf("abort") > log.indexOf("out 1"));
 });
 
-Deno.test("one busy key fills a bounded room and does not hold up the others that wait", async () => {
+Deno.test("one busy key fills the room for waiting messages and does not hold up other keys that wait", async () => {
   let pulled = 0;
   const hot = Promise.withResolvers<void>();
   const cold: number[] = [];
@@ -107,7 +107,7 @@ Deno.test("one busy key fills a bounded room and does not hold up the others tha
   assert.equal(pulled, 10_000);
 });
 
-Deno.test("as many handlers run as concurrency says, whenever some have ended", async () => {
+Deno.test("concurrency starts a handler whenever another has ended", async () => {
   for (const concurrency of [1, 10, 100]) {
     const count = 10 * concurrency, rounds: number[] = [];
     const waiting: (() => void)[] = [];
@@ -165,7 +165,7 @@ Deno.test("a source of single messages keeps as many handlers busy as concurrenc
   assert.equal(most, 100);
 });
 
-Deno.test("keys may be long bytes", async () => {
+Deno.test("concurrency takes long bytes as keys", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   const key = () => new Uint8Array(1_000_000).fill(7);
@@ -177,7 +177,7 @@ Deno.test("keys may be long bytes", async () => {
   assert.deepEqual(seen, [0, 1]);
 });
 
-Deno.test("After a stop cut a retry short, nothing behind it is begun: the next of its key would come before it", async () => {
+Deno.test("no message of a key begins after a stop has interrupted the retry of the one before it", async () => {
   const stop = new AbortController(), begun: number[] = [];
   const app = new Slipstream();
   const keys = ["a", "b", "a", "b", "c", "a", "c"];

@@ -23,10 +23,10 @@ function shared() {
     [openSink]: () => ({
       accept: (value: unknown, delivery: Delivery) => {
         const account = settlements.of(delivery);
-        account.begin();
-        waiting.set(value, (failure) => account.end(failure));
+        account.accepted();
+        waiting.set(value, (failure) => account.settled(failure));
       },
-      settle: (delivery: Delivery) => settlements.settle(delivery),
+      settle: (delivery: Delivery) => settlements.outcome(delivery),
       close() {},
     }),
   };
@@ -129,7 +129,7 @@ async function* thenQuiet(...numbers: number[]): AsyncGenerator<number> {
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
-Deno.test("what a pipe emits late is on the ladder, and settles before the run ends", async () => {
+Deno.test("retry and onError apply to what a pipe emits at its end, and it settles before the run ends", async () => {
   const refuse = (numbers: number[]) => {
     throw new Error(`can't handle ${numbers}`);
   };
@@ -152,7 +152,7 @@ Deno.test("what a pipe emits late is on the ladder, and settles before the run e
   assert.equal(await running, 'rejected: handler "late" failed: refused');
 });
 
-Deno.test("a stage that fails between messages blames none of them", async () => {
+Deno.test("a stage that fails between messages fails with no message as its value", async () => {
   async function* failsLater(numbers: AsyncIterable<number>): AsyncGenerator<number> {
     const iterator = numbers[Symbol.asyncIterator]();
     const { value } = await iterator.next();
@@ -175,7 +175,7 @@ Deno.test("a stage that fails between messages blames none of them", async () =>
   assert.deepEqual([seen, told], [[1, 2, 3], [undefined, undefined, undefined]]);
 });
 
-Deno.test("a stage that is tried again emits nothing twice", async () => {
+Deno.test("a stage that is retried emits nothing twice", async () => {
   let attempts = 0;
   const seen: string[] = [];
   const app = new Slipstream();
@@ -194,7 +194,7 @@ Deno.test("a stage that is tried again emits nothing twice", async () => {
   assert.deepEqual(seen, ["1a", "1b", "2a", "2b"]);
 });
 
-Deno.test("dead letters of what a pipe emits at its end, and late, hold what it emitted", async () => {
+Deno.test("dead letters of values that a pipe emits by itself hold these values", async () => {
   const letters: string[] = [];
   const deadLetters = {
     [openDeadLetters]: () => ({
@@ -219,7 +219,7 @@ Deno.test("dead letters of what a pipe emits at its end, and late, hold what it 
   assert.deepEqual(letters.toSorted(), ["[1,2]", "[3,4]"]);
 });
 
-Deno.test("stop() in a handler that waits for nothing leaves the rest of the batch, which is read again", async () => {
+Deno.test("a stop in a synchronous handler leaves the rest of the batch to the next run", async () => {
   const source = scripted([[1, 2, 3, 4, 5], [6]]), other = scripted([[1], [2]]);
   const seen: number[] = [];
   const app = new Slipstream();
@@ -259,7 +259,7 @@ for (const concurrency of [1, 3]) {
   });
 }
 
-Deno.test("retry.signal never makes a message done: the run ends with the handler's error under every policy", async () => {
+Deno.test("retry.signal makes no message done: the run ends with the handler's error under every policy", async () => {
   for (const onError of ["fail", "skip", () => {}] as const) {
     const source = scripted([[1], [2], [3]]);
     const abort = new AbortController();
@@ -278,7 +278,7 @@ Deno.test("retry.signal never makes a message done: the run ends with the handle
   }
 });
 
-Deno.test("a run settles whatever fails second: it rejects with the first failure, within the time for the end", async () => {
+Deno.test("a run rejects with its first failure in time, whatever fails second", async () => {
   const never = () => new Promise<void>(() => {});
   const later = (message: string) => new Promise<void>((_, reject) => setTimeout(() => reject(new Error(message)), 30));
   const settles: [string, () => Promise<void>][] = [["never", never], ["later", () => later("second")]];
@@ -301,7 +301,7 @@ Deno.test("a run settles whatever fails second: it rejects with the first failur
   }
 });
 
-Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, says what is left, and does nothing later", async () => {
+Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, names what still runs, and marks nothing as done later", async () => {
   const source = scripted([[1], [2]]), end = Promise.withResolvers<void>();
   const abort = new AbortController();
   const app = new Slipstream();
@@ -316,7 +316,7 @@ Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, say
   assert.deepEqual(source.done, []);
 });
 
-Deno.test("a stop cuts the wait for a sink's room short: within a second, and the message is not done", async () => {
+Deno.test("a stop ends the wait for a sink's room within a second, and the message is not done", async () => {
   const abort = new AbortController();
   const source = scripted([[1, 2, 3]]);
   const full = {
@@ -335,7 +335,7 @@ Deno.test("a stop cuts the wait for a sink's room short: within a second, and th
   assert.deepEqual(source.done, [1]);
 });
 
-Deno.test("a sink that can't take anything any more ends the run under every policy, now and after it accepted", async () => {
+Deno.test("a sink that can't take anything any more ends the run under every policy, before and after it accepts a value", async () => {
   const fatal = Object.assign(new Error("fenced"), { fatal: true });
   const refusing = { [openSink]: () => ({ accept: () => Promise.reject(fatal), settle() {}, close() {} }) };
   const failing = {
@@ -344,11 +344,11 @@ Deno.test("a sink that can't take anything any more ends the run under every pol
       return {
         accept(_: unknown, delivery: Delivery, message?: unknown) {
           const account = settlements.of(delivery);
-          account.begin();
+          account.accepted();
           (async () => await delivery.undelivered(fatal, message))()
-            .then(() => account.end(), (error) => account.end({ error }));
+            .then(() => account.settled(), (error) => account.settled({ error }));
         },
-        settle: (delivery: Delivery) => settlements.settle(delivery),
+        settle: (delivery: Delivery) => settlements.outcome(delivery),
         close() {},
       };
     },
@@ -364,7 +364,7 @@ Deno.test("a sink that can't take anything any more ends the run under every pol
   }
 });
 
-Deno.test("a source is read on only while what is not done stays below a size", async () => {
+Deno.test("a source is read on only while its batches that are not done stay below a size", async () => {
   let read = 0;
   const settle = Promise.withResolvers<void>();
   const source = {
@@ -429,7 +429,7 @@ Deno.test("two TransformStreams in a circle of handlers end at a stop", async ()
   assert.ok(laps >= 10);
 });
 
-Deno.test("a stop does not wait for the retries of a handler that another one feeds: its message goes to the policy", async () => {
+Deno.test("a stop does not wait for the retries of a handler whose source another handler writes to: the policy applies", async () => {
   const between = new TransformStream<number, number>(), abort = new AbortController();
   const told: unknown[] = [], waits = Promise.withResolvers<void>();
   const app = new Slipstream();

@@ -14,7 +14,7 @@ function settlesLate(batches: number) {
   return () => batches-- > 0 ? new Promise<void>((resolve) => setTimeout(resolve, 50)) : Promise.resolve();
 }
 
-Deno.test("stream() does the batches before one whose handler fails", async () => {
+Deno.test("stream() marks the batches as done before one whose handler fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
   app.handle(scripted([[1], [2], [3], [4]], log), { sink: slow(log, settlesLate(2)) }, (n) => {
@@ -25,7 +25,7 @@ Deno.test("stream() does the batches before one whose handler fails", async () =
   assert.deepEqual(log, ["done 0", "done 1", "closed source", "closed sink"]);
 });
 
-Deno.test("stream() does the batches before an error of the source, and passes the error as it is", async () => {
+Deno.test("stream() marks the batches as done before an error of the source, and rejects with that error unchanged", async () => {
   const log: string[] = [];
   const failure = new Error("connection lost");
   let read = 0;
@@ -43,7 +43,7 @@ Deno.test("stream() does the batches before an error of the source, and passes t
   assert.deepEqual(log, ["done 0", "done 1", "done 2", "closed sink"]);
 });
 
-Deno.test("stream() lets other sources settle what is in flight when one fails", async () => {
+Deno.test("stream() lets the batches of other sources settle when one source fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
   app.handle(scripted([[1, 2]], log), { sink: slow(log) }, async (n) => {
@@ -57,7 +57,7 @@ Deno.test("stream() lets other sources settle what is in flight when one fails",
   assert.deepEqual(log, ["done 0", "closed source", "closed sink"]);
 });
 
-Deno.test("stream() closes sinks only when no handler runs any more, also when settling failed", async () => {
+Deno.test("stream() closes sinks only when no handler runs any more, though settling has failed", async () => {
   const log: string[] = [];
   const handling = Promise.withResolvers<void>(), failed = Promise.withResolvers<void>();
   const settle = async () => {
@@ -116,7 +116,7 @@ Deno.test("stream() closes a source when it has ended, not when all have", async
   assert.deepEqual(log, ["done 0", "closed source", "other ended"]);
 });
 
-Deno.test("stream() cancels a ReadableStream that never answers, and leaves a generator that never does", async () => {
+Deno.test("stream() cancels a ReadableStream that never answers a read, and gives up a generator that never does", async () => {
   let cancelled = false;
   async function* stuck() {
     yield await new Promise<number>(() => {});
@@ -133,7 +133,7 @@ Deno.test("stream() cancels a ReadableStream that never answers, and leaves a ge
   await running;
 });
 
-Deno.test("stream() can be ended by the generator it reads", async () => {
+Deno.test("stream() can be stopped by the generator that it reads", async () => {
   const abort = new AbortController();
   let ended = false;
   function* numbers() {
@@ -153,7 +153,7 @@ Deno.test("stream() can be ended by the generator it reads", async () => {
   assert.deepEqual([seen, ended], [[1, 2], true]);
 });
 
-Deno.test("stream() rejects with what a stopped generator's finally block throws", async () => {
+Deno.test("stream() rejects with the error of a stopped generator's finally block", async () => {
   const abort = new AbortController();
   async function* numbers() {
     try {
@@ -168,7 +168,7 @@ Deno.test("stream() rejects with what a stopped generator's finally block throws
   await assert.rejects(app.stream({ ...QUIET, signal: abort.signal }), /can't clean up/);
 });
 
-Deno.test("stream() runs the finally blocks of a handler's generator when a sink refuses, now or later", async () => {
+Deno.test("stream() runs the finally blocks of a handler's generator when a sink refuses a value, at once or later", async () => {
   for (const later of [false, true]) {
     let ended = false;
     const app = new Slipstream();
@@ -192,7 +192,7 @@ Deno.test("stream() runs the finally blocks of a handler's generator when a sink
   }
 });
 
-Deno.test("stream() releases what it has opened when something else can't be", async () => {
+Deno.test("stream() closes the sources and sinks that it has opened when another can't be opened", async () => {
   const free = new WritableStream();
   const locked = new WritableStream();
   locked.getWriter();
@@ -202,7 +202,7 @@ Deno.test("stream() releases what it has opened when something else can't be", a
   assert.ok(!free.locked);
 });
 
-Deno.test("stream() awaits nothing between the messages of a batch when nothing is to be awaited", async () => {
+Deno.test("stream() handles the messages of a batch synchronously when handlers and sinks are synchronous", async () => {
   let turns = 0;
   const seen: number[] = [];
   const app = new Slipstream();
@@ -280,7 +280,7 @@ for (
   });
 }
 
-Deno.test("stream() lets timers have their turn within a batch whose handlers wait for nothing, or for a promise", async () => {
+Deno.test("stream() lets timers fire within a batch whose handlers wait for nothing, or for a promise", async () => {
   for (const wait of [false, true]) {
     const app = new Slipstream();
     let turns = 0;
@@ -299,7 +299,7 @@ Deno.test("stream() lets timers have their turn within a batch whose handlers wa
   }
 });
 
-Deno.test("onExit() hooks run once a run, in order, when all is closed, also when it failed; one can be taken away", async () => {
+Deno.test("onExit() hooks run once a run, in order, after sources and sinks are closed, also when the run failed; a hook can be removed", async () => {
   const log: string[] = [];
   const app = new Slipstream();
   let fail = false;
@@ -348,10 +348,10 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
   });
   await assert.rejects(failing.stream(QUIET), /the run's/);
   assert.deepEqual(log, ["after", "called"]);
-  assert.throws(() => app.onExit(5 as never), /An exit hook must be a function: got a number/);
+  assert.throws(() => app.onExit(5 as never), /onExit\(\): the hook must be a function: got a number/);
 });
 
-Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an end", async () => {
+Deno.test("two apps share no run, pause, hook or end", async () => {
   const log: string[] = [];
   const [one, other] = [new Slipstream(), new Slipstream()];
   const abort = new AbortController();
@@ -361,7 +361,7 @@ Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an en
   one.onExit(() => void log.push("one is over"));
   other.handle(scripted([["other"]]), (word) => void log.push(word));
   other.onExit(() => void log.push("other is over"));
-  assert.throws(() => other.pause(held), /Nothing is bound to this source/);
+  assert.throws(() => other.pause(held), /pause\(\): no handler is bound to this source/);
   const running = one.stream({ ...QUIET, signal: abort.signal });
   await other.stream(QUIET);
   // While one runs, the other can still bind, and run again.
@@ -373,7 +373,7 @@ Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an en
   assert.deepEqual(log.slice(4), ["closed source", "one is over"]);
 });
 
-Deno.test("a stop ends a batch after the message in hand: what is left of it is not done, and read again", async () => {
+Deno.test("a stop ends a batch after the message whose handling has begun; the next run reads the rest again", async () => {
   const abort = new AbortController();
   const source = scripted([[1, 2, 3, 4]]);
   const seen: number[] = [];
@@ -389,7 +389,7 @@ Deno.test("a stop ends a batch after the message in hand: what is left of it is 
   assert.deepEqual(seen, [1, 2, 3, 4]);
 });
 
-Deno.test("stream() does nothing of a batch that comes after one it left, though the source had to end", async () => {
+Deno.test("stream() marks no batch as done that comes after one that a stop has interrupted", async () => {
   const abort = new AbortController();
   const done: unknown[] = [], seen: number[] = [];
   const source = {

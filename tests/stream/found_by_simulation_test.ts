@@ -31,7 +31,7 @@ async function* twice(messages: AsyncIterable<number>) {
   }
 }
 
-Deno.test("at a stop the reader of a link goes after its writer, though the streams around them may be one", async () => {
+Deno.test("a stop ends the reader of a link after its writer, though the streams around them may be one", async () => {
   const link = new TransformStream<number, number>();
   const app = new Slipstream(), stop = new AbortController(), got: number[] = [];
   const source = new ReadableStream<number>({ pull: (controller) => controller.enqueue(1) }, { highWaterMark: 0 });
@@ -55,7 +55,7 @@ Deno.test("a stop does not hide that a sink can't take anything any more", async
   equal(error?.message, 'handler "handler" failed: no more');
 });
 
-Deno.test("what a pipe emits by itself comes behind what was held for a retry", async () => {
+Deno.test("a value that a pipe emits by itself comes behind the values that were held for a retry", async () => {
   const app = new Slipstream(), got: string[] = [];
   app.handle([1], {
     pipe: [through, twice, ahead],
@@ -66,7 +66,7 @@ Deno.test("what a pipe emits by itself comes behind what was held for a retry", 
   equal(got, ["1", "1.5"]);
 });
 
-Deno.test("a batch is not done while what a pipe made of it is handled, or when that has failed", async () => {
+Deno.test("a batch is not done while values that a pipe made of it are handled, or when one has failed", async () => {
   for (const fails of [false, true]) {
     const log: unknown[] = [];
     const source = scripted([together(1), together(2)], { on: (event, batch) => void log.push(`${event} ${batch}`) });

@@ -28,7 +28,7 @@ Deno.test('onError "skip" goes on with the next message', async () => {
   assert.deepEqual(await refusing({ onError: "skip" }), { out: [1, 3], error: undefined, done: ["done 0", "done 1"] });
 });
 
-Deno.test("onError as a function gets the error, is awaited, and fails the run when it throws", async () => {
+Deno.test("onError as a function receives the error, is awaited, and fails the run when it throws", async () => {
   const errors: HandlerError[] = [];
   const { out, error } = await refusing({
     onError: async (error) => {
@@ -91,7 +91,7 @@ Deno.test("retry tries a handler and a sink again, and emits nothing twice", asy
   assert.deepEqual([handled, out], [3, ["a", "A", "b", "B"]]);
 });
 
-Deno.test("retry gives up after maxAttempts, or at once for what is not retriable, with the error itself", async () => {
+Deno.test("retry gives up after maxAttempts, or at once for an error that is not retriable, with that error", async () => {
   for (const [isRetriable, expected] of [[() => true, 3], [() => false, 1]] as const) {
     let attempts = 0;
     const failure = new Error("on purpose");
@@ -105,7 +105,7 @@ Deno.test("retry gives up after maxAttempts, or at once for what is not retriabl
   }
 });
 
-Deno.test("other handlers of the source go on when one skips, and the message is theirs too", async () => {
+Deno.test("other handlers of the source get a message that one handler skips", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   const source = scripted([[1, 2]]);
@@ -117,7 +117,7 @@ Deno.test("other handlers of the source go on when one skips, and the message is
   assert.deepEqual(seen, [1, 2]);
 });
 
-Deno.test("handle() refuses policies that are none or contradict", () => {
+Deno.test("handle() refuses policies and options that are wrong or contradict each other", () => {
   const app = new Slipstream();
   const source = Object.assign(scripted([[1]]), {
     [openDeadLetters]: () => ({ accept() {}, settle() {}, close() {} }),
@@ -126,10 +126,10 @@ Deno.test("handle() refuses policies that are none or contradict", () => {
     assert.throws(() => app.handle(source, options as Record<never, never>, () => {}), expected);
   bad({ onError: "ignore" }, /onError must be "fail", "skip", a Topic.*got "ignore"/);
   bad({ onError: source }, /onError can't be a source of the handler/);
-  bad({ retry: { maxAttempts: 0 } }, /retry: maxAttempts must be a whole number from 1 on: 0/);
-  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry: minTimeout must be at most maxTimeout: 10 and 5/);
+  bad({ retry: { maxAttempts: 0 } }, /retry: maxAttempts must be a whole number from 1 on: got 0/);
+  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry: minTimeout must be at most maxTimeout: got 10 and 5/);
   bad({ retry: { times: 3 } }, /retry: there is no option "times"/);
-  bad({ concurrency: 0 }, /concurrency must be a whole number from 1 on: 0/);
+  bad({ concurrency: 0 }, /concurrency must be a whole number from 1 on: got 0/);
   bad({ concurrency: 1.5 }, /concurrency must be/);
   bad({ by: () => 1 }, /set concurrency above 1/);
   bad({ pipe: [5] }, /a stage of a pipe must be a TransformStream/);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { QUIET, scripted, turn } from "../support/scripted.ts";
 
-Deno.test("pause() hands on nothing more from the next message on, and resume() goes on at once", async () => {
+Deno.test("pause() holds back the messages from the next one on, and resume() goes on at once", async () => {
   const log: string[] = [];
   const source = scripted([[1, 2], [3]], log);
   const app = new Slipstream();
@@ -18,7 +18,7 @@ Deno.test("pause() hands on nothing more from the next message on, and resume() 
   assert.deepEqual(log, ["handled 1", "handled 2", "done 0", "handled 3", "done 1", "closed source"]);
 });
 
-Deno.test("pause() before a run holds back everything, others go on, and a stop leaves it", async () => {
+Deno.test("pause() before a run holds back every message, other sources go on, and a stop handles none of them", async () => {
   const log: string[] = [];
   const held = scripted([[1]], log);
   const abort = new AbortController();
@@ -31,10 +31,10 @@ Deno.test("pause() before a run holds back everything, others go on, and a stop 
   abort.abort();
   await running;
   assert.deepEqual(log, ["handled 2", "closed source"]);
-  assert.throws(() => app.pause([3]), /Nothing is bound to this source/);
+  assert.throws(() => app.pause([3]), /pause\(\): no handler is bound to this source \(an Array\)/);
 });
 
-Deno.test("a generator that listens is told, and so is a source with pause and resume", async () => {
+Deno.test("pause() and resume() reach an async generator through its yield, and a source through its methods", async () => {
   const told: unknown[] = [];
   async function* numbers(): AsyncGenerator<number | undefined, void, unknown> {
     for (let n = 0; n < 3; n++) {
@@ -70,7 +70,7 @@ Deno.test("a generator that listens is told, and so is a source with pause and r
   assert.ok(told.includes("pause") && told.includes("paused") && told.includes("resumed"), told.join());
 });
 
-Deno.test("stop() of a binding takes its handler out, and ends a source that nobody else handles", async () => {
+Deno.test("stop() of a binding removes its handler, and ends a source that has no other", async () => {
   const seen: string[] = [];
   const app = new Slipstream();
   function* endless() {

@@ -3,7 +3,7 @@ import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { openSource } from "@slipstream/slipstream/protocol";
 import { manual, QUIET, scripted, turn } from "../support/scripted.ts";
 
-Deno.test("stream() does a batch only when its sinks have settled, in order, and closes at the end", async () => {
+Deno.test("stream() marks a batch as done only when its sinks have settled, in order, and closes them at the end", async () => {
   const log: string[] = [];
   const sink = manual(log);
   const app = new Slipstream();
@@ -19,7 +19,7 @@ Deno.test("stream() does a batch only when its sinks have settled, in order, and
   assert.deepEqual(log, ["accept 1", "accept 2", "done 0", "done 1", "closed source", "closed sink"]);
 });
 
-Deno.test("stream() never does a batch that failed to settle, nor one after it", async () => {
+Deno.test("stream() marks no batch as done that failed to settle, nor one after it", async () => {
   const log: string[] = [];
   const sink = manual(log);
   const app = new Slipstream();
@@ -68,7 +68,7 @@ Deno.test("stream() runs the handlers of a message in the order of binding, and 
   assert.equal(opened, 1);
 });
 
-Deno.test("stream() fans several sources into one handler and opens a shared sink once", async () => {
+Deno.test("stream() reads several sources for one handler and opens a shared sink once", async () => {
   const log: string[] = [];
   const sink = manual(log);
   const settling = setInterval(() => sink.settling.forEach(({ resolve }) => resolve()), 1);
@@ -191,7 +191,7 @@ Deno.test("handle() writes to WritableStreams with backpressure, closes them at 
   assert.match(log.join(), /aborted: handler .* on purpose/);
 });
 
-Deno.test("handle() refuses what is no source, sink or handler, and binds nothing then", async () => {
+Deno.test("handle() refuses arguments that are not a source, a sink or a handler, and binds nothing then", async () => {
   const app = new Slipstream();
   assert.throws(
     () => app.handle("text" as never, () => {}),
@@ -212,15 +212,15 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     () => app.handle([1], { snik: console.log } as never, () => {}),
     /^TypeError: handle\(\): there is no option "snik": did you mean "sink"\?$/,
   );
-  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it has no options/);
+  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it takes no options/);
   await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
   const running = app.stream(QUIET);
-  await assert.rejects(app.stream(QUIET), /runs already/);
+  await assert.rejects(app.stream(QUIET), /stream\(\) runs already/);
   await running;
 });
 
-Deno.test("handle() names everything that is wrong with its arguments", () => {
+Deno.test("handle() reports all problems of its arguments at once", () => {
   const { readable, writable } = new TransformStream();
   readable.getReader();
   assert.throws(
@@ -250,14 +250,14 @@ Deno.test("handle() names everything that is wrong with its arguments", () => {
         "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got null",
         "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable " +
         "that returns one: got a number",
-        "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
+        "a TransformStream of a pipe is in use, or was in an earlier run: pass a function that makes one",
         "name must be a string: got a number",
-        "concurrency must be a whole number from 1 on: 0.5",
+        "concurrency must be a whole number from 1 on: got 0.5",
         "by must be a function: got a number",
         'retry: there is no option "maxAttempt": did you mean "maxAttempts"?',
-        "retry: maxAttempts must be a whole number from 1 on: 0",
-        "retry: minTimeout must be at most maxTimeout: 9 and 8",
-        "retry: jitter must be from 0 to 1: 2",
+        "retry: maxAttempts must be a whole number from 1 on: got 0",
+        "retry: minTimeout must be at most maxTimeout: got 9 and 8",
+        "retry: jitter must be from 0 to 1: got 2",
         "retry: isRetriable must be a function: got a number",
         "retry: signal must be an AbortSignal: got a number",
         'onError must be "fail", "skip", a Topic for dead letters or a function: got "skipp": did you mean "skip"?',
@@ -274,7 +274,7 @@ Deno.test("handle() names everything that is wrong with its arguments", () => {
   assert.throws(() => loose([1], { retry: 3 }, () => {}), /retry must be an object .*: got a number$/);
 });
 
-Deno.test("stream() takes one object of known options, and names everything that is wrong with it", async () => {
+Deno.test("stream() takes one object of known options, and reports all problems of it at once", async () => {
   const app = new Slipstream();
   let handled = 0;
   app.handle([1], () => void handled++);

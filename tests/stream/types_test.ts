@@ -229,7 +229,7 @@ async function* halves(numbers: AsyncIterable<number>): AsyncGenerator<string> {
   for await (const n of numbers) yield `${n / 2}`;
 }
 
-Deno.test("handle() infers what sources, pipes and sinks are of", () => void inferred);
+Deno.test("handle() infers the types of sources, pipes and sinks", () => void inferred);
 
 /** Never run: pipes from none to ten stages. */
 function pipes(app: Slipstream): void {

@@ -5,15 +5,15 @@
  */
 
 import {
-  type DeliveryAccount,
-  type KafkaClients,
-  type KafkaProducer,
-  MESSAGE_NUMBERS,
+  type ClientFactory,
+  type PortProducer,
   type ProducerEvents,
-} from "../../src/kafka/client.ts";
+  RECORDS_PER_TARGET,
+  type ReportTarget,
+} from "../../src/kafka/port.ts";
 import { Notices } from "../../src/notices/notices.ts";
 import { TopicWriter } from "../../src/topic/write/topic_writer.ts";
-import { registerClients } from "../../src/kafka/clients.ts";
+import { registerClientFactory } from "../../src/kafka/client_factories.ts";
 import { text } from "../../src/codecs/text.ts";
 import type { Codec } from "../../src/codecs/codec.ts";
 
@@ -21,7 +21,7 @@ const decoder = new TextDecoder(), encoder = new TextEncoder();
 const QUEUE_FULL = -184, PURGED = -152;
 
 /** Takes records and reports them when it is told to. */
-export class FakeProducer implements KafkaProducer {
+export class FakeProducer implements PortProducer {
   /** The values of all that were produced. */
   readonly values: (string | null)[] = [];
   /** How many bytes of values it has room for. */
@@ -33,7 +33,7 @@ export class FakeProducer implements KafkaProducer {
   readonly events: ProducerEvents;
   isConnected = false;
   isDisconnecting = false;
-  readonly #onTheirWay: { key: Uint8Array | null; value: string; account: DeliveryAccount; number: number }[] = [];
+  readonly #onTheirWay: { key: Uint8Array | null; value: string; target: ReportTarget; number: number }[] = [];
   #closed = Promise.withResolvers<void>();
   #offset = 0;
 
@@ -62,9 +62,9 @@ export class FakeProducer implements KafkaProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     _timestamp: number | null,
-    account: DeliveryAccount,
+    target: ReportTarget,
   ): void {
-    if ((account.messageNumber ?? 0) >= MESSAGE_NUMBERS) throw new RangeError("there is no such number");
+    if ((target.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("there is no such number");
     if (this.refusal !== undefined) {
       const { refusal } = this;
       this.refusal = undefined;
@@ -78,8 +78,8 @@ export class FakeProducer implements KafkaProducer {
     this.#onTheirWay.push({
       key: key && key.slice(),
       value: text ?? "",
-      account,
-      number: account.messageNumber ?? 0,
+      target,
+      number: target.recordNumber ?? 0,
     });
   }
 
@@ -88,22 +88,22 @@ export class FakeProducer implements KafkaProducer {
     const some = typeof which === "number"
       ? this.#onTheirWay.splice(0, which)
       : this.#onTheirWay.splice(this.#onTheirWay.findIndex(({ value }) => value === which), 1);
-    for (const { account, number } of some) account.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
+    for (const { target, number } of some) target.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
   }
 
   /** Answers a request of the first so many records. */
   answer(count: number, code = 0): void {
     if (this.events.requests?.wants(code) !== true) return this.report(count, code);
     this.events.requests.answered(
-      this.#onTheirWay.splice(0, count).map(({ key, value, account, number }) => ({
+      this.#onTheirWay.splice(0, count).map(({ key, value, target, number }) => ({
         code,
         partition: 0,
         offset: code === 0 ? this.#offset++ : -1,
         timestamp: 1,
         key,
         value: encoder.encode(value),
-        account,
-        messageNumber: number,
+        target,
+        recordNumber: number,
       })),
     );
   }
@@ -127,7 +127,7 @@ export interface Fakes extends Disposable {
 /** Makes a writer over fake producers. */
 export function fakes(conf: Record<string, unknown> = {}, value: Codec<string> = text): Fakes {
   const servers = `fake-${crypto.randomUUID()}`, producers: FakeProducer[] = [];
-  const clients: Partial<KafkaClients> = {
+  const clients: Partial<ClientFactory> = {
     producer(_conf, events) {
       const producer = new FakeProducer(events);
       producers.push(producer);
@@ -136,7 +136,7 @@ export function fakes(conf: Record<string, unknown> = {}, value: Codec<string> =
     },
     errorText: (code) => `error ${code}`,
   };
-  const unregister = registerClients(servers, clients as KafkaClients);
+  const unregister = registerClientFactory(servers, clients as ClientFactory);
   const all = { "bootstrap.servers": servers, ...conf };
   const made: Fakes = {
     prepare() {},

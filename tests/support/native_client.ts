@@ -1,5 +1,5 @@
 /**
- * Calls of the binding's own clients, for tests.
+ * Calls the addon's clients directly, without the npm client's JavaScript, for tests.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeClock, MemoryKafka } from "@slipstream/slipstream/testing";
-import type { FetchedMessage, KafkaProducer, TopicPartition } from "../../src/kafka/client.ts";
-import { clientsFor } from "../../src/kafka/clients.ts";
+import type { FetchedMessage, PortProducer, TopicPartition } from "../../src/kafka/port.ts";
+import { clientFactoryFor } from "../../src/kafka/client_factories.ts";
 
 const P0 = { topic: "t", partition: 0 }, P1 = { topic: "t", partition: 1 };
 const text = (value: string) => new TextEncoder().encode(value);
@@ -11,16 +11,16 @@ function reports() {
   const told: string[] = [];
   return {
     told,
-    messageNumber: 0,
+    recordNumber: 0,
     reported(code: number, _partition: number, offset: number, number: number) {
       told.push(`${number}: ${code}@${offset}`);
     },
   };
 }
 
-async function producerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}): Promise<KafkaProducer> {
+async function producerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}): Promise<PortProducer> {
   const all = { "bootstrap.servers": kafka.bootstrapServers, ...conf };
-  const producer = await clientsFor(all).producer(all, { onError() {} });
+  const producer = await clientFactoryFor(all).producer(all, { onError() {} });
   await producer.connect();
   return producer;
 }
@@ -35,7 +35,7 @@ async function consumerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}
   };
   const log: string[] = [];
   const names = (partitions: readonly TopicPartition[]) => partitions.map(({ partition }) => partition).join();
-  const consumer = await clientsFor(all).consumer(all, {
+  const consumer = await clientFactoryFor(all).consumer(all, {
     onError() {},
     onAssign(partitions) {
       log.push(`+${names(partitions)}`);
@@ -55,10 +55,10 @@ async function consumerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}
   return { consumer, log };
 }
 
-function produce(producer: KafkaProducer, account: ReturnType<typeof reports>, partition: number, ...values: string[]) {
+function produce(producer: PortProducer, account: ReturnType<typeof reports>, partition: number, ...values: string[]) {
   for (const value of values) {
     producer.produce("t", partition, text(value), null, null, account, undefined);
-    account.messageNumber++;
+    account.recordNumber++;
   }
 }
 

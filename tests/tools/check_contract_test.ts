@@ -82,11 +82,11 @@ for (const [what, page, code, expected] of BROKEN) {
 
 Deno.test("methodsOf() finds the public methods of exported classes", () => {
   const source = `
-export abstract class Client {
+export abstract class NativeClient {
   name(): string {}
 }
 
-export class Sender extends Client {
+export class Sender extends NativeClient {
   flush(): void {}
 }
 
@@ -121,7 +121,7 @@ class Bytes {
   int(): void {}
 }
 `;
-  deepEqual(methodsOf(source), { Client: ["name"], Sender: ["flush"], Producer: ["produce", "poll", "flush"] });
+  deepEqual(methodsOf(source), { NativeClient: ["name"], Sender: ["flush"], Producer: ["produce", "poll", "flush"] });
 });
 
 Deno.test("callsOf() finds what is called on the native half", () => {

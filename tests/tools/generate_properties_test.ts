@@ -23,15 +23,15 @@ client.id      |  P  |                 |               | low        | Again. <br
 enable.it      |  C  | true, false     |          true | low        | **DEPRECATED** Alias for \`it\`: x <br>*Type: boolean*
 `;
 
-Deno.test("generateProperties() reads scope, level, type, range, values and alias of each property", () => {
+Deno.test("generateProperties() reads scope, level, type, range, values, default and alias of each property", () => {
   const rows = generateProperties(TABLE).split("new Map<string, Property>([\n")[1]!.split("\n");
   deepEqual(rows.map((row) => row.trim()), [
     `["client.id", { scope: "*", level: "global", type: "string" }],`,
     `["kinit.cmd", { scope: "*", level: "global", type: "string" }],`,
-    `["linger.ms", { scope: "P", level: "global", type: "float", min: 0, max: 900000, aliasOf: "queue.ms" }],`,
+    `["linger.ms", { scope: "P", level: "global", type: "float", min: 0, max: 900000, default: 5, aliasOf: "queue.ms" }],`,
     `["isolation", { scope: "C", level: "global", type: "enum", values: ["one","two"] }],`,
     `["rebalance_cb", { scope: "C", level: "global", type: "api" }],`,
-    `["acks", { scope: "P", level: "topic", type: "integer", min: -1, max: 1000 }],`,
+    `["acks", { scope: "P", level: "topic", type: "integer", min: -1, max: 1000, default: -1 }],`,
     `["enable.it", { scope: "C", level: "topic", type: "boolean", aliasOf: "it" }],`,
     `]);`,
     ``,
@@ -62,6 +62,7 @@ Deno.test("PROPERTIES has what the modules that read it rely on", () => {
     type: "float",
     min: 0,
     max: 900000,
+    default: 5,
     aliasOf: "queue.buffering.max.ms",
   });
   for (const { aliasOf } of PROPERTIES.values()) if (aliasOf !== undefined) equal(PROPERTIES.has(aliasOf), true);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { counts, testFiles } from "../../tools/test.ts";
+import { counts, filesOf, testFiles } from "../../tools/test.ts";
 
 const TOOL = fileURLToPath(new URL("../../tools/test.ts", import.meta.url));
 
@@ -50,4 +50,31 @@ Deno.test("deno task test fails when one file does, or its process dies, and nam
   assert.match(out, /failed: .*dead_test\.ts\n/);
   assert.match(out, /\nFAILED \| 3 files \| 1 passed \| 1 failed \| 0 ignored/);
   assert.equal((await run(`${folder}/good_test.ts`)).code, 0);
+});
+
+Deno.test("filesOf() leaves out what --except names, and refuses what is not there", async () => {
+  const folder = await folderWith({ "a/one_test.ts": "", "b/two_test.ts": "", "b/three_test.ts": "" });
+  assert.deepEqual(filesOf(["--except", `${folder}/a/`, "--except", `${folder}/b/two_test.ts`, folder]), [
+    `${folder}/b/three_test.ts`,
+  ]);
+  assert.throws(() => filesOf(["--except", `${folder}/c`, folder]), Deno.errors.NotFound);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("deno task test runs a file again, once, when an assertion of the mock cluster has ended its process", async () => {
+  const folder = await folderWith({ "once_test.ts": "", "always_test.ts": "" });
+  const dying = (condition: string) =>
+    `Deno.test("dies", () => {
+      if (!(${condition})) return;
+      console.error("*** rdkafka_mock_cgrp.c:603:rd_kafka_mock_cgrp_classic_member_add: assert: !member->resp ***");
+      Deno.kill(Deno.pid, "SIGABRT");
+    });`;
+  const seen = `try { Deno.mkdirSync("${folder}/seen"); return true; } catch { return false; }`;
+  await Deno.writeTextFile(`${folder}/once_test.ts`, dying(`(() => { ${seen} })()`));
+  await Deno.writeTextFile(`${folder}/always_test.ts`, dying("true"));
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", TOOL, folder] }).output();
+  const out = new TextDecoder().decode(stdout);
+  assert.equal(code, 1);
+  assert.equal(out.match(/_test\.ts: the mock cluster ended the process \(rdkafka_mock_cgrp\.c:603/g)?.length, 2);
+  assert.match(out, /failed: .*always_test\.ts\nFAILED \| 2 files \| 1 passed/);
 });

@@ -46,7 +46,7 @@ export interface Group {
   /** Resolves when the group is on disk; rejects if it can't be committed. */
   readonly promise: Promise<void>;
   readonly state: "waiting" | "committing" | "committed" | "failed";
-  /** Begins a settlement, once for each group, and ends it when the group is committed or has failed. */
+  /** Counts the group in a settlement as one accepted value, which settles when the group is committed or has failed. */
   endWithGroup(settlement: Settlement): void;
 }
 
@@ -80,7 +80,7 @@ class OpenGroup implements Group, Cost {
   endWithGroup(settlement: Settlement): void {
     if (this.#settlements.has(settlement)) return;
     this.#settlements.add(settlement);
-    settlement.begin();
+    settlement.accepted();
   }
 
   /** Reports that it is on disk; with a failure, that it can't be committed. */
@@ -88,7 +88,7 @@ class OpenGroup implements Group, Cost {
     this.state = failure === undefined ? "committed" : "failed";
     if (failure === undefined) this.#settling.resolve();
     else this.#settling.reject(failure.error);
-    for (const settlement of this.#settlements) settlement.end(failure);
+    for (const settlement of this.#settlements) settlement.settled(failure);
     this.#settlements.clear();
   }
 }

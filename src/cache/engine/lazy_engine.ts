@@ -60,7 +60,7 @@ export class LazyEngine {
   /**
    * Accepts writes in the order of the calls: at once, or as soon as the engine is open.
    *
-   * @param settlement begins now, and ends when the writes are on disk or have failed
+   * @param settlement counts the writes as accepted now, and as settled when they are on disk or have failed
    */
   accept(writes: readonly Write[], updates: readonly Write[], settlement?: Settlement): Group | Promise<Group> {
     if (this.#engine !== undefined && this.#waitingWrites === 0) {
@@ -69,10 +69,10 @@ export class LazyEngine {
     this.#waitingWrites++;
     // A run that stops may ask how its delivery has settled while the store is still being opened. The settlement must
     // count this write by then.
-    settlement?.begin();
+    settlement?.accepted();
     const hasOpened = () => {
       this.#waitingWrites--;
-      settlement?.end();
+      settlement?.settled();
     };
     // Accept and count down in one step: a write that came between the two would overtake this one.
     return this.#open().then((engine) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FetchedMessage, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
+import { ErrorCode, type FetchedMessage, type TopicPartition, type TopicPartitionOffset } from "../../kafka/port.ts";
 import type { Cluster } from "./cluster.ts";
 import { type GroupCoordinator, keyOf } from "./group.ts";
 
@@ -21,7 +21,6 @@ interface Slot extends TopicPartition {
 
 const BEGINNING = -2;
 const END = -1;
-const NO_RESET = -140;
 
 /** The partitions that are assigned. */
 export class Assignment {
@@ -114,7 +113,7 @@ export class Assignment {
         position = this.#resetTo(lowOffset, highOffset);
         if (missing !== undefined && position !== undefined) this.#tellReset(slot, missing, position === lowOffset);
       }
-      if (position === undefined) return NO_RESET;
+      if (position === undefined) return ErrorCode.AUTO_OFFSET_RESET;
       if (position < highOffset) {
         const room = Math.min(max - messages.length, highOffset - position);
         const count = this.#cluster.isRandom ? 1 + Math.floor(this.#cluster.random() * room) : room;

@@ -4,12 +4,8 @@
  * @module
  */
 
-import type { Client, ClientEvents, TopicPartition } from "../../kafka/client.ts";
+import { type ClientEvents, ErrorCode, type PortClient, type TopicPartition } from "../../kafka/port.ts";
 import { type Cluster, codedError, type RequestKind } from "./cluster.ts";
-
-const TIMED_OUT = -185;
-const DESTROYED = -197;
-const STATE = -172;
 
 interface Request {
   readonly kind: RequestKind;
@@ -18,7 +14,7 @@ interface Request {
 }
 
 /** A client: its requests are answered in order. */
-export abstract class MemoryClient implements Client {
+export abstract class MemoryClient implements PortClient {
   protected readonly cluster: Cluster;
   protected readonly conf: Readonly<Record<string, unknown>>;
   readonly #events: ClientEvents;
@@ -91,7 +87,7 @@ export abstract class MemoryClient implements Client {
     if (this.#connected) await this.leave();
     this.#connected = false;
     this.#end();
-    for (const { fail } of this.#requests.splice(0)) fail(codedError(DESTROYED));
+    for (const { fail } of this.#requests.splice(0)) fail(codedError(ErrorCode.DESTROY));
   }
 
   /** The process of the client is gone: what waits for it waits for ever. */
@@ -130,8 +126,8 @@ export abstract class MemoryClient implements Client {
   protected request<T>(kind: RequestKind, timeoutMs: number, answer: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#crashed) return;
-      if (kind !== "connect" && !this.isConnected) return reject(codedError(STATE));
-      if (this.isDisconnecting && !this.#connected) return reject(codedError(DESTROYED));
+      if (kind !== "connect" && !this.isConnected) return reject(codedError(ErrorCode.STATE));
+      if (this.isDisconnecting && !this.#connected) return reject(codedError(ErrorCode.DESTROY));
       let over = false, forget = () => {};
       const once = (act: () => void) => {
         if (over) return;
@@ -155,7 +151,9 @@ export abstract class MemoryClient implements Client {
       };
       this.#requests.push(request);
       const waits = !this.cluster.isUp || this.#requests.length > 1 || this.cluster.delayOf(kind) > 0;
-      if (waits && timeoutMs < Infinity) forget = this.after(timeoutMs, () => request.fail(codedError(TIMED_OUT)));
+      if (waits && timeoutMs < Infinity) {
+        forget = this.after(timeoutMs, () => request.fail(codedError(ErrorCode.TIMED_OUT)));
+      }
       if (this.#requests.length === 1) this.#serveNext();
     });
   }

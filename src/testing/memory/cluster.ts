@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPartitionOffset } from "../../kafka/client.ts";
+import { ErrorCode, type TopicPartitionOffset } from "../../kafka/port.ts";
 import type { GroupCoordinator } from "./group.ts";
 import type { TopicLogs } from "./log.ts";
 
@@ -77,24 +77,24 @@ export function codedError(code: number): Error & { readonly code: number } {
 
 const TEXTS: Readonly<Record<number, string>> = {
   0: "Success",
-  3: "Broker: Unknown topic or partition",
-  10: "Broker: Message size too large",
-  22: "Broker: Specified group generation id is not valid",
-  25: "Broker: Unknown member",
-  27: "Broker: Group rebalance in progress",
-  29: "Broker: Topic authorization failed",
-  30: "Broker: Group authorization failed",
-  [-140]: "Local: No offset to automatically reset to",
-  [-147]: "Local: Maximum application poll interval (max.poll.interval.ms) exceeded",
-  [-150]: "Local: Fatal error",
-  [-152]: "Local: Purged in queue",
-  [-168]: "Local: No offset stored",
-  [-172]: "Local: Erroneous state",
-  [-184]: "Local: Queue full",
-  [-185]: "Local: Timed out",
-  [-192]: "Local: Message timed out",
-  [-195]: "Local: Broker transport failure",
-  [-197]: "Local: Broker handle destroyed",
+  [ErrorCode.UNKNOWN_TOPIC_OR_PART]: "Broker: Unknown topic or partition",
+  [ErrorCode.MSG_SIZE_TOO_LARGE]: "Broker: Message size too large",
+  [ErrorCode.ILLEGAL_GENERATION]: "Broker: Specified group generation id is not valid",
+  [ErrorCode.UNKNOWN_MEMBER_ID]: "Broker: Unknown member",
+  [ErrorCode.REBALANCE_IN_PROGRESS]: "Broker: Group rebalance in progress",
+  [ErrorCode.TOPIC_AUTHORIZATION_FAILED]: "Broker: Topic authorization failed",
+  [ErrorCode.GROUP_AUTHORIZATION_FAILED]: "Broker: Group authorization failed",
+  [ErrorCode.AUTO_OFFSET_RESET]: "Local: No offset to automatically reset to",
+  [ErrorCode.MAX_POLL_EXCEEDED]: "Local: Maximum application poll interval (max.poll.interval.ms) exceeded",
+  [ErrorCode.FATAL]: "Local: Fatal error",
+  [ErrorCode.PURGE_QUEUE]: "Local: Purged in queue",
+  [ErrorCode.NO_OFFSET]: "Local: No offset stored",
+  [ErrorCode.STATE]: "Local: Erroneous state",
+  [ErrorCode.QUEUE_FULL]: "Local: Queue full",
+  [ErrorCode.TIMED_OUT]: "Local: Timed out",
+  [ErrorCode.MSG_TIMED_OUT]: "Local: Message timed out",
+  [ErrorCode.TRANSPORT]: "Local: Broker transport failure",
+  [ErrorCode.DESTROY]: "Local: Broker handle destroyed",
 };
 
 /** What a code means, as far as the cluster in memory has it. */

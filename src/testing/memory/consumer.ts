@@ -4,14 +4,15 @@
  * @module
  */
 
-import type {
-  ConsumerEvents,
-  FetchedMessage,
-  KafkaConsumer,
-  TopicPartition,
-  TopicPartitionOffset,
-  Watermarks,
-} from "../../kafka/client.ts";
+import {
+  type ConsumerEvents,
+  ErrorCode,
+  type FetchedMessage,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
 import { Assignment } from "./assignment.ts";
 import { MemoryClient } from "./client.ts";
 import { type Cluster, codedError, errorText } from "./cluster.ts";
@@ -32,10 +33,6 @@ interface Rebalance {
   readonly kind: "assign" | "revoke" | "lose";
 }
 
-const STATE = -172;
-const DESTROYED = -197;
-const UNKNOWN_TOPIC = 3;
-const MAX_POLL_EXCEEDED = -147;
 const NO_OFFSET = -1001;
 /** How long a closing consumer waits for its partitions to be given back. */
 const ANSWER_MS = 10_000;
@@ -43,7 +40,7 @@ const ANSWER_MS = 10_000;
 const LAST_COMMIT_MS = 1000;
 
 /** A consumer: rebalances and answers of commits come while it is polled, before the messages after them. */
-export class MemoryConsumer extends MemoryClient implements KafkaConsumer, GroupMember {
+export class MemoryConsumer extends MemoryClient implements PortConsumer, GroupMember {
   readonly isEager: boolean;
   readonly #events: ConsumerEvents;
   readonly #coordinator: GroupCoordinator;
@@ -106,7 +103,9 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
     this.#check();
     this.#topics = [...topics];
     const known = this.cluster.topics.matching(topics);
-    if (topics.some((topic) => !topic.startsWith("^") && !known.includes(topic))) this.#errors.push(UNKNOWN_TOPIC);
+    if (topics.some((topic) => !topic.startsWith("^") && !known.includes(topic))) {
+      this.#errors.push(ErrorCode.UNKNOWN_TOPIC_OR_PART);
+    }
     this.#coordinator.join(this);
     this.#watchPolls();
   }
@@ -136,7 +135,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
     this.#pollTimer?.();
     this.#pollTimer = this.after(mostMs, () => {
       if (this.#requests.length > 0) return this.#watchPolls();
-      this.#errors.push(MAX_POLL_EXCEEDED);
+      this.#errors.push(ErrorCode.MAX_POLL_EXCEEDED);
       this.#coordinator.lose(this);
     });
   }
@@ -187,7 +186,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
   consume(max: number, timeoutMs: number): Promise<FetchedMessage[]> {
     return new Promise((resolve, reject) => {
       if (this.isCrashed) return;
-      if (!this.isConnected || this.isDisconnecting) return reject(codedError(STATE));
+      if (!this.isConnected || this.isDisconnecting) return reject(codedError(ErrorCode.STATE));
       const request: ConsumeRequest = { max, resolve, reject, isDue: timeoutMs <= 0, forget: () => {} };
       this.#requests.push(request);
       this.#watchPolls();
@@ -254,7 +253,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
 
   async seek({ topic, partition, offset }: TopicPartitionOffset, timeoutMs: number): Promise<void> {
     await this.request("seek", timeoutMs, () => {
-      if (!this.#assignment.seek({ topic, partition }, offset)) throw codedError(STATE);
+      if (!this.#assignment.seek({ topic, partition }, offset)) throw codedError(ErrorCode.STATE);
     });
     this.wake();
   }
@@ -263,9 +262,9 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
 
   storeOffsets(offsets: readonly TopicPartitionOffset[]): void {
     if (this.isCrashed) return;
-    if (!this.isConnected || this.isDisconnecting || this.#topics.length === 0) throw codedError(STATE);
+    if (!this.isConnected || this.isDisconnecting || this.#topics.length === 0) throw codedError(ErrorCode.STATE);
     const stored = offsets.filter((offset) => this.#assignment.store(offset));
-    if (stored.length === 0 && offsets.length > 0) throw codedError(STATE);
+    if (stored.length === 0 && offsets.length > 0) throw codedError(ErrorCode.STATE);
     if (!this.#commitsInBackground || this.#commitTimer !== undefined) return;
     this.#commitTimer = this.after(Number(this.conf["auto.commit.interval.ms"] ?? 5000), () => {
       this.#commitTimer = undefined;
@@ -293,7 +292,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
     const asked = offsets.map((offset) => ({ ...offset }));
     return new Promise((resolve, reject) => {
-      if (this.isDisconnecting) return reject(codedError(STATE));
+      if (this.isDisconnecting) return reject(codedError(ErrorCode.STATE));
       this.#commitAnswers.add(reject);
       const answer = (settle: () => void) => {
         this.#answers.push(() => {
@@ -317,7 +316,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
       const name = String(this.conf["group.id"]), { commit } = this.cluster.faults;
       const answered = offsets.map((offset) => {
         const code = commit?.(offset, name) ||
-          (this.cluster.topics.partition(offset) === undefined ? UNKNOWN_TOPIC : 0);
+          (this.cluster.topics.partition(offset) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PART : 0);
         return code === 0 ? offset : { ...offset, error: { code, message: errorText(code) } };
       });
       const code = this.#coordinator.commit(answered.filter(({ error }) => error === undefined), member, generation);
@@ -340,7 +339,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
   watermarks(partition: TopicPartition, timeoutMs: number): Promise<Watermarks> {
     return this.request("watermarks", timeoutMs, () => {
       const log = this.cluster.topics.partition(partition);
-      if (log === undefined) throw codedError(UNKNOWN_TOPIC);
+      if (log === undefined) throw codedError(ErrorCode.UNKNOWN_TOPIC_OR_PART);
       return log.watermarks;
     });
   }
@@ -357,7 +356,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
   // The end
 
   #check(): void {
-    if (!this.isConnected || this.isDisconnecting) throw codedError(STATE);
+    if (!this.isConnected || this.isDisconnecting) throw codedError(ErrorCode.STATE);
   }
 
   protected override async leave(): Promise<void> {
@@ -373,7 +372,7 @@ export class MemoryConsumer extends MemoryClient implements KafkaConsumer, Group
     if (this.#commitsInBackground && left.length > 0 && this.cluster.isUp) await this.#commit(left).catch(() => {});
     this.#assignment.replace([]);
     this.#coordinator.leave(this);
-    for (const reject of this.#commitAnswers) reject(codedError(DESTROYED));
+    for (const reject of this.#commitAnswers) reject(codedError(ErrorCode.DESTROY));
   }
 
   /** Asks for the partitions, and waits for the answer, but not for ever. */

@@ -4,11 +4,8 @@
  * @module
  */
 
-import type { TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
+import { ErrorCode, type TopicPartition, type TopicPartitionOffset } from "../../kafka/port.ts";
 import type { TopicLogs } from "./log.ts";
-
-const UNKNOWN_MEMBER = 25;
-const ILLEGAL_GENERATION = 22;
 
 /** A member, as the coordinator sees it. */
 export interface GroupMember {
@@ -170,8 +167,8 @@ export class GroupCoordinator {
 
   /** Takes offsets of a member, or of a consumer that is none; the code that refuses them all, or 0. */
   commit(offsets: readonly TopicPartitionOffset[], member?: GroupMember, generation?: number): number {
-    if (member !== undefined && !this.#members.has(member)) return UNKNOWN_MEMBER;
-    if (member !== undefined && generation !== this.#generation && this.isStable) return ILLEGAL_GENERATION;
+    if (member !== undefined && !this.#members.has(member)) return ErrorCode.UNKNOWN_MEMBER_ID;
+    if (member !== undefined && generation !== this.#generation && this.isStable) return ErrorCode.ILLEGAL_GENERATION;
     for (const { topic, partition, offset, leaderEpoch } of offsets) {
       const epoch = leaderEpoch === undefined ? {} : { leaderEpoch };
       this.#committed.set(keyOf({ topic, partition }), { topic, partition, offset, ...epoch });

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { FetchedMessage, TopicPartition, Watermarks } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition, Watermarks } from "../../kafka/port.ts";
 
 /** A record as it lies in a partition. */
 export interface MemoryRecord {

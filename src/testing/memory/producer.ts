@@ -5,8 +5,14 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { ClientEvents, DeliveryAccount, KafkaProducer, RecordHeaders } from "../../kafka/client.ts";
-import { NULL_HEADER } from "../../kafka/null_header.ts";
+import {
+  type ClientEvents,
+  ErrorCode,
+  NULL_HEADER,
+  type PortProducer,
+  type RecordHeaders,
+  type ReportTarget,
+} from "../../kafka/port.ts";
 import { MemoryClient } from "./client.ts";
 import { type Cluster, codedError, type RecordFate } from "./cluster.ts";
 
@@ -17,20 +23,15 @@ interface Sent {
   readonly key: Uint8Array | null;
   readonly timestamp: number | null;
   readonly headers: RecordHeaders | undefined;
-  readonly account: DeliveryAccount;
+  readonly target: ReportTarget;
   readonly number: number;
   isReported: boolean;
 }
 
-const QUEUE_FULL = -184;
-const STATE = -172;
-const PURGED = -152;
-const TOO_LARGE = 10;
-const UNKNOWN_PARTITION = 3;
 const DELIVERED: RecordFate = {};
 
 /** A producer: records of a partition are written in the order in which it accepted them. */
-export class MemoryProducer extends MemoryClient implements KafkaProducer {
+export class MemoryProducer extends MemoryClient implements PortProducer {
   readonly #room: number;
   readonly #largest: number;
   /** Those of each partition that have not met their fate. */
@@ -55,13 +56,13 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: DeliveryAccount,
+    target: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void {
     if (this.isCrashed) return;
-    if (!this.isConnected || this.isDisconnecting) throw codedError(STATE);
-    if (this.#unreported.size >= this.#room) throw codedError(QUEUE_FULL);
-    if ((value?.length ?? 0) + (key?.length ?? 0) > this.#largest) throw codedError(TOO_LARGE);
+    if (!this.isConnected || this.isDisconnecting) throw codedError(ErrorCode.STATE);
+    if (this.#unreported.size >= this.#room) throw codedError(ErrorCode.QUEUE_FULL);
+    if ((value?.length ?? 0) + (key?.length ?? 0) > this.#largest) throw codedError(ErrorCode.MSG_SIZE_TOO_LARGE);
     const sent: Sent = {
       topic,
       partition: partition >= 0 ? partition : this.#partitionOf(topic, key),
@@ -73,8 +74,8 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
           Object.entries(header).map(([name, bytes]) => [name, bytes === NULL_HEADER ? bytes : copied(bytes)!]),
         )
       ),
-      account,
-      number: account.messageNumber ?? 0,
+      target,
+      number: target.recordNumber ?? 0,
       isReported: false,
     };
     this.#unreported.add(sent);
@@ -121,7 +122,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
       const fate = (decided instanceof Promise ? await decided : decided) ?? DELIVERED;
       const offset = this.#write(sent, fate);
       if (fate.reportAfter !== undefined) await fate.reportAfter;
-      const { code = offset === undefined ? UNKNOWN_PARTITION : 0 } = fate;
+      const { code = offset === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PART : 0 } = fate;
       this.#report(sent, code, code === 0 ? offset! : -1);
     }
     this.#queues.delete(place);
@@ -143,7 +144,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
     if (sent.isReported || this.isCrashed) return;
     sent.isReported = true;
     this.#unreported.delete(sent);
-    sent.account.reported(code, sent.partition, offset, sent.number);
+    sent.target.reported(code, sent.partition, offset, sent.number);
     if (this.#unreported.size === 0) { for (const flushed of this.#flushing.splice(0)) flushed(); }
   }
 
@@ -160,7 +161,7 @@ export class MemoryProducer extends MemoryClient implements KafkaProducer {
   }
 
   protected override leave(): void {
-    for (const sent of [...this.#unreported]) this.#report(sent, PURGED, -1);
+    for (const sent of [...this.#unreported]) this.#report(sent, ErrorCode.PURGE_QUEUE, -1);
     for (const flushed of this.#flushing.splice(0)) flushed();
   }
 }

@@ -10,7 +10,7 @@ import type {
   ProducerGlobalConfig,
   ProducerTopicConfig,
 } from "../../kafka/conf_types.ts";
-import { complain, nearest } from "../../options/problems.ts";
+import { assertNoProblems, closestName } from "../../options/problems.ts";
 import { contradictions } from "./contradictions.ts";
 import { PROPERTIES, type Property } from "./properties.ts";
 import { serverProblem, serversText } from "./servers.ts";
@@ -110,7 +110,7 @@ const DEFAULT_APP = {};
 export function conf(properties: Conf = {}, app: object = DEFAULT_APP): Conf {
   checkApp(app, "conf()");
   const { named, found } = check(properties, "conf()");
-  complain("conf()", found);
+  assertNoProblems("conf()", found);
   const merged = { ...defaults.get(app), ...named };
   defaults.set(app, merged);
   return masked(merged);
@@ -124,7 +124,10 @@ export function mergedConf(own: Conf, where: string, app: object = DEFAULT_APP):
   const together = contradictions(inTheirCase(merged));
   // Misspelled is not missing.
   const said = found.some((problem) => problem.includes('"bootstrap.servers"'));
-  complain(where, [...found, ...together.filter((problem) => !said || !problem.startsWith("bootstrap.servers "))]);
+  assertNoProblems(where, [
+    ...found,
+    ...together.filter((problem) => !said || !problem.startsWith("bootstrap.servers ")),
+  ]);
   return merged;
 }
 
@@ -214,7 +217,7 @@ function problems(name: string, value: unknown): string[] {
     if (OPTIONS.includes(name)) return [`${name} is no property: give it in the third argument, as an option of Topic`];
     return [
       `there is no property ${JSON.stringify(name)}: did you mean ${
-        JSON.stringify(nearest(name, [...PROPERTIES.keys()]))
+        JSON.stringify(closestName(name, [...PROPERTIES.keys()]))
       }?`,
     ];
   }

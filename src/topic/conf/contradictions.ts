@@ -4,6 +4,8 @@
  * @module
  */
 
+import { numberOrDefault } from "./number_or_default.ts";
+
 type Values = Readonly<Record<string, unknown>>;
 
 /** What contradicts among properties, which have their dotted names; each in words. */
@@ -18,13 +20,14 @@ export function contradictions(values: Values): string[] {
     found.push("enable.auto.offset.store can't be true: it would commit messages that were not handled yet");
   }
   found.push(...groupContradictions(values), ...sizeContradictions(values), ...securityContradictions(values));
-  const backoff = number("reconnect.backoff.ms") ?? 100, backoffMax = number("reconnect.backoff.max.ms") ?? 10_000;
+  const backoff = numberOrDefault(values, "reconnect.backoff.ms");
+  const backoffMax = numberOrDefault(values, "reconnect.backoff.max.ms");
   if (backoff > backoffMax) {
     found.push(`reconnect.backoff.ms (${backoff}) must not be above reconnect.backoff.max.ms (${backoffMax})`);
   }
   const lingerName = values["queue.buffering.max.ms"] === undefined ? "linger.ms" : "queue.buffering.max.ms";
   const linger = number(lingerName) ?? 0;
-  const timeout = number("message.timeout.ms") ?? number("delivery.timeout.ms") ?? 300_000;
+  const timeout = number("message.timeout.ms") ?? numberOrDefault(values, "delivery.timeout.ms");
   if (timeout > 0 && linger > timeout) {
     found.push(
       `${lingerName} (${linger}) must not be above message.timeout.ms (${timeout}): a message would be given up before it is sent`,
@@ -40,7 +43,7 @@ export function contradictions(values: Values): string[] {
     if (is("queuing.strategy", "lifo")) {
       found.push("queuing.strategy (lifo) contradicts enable.idempotence, which keeps the order: fifo");
     }
-    const threshold = number("queue.buffering.backpressure.threshold") ?? 1;
+    const threshold = numberOrDefault(values, "queue.buffering.backpressure.threshold");
     if (threshold !== 1) {
       found.push(
         `queue.buffering.backpressure.threshold (${threshold}) contradicts enable.idempotence, which needs 1`,
@@ -70,9 +73,9 @@ function groupContradictions(values: Values): string[] {
     }
     return found;
   }
-  const session = numberOf(values, "session.timeout.ms") ?? 45_000;
-  const poll = numberOf(values, "max.poll.interval.ms") ?? 300_000;
-  const heartbeat = numberOf(values, "heartbeat.interval.ms") ?? 3000;
+  const session = numberOrDefault(values, "session.timeout.ms");
+  const poll = numberOrDefault(values, "max.poll.interval.ms");
+  const heartbeat = numberOrDefault(values, "heartbeat.interval.ms");
   if (heartbeat >= session) {
     found.push(
       `heartbeat.interval.ms (${heartbeat}) must be below session.timeout.ms (${session}), a third of it at most is usual: else the group takes the reader for dead`,
@@ -94,13 +97,13 @@ function groupContradictions(values: Values): string[] {
 
 /** librdkafka raises these by itself only where they are not set. */
 function sizeContradictions(values: Values): string[] {
-  const message = numberOf(values, "message.max.bytes") ?? 1_000_000, fetch = numberOf(values, "fetch.max.bytes");
+  const message = numberOrDefault(values, "message.max.bytes"), fetch = numberOf(values, "fetch.max.bytes");
   const receive = numberOf(values, "receive.message.max.bytes");
   const found: string[] = [];
   if (fetch !== undefined && fetch < message) {
     found.push(`fetch.max.bytes (${fetch}) must not be below message.max.bytes (${message})`);
   }
-  const fetched = fetch ?? Math.max(message, 52_428_800);
+  const fetched = fetch ?? Math.max(message, numberOrDefault(values, "fetch.max.bytes"));
   if (receive !== undefined && receive < fetched + 512) {
     found.push(`receive.message.max.bytes (${receive}) must be above fetch.max.bytes (${fetched}) by 512`);
   }

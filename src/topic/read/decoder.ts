@@ -1,25 +1,26 @@
 /**
- * Messages as librdkafka has them, to messages as programs want them.
+ * Decoding fetched messages.
  *
  * @module
  */
 
 import type { Codec } from "../../codecs/codec.ts";
-import type { FetchedMessage } from "../../kafka/client.ts";
-import { NULL_HEADER } from "../../kafka/null_header.ts";
+import { type FetchedMessage, NULL_HEADER } from "../../kafka/port.ts";
 import type { Unreadable } from "../../stream/protocol.ts";
-import { partitionText } from "../../kafka/by_partition.ts";
+import { partitionText } from "../../kafka/partition_map.ts";
 import type { Message, MessageHeader } from "./message.ts";
 
 const NO_HEADERS: readonly MessageHeader[] = Object.freeze([]);
 
-/** Messages in order, and which of them could not be decoded. */
+/** The messages of a batch. */
 export interface Decoded<K, V> {
+  /** The messages, in order. One that can't be decoded has its bytes as key and value. */
   readonly messages: Message<K, V>[];
+  /** The messages that can't be decoded, by their index; `undefined` if there are none. */
   readonly unreadable: ReadonlyMap<number, Unreadable<Message<K, V>>> | undefined;
 }
 
-/** Decodes keys and values. */
+/** Decodes the keys and values of messages. */
 export class Decoder<K, V> {
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
@@ -29,59 +30,62 @@ export class Decoder<K, V> {
     this.#value = value;
   }
 
-  /** Messages in order. One that can't be decoded does not keep the others from being handled. */
-  all(native: readonly FetchedMessage[]): Decoded<K, V> | Promise<Decoded<K, V>> {
+  /** Decodes the messages of a batch. A message that can't be decoded does not keep the others from being handled. */
+  all(fetched: readonly FetchedMessage[]): Decoded<K, V> | Promise<Decoded<K, V>> {
     let unreadable: Map<number, Unreadable<Message<K, V>>> | undefined;
-    const failed = (index: number, error: unknown) => {
-      const one = native[index]!;
+    const onError = (index: number, error: unknown) => {
+      const message = fetched[index]!;
       unreadable ??= new Map();
-      unreadable.set(index, { error, again: () => this.one(one) });
-      // What can be shown of it: its bytes.
-      return newMessage(one, one.key, one.value) as Message<never, never>;
+      unreadable.set(index, { error, again: () => this.one(message) });
+      return newMessage(message, message.key, message.value) as Message<never, never>;
     };
-    let waits = false;
-    const decoded = native.map((message, index) => {
+    let hasPromises = false;
+    const decoded = fetched.map((message, index) => {
       try {
         const one = this.one(message);
         if (!(one instanceof Promise)) return one;
-        waits = true;
-        return one.catch((error) => failed(index, error));
+        hasPromises = true;
+        return one.catch((error) => onError(index, error));
       } catch (error) {
-        return failed(index, error);
+        return onError(index, error);
       }
     });
-    if (waits) return Promise.all(decoded).then((messages) => ({ messages, unreadable }));
+    if (hasPromises) return Promise.all(decoded).then((messages) => ({ messages, unreadable }));
     return { messages: decoded as Message<K, V>[], unreadable };
   }
 
-  /** A message with its key and value decoded; a promise when a codec needs one. */
-  one(native: FetchedMessage): Message<K, V> | Promise<Message<K, V>> {
-    const key = native.key === null ? null : this.#part(this.#key, native.key, "key", native);
-    const value = native.value === null ? null : this.#part(this.#value, native.value, "value", native);
+  /**
+   * Decodes one message; returns a promise if a codec does.
+   *
+   * @throws {TypeError} If a codec can't decode the key or the value.
+   */
+  one(fetched: FetchedMessage): Message<K, V> | Promise<Message<K, V>> {
+    const key = fetched.key === null ? null : this.#decode(this.#key, fetched.key, "key", fetched);
+    const value = fetched.value === null ? null : this.#decode(this.#value, fetched.value, "value", fetched);
     if (key instanceof Promise || value instanceof Promise) {
-      return Promise.all([key, value]).then(([k, v]) => newMessage<K, V>(native, k, v));
+      return Promise.all([key, value]).then(([k, v]) => newMessage<K, V>(fetched, k, v));
     }
-    return newMessage(native, key, value);
+    return newMessage(fetched, key, value);
   }
 
-  #part<T>(codec: Codec<T>, bytes: Uint8Array, part: string, at: FetchedMessage): T | Promise<T> {
+  #decode<T>(codec: Codec<T>, bytes: Uint8Array, part: string, message: FetchedMessage): T | Promise<T> {
     try {
       const decoded = codec.decode(bytes);
       if (!(decoded instanceof Promise)) return decoded;
-      return decoded.catch((error) => Promise.reject(this.#error(codec, part, at, error)));
+      return decoded.catch((error) => Promise.reject(this.#error(codec, part, message, error)));
     } catch (error) {
-      throw this.#error(codec, part, at, error);
+      throw this.#error(codec, part, message, error);
     }
   }
 
   #error(codec: Codec<unknown>, part: string, message: FetchedMessage, cause: unknown): TypeError {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const place = `${partitionText(message)}@${message.offset}`;
-    return new TypeError(`Can't decode the ${part} of ${place} as ${codec.name}: ${why}`, { cause });
+    const name = `${partitionText(message)}@${message.offset}`;
+    return new TypeError(`Can't decode the ${part} of ${name} as ${codec.name}: ${why}`, { cause });
   }
 }
 
-/** A message's headers, in order. */
+/** The headers of a message, in order. */
 export function headersOf({ headers }: FetchedMessage): readonly MessageHeader[] {
   if (headers === undefined) return NO_HEADERS;
   return headers.map((header) => {
@@ -90,10 +94,10 @@ export function headersOf({ headers }: FetchedMessage): readonly MessageHeader[]
   });
 }
 
-function newMessage<K, V>(native: FetchedMessage, key: K | null, value: V | null): Message<K, V> {
-  const { topic, partition, offset, timestamp, leaderEpoch } = native;
-  const headers = headersOf(native);
-  // All at once where all is there: spreads, or properties added later, cost more than the rest of a message.
+function newMessage<K, V>(fetched: FetchedMessage, key: K | null, value: V | null): Message<K, V> {
+  const { topic, partition, offset, timestamp, leaderEpoch } = fetched;
+  const headers = headersOf(fetched);
+  // One literal with all properties: a spread, or properties that are added later, cost more than the rest of a message.
   if (timestamp >= 0 && leaderEpoch !== undefined) {
     return { topic, partition, offset, key, value, timestamp, headers, leaderEpoch };
   }

@@ -1,170 +1,168 @@
 /**
- * Messages on their way from a consumer to who handles them.
+ * Fetching messages, and holding them until they are handed out.
  *
  * @module
  */
 
-import type { FetchedMessage, KafkaConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/client.ts";
-import { type ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
-import type { Ends } from "./ends.ts";
-import type { ResettableSignal } from "../../async/resettable_signal.ts";
-import { MOST_BYTES, Pace } from "./pace.ts";
-import type { Progress } from "./progress.ts";
+import type { FetchedMessage, PortConsumer, TopicPartition, TopicPartitionOffset } from "../../kafka/port.ts";
+import { isSamePartition, type PartitionMap } from "../../kafka/partition_map.ts";
+import { BatchSize, MAX_BATCH_BYTES } from "./batch_size.ts";
+import type { EndOffsets } from "./end_offsets.ts";
+import type { OffsetTracker } from "./offset_tracker.ts";
 import type { ReadBatch } from "./read_batch.ts";
+import type { ResettableSignal } from "../../async/resettable_signal.ts";
 
-const FETCH_MS = 500;
-/** How long a poll waits that only serves events. */
-const SERVE_MS = 20;
+/** How long a poll for messages waits for the first one, in milliseconds. */
+const FETCH_WAIT_MS = 500;
+/** How long a poll for events waits, in milliseconds; also the delay after a poll that failed. */
+const EVENT_WAIT_MS = 20;
 
-/** What fetching needs of its reader. */
-export interface FetcherParts {
-  /** What ends a reader that reads until the end. */
-  readonly ends: Ends | undefined;
-  readonly progress: Progress;
+/** The parts of a reader that a `Fetcher` works with. */
+export interface FetcherContext {
+  /** The end offsets of a reader with `until: "end"`. */
+  readonly ends: EndOffsets | undefined;
+  readonly tracker: OffsetTracker;
   readonly stopped: ResettableSignal;
-  /** The consumer, which is connected whenever something is asked of it. */
-  consumer(): KafkaConsumer;
-  /** Whether a partition is assigned, and not on its way to another member. */
-  isOurs(partition: TopicPartition): boolean;
-  /** A poll has failed. */
+  /** The consumer; called only while there is one. */
+  consumer(): PortConsumer;
+  /** Whether a partition is assigned, and not being revoked. */
+  isAssigned(partition: TopicPartition): boolean;
+  /** Handles a poll that failed. */
   onError(error: unknown): void;
 }
 
-/** Polls, and keeps what is fetched until it is handed out. A poll also serves the consumer's events. */
+/** Polls the consumer, and holds fetched messages until they are handed out. Each poll also serves the consumer's events. */
 export class Fetcher {
-  readonly #parts: FetcherParts;
-  readonly #pace = new Pace();
-  #held: FetchedMessage[] = [];
-  /** Ends that were reached behind messages that are held, or are about to be. */
-  #reached: TopicPartitionOffset[] = [];
-  /** The poll that is asked for messages; it outlives the call that asked, when something else ends that. */
+  readonly #context: FetcherContext;
+  readonly #batchSize = new BatchSize();
+  #fetched: FetchedMessage[] = [];
+  /** Ends of partitions, reached after messages that are still in `#fetched` or that the current poll is about to return. */
+  #reachedEnds: TopicPartitionOffset[] = [];
+  /** The poll for messages. It goes on when something else ends the `fetch()` that began it; the next one joins it. */
   #fetching: Promise<void> | undefined;
-  /** The last poll, or seek: they take turns. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Settles when the last poll or seek has ended; the next one waits for it. */
+  #exclusive: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: FetcherParts) {
-    this.#parts = parts;
+  constructor(context: FetcherContext) {
+    this.#context = context;
   }
 
-  /** Whether nothing is held. */
+  /** Whether no fetched message waits to be handed out. */
   get isEmpty(): boolean {
-    return this.#held.length === 0;
+    return this.#fetched.length === 0;
   }
 
-  /** The batch that was handed out last is handled: the next one is asked for. */
-  asked(): void {
-    this.#pace.asked();
+  /** Records that the next batch is requested, so that the previous one is handled. */
+  onRequested(): void {
+    this.#batchSize.onRequested();
   }
 
-  /** Fetches, unless something is held. Ends at once when the reader is stopped, or the last end is reached. */
+  /** Fetches, unless fetched messages wait. Resolves at once when the reader is stopped, or the last end is reached. */
   async fetch(): Promise<void> {
     if (!this.isEmpty) return;
-    const { stopped, ends } = this.#parts;
-    const fetching = this.#fetching ??= this.#poll(this.#pace.size, FETCH_MS).finally(() => this.#fetching = undefined);
+    const { stopped, ends } = this.#context;
+    const fetching = this.#fetching ??= this.#poll(this.#batchSize.maxMessages, FETCH_WAIT_MS)
+      .finally(() => this.#fetching = undefined);
     await stopped.race(ends === undefined ? fetching : ends.finished.race(fetching));
   }
 
-  /** Serves events; a message that comes along is held. Ends at once when the reader is stopped. */
-  async serve(): Promise<void> {
-    await this.#parts.stopped.race(this.serveStopped());
+  /** Polls for events, and holds a message that comes along. Resolves at once when the reader is stopped. */
+  async serveEvents(): Promise<void> {
+    await this.#context.stopped.race(this.serveEventsWhenStopped());
   }
 
-  /** Serves events, also when the reader is stopped. */
-  serveStopped(): Promise<void> {
-    return this.#poll(1, SERVE_MS);
+  /** Polls for events, also when the reader is stopped. */
+  serveEventsWhenStopped(): Promise<void> {
+    return this.#poll(1, EVENT_WAIT_MS);
   }
 
-  #poll(max: number, timeoutMs: number): Promise<void> {
-    return this.inTurn(async () => {
+  #poll(maxMessages: number, waitMs: number): Promise<void> {
+    return this.exclusively(async () => {
       try {
-        const messages = await this.#parts.consumer().consume(max, timeoutMs);
-        if (this.isEmpty) this.#held = messages;
-        else for (const message of messages) this.#held.push(message);
-        this.#passEnds();
+        const messages = await this.#context.consumer().consume(maxMessages, waitMs);
+        if (this.isEmpty) this.#fetched = messages;
+        else for (const message of messages) this.#fetched.push(message);
+        this.#reportReachedEnds();
       } catch (error) {
-        this.#parts.onError(error);
-        // Some errors come at once, again and again.
-        await this.#parts.stopped.delay(SERVE_MS);
+        this.#context.onError(error);
+        // Some errors come back at once with every poll.
+        await this.#context.stopped.delay(EVENT_WAIT_MS);
       }
     });
   }
 
-  /**
-   * Does something while nothing polls. A seek and a poll must not overlap: which messages are from before the seek
-   * would be anyone's guess.
-   */
-  inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(act);
-    this.#turn = turn.catch(() => {});
-    return turn;
+  /** Runs a function while nothing polls. Messages of a poll during a seek could be from before or after it. */
+  exclusively<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#exclusive.then(act);
+    this.#exclusive = result.catch(() => {});
+    return result;
   }
 
-  /** Lets go of what is held of partitions. */
-  drop(isGone: (partition: TopicPartition) => boolean): void {
-    this.#held = this.#held.filter((message) => !isGone(message));
-    this.#reached = this.#reached.filter((end) => !isGone(end));
+  /** Drops what was fetched of some partitions. */
+  drop(isDropped: (partition: TopicPartition) => boolean): void {
+    this.#fetched = this.#fetched.filter((message) => !isDropped(message));
+    this.#reachedEnds = this.#reachedEnds.filter((end) => !isDropped(end));
   }
 
-  /** The end of a partition is reached, behind the messages of the poll that is made. */
+  /** Records that a partition's end is reached, after the messages of the current poll. */
   onEnd(end: TopicPartitionOffset): void {
-    this.#reached.push(end);
+    this.#reachedEnds.push(end);
   }
 
   /**
-   * Tells of the ends that have no message before them here any more: there may be records behind the last message that
-   * are not handed out, such as markers of transactions.
+   * Reports reached ends once all messages before them are handed out. The end may be above the last message: offsets in
+   * between belong to records that are not handed out, such as transaction markers.
    */
-  #passEnds(): void {
-    const { ends, progress } = this.#parts;
-    if (this.#reached.length === 0) return;
-    this.#reached = this.#reached.filter((end) => {
-      if (this.#held.some((message) => isSamePartition(message, end))) return true;
-      // What was fetched of a partition that leaves is let go of, unhandled.
-      if (!this.#parts.isOurs(end)) return false;
-      ends?.at(end, end.offset);
-      // So is what lies beyond the end that this reader reads to.
-      progress.skip({ ...end, offset: Math.min(end.offset, ends?.of(end) ?? Infinity) });
+  #reportReachedEnds(): void {
+    const { ends, tracker } = this.#context;
+    if (this.#reachedEnds.length === 0) return;
+    this.#reachedEnds = this.#reachedEnds.filter((end) => {
+      if (this.#fetched.some((message) => isSamePartition(message, end))) return true;
+      // Fetched messages of a partition that is being revoked are dropped unhandled, so its end is not reached.
+      if (!this.#context.isAssigned(end)) return false;
+      ends?.advance(end, end.offset);
+      // Messages at and above the end offset of this reader are dropped too.
+      tracker.onReachedEnd({ ...end, offset: Math.min(end.offset, ends?.get(end) ?? Infinity) });
       return false;
     });
   }
 
   /**
-   * A batch of what is held, of about 16 MiB at most; `undefined` if nothing of it is wanted.
+   * Hands out fetched messages as a batch of about 16 MiB at most; `undefined` if none of them is wanted.
    *
-   * @param revoking partitions that are on their way to another member
+   * @param revoking the partitions that are being revoked
    */
-  handOut(revoking: ByPartition<true> | undefined): ReadBatch | undefined {
-    const wanted = this.#wanted(revoking);
+  handOut(revoking: PartitionMap<true> | undefined): ReadBatch | undefined {
+    const wanted = this.#wantedMessages(revoking);
     let bytes = 0, count = 0;
-    for (; count < wanted.length && (bytes < MOST_BYTES || count === 0); count++) bytes += wanted[count]!.size;
-    this.#held = count < wanted.length ? wanted.splice(count) : [];
+    for (; count < wanted.length && (bytes < MAX_BATCH_BYTES || count === 0); count++) bytes += wanted[count]!.size;
+    this.#fetched = count < wanted.length ? wanted.splice(count) : [];
     if (count === 0) {
-      this.#passEnds();
+      this.#reportReachedEnds();
       return undefined;
     }
-    this.#pace.read(count, bytes);
-    this.#pace.handed(count);
-    const batch = this.#parts.progress.hand(wanted, bytes);
-    this.#passEnds();
+    this.#batchSize.onHandedOut(count, bytes);
+    const batch = this.#context.tracker.handOut(wanted, bytes);
+    this.#reportReachedEnds();
     return batch;
   }
 
-  /** Messages of partitions that are still ours, not beyond the end, and not handled before. */
-  #wanted(revoking: ByPartition<true> | undefined): FetchedMessage[] {
-    const { ends, progress } = this.#parts;
-    if (ends === undefined && revoking === undefined && !progress.mayRepeat) return this.#held;
-    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
-    let run: TopicPartition | undefined, isLeaving = false, end = Infinity, from = 0;
-    return this.#held.filter((message) => {
+  /** The messages of partitions that are not being revoked, below the end offset, and not handled before. */
+  #wantedMessages(revoking: PartitionMap<true> | undefined): FetchedMessage[] {
+    const { ends, tracker } = this.#context;
+    if (ends === undefined && revoking === undefined && !tracker.mayRepeatMessages) return this.#fetched;
+    // Messages of a partition come in runs. Maps are looked up once a run: once a message would cost more than all the rest.
+    let run: TopicPartition | undefined, isRevoking = false, end = Infinity, first = 0;
+    return this.#fetched.filter((message) => {
       if (run === undefined || !isSamePartition(message, run)) {
         run = message;
-        isLeaving = revoking?.has(message) ?? false;
-        end = ends?.of(message) ?? Infinity;
-        from = !isLeaving && progress.mayRepeat ? progress.handledUpTo(message) : 0;
+        isRevoking = revoking?.has(message) ?? false;
+        end = ends?.get(message) ?? Infinity;
+        first = !isRevoking && tracker.mayRepeatMessages ? tracker.handledUpTo(message) : 0;
       }
-      if (isLeaving) return false;
-      if (message.offset + 1 >= end) ends!.at(message, message.offset + 1);
-      return message.offset >= from && message.offset < end;
+      if (isRevoking) return false;
+      if (message.offset + 1 >= end) ends!.advance(message, message.offset + 1);
+      return message.offset >= first && message.offset < end;
     });
   }
 }

@@ -1,73 +1,73 @@
 /**
- * Staying in a group while nobody pulls.
+ * Keeping a reader in its group while nobody pulls.
  *
  * @module
  */
 
-/** After so long without a pull, polling begins. */
-const IDLE_MS = 1000;
+/** A reader that nobody pulls is polled every so many milliseconds. */
+const POLL_INTERVAL_MS = 1000;
 
-/** What polling does to a reader. */
+/** What `IdlePolling` does to a reader that nobody pulls. */
 export interface IdleActions {
-  /** Serves events. */
+  /** Polls the consumer for events. */
   poll(): Promise<void>;
-  /** Holds up the partitions, so that what nobody pulls does not fill the memory. */
+  /** Pauses the partitions, so that what nobody pulls does not fill the memory. */
   pause(): void;
 }
 
-/** Polls for a reader that nobody pulls, as slow handlers do: its group would take it for dead. */
+/** Polls for a reader that nobody pulls, as while a slow handler works: else its group would take it for dead. */
 export class IdlePolling {
-  readonly #pauseMs: number;
+  readonly #pauseAfterMs: number;
   readonly #actions: IdleActions;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #since = 0;
-  #pulled = false;
-  #stopped = false;
+  #idleSince = 0;
+  #isPulling = false;
+  #isStopped = false;
   #polling: Promise<void> | undefined;
 
-  /** @param pauseMs how long after the last pull the partitions are paused */
-  constructor(pauseMs: number, actions: IdleActions) {
-    this.#pauseMs = pauseMs;
+  /** @param pauseAfterMs how long after the last pull the partitions are paused, in milliseconds */
+  constructor(pauseAfterMs: number, actions: IdleActions) {
+    this.#pauseAfterMs = pauseAfterMs;
     this.#actions = actions;
   }
 
-  /** Whether somebody is pulling. */
-  get pulled(): boolean {
-    return this.#pulled;
+  /** Whether somebody pulls at the moment, which polls too. */
+  get isPulling(): boolean {
+    return this.#isPulling;
   }
 
-  /** Somebody pulls; resolves when nothing polls here any more. */
-  async interrupt(): Promise<void> {
-    this.#pulled = true;
+  /** Suspends polling, since a pull begins. Resolves when the poll that is under way has ended. */
+  async onPull(): Promise<void> {
+    this.#isPulling = true;
     clearTimeout(this.#timer);
     await this.#polling;
   }
 
-  /** The pull is over. */
-  resume(): void {
-    this.#pulled = false;
-    this.#since = performance.now();
+  /** Starts polling again, since a pull has ended. */
+  onPulled(): void {
+    this.#isPulling = false;
+    this.#idleSince = performance.now();
     this.#schedule();
   }
 
-  /** Serves events now; two at a time become one. */
+  /** Polls now; joins a poll that is under way. */
   poll(): Promise<void> {
     return this.#polling ??= this.#actions.poll().finally(() => this.#polling = undefined);
   }
 
-  /** Polls no more. */
+  /** Stops polling for good. */
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (this.#stopped || this.#pulled) return;
+    if (this.#isStopped || this.#isPulling) return;
     this.#timer = setTimeout(async () => {
-      if (performance.now() - this.#since >= this.#pauseMs) this.#actions.pause();
+      if (performance.now() - this.#idleSince >= this.#pauseAfterMs) this.#actions.pause();
       await this.poll();
       this.#schedule();
-    }, IDLE_MS);
+    }, POLL_INTERVAL_MS);
   }
 }

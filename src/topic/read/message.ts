@@ -1,33 +1,36 @@
 /**
- * A message that was read.
+ * Messages as users receive them.
  *
  * @module
  */
 
-/** A header: its name, and its bytes or `null`. Names may repeat; the order counts. */
+/** A header: its name, and its bytes or `null`. Names may repeat, and the order of headers is kept. */
 export type MessageHeader = readonly [name: string, value: Uint8Array | null];
 
 /**
- * A message that was read.
+ * A message that was read from a topic.
  *
- * @typeParam K what a key is
- * @typeParam V what a value is
+ * @typeParam K the type of keys
+ * @typeParam V the type of values
  */
 export interface Message<K = string, V = string> {
-  /** The topic it was read from. */
+  /** The topic that it was read from. */
   readonly topic: string;
   /** The partition, from 0. */
   readonly partition: number;
-  /** Its place in the partition. Offsets grow; they may have gaps. */
+  /** The offset in the partition. Offsets of a partition grow from message to message, and may have gaps. */
   readonly offset: number;
-  /** The key; `null` when it has none. */
+  /** The key; `null` if it has none. */
   readonly key: K | null;
-  /** The value; `null` for a tombstone, which is not an empty value. */
+  /** The value; `null` for a tombstone. An empty value is not `null`. */
   readonly value: V | null;
-  /** When it was made (or appended, as the topic is set up), in milliseconds since 1970; absent when unknown. */
+  /**
+   * When the record was created, or appended to the log, as `message.timestamp.type` of the topic says; in milliseconds since
+   * 1970. Absent when unknown.
+   */
   readonly timestamp?: number;
-  /** Its headers, in order. `Object.fromEntries(message.headers)` gives them by name. */
+  /** The headers, in order. `Object.fromEntries(message.headers)` makes an object of them. */
   readonly headers: readonly MessageHeader[];
-  /** The leader epoch its offset belongs to; absent when unknown. */
+  /** The leader epoch that the offset belongs to; absent when unknown. */
   readonly leaderEpoch?: number;
 }

@@ -1,111 +1,119 @@
 /**
- * Messages that a reader hands out together.
+ * A batch of messages that a reader hands out.
  *
  * @module
  */
 
-import type { FetchedMessage, TopicPartition } from "../../kafka/client.ts";
+import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 
-/** Who keeps account of a batch. */
-export interface BatchKeeper {
-  /** Whether the partition moved to another member, or was sought in, since a moment. */
-  isStaleSince(moment: number, partition: TopicPartition): boolean;
-  /** Whether the partition moved to another member since a moment, and was not sought in. */
-  hasLeftSince(moment: number, partition: TopicPartition): boolean;
-  /** Whether the partition is about to move to another member: no message of it is to be begun. */
-  isLeaving(partition: TopicPartition): boolean;
-  /** A message of a batch of that moment is left out. */
-  leaveOut(moment: number, message: TopicPartition & { readonly offset: number }): void;
-  /** The offset from which on messages of batches of that moment do not count, since one was left out; or Infinity. */
-  leftOutFrom(moment: number, partition: TopicPartition): number;
-  /** A batch is handled, or given up. */
-  done(batch: ReadBatch): void;
+/**
+ * What a batch asks of the `OffsetTracker` that made it, and reports to it.
+ *
+ * A *version* of the assignment is a number that grows with each revocation and each seek. A batch keeps the version at
+ * which it was handed out.
+ */
+export interface BatchOwner {
+  /** Whether the partition was revoked or sought in after a version. */
+  isStaleSince(version: number, partition: TopicPartition): boolean;
+  /** Whether the partition was revoked after a version, and not sought in since. */
+  isRevokedSince(version: number, partition: TopicPartition): boolean;
+  /** Whether the partition is being revoked: no message of it may be begun. */
+  isBeingRevoked(partition: TopicPartition): boolean;
+  /** Records that a message of a batch of a version is skipped. */
+  skip(version: number, message: TopicPartition & { readonly offset: number }): void;
+  /** The lowest offset that was skipped of batches of a version: positions above it do not count. Else `Infinity`. */
+  firstSkippedOffset(version: number, partition: TopicPartition): number;
+  /** Records that a batch is handled, or given up. */
+  onDone(batch: ReadBatch): void;
 }
 
-/** A batch, which knows how far it brings its partitions. */
+/** A batch of messages, and the positions that its partitions reach as its messages are handled. */
 export class ReadBatch {
-  /** The messages, in the order of each partition. */
+  /** The messages; those of a partition are in order. */
   readonly messages: readonly FetchedMessage[];
-  /** The bytes of their values. */
+  /** The size of all values, in bytes. */
   readonly bytes: number;
   /**
-   * How many messages, from the first on, are handled so far. Who handles them one by one counts here; it is stored with
-   * the next `Progress.store`.
+   * How many messages, from the first on, are handled so far. A caller that handles messages one by one counts here; the
+   * count is stored with the next `OffsetTracker.store`.
    */
   handled = 0;
-  readonly #keeper: BatchKeeper;
-  readonly #moment: number;
+  readonly #owner: BatchOwner;
+  readonly #version: number;
   #isDone = false;
 
-  /** @param moment what `BatchKeeper.isStaleSince` counts from */
-  constructor(messages: readonly FetchedMessage[], bytes: number, keeper: BatchKeeper, moment: number) {
+  /** @param version the version of the assignment at which the batch is handed out */
+  constructor(messages: readonly FetchedMessage[], bytes: number, owner: BatchOwner, version: number) {
     this.messages = messages;
     this.bytes = bytes;
-    this.#keeper = keeper;
-    this.#moment = moment;
+    this.#owner = owner;
+    this.#version = version;
   }
 
-  /** Whether it is handled, or given up. */
+  /** Whether the batch is handled, or given up. */
   get isDone(): boolean {
     return this.#isDone;
   }
 
   /**
-   * Whether a message must not be handled: its partition moved to another member, or is about to, or was sought in, since
-   * the batch was handed out. Who asks leaves the message out if so.
+   * Whether a message must not be handled: since the batch was handed out, its partition was revoked, is being revoked, or
+   * was sought in. If so, the message counts as skipped, and the caller has to skip it.
    *
-   * @param isAccepted it was accepted before, and waits for its turn: it still has it when its partition is about to move
+   * @param isAccepted the message was accepted before and waits for a handler: it is still handled while its partition is
+   * being revoked
    */
   isStale(message: TopicPartition & { readonly offset: number }, isAccepted = false): boolean {
-    if (!this.#isStale(message) && (isAccepted || !this.#keeper.isLeaving(message))) return false;
-    this.#keeper.leaveOut(this.#moment, message);
+    if (!this.#isStale(message) && (isAccepted || !this.#owner.isBeingRevoked(message))) return false;
+    this.#owner.skip(this.#version, message);
     return true;
   }
 
   #isStale(partition: TopicPartition): boolean {
-    return this.#keeper.isStaleSince(this.#moment, partition);
+    return this.#owner.isStaleSince(this.#version, partition);
   }
 
   /**
-   * The offset to read next in each partition, behind the first messages; without partitions that are another's now or
-   * were sought in since.
+   * The position of each partition after some messages of the batch, without partitions that were revoked or sought in
+   * since.
    *
    * @param handled how many messages, from the first on; all of them when left out
-   * @param from leaves the messages before this one out
+   * @param from ignores the messages before this one
    */
   positions(handled: number = this.messages.length, from = 0): Position[] {
-    return this.#last(handled, from).filter((message) => !this.#isStale(message)).map(next);
+    return this.#lastMessages(handled, from).filter((message) => !this.#isStale(message)).map(positionAfter);
   }
 
-  /** The same for partitions that moved to another member: behind the messages that were handled all the same. */
-  leftPositions(handled: number = this.messages.length, from = 0): Position[] {
-    return this.#last(handled, from).filter((one) => this.#keeper.hasLeftSince(this.#moment, one)).map(next);
+  /** The same for those partitions that were revoked since: the positions after messages that were handled nevertheless. */
+  revokedPositions(handled: number = this.messages.length, from = 0): Position[] {
+    return this.#lastMessages(handled, from)
+      .filter((message) => this.#owner.isRevokedSince(this.#version, message))
+      .map(positionAfter);
   }
 
-  /** The last message of each partition in front of which none was left out. */
-  #last(handled: number, from: number): FetchedMessage[] {
-    const last = new ByPartition<FetchedMessage>();
-    // Messages of a partition come in runs: a look into the maps for each would cost more than all else here.
-    let run: FetchedMessage | undefined, counted: FetchedMessage | undefined, end = Infinity;
+  /** The last message of each partition that is below the first skipped one. */
+  #lastMessages(handled: number, from: number): FetchedMessage[] {
+    const last = new PartitionMap<FetchedMessage>();
+    // Messages of a partition come in runs. Maps are looked up once a run: once a message would cost more than all the rest.
+    let previous: FetchedMessage | undefined, lastOfRun: FetchedMessage | undefined, firstSkipped = Infinity;
     for (let index = from; index < handled; index++) {
       const message = this.messages[index]!;
-      if (run === undefined || !isSamePartition(message, run)) {
-        if (counted !== undefined) last.set(counted, counted);
-        counted = undefined;
-        end = this.#keeper.leftOutFrom(this.#moment, message);
+      if (previous === undefined || !isSamePartition(message, previous)) {
+        if (lastOfRun !== undefined) last.set(lastOfRun, lastOfRun);
+        lastOfRun = undefined;
+        firstSkipped = this.#owner.firstSkippedOffset(this.#version, message);
       }
-      run = message;
-      if (message.offset < end) counted = message;
+      previous = message;
+      if (message.offset < firstSkipped) lastOfRun = message;
     }
-    if (counted !== undefined) last.set(counted, counted);
+    if (lastOfRun !== undefined) last.set(lastOfRun, lastOfRun);
     return [...last.values()];
   }
 
   /**
-   * The first messages are handled: their positions are stored, after those of the batches before. The rest is given up,
-   * and with it whatever was handed out later. The first call counts.
+   * Ends the batch: the first messages are handled, and their positions are stored after those of the batches before. The
+   * other messages are given up, and with them all batches that were handed out later. Only the first call counts.
    *
    * @param handled how many messages, from the first on; all of them when left out
    */
@@ -113,10 +121,10 @@ export class ReadBatch {
     if (this.#isDone) return;
     this.handled = handled;
     this.#isDone = true;
-    this.#keeper.done(this);
+    this.#owner.onDone(this);
   }
 }
 
-function next({ topic, partition, offset, leaderEpoch }: FetchedMessage): Position {
+function positionAfter({ topic, partition, offset, leaderEpoch }: FetchedMessage): Position {
   return { topic, partition, offset: offset + 1, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
 }

@@ -1,32 +1,29 @@
 /**
- * Which topics a Topic is about.
+ * The topics of a `Topic`: one, several, or all that match a pattern.
  *
  * @module
  */
 
-/**
- * A topic's name, several names, or an expression that names match: a RegExp that begins with `^`, or a string that
- * does.
- */
+/** The name of a topic, the names of several, or a pattern: a RegExp or a string that begins with `^`. */
 export type TopicNameInput = string | readonly string[] | RegExp;
 
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/;
-/** What JavaScript's expressions have, and POSIX's extended ones, which librdkafka and brokers match by, do not. */
+/** Syntax of JavaScript that POSIX's extended regular expressions do not have, by which librdkafka and brokers match. */
 const NOT_POSIX = /\\[a-zA-Z0-9]|\(\?|[*+?}]\?/;
 
-/** Names that were checked. */
+/** Checked names of topics, or a checked pattern. */
 export class TopicNames {
-  /** For people: `Topic "emoji"`, `Topics "a", "b"`, `Topics /^orders-/`. */
+  /** How errors and notices begin: `Topic "emoji"`, `Topics "a", "b"`, `Topics /^orders-/`. */
   readonly where: string;
-  /** In short: `emoji`, `a, b`, `^orders-`. */
+  /** The names alone: `emoji`, `a, b`, `^orders-`. */
   readonly text: string;
   /** What a consumer subscribes to. */
   readonly subscription: readonly string[];
-  /** The name, when it is one; only such can be written to. */
+  /** The name, if it is one name: only such a Topic can be written to. */
   readonly single: string | undefined;
   readonly #pattern: RegExp | undefined;
 
-  /** @throws {TypeError} If a name is wrong, or an expression one that librdkafka would read otherwise. */
+  /** @throws {TypeError} If a name is not allowed, or librdkafka would read the pattern in another way than JavaScript. */
   constructor(input: TopicNameInput) {
     const source = input instanceof RegExp ? input.source : input;
     if (input instanceof RegExp || (typeof source === "string" && source.startsWith("^"))) {
@@ -39,7 +36,7 @@ export class TopicNames {
     }
     const names = [...new Set(Array.isArray(source) ? source : [source])] as string[];
     if (names.length === 0) {
-      throw new TypeError("A Topic needs a name, or several, or an expression: got an empty list");
+      throw new TypeError("A Topic must have a name, several names, or a pattern: the list of names is empty");
     }
     for (const name of names) checkName(name);
     this.where = `Topic${names.length > 1 ? "s" : ""} ${names.map((name) => JSON.stringify(name)).join(", ")}`;
@@ -49,19 +46,19 @@ export class TopicNames {
     this.#pattern = undefined;
   }
 
-  /** Whether a topic is one of them. */
+  /** Whether a topic is among the names, or matches the pattern. */
   include(topic: string): boolean {
     return this.#pattern === undefined ? this.subscription.includes(topic) : this.#pattern.test(topic);
   }
 
-  /** The names that are of none of the topics; an expression misses none. */
+  /** The names that none of the found topics has; always empty for a pattern. */
   missing(found: readonly { readonly topic: string }[]): string[] {
     if (this.#pattern !== undefined) return [];
     const topics = new Set(found.map(({ topic }) => topic));
     return this.subscription.filter((name) => !topics.has(name));
   }
 
-  /** Whether the names are all there are, or an expression finds them. */
+  /** Whether this is a pattern, which may match topics that are created later. */
   get isPattern(): boolean {
     return this.#pattern !== undefined;
   }
@@ -76,17 +73,19 @@ function checkName(name: unknown): void {
 }
 
 function checkPattern(source: string, flags: string): RegExp {
-  const wrong = flags !== ""
-    ? `it can't have flags (${flags})`
+  const problem = flags !== ""
+    ? `must have no flags (${flags})`
     : !source.startsWith("^")
-    ? 'it must begin with "^"'
+    ? 'must begin with "^"'
     : NOT_POSIX.test(source)
-    ? "it is matched as POSIX's extended ones are, without \\d, \\w, \\b, (?…) and lazy quantifiers: write [0-9] and the like"
+    ? "must be a POSIX extended regular expression, without \\d, \\w, \\b, (?…) and lazy quantifiers (write [0-9] for \\d)"
     : undefined;
-  if (wrong !== undefined) throw new TypeError(`An expression for topics: ${wrong}: /${source}/${flags}`);
+  if (problem !== undefined) throw new TypeError(`A pattern of topics ${problem}: /${source}/${flags}`);
   try {
     return new RegExp(source);
   } catch (error) {
-    throw new TypeError(`An expression for topics: ${(error as Error).message}`, { cause: error });
+    throw new TypeError(`A pattern of topics must be a regular expression: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -1,97 +1,82 @@
 /**
- * The reading half of a topic: a consumer that is pulled.
+ * The reading half of a Topic.
  *
  * @module
  */
 
-import type { KafkaConsumer, TopicPartition, TopicPartitionOffset, Watermarks } from "../../kafka/client.ts";
-import { clientsFor, serversOf } from "../../kafka/clients.ts";
+import {
+  ErrorCode,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "../../kafka/port.ts";
 import type { Position } from "../../stream/protocol.ts";
 import { Assignment } from "./assignment.ts";
-import { ByPartition, isSamePartition } from "../../kafka/by_partition.ts";
-import { Commits } from "./commits.ts";
-import { confFor } from "../conf/conf.ts";
-import { Connection } from "../../kafka/connection.ts";
-import { Ends } from "./ends.ts";
+import { BrokerQueries } from "./broker_queries.ts";
+import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
+import { Committer } from "./committer.ts";
+import { consumerConf, pauseAfterIdleMs, resetOffset } from "./consumer_conf.ts";
+import { EndOffsets } from "./end_offsets.ts";
 import { Fetcher } from "./fetcher.ts";
-import { Flow } from "./flow.ts";
+import { FlowControl } from "./flow_control.ts";
 import { IdlePolling } from "./idle_polling.ts";
+import { InitialPartitions } from "./initial_partitions.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
-import { KnownPartitions } from "./known_partitions.ts";
-import { ResettableSignal } from "../../async/resettable_signal.ts";
+import { type Lag, lagInTime, lagOf } from "./lag.ts";
 import type { Notices } from "../../notices/notices.ts";
-import { type OffsetReset, offsetResetOf, offsetResetText } from "./offset_resets.ts";
+import { describeOffsetReset, type OffsetReset, parseOffsetReset } from "./offset_reset.ts";
 import { BEGINNING, END } from "./offsets.ts";
-import { Progress } from "./progress.ts";
-import { answered, Queries, QUERY_MS } from "./queries.ts";
-import { Outage } from "./outage.ts";
+import { OffsetTracker } from "./offset_tracker.ts";
 import type { ReadBatch } from "./read_batch.ts";
-import { Starts } from "./starts.ts";
+import { ReaderConnection } from "./reader_connection.ts";
+import { RequestedOffsets } from "./requested_offsets.ts";
+import { ResettableSignal } from "../../async/resettable_signal.ts";
 import type { TopicNames } from "./topic_names.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** How a `TopicReader` reads. */
 export interface TopicReaderOptions {
-  /** Where to start in a partition (of each topic) that is assigned; `undefined` for what was committed, or auto.offset.reset. */
+  /**
+   * Returns the start offset that the user has requested for a partition (of each topic); `undefined` for the committed
+   * offset, or `auto.offset.reset`.
+   */
   readonly startAt: (partition: number) => number | undefined;
-  /** Whether to end at the end offsets seen when a partition is assigned. */
+  /** Whether to end at the end offsets that the partitions have when they are assigned. */
   readonly untilEnd: boolean;
-  /** How long the first answer of a broker is waited for, in milliseconds; for ever when left out. */
+  /** How long to wait for the first answer of a broker, in milliseconds; without a limit when left out. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long topics that do not exist are waited for, in milliseconds; for ever when left out. */
+  /** How long to wait for topics that do not exist, in milliseconds; without a limit when left out. */
   readonly missingMs?: number | undefined;
   /** Whether offsets are stored, and committed in the background. */
   readonly autoCommit: boolean;
 }
 
-/** Without fetch.queue.backoff.ms, a client that has filled its queue idles for a second: 105,000 messages/s at most. */
-const DEFAULTS = { "fetch.queue.backoff.ms": 5, "auto.commit.interval.ms": 1000 } as const;
-/** The group of readers without one: librdkafka wants a name to assign partitions, and nothing joins or commits. */
-const NO_GROUP = "slipstream-without-group";
-/** How often a commit looks whether it is to poll for its answer itself. */
-const LOOK_MS = 20;
-/** How long a close waits for its group, in milliseconds. */
-const CLOSE_MS = 5000;
-/** After so long without a pull, the reader pauses its partitions (sooner, when max.poll.interval.ms is short). */
-const PAUSE_MS = 10_000;
-
-const STATE = -172;
-const UNKNOWN_TOPIC = 3;
-const MAX_POLL_EXCEEDED = -147;
-/** A connection is broken, can't be made, or none is left. */
-const BROKEN: ReadonlySet<number> = new Set([-195, -193, -187]);
-/** How long a broker is asked whether it is there. */
-const ASK_MS = 3000;
-const TIMED_OUT = -185;
+/** How often a manual commit checks whether a pull polls for its answer, in milliseconds. */
+const COMMIT_CHECK_MS = 20;
 
 /**
- * Reads a topic, or several, from its first `TopicReader.next` to its `TopicReader.close`. A stop
- * ends every wait in it at once.
+ * Reads one topic or several. The first `TopicReader.next` connects and starts reading; `TopicReader.stop` ends every wait
+ * at once; `TopicReader.close` commits, leaves the group and disconnects.
  */
 export class TopicReader {
-  readonly #names: TopicNames;
   readonly #where: string;
-  readonly #conf: Readonly<Record<string, unknown>>;
   readonly #notices: Notices;
-  readonly #queries: Queries;
   readonly #isGrouped: boolean;
-  readonly #progress: Progress;
   readonly #stopped = new ResettableSignal();
-  readonly #starts: Starts;
-  /** What ends a reader that reads until the end; without it, nothing does. */
-  readonly #ends: Ends | undefined;
+  readonly #queries: BrokerQueries;
+  readonly #tracker: OffsetTracker;
+  readonly #requested: RequestedOffsets;
+  /** Only of a reader with `until: "end"`. */
+  readonly #ends: EndOffsets | undefined;
+  readonly #connection: ReaderConnection;
   readonly #assignment: Assignment;
-  readonly #commits: Commits;
+  readonly #committer: Committer;
   readonly #fetcher: Fetcher;
-  readonly #flow: Flow;
-  readonly #idle: IdlePolling;
-  #consumer: KafkaConsumer | undefined;
-  #opening: Promise<KafkaConsumer> | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #flow: FlowControl;
+  readonly #idlePolling: IdlePolling;
+  /** Why reading can't go on. */
   #failure: unknown;
-  readonly #connectTimeoutMs: number | undefined;
-  #isJustAsking = false;
-  #isConnected = false;
 
   constructor(
     names: TopicNames,
@@ -99,331 +84,287 @@ export class TopicReader {
     options: TopicReaderOptions,
     notices: Notices,
   ) {
-    this.#names = names;
-    this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#where = names.where;
     this.#notices = notices;
     this.#isGrouped = conf["group.id"] !== undefined;
     const commits = this.#isGrouped && options.autoCommit;
-    this.#conf = {
-      ...DEFAULTS,
-      "group.id": NO_GROUP,
-      ...confFor("C", conf),
-      "enable.auto.commit": commits,
-      "enable.auto.offset.store": false,
-      // The end of a partition tells that nothing is left there, also where its last records are not handed out.
-      "enable.partition.eof": true,
-    };
-    this.#queries = new Queries(names, this.#stopped, notices);
-    this.#commits = new Commits(names.where, this.#stopped, notices);
-    this.#progress = new Progress(commits ? (positions) => this.#store(positions) : undefined);
-    const known = new KnownPartitions();
-    this.#starts = new Starts(names.where, options.startAt, {
-      watermarks: (partition) => this.watermarks(partition),
+    this.#queries = new BrokerQueries(names, this.#stopped, notices);
+    this.#committer = new Committer(names.where, this.#stopped, notices);
+    this.#tracker = new OffsetTracker(commits ? (positions) => this.#storeOffsets(positions) : undefined);
+    const initial = new InitialPartitions();
+    this.#requested = new RequestedOffsets(names.where, options.startAt, {
+      watermarks: (partition) => this.#watermarks(partition),
       committed: async (partition) =>
         this.#isGrouped ? (await this.#queries.committed(this.#consumer!, [partition]))[0]!.offset : -1,
-      isNew: (partition) => known.isNew(partition),
+      isAddedLater: (partition) => initial.isAddedLater(partition),
     });
-    if (options.untilEnd) this.#ends = new Ends();
-    const reset = String(conf["auto.offset.reset"]);
-    const resetTo = ["earliest", "beginning", "smallest"].includes(reset) ? BEGINNING : END;
+    if (options.untilEnd) this.#ends = new EndOffsets();
     this.#fetcher = new Fetcher({
       ends: this.#ends,
-      progress: this.#progress,
+      tracker: this.#tracker,
       stopped: this.#stopped,
       consumer: () => this.#consumer!,
-      isOurs: (partition) => this.#assignment.isOurs(partition),
-      onError: (error) => this.#onConsumeError(error),
+      isAssigned: (partition) => this.#assignment.has(partition),
+      onError: (error) => this.#onPollError(error),
     });
-    this.#flow = new Flow(this.#stopped, () => this.#consumer, () => this.#assignment.partitions);
+    this.#flow = new FlowControl(this.#stopped, () => this.#consumer, () => this.#assignment.partitions);
+    const resetTo = resetOffset(conf);
     this.#assignment = new Assignment({
       names,
       conf,
       queries: this.#queries,
-      starts: this.#starts,
-      known,
-      // A partition that nobody has named is begun as any other.
-      startsAtEnd: resetTo === END || options.startAt(Infinity) === END,
+      requested: this.#requested,
+      initial,
+      // `Infinity` stands for a partition that the option `offset` does not name.
+      mayStartAtEnd: resetTo !== BEGINNING || options.startAt(Infinity) === END,
       ends: this.#ends,
-      progress: this.#progress,
+      tracker: this.#tracker,
       notices,
       stopped: this.#stopped,
-      // Without a group there is nothing to ask a coordinator for, and a new cluster may not have one yet.
       isGrouped: this.#isGrouped,
-      resetTo: this.#isGrouped && reset === "error" ? undefined : resetTo,
-      missingMs: options.missingMs,
-      isPaused: () => this.#flow.isStill,
-      onRevoke: (gone) => this.#fetcher.drop((partition) => gone.has(partition)),
+      resetTo,
+      missingTopicMs: options.missingMs,
+      arePartitionsPaused: () => this.#flow.arePartitionsPaused,
+      dropFetched: (revoked) => this.#fetcher.drop((partition) => revoked.has(partition)),
       onFailure: (error) => this.#fail(error),
     });
-    const pauseMs = Math.min(PAUSE_MS, Number(conf["max.poll.interval.ms"] ?? Infinity) / 4);
-    this.#idle = new IdlePolling(pauseMs, { poll: () => this.#fetcher.serve(), pause: () => this.#flow.holdUp() });
+    this.#connection = new ReaderConnection({
+      names,
+      conf: consumerConf(conf, commits),
+      notices,
+      stopped: this.#stopped,
+      connectTimeoutMs: options.connectTimeoutMs,
+      events: {
+        onError: (code, message) =>
+          this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code, fatal: true })),
+        onLog: (_, message) => {
+          const reset = parseOffsetReset(message);
+          if (reset !== undefined) void this.#onOffsetReset(reset);
+        },
+        onAssign: (partitions) => this.#assignment.onAssign(partitions),
+        onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
+        onCommitted: (code, offsets) => {
+          if (code === 0) this.#tracker.onCommitted(offsets.filter(({ error }) => error === undefined));
+          this.#committer.onCommitted(code, offsets, (code) => this.#connection.errorText(code));
+        },
+        onEnd: (end) => this.#fetcher.onEnd(end),
+      },
+      onConnected: (consumer) => {
+        if (!this.#stopped.fired) this.#assignment.start(consumer);
+      },
+    });
+    this.#idlePolling = new IdlePolling(pauseAfterIdleMs(conf), {
+      poll: () => this.#fetcher.serveEvents(),
+      pause: () => this.#flow.startBackpressure(),
+    });
+  }
+
+  get #consumer(): PortConsumer | undefined {
+    return this.#connection.consumer;
   }
 
   // Pulling
 
   /**
-   * The next messages, at most 1,000 of them and about 16 MiB; `undefined` when the reader has ended or was stopped.
+   * The next messages, at most 1,000 of them and about 16 MiB; `undefined` when the reader has ended or is stopped. One call
+   * at a time.
    *
    * @throws {KafkaError} If Kafka refuses to go on.
    */
   async next(): Promise<ReadBatch | undefined> {
-    this.#fetcher.asked();
+    this.#fetcher.onRequested();
     try {
-      await this.#stopped.race(this.#idle.interrupt());
+      await this.#stopped.race(this.#idlePolling.onPull());
       return await this.#next();
     } finally {
-      if (this.#consumer !== undefined) this.#idle.resume();
+      if (this.#consumer !== undefined) this.#idlePolling.onPulled();
     }
   }
 
   async #next(): Promise<ReadBatch | undefined> {
-    const consumer = await this.#stopped.race(this.#open());
+    const consumer = await this.#stopped.race(this.#connection.open());
     while (consumer !== undefined && !this.#stopped.fired) {
       if (this.#failure !== undefined) throw this.#failure;
-      this.#flow.letGo();
-      if (this.#flow.isPaused) {
-        // What slips in is kept until the reader is resumed; events are served meanwhile.
-        await this.#fetcher.serve();
+      this.#flow.endBackpressure();
+      if (this.#flow.isPausedByUser) {
+        // A message that comes along is held until the reader is resumed.
+        await this.#fetcher.serveEvents();
         continue;
       }
       await this.#fetcher.fetch();
-      if (this.#flow.isPaused || this.#stopped.fired) continue;
+      if (this.#flow.isPausedByUser || this.#stopped.fired) continue;
       const batch = this.#fetcher.handOut(this.#assignment.revoking);
-      if (batch !== undefined) return batch;
+      if (batch !== undefined) {
+        this.#notices.clear("read-failing", `${this.#where}: messages are read again`);
+        return batch;
+      }
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#ends?.allReached && this.#fetcher.isEmpty) return undefined;
+      if (this.#ends?.areAllReached && this.#fetcher.isEmpty) return undefined;
     }
     return undefined;
   }
 
-  #onConsumeError(error: unknown): void {
+  #onPollError(error: unknown): void {
     const code = KafkaError.codeOf(error);
-    if (this.#stopped.fired || code === STATE) return;
-    if (code === UNKNOWN_TOPIC) {
-      this.#assignment.onUnknown();
-    } else if (code === MAX_POLL_EXCEEDED) {
-      this.#notices.once("poll", `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`);
+    if (this.#stopped.fired || code === ErrorCode.STATE) return;
+    if (code === ErrorCode.UNKNOWN_TOPIC_OR_PART) {
+      this.#assignment.onUnknownTopic();
+    } else if (code === ErrorCode.MAX_POLL_EXCEEDED) {
+      this.#notices.event(
+        "max-poll-exceeded",
+        `${this.#where}: left the group, since max.poll.interval.ms went by; joining again`,
+      );
     } else {
       const failure = KafkaError.from(`${this.#where}: can't read on`, error);
-      if (failure.retriable) this.#notices.once(`code ${code}`, `${failure.message}; still trying`);
+      if (failure.retriable) this.#notices.raise("read-failing", `${failure.message}; still trying`);
       else this.#fail(failure);
     }
   }
 
-  async #onReset(reset: OffsetReset): Promise<void> {
+  async #onOffsetReset(reset: OffsetReset): Promise<void> {
     try {
-      const text = offsetResetText(reset, await this.watermarks(reset));
-      this.#notices.once(text, `${this.#where}: ${text}`);
+      const text = describeOffsetReset(reset, await this.#watermarks(reset));
+      const { topic, partition } = reset;
+      this.#notices.event("offset-reset", `${this.#where}: ${text}`, { topic, partition });
     } catch {
-      // No broker says what is there, or the reader is stopped.
+      // Without an answer to the request for watermarks, or when the reader is stopped, there is nothing to describe.
     }
   }
 
+  /** Ends reading with an error: `TopicReader.next` throws it. The first one counts. */
   #fail(error: unknown): void {
     if (!this.#stopped.fired) this.#failure ??= error;
   }
 
-  /** Stops the flow of messages, at once, also of partitions that are assigned later; the membership stays. */
+  /** Stops handing out messages at once, also of partitions that are assigned later. The reader stays in its group. */
   pause(): void {
     this.#flow.pause();
   }
 
-  /** Lets messages flow again. */
+  /** Hands out messages again. */
   resume(): void {
     this.#flow.resume();
   }
 
-  /** Whether `TopicReader.pause` holds up the flow. */
+  /** Whether `TopicReader.pause` was called, and `TopicReader.resume` not since. */
   get paused(): boolean {
-    return this.#flow.isPaused;
+    return this.#flow.isPausedByUser;
   }
 
-  /** Resolves when the reader is resumed or stopped. */
+  /** Resolves when the reader is not paused, or is stopped. */
   resumed(): Promise<void> {
     return this.#flow.resumed();
   }
 
-  // Connection
-
-  #open(): Promise<KafkaConsumer> {
-    return this.#opening ??= this.#connect();
-  }
-
-  /**
-   * The consumer, once it is connected.
-   *
-   * @throws {KafkaError} If no broker answers in time, or the reader is stopped first.
-   */
-  async #opened(doing: string): Promise<KafkaConsumer> {
-    const opening = this.#stopped.raceOrReject(
-      this.#open(),
-      () => new KafkaError(`${this.#where}: closed before it could ${doing}`),
-    );
-    return await answered(opening, () => {
-      const text = `${this.#where}: can't ${doing}: no broker answers at ${this.#servers} within ${QUERY_MS / 1000} s`;
-      return new KafkaError(text, { code: TIMED_OUT });
-    });
-  }
-
-  get #servers(): unknown {
-    return serversOf(this.#conf);
-  }
-
-  async #connect(): Promise<KafkaConsumer> {
-    const clients = clientsFor(this.#conf);
-    const connection = new Connection(this.#where, this.#servers, this.#notices);
-    const outage = new Outage({
-      where: this.#where,
-      servers: this.#servers,
-      notices: this.#notices,
-      stopped: this.#stopped,
-      ask: () => this.#consumer!.partitions(this.#names.isPattern ? undefined : this.#names.subscription[0], ASK_MS),
-    });
-    const consumer = await connection.make(clients.consumer(this.#conf, {
-      onError: (code, message, isFatal) => {
-        connection.onError(code, message);
-        if (BROKEN.has(code) && this.#isConnected) void outage.onBroken();
-        if (isFatal) this.#fail(new KafkaError(`${this.#where}: can't read on: ${message}`, { code, fatal: true }));
-      },
-      onLog: (severity, message) => {
-        connection.onLog(severity, message);
-        const reset = offsetResetOf(message);
-        if (reset !== undefined) void this.#onReset(reset);
-      },
-      onAssign: (partitions) => this.#assignment.onAssign(partitions),
-      onRevoke: (partitions) => this.#assignment.onRevoke(partitions),
-      onCommitted: (code, offsets) => {
-        if (code === 0) this.#progress.committed(offsets.filter(({ error }) => error === undefined));
-        this.#commits.onCommitted(code, offsets, clients.errorText);
-      },
-      onEnd: (end) => this.#fetcher.onEnd(end),
-    }));
-    this.#consumer = consumer;
-    if (this.#closing !== undefined) {
-      await consumer.disconnect();
-      throw new KafkaError(`${this.#where}: closed before it was connected`);
-    }
-    await this.#within(consumer, connection.open(consumer));
-    this.#isConnected = true;
-    // Storing offsets wants a subscription; without a group there is nothing to store.
-    if (!this.#isJustAsking && !this.#stopped.fired) this.#assignment.start(consumer, this.#isGrouped);
-    return consumer;
-  }
-
-  /** Gives a connection up that takes too long. */
-  async #within(consumer: KafkaConsumer, opening: Promise<void>): Promise<void> {
-    const ms = this.#connectTimeoutMs;
-    if (ms === undefined || await within(ms, opening)) return await opening;
-    void consumer.disconnect();
-    await opening.catch(() => {});
-    const late = `${this.#where}: no broker answers at ${this.#servers} within ${ms} ms, which is connectTimeoutMs`;
-    throw new KafkaError(late, { code: TIMED_OUT, fatal: true });
-  }
-
   // Offsets
 
-  #store(offsets: readonly Position[]): void {
+  #storeOffsets(offsets: readonly Position[]): void {
     try {
       this.#consumer?.storeOffsets(offsets);
     } catch (error) {
-      // The partition has moved on; its new owner starts at what was committed.
-      if (KafkaError.codeOf(error) !== STATE && this.#consumer?.isConnected) throw error;
+      // A partition is not assigned any more. Its new owner starts at the committed offset.
+      if (KafkaError.codeOf(error) !== ErrorCode.STATE && this.#consumer?.isConnected) throw error;
     }
   }
 
-  /** Stores how far messages are handled. */
+  /** Stores the offsets of the messages that are handled. */
   store(): void {
-    this.#progress.store();
+    this.#tracker.store();
   }
 
-  /** Stores no offsets any more: what is handled and not stored is read again. */
+  /** Stores no offsets any more: messages that are handled and whose offsets are not stored are read again. */
   giveUp(): void {
-    this.#progress.giveUp();
+    this.#tracker.stopStoring();
   }
 
-  /** How far the assigned partitions are handled, of which something is. */
+  /** The positions of the assigned partitions of which a message is handled. */
   get handled(): readonly Position[] {
-    return this.#progress.positions();
+    return this.#tracker.positions();
   }
 
   /**
-   * Commits positions, and resolves when the broker has them.
+   * Commits positions. Resolves when the broker has them.
    *
-   * @throws {KafkaError} If the broker refuses them, or those of some partitions; or the reader is stopped first.
+   * @throws {KafkaError} If the broker refuses all positions or those of some partitions, or the reader is stopped first.
    */
   async commit(positions: readonly Position[]): Promise<void> {
-    const consumer = await this.#opened("commit");
+    const consumer = await this.#connection.openInTime("commit");
     if (positions.length === 0) return;
-    let isOver = false;
-    const committed = this.#commits.commit(consumer, positions).finally(() => isOver = true);
+    let isAnswered = false;
+    const committed = this.#committer.commit(consumer, positions).finally(() => isAnswered = true);
     committed.catch(() => {});
-    // The answer comes with the events, and nobody may be pulling.
-    while (!isOver && !this.#stopped.fired) {
-      if (this.#idle.pulled) await this.#stopped.race(soonest(committed, LOOK_MS));
-      else await this.#idle.poll();
+    // The answer is an event of the consumer, which is polled by a pull, or here.
+    while (!isAnswered && !this.#stopped.fired) {
+      if (this.#idlePolling.isPulling) await this.#stopped.race(settlesWithin(committed, COMMIT_CHECK_MS));
+      else await this.#idlePolling.poll();
     }
     await committed;
   }
 
   /**
-   * Reads on at another offset, in every partition that is named and assigned.
+   * Moves the position of assigned partitions.
    *
-   * @throws {RangeError} If a partition has no such offset; then nothing is sought.
+   * @param offsetOf returns the offset for a partition (of each topic); `undefined` for one that stays where it is
+   * @throws {RangeError} If a partition does not have its offset; then no position is moved.
    * @throws {KafkaError} If the broker refuses, or the reader is stopped first.
    */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
-    const consumer = await this.#opened("seek");
-    // No partition comes or goes meanwhile.
-    await this.#assignment.inTurn(async () => {
-      const said = this.#assignment.partitions.flatMap(({ topic, partition }) => {
+    const consumer = await this.#connection.openInTime("seek");
+    // No partition is assigned or revoked meanwhile.
+    await this.#assignment.exclusively(async () => {
+      const requested = this.#assignment.partitions.flatMap(({ topic, partition }) => {
         const offset = offsetOf(partition);
         return offset === undefined ? [] : [{ topic, partition, offset }];
       });
-      const targets = await Promise.all(said.map((target) => this.#starts.resolved(target)));
-      // Nothing is polled meanwhile: no partition is read on before all are sought in.
-      await this.#fetcher.inTurn(async () => {
+      const targets = await Promise.all(requested.map((target) => this.#requested.resolve(target)));
+      // Nothing is polled meanwhile, so no message is read before all positions are moved.
+      await this.#fetcher.exclusively(async () => {
         for (const target of targets) await this.#seek(consumer, target);
       });
     });
   }
 
-  async #seek(consumer: KafkaConsumer, target: TopicPartitionOffset): Promise<void> {
+  async #seek(consumer: PortConsumer, target: TopicPartitionOffset): Promise<void> {
     await this.#queries.seek(consumer, target);
-    // What was handed out or is held is from the old place. (Not before: a seek that fails leaves it as it is.)
-    this.#progress.forget([target]);
+    // Messages that were handed out or fetched before are void now. (Only now: a seek that fails leaves them valid.)
+    this.#tracker.onSeek(target);
     this.#ends?.reopen(target);
-    this.#starts.set(target, target.offset);
+    this.#requested.set(target, target.offset);
     this.#fetcher.drop((partition) => isSamePartition(partition, target));
   }
 
-  /** The lowest offset there is and the next one to be written. */
-  watermarks(partition: TopicPartition): Promise<Watermarks> {
+  #watermarks(partition: TopicPartition): Promise<Watermarks> {
     return this.#queries.watermarks(this.#consumer!, partition);
   }
 
   /**
-   * The next offset to be handled in each assigned partition; what was committed where nothing was handled yet, −1 where
-   * nothing was.
+   * The lag of the assigned partitions; of all partitions while none is assigned.
    *
-   * @throws {KafkaError} If a topic does not exist, the broker refuses or does not answer in time, or the reader is stopped.
-   * @param isJustAsking joins no group, and reads nothing
+   * @throws {KafkaError} If a topic does not exist, a broker refuses or does not answer in time, or the reader is stopped.
    */
-  async positions(isJustAsking = false): Promise<TopicPartitionOffset[]> {
-    this.#isJustAsking = isJustAsking;
-    const consumer = await this.#opened("ask for its positions");
+  async lag(): Promise<Lag> {
+    const lag = this.currentOffsets().then((offsets) => lagOf(offsets, (partition) => this.#watermarks(partition)));
+    return await lagInTime(this.#where, lag);
+  }
+
+  /**
+   * The next offset to handle in each assigned partition, or in all partitions while none is assigned. Before a message of
+   * a partition is handled, that is its requested start offset, else the committed offset, else −1.
+   */
+  async currentOffsets(): Promise<TopicPartitionOffset[]> {
+    const consumer = await this.#connection.openInTime("ask for its lag");
     await this.#assignment.settled();
     const { partitions: assigned } = this.#assignment;
-    const partitions = assigned.length > 0 ? assigned : await this.#queries.existing(consumer);
-    const unknown = partitions.filter((partition) => this.#progress.position(partition) === undefined);
-    const committed = unknown.length === 0 || !this.#isGrouped ? [] : await this.#queries.committed(consumer, unknown);
-    const offsets = new ByPartition<number>();
-    for (const one of committed) offsets.set(one, one.offset);
+    const partitions = assigned.length > 0 ? assigned : await this.#queries.partitionsOfAll(consumer);
+    const unhandled = partitions.filter((partition) => this.#tracker.position(partition) === undefined);
+    const committed = new PartitionMap<number>();
+    if (unhandled.length > 0 && this.#isGrouped) {
+      for (const one of await this.#queries.committed(consumer, unhandled)) committed.set(one, one.offset);
+    }
     return partitions.map(({ topic, partition }) => {
-      const place = { topic, partition };
-      const handled = this.#progress.position(place)?.offset;
-      const offset = handled ?? this.#starts.known(place) ?? offsets.get(place) ?? -1;
-      return { ...place, offset: Math.max(-1, offset) };
+      const key = { topic, partition };
+      const position = this.#tracker.position(key)?.offset ?? this.#requested.pendingOffset(key);
+      return { topic, partition, offset: Math.max(-1, position ?? committed.get(key) ?? -1) };
     });
   }
 
@@ -432,48 +373,23 @@ export class TopicReader {
   /** Ends `TopicReader.next`, and every other wait, at once. */
   stop(): void {
     this.#stopped.fire();
-    this.#idle.stop();
+    this.#idlePolling.stop();
     this.#assignment.stop();
   }
 
   /**
-   * Stores what was handled, leaves the group, and frees everything. Idempotent.
-   *
-   * Without a broker, librdkafka tries to leave for up to `session.timeout.ms`: then this resolves after a few seconds,
-   * and the rest goes on in the background, which keeps no program from its end.
+   * Stops, stores and commits the offsets of what is handled, leaves the group, and disconnects. Idempotent. Takes at most
+   * 5 s; see `ReaderConnection.close`.
    */
   close(): Promise<void> {
     this.stop();
-    return this.#closing ??= this.#close();
-  }
-
-  async #close(): Promise<void> {
-    // One that is being made is disconnected when it is.
-    if (this.#opening === undefined) return;
-    const closed = Promise.all([this.#leave(), this.#opening.catch(() => {})]);
-    if (!await within(CLOSE_MS, closed)) {
-      this.#notices.once(
-        "close",
-        `${this.#where}: leaving the group takes more than ${CLOSE_MS / 1000} s, and goes on in the background`,
+    return this.#connection.close(async (consumer) => {
+      this.#tracker.store();
+      await this.#committer.commitBeforeLeaving(
+        consumer,
+        () => this.#tracker.positionsToCommit(),
+        () => this.#fetcher.serveEventsWhenStopped(),
       );
-    }
-    await this.#assignment.settled();
-    this.#consumer = undefined;
+    });
   }
-
-  async #leave(): Promise<void> {
-    const consumer = this.#consumer;
-    if (consumer?.isConnected) {
-      this.#progress.store();
-      await this.#commits.last(consumer, () => this.#progress.storable(), () => this.#fetcher.serveStopped());
-    }
-    await consumer?.disconnect();
-  }
-}
-
-/** Resolves when a promise has settled, or the time is out. */
-async function soonest(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise.catch(() => {}), new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
 }

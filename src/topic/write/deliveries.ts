@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../../kafka/client.ts";
+import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
 import type { Delivery } from "../../stream/protocol.ts";
 import { Settlement } from "../../stream/settlement.ts";
 import type { KafkaError } from "../../kafka/kafka_error.ts";
@@ -43,7 +43,7 @@ export class DeliveryAccounts {
 
   /** Resolves when the records of a delivery have settled; rejects if one of them can't be delivered. */
   settle(delivery: Delivery): void | Promise<void> {
-    return this.#accounts.get(delivery)?.settled();
+    return this.#accounts.get(delivery)?.outcome();
   }
 
   /** How many records have not settled. */
@@ -86,7 +86,7 @@ export class DeliveryRecords extends Settlement {
   isGivenUp = false;
 
   constructor(delivery: Delivery, all: Set<DeliveryRecords>, accounts: DeliveryAccounts) {
-    super();
+    super(delivery);
     this.delivery = delivery;
     this.#all = all;
     this.#accounts = accounts;
@@ -95,50 +95,51 @@ export class DeliveryRecords extends Settlement {
   /** What the next record is produced with. */
   numbered(way: Way): NumberedRecords {
     const last = this.#numbered;
-    if (last !== undefined && last.way === way && last.messageNumber < MESSAGE_NUMBERS) return last;
+    if (last !== undefined && last.way === way && last.recordNumber < RECORDS_PER_TARGET) return last;
     return this.#numbered = new NumberedRecords(this, way);
   }
 
-  override begin(): void {
+  override accepted(): void {
     if (this.pending++ === 0) this.#all.add(this);
-    super.begin();
+    super.accepted();
   }
 
-  override end(failure?: { readonly error: unknown }): void {
+  override settled(failure?: { readonly error: unknown }): void {
     if (this.isGivenUp) return;
     const isLast = --this.pending === 0;
-    super.end(failure);
+    super.settled(failure);
     if (isLast) this.#accounts.over(this);
   }
 
   /** A record was not delivered. */
-  async undelivered(error: KafkaError, message: unknown): Promise<void> {
+  override async undelivered(error: KafkaError, message: unknown): Promise<void> {
     this.#telling++;
     try {
       await this.delivery.undelivered(error, message);
-      this.end();
+      this.settled();
     } catch (error) {
-      this.end({ error });
+      this.settled({ error });
     }
+    // In the same turn as `settled()`: `giveUp()` compares the two counts.
     this.#telling--;
   }
 
   /** Records that have not settled count as failed; what becomes of them is nobody's any more. None waits in line. */
   giveUp(error: unknown): void {
     this.#numbered?.way.disown(this.pending - this.#telling);
-    for (; this.pending > 0; this.pending--) super.end({ error });
+    for (; this.pending > 0; this.pending--) super.settled({ error });
     this.isGivenUp = true;
     this.#accounts.over(this);
   }
 }
 
 /** Records of a delivery, told apart by numbers: an object for each would cost more than all else. */
-export class NumberedRecords implements DeliveryAccount {
+export class NumberedRecords implements ReportTarget {
   readonly way: Way;
   readonly #account: DeliveryRecords;
   readonly #messages: unknown[] = [];
   /** The number of the record that is produced next. */
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(account: DeliveryRecords, way: Way) {
     this.#account = account;
@@ -147,13 +148,13 @@ export class NumberedRecords implements DeliveryAccount {
 
   /** The record with the number is produced; it was made of a message. */
   add(message: unknown): void {
-    this.messageNumber = this.#messages.push(message);
+    this.recordNumber = this.#messages.push(message);
   }
 
   reported(code: number, partition: number, _offset: number, number: number, record?: RecordBytes): void {
     const account = this.#account;
     if (account.isGivenUp) this.way.disown(-1);
-    else if (code === 0) account.end();
+    else if (code === 0) account.settled();
     else void account.undelivered(this.way.failure(code, aboutOf(partition, record)), this.#messages[number]);
     this.way.landed();
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Delivery, RawMessage, SinkWriter } from "../../stream/protocol.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Notices } from "../../notices/notices.ts";
@@ -17,7 +18,6 @@ export function lettersConf(conf: Readonly<Record<string, unknown>>): Record<str
   return { ...conf, ...(compressed ? {} : { "compression.codec": "lz4" }), "message.max.bytes": 1_000_000_000 };
 }
 
-const TOO_LARGE = 10;
 /** As much of a header as is said on stderr. */
 const SHOWN_CHARACTERS = 200;
 
@@ -65,7 +65,7 @@ export class LetterSink implements SinkWriter<RawMessage> {
       undelivered: async (error, attempt) => {
         const { letter, message, cuts } = attempt as Attempt;
         const goes = CUTS[cuts];
-        if (!(error instanceof KafkaError) || error.code !== TOO_LARGE || goes === undefined) {
+        if (!(error instanceof KafkaError) || error.code !== ErrorCode.MSG_SIZE_TOO_LARGE || goes === undefined) {
           return await delivery.undelivered(error, message);
         }
         this.#say(letter, goes);
@@ -85,7 +85,8 @@ export class LetterSink implements SinkWriter<RawMessage> {
     const text = `${this.#where}: a dead letter is larger than max.message.bytes of the topic allows; written without ${
       said.join(", ")
     }`;
-    this.#notices.once(text, text);
+    const handler = headers.find(([name]) => name === "slipstream.handler")?.[1];
+    this.#notices.event("dead-letter-cut", text, handler ? { handler: decoder.decode(handler) } : {});
   }
 
   settle(delivery: Delivery): void | Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeliveryAccount } from "../../kafka/client.ts";
+import type { ReportTarget } from "../../kafka/port.ts";
 import type { Encoded } from "./encoder.ts";
 
 /** Records that wait: for a connection, for room, for those before them, or for their codecs. */
@@ -14,7 +14,7 @@ export interface Waiting {
   /** The records that are to be produced, in order; `undefined` while their codecs work. */
   records: readonly Encoded[] | undefined;
   /** What a record is produced with, when it is its turn; asked again when there was no room. */
-  accountOf(index: number): DeliveryAccount;
+  accountOf(index: number): ReportTarget;
   /** A record was produced. */
   produced(index: number): void;
   /** A record was not produced, because of an error. */

@@ -4,8 +4,14 @@
  * @module
  */
 
-import type { AnsweredRecord, DeliveryAccount, KafkaClients, KafkaProducer } from "../../kafka/client.ts";
-import { serversOf } from "../../kafka/clients.ts";
+import {
+  type AnsweredRecord,
+  type ClientFactory,
+  ErrorCode,
+  type PortProducer,
+  type ReportTarget,
+} from "../../kafka/port.ts";
+import { bootstrapServersOf } from "../../kafka/client_factories.ts";
 import { Connection } from "../../kafka/connection.ts";
 import type { Way } from "./deliveries.ts";
 import type { Bytes, Encoded } from "./encoder.ts";
@@ -22,13 +28,18 @@ import { type About, remedyFor, whichRecord } from "./undelivered.ts";
 export interface LinkOptions {
   readonly topic: string;
   readonly conf: Readonly<Record<string, unknown>>;
-  readonly clients: KafkaClients;
+  readonly clients: ClientFactory;
   readonly notices: Notices;
   /** Hears, once, that nothing can be delivered any more; then ends the link. */
   readonly onFatal: (link: ProducerLink, error: KafkaError) => void;
 }
 
-const QUEUE_FULL = -184, PURGED_QUEUE = -152, PURGED_IN_FLIGHT = -151, FATAL = -150, TIMED_OUT = -192;
+/** The codes of records that librdkafka gives up because of a fatal error. */
+const AFTER_FATAL: ReadonlySet<number> = new Set([
+  ErrorCode.PURGE_QUEUE,
+  ErrorCode.PURGE_INFLIGHT,
+  ErrorCode.FATAL,
+]);
 /** What `message.timeout.ms` is when it is not set. */
 const MESSAGE_TIMEOUT_MS = 300_000;
 /** How often a record is offered, 1 ms apart, to a client that has no room although nothing is on its way. */
@@ -52,9 +63,9 @@ export class ProducerLink implements Way {
   readonly #where: string;
   readonly #room: number;
   /** The client, once it is made. */
-  #client: KafkaProducer | undefined;
+  #client: PortProducer | undefined;
   /** The client, while records can be produced. */
-  #producer: KafkaProducer | undefined;
+  #producer: PortProducer | undefined;
   #hasConnected = false;
   readonly #line = new Line();
   readonly #resends = new Resends();
@@ -92,9 +103,9 @@ export class ProducerLink implements Way {
       const why = this.#whyUnconnected();
       const error = new KafkaError(
         `${this.#where}: no broker at ${
-          serversOf(options.conf)
+          bootstrapServersOf(options.conf)
         } has answered within message.timeout.ms, ${timeoutMs} ms${why}`,
-        { code: TIMED_OUT },
+        { code: ErrorCode.MSG_TIMED_OUT },
       );
       this.#line.drop(error, (waiting) => late.has(waiting));
       this.#look();
@@ -131,7 +142,7 @@ export class ProducerLink implements Way {
     record: TopicRecord<unknown, unknown>,
     key: Bytes | null,
     value: Bytes | null,
-    account: DeliveryAccount,
+    account: ReportTarget,
   ): boolean {
     if (this.#onTheirWay >= this.#room) return false;
     const producer = this.#producer;
@@ -145,8 +156,8 @@ export class ProducerLink implements Way {
     } catch (error) {
       this.#onTheirWay--;
       const code = KafkaError.codeOf(error);
-      if (code === QUEUE_FULL) return false;
-      if (code === FATAL) {
+      if (code === ErrorCode.QUEUE_FULL) return false;
+      if (code === ErrorCode.FATAL) {
         this.#failSoon(error);
         return false;
       }
@@ -216,7 +227,7 @@ export class ProducerLink implements Way {
       return false;
     }
     throw new KafkaError(`${this.#where}: the message is larger than queue.buffering.max.kbytes has room for`, {
-      code: QUEUE_FULL,
+      code: ErrorCode.QUEUE_FULL,
       records: [record],
     });
   }
@@ -268,7 +279,7 @@ export class ProducerLink implements Way {
 
   #tell(records: readonly AnsweredRecord[]): void {
     for (const record of records) {
-      record.account.reported(record.code, record.partition, record.offset, record.messageNumber, record);
+      record.target.reported(record.code, record.partition, record.offset, record.recordNumber, record);
     }
   }
 
@@ -293,8 +304,8 @@ export class ProducerLink implements Way {
         producer.produce(this.#options.topic, partition, value, key, timestamp, ResentAccount.of(record), headers);
       } catch (error) {
         const code = KafkaError.codeOf(error) ?? record.code;
-        if (code === QUEUE_FULL || code === FATAL) {
-          if (code === FATAL) this.#failSoon(error);
+        if (code === ErrorCode.QUEUE_FULL || code === ErrorCode.FATAL) {
+          if (code === ErrorCode.FATAL) this.#failSoon(error);
           this.#group = group.slice(i);
           this.#groupRetry = setTimeout(() => this.#sendGroup(0), 1);
           return;
@@ -318,7 +329,7 @@ export class ProducerLink implements Way {
 
   failure(code: number, about: About): KafkaError {
     // Why librdkafka throws away what is on its way.
-    if (this.#failure !== undefined && [PURGED_QUEUE, PURGED_IN_FLIGHT, FATAL].includes(code)) {
+    if (this.#failure !== undefined && AFTER_FATAL.has(code)) {
       return new KafkaError(`${this.#where}: ${whichRecord(about)} was not delivered: ${this.#failure.message}`, {
         code: this.#failure.code ?? code,
         fatal: true,
@@ -327,7 +338,7 @@ export class ProducerLink implements Way {
       });
     }
     const text = this.#options.clients.errorText(code), unreachable = this.#connection?.unreachable;
-    const why = code === TIMED_OUT && unreachable !== undefined ? `; ${unreachable}` : "";
+    const why = code === ErrorCode.MSG_TIMED_OUT && unreachable !== undefined ? `; ${unreachable}` : "";
     return this.#error(`${whichRecord(about)} was not delivered: ${text}${why}`, code, about);
   }
 
@@ -381,10 +392,10 @@ export class ProducerLink implements Way {
 
   async #open(): Promise<void> {
     const { conf, clients, notices } = this.#options;
-    const connection = this.#connection = new Connection(this.#where, serversOf(conf), notices);
+    const connection = this.#connection = new Connection(this.#where, bootstrapServersOf(conf), notices);
     try {
       const client = await connection.make(clients.producer(conf, {
-        onError: (code, message, isFatal = code === FATAL) => {
+        onError: (code, message, isFatal = code === ErrorCode.FATAL) => {
           connection.onError(code, message);
           if (isFatal) {
             this.#fail(new KafkaError(`${this.#where}: nothing can be delivered: ${message}`, { code, fatal: true }));
@@ -437,7 +448,7 @@ export class ProducerLink implements Way {
   #closed(): KafkaError {
     const before = this.#hasConnected
       ? "the message was sent"
-      : `a broker at ${serversOf(this.#options.conf)} had answered`;
+      : `a broker at ${bootstrapServersOf(this.#options.conf)} had answered`;
     return new KafkaError(`${this.#where}: closed before ${before}`);
   }
 }

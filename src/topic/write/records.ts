@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { NULL_HEADER } from "../../kafka/null_header.ts";
+import { NULL_HEADER } from "../../kafka/port.ts";
 import type { HeadersInput, TopicInput, TopicRecord } from "./topic_record.ts";
 
 function asBuffer(bytes: Uint8Array): Buffer {

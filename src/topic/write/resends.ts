@@ -13,16 +13,20 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { AnsweredRecord, DeliveryAccount, RecordBytes } from "../../kafka/client.ts";
+import { type AnsweredRecord, ErrorCode, type RecordBytes, type ReportTarget } from "../../kafka/port.ts";
 
 /**
- * The codes with which a broker refuses a whole request for one of its records, and writes nothing: message too large,
- * record list too large, invalid timestamp, unsupported for message format, invalid record, and librdkafka's "an invalid
- * record in the same batch".
+ * The codes with which a broker refuses a whole request because of one of its records, and writes nothing. The last one
+ * is librdkafka's, for the request's other records.
  */
-const REFUSALS: ReadonlySet<number> = new Set([10, 18, 32, 43, 87, -138]);
-/** Another record of the request was refused. */
-const ANOTHER = -138;
+const REFUSALS: ReadonlySet<number> = new Set([
+  ErrorCode.MSG_SIZE_TOO_LARGE,
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  ErrorCode.INVALID_TIMESTAMP,
+  ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+  ErrorCode.INVALID_RECORD,
+  ErrorCode.INVALID_DIFFERENT_RECORD,
+]);
 
 /** What is to be sent again, in order. */
 export class Resends {
@@ -44,10 +48,10 @@ export class Resends {
   take(records: readonly AnsweredRecord[]): readonly AnsweredRecord[] {
     if (records[0]?.code === 0) return this.#takeEarly(records);
     if (records.length <= 1) return records;
-    const innocent = records.filter(({ code }) => code === ANOTHER);
+    const innocent = records.filter(({ code }) => code === ErrorCode.INVALID_DIFFERENT_RECORD);
     if (innocent.length > 0 && innocent.length < records.length) {
       this.#return(innocent);
-      return records.filter(({ code }) => code !== ANOTHER);
+      return records.filter(({ code }) => code !== ErrorCode.INVALID_DIFFERENT_RECORD);
     }
     const middle = records.length >> 1;
     this.#return(records.slice(0, middle));
@@ -101,21 +105,21 @@ function keyOf({ partition, key }: AnsweredRecord): string | undefined {
 }
 
 /** The account of a record that is sent again: it passes on to the first one. */
-export class ResentAccount implements DeliveryAccount {
-  readonly messageNumber: number;
-  readonly #account: DeliveryAccount;
+export class ResentAccount implements ReportTarget {
+  readonly recordNumber: number;
+  readonly #account: ReportTarget;
 
   /** The account of a record; its own when it was sent again before. */
-  static of({ account, messageNumber }: AnsweredRecord): DeliveryAccount {
-    return account instanceof ResentAccount ? account : new ResentAccount(account, messageNumber);
+  static of({ target: account, recordNumber }: AnsweredRecord): ReportTarget {
+    return account instanceof ResentAccount ? account : new ResentAccount(account, recordNumber);
   }
 
-  private constructor(account: DeliveryAccount, messageNumber: number) {
+  private constructor(account: ReportTarget, recordNumber: number) {
     this.#account = account;
-    this.messageNumber = messageNumber;
+    this.recordNumber = recordNumber;
   }
 
-  reported(code: number, partition: number, offset: number, messageNumber: number, record?: RecordBytes): void {
-    this.#account.reported(code, partition, offset, messageNumber, record);
+  reported(code: number, partition: number, offset: number, recordNumber: number, record?: RecordBytes): void {
+    this.#account.reported(code, partition, offset, recordNumber, record);
   }
 }

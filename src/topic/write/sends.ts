@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DeliveryAccount, MESSAGE_NUMBERS, type RecordBytes } from "../../kafka/client.ts";
+import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
 import { aboutOf, type Way } from "./deliveries.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { DeliveryReport } from "./topic_record.ts";
@@ -20,14 +20,14 @@ const take = (resolve: Resolve, reject: Reject): void => {
 };
 
 /** Many calls of `send()`, told apart by numbers: an object for each would cost more than the rest. */
-export class Sends implements DeliveryAccount {
+export class Sends implements ReportTarget {
   readonly #topic: string;
   readonly #way: Way;
   readonly #resolve: (Resolve | undefined)[] = [];
   readonly #reject: (Reject | undefined)[] = [];
   readonly #records: unknown[] = [];
   /** The number of the record that is produced next. */
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(topic: string, way: Way) {
     this.#topic = topic;
@@ -36,7 +36,7 @@ export class Sends implements DeliveryAccount {
 
   /** Whether there is a number for another record. */
   get hasRoom(): boolean {
-    return this.#records.length < MESSAGE_NUMBERS;
+    return this.#records.length < RECORDS_PER_TARGET;
   }
 
   /** Gives a record a number, and makes it that of the record that is produced next. Resolves with its report. */
@@ -44,7 +44,7 @@ export class Sends implements DeliveryAccount {
     const report = new Promise<DeliveryReport>(take);
     this.#resolve.push(takenResolve);
     this.#reject.push(takenReject);
-    this.messageNumber = this.#records.push(record) - 1;
+    this.recordNumber = this.#records.push(record) - 1;
     return report;
   }
 
@@ -91,10 +91,10 @@ export class SendBatch {
   }
 
   /** What a record is produced with. */
-  accountOf(index: number): DeliveryAccount {
-    const number = index % MESSAGE_NUMBERS, first = index - number;
-    const part = this.#parts[first / MESSAGE_NUMBERS] ??= new BatchPart(this, this.#way, first);
-    part.messageNumber = number;
+  accountOf(index: number): ReportTarget {
+    const number = index % RECORDS_PER_TARGET, first = index - number;
+    const part = this.#parts[first / RECORDS_PER_TARGET] ??= new BatchPart(this, this.#way, first);
+    part.recordNumber = number;
     return part;
   }
 
@@ -138,11 +138,11 @@ export class SendBatch {
 }
 
 /** As many records of a batch as there are numbers. */
-class BatchPart implements DeliveryAccount {
+class BatchPart implements ReportTarget {
   readonly #batch: SendBatch;
   readonly #way: Way;
   readonly #first: number;
-  messageNumber = 0;
+  recordNumber = 0;
 
   constructor(batch: SendBatch, way: Way, first: number) {
     this.#batch = batch;

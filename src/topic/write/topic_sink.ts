@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Delivery, SinkWriter } from "../../stream/protocol.ts";
 import { DeliveryAccounts, type DeliveryRecords, type NumberedRecords } from "./deliveries.ts";
 import { type Bytes, type Encoded, type Encoder, kept } from "./encoder.ts";
@@ -12,7 +13,7 @@ import type { TopicInput, TopicRecord } from "./topic_record.ts";
 import type { Waiting } from "./line.ts";
 import type { ProducerLink } from "./producer_link.ts";
 import { normalized } from "./records.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 
 /** What users of a Topic share. */
 export interface SinkHome<K, V> {
@@ -61,7 +62,7 @@ export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
     const numbered = account.numbered(link);
     if (!link.produce(record, key, value, numbered)) return this.#wait(record, key, value, account, message);
     numbered.add(message);
-    account.begin();
+    account.accepted();
   }
 
   #wait(
@@ -120,12 +121,14 @@ export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
     if (link?.isConnected === true && this.#accounts.pending > 0) {
       // What waits for linger.ms goes at once; others' records go along.
       void link.flush(ms);
-      if (!await within(ms, this.#accounts.settled())) left = this.#accounts.pending;
+      if (!await settlesWithin(this.#accounts.settled(), ms)) left = this.#accounts.pending;
     }
     this.giveUp(closed);
     await this.#home.left(this);
     if (left > 0 && reason === undefined) {
-      throw new KafkaError(`${where}: closed with ${left} messages undelivered after ${ms} ms`, { code: -185 });
+      throw new KafkaError(`${where}: closed with ${left} messages undelivered after ${ms} ms`, {
+        code: ErrorCode.TIMED_OUT,
+      });
     }
   }
 }
@@ -146,7 +149,7 @@ class WaitingRecord implements Waiting {
     this.#account = account;
     this.#link = link;
     this.#message = message;
-    account.begin();
+    account.accepted();
     // Who was stopped meanwhile awaits it no more; settling tells as well.
     this.#outcome.promise.catch(() => {});
   }
@@ -183,7 +186,7 @@ class WaitingRecord implements Waiting {
     if (this.#isOver) return;
     this.#isOver = true;
     this.records = [];
-    this.#account.end(failure);
+    this.#account.settled(failure);
     this.#outcome.reject(error);
   }
 }

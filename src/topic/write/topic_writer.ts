@@ -4,8 +4,9 @@
  * @module
  */
 
+import { ErrorCode } from "../../kafka/port.ts";
 import type { Codec } from "../../codecs/codec.ts";
-import { clientsFor } from "../../kafka/clients.ts";
+import { clientFactoryFor } from "../../kafka/client_factories.ts";
 import { confFor } from "../conf/conf.ts";
 import { Encoder } from "./encoder.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
@@ -15,7 +16,7 @@ import { type LinkOptions, ProducerLink } from "./producer_link.ts";
 import { normalized } from "./records.ts";
 import { SendBatch, Sends } from "./sends.ts";
 import { type SinkHome, TopicSink } from "./topic_sink.ts";
-import { within } from "../../async/within.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 import { WaitingBatch, WaitingSend } from "./waiting_sends.ts";
 
 /**
@@ -61,7 +62,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
       topic,
       // Who writes hears of every record here: without the report of what is delivered it would never settle.
       conf: { ...defaultsFor(conf), ...confFor("P", conf), "delivery.report.only.error": false },
-      clients: clientsFor(conf),
+      clients: clientFactoryFor(conf),
       notices,
       onFatal: (link, error) => {
         for (const sink of this.#sinks) sink.refuse(error, link);
@@ -118,7 +119,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
       const record = normalized(input);
       const key = this.encoder.key(record), value = this.encoder.value(record);
       const link = this.link(), sends = this.#sendsOf(link);
-      const report = sends.add(input), number = sends.messageNumber;
+      const report = sends.add(input), number = sends.recordNumber;
       if (link.isReady && !(key instanceof Promise) && !(value instanceof Promise)) {
         try {
           if (link.produce(record, key, value, sends)) return report;
@@ -196,7 +197,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
     if (left > 0) {
       throw new KafkaError(
         `Topic ${JSON.stringify(this.topic)}: closed with ${left} messages undelivered after ${FLUSH_MS} ms`,
-        { code: -185 },
+        { code: ErrorCode.TIMED_OUT },
       );
     }
   }
@@ -204,8 +205,8 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
   async #idle(link: ProducerLink): Promise<boolean> {
     const patience = setTimeout(() => {
       const seconds = (FLUSH_MS - PATIENCE_MS) / 1000;
-      this.#options.notices.once(
-        "close",
+      this.#options.notices.event(
+        "close-slow",
         `Topic ${
           JSON.stringify(this.topic)
         }: ${link.pending} messages are not delivered yet; waiting ${seconds} s more`,
@@ -214,7 +215,7 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
     try {
       // What waits for linger.ms goes at once.
       void link.flush(FLUSH_MS);
-      return await within(FLUSH_MS, link.idle());
+      return await settlesWithin(link.idle(), FLUSH_MS);
     } finally {
       clearTimeout(patience);
     }

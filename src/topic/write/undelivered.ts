@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ErrorCode } from "../../kafka/port.ts";
 /** What is known of a record that was not delivered. */
 export interface About {
   /** What was to be written, as the program gave it. */
@@ -37,9 +38,6 @@ function keyText(key: Uint8Array): string {
   }
 }
 
-const TOO_LARGE = 10, LIST_TOO_LARGE = 18, INVALID_TIMESTAMP = 32, INVALID_RECORD = 87;
-const UNKNOWN_PARTITION = -190, UNKNOWN_TOPIC = -188, NO_SUCH_TOPIC_OR_PARTITION = 3;
-
 /**
  * What helps against the refusal of a record; `undefined` where the code alone says it, or nothing is known.
  *
@@ -47,20 +45,20 @@ const UNKNOWN_PARTITION = -190, UNKNOWN_TOPIC = -188, NO_SUCH_TOPIC_OR_PARTITION
  */
 export function remedyFor(code: number, { key }: About, byClient: boolean): string | undefined {
   switch (code) {
-    case TOO_LARGE:
+    case ErrorCode.MSG_SIZE_TOO_LARGE:
       return byClient
         ? "raise message.max.bytes, 1000000 by default, and max.message.bytes of the topic, or send less in a message"
         : "raise max.message.bytes of the topic, or send less in a message";
-    case LIST_TOO_LARGE:
+    case ErrorCode.RECORD_LIST_TOO_LARGE:
       return "it is larger than a segment: raise segment.bytes of the topic, or send less in a message";
-    case INVALID_TIMESTAMP:
+    case ErrorCode.INVALID_TIMESTAMP:
       return "its timestamp is further from the broker's clock than message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic allow; timestamps are milliseconds since 1970";
-    case INVALID_RECORD:
+    case ErrorCode.INVALID_RECORD:
       return key === null ? "a compacted topic needs a key in each message" : undefined;
-    case UNKNOWN_PARTITION:
+    case ErrorCode.UNKNOWN_PARTITION:
       return "the topic has no such partition";
-    case UNKNOWN_TOPIC:
-    case NO_SUCH_TOPIC_OR_PARTITION:
+    case ErrorCode.UNKNOWN_TOPIC:
+    case ErrorCode.UNKNOWN_TOPIC_OR_PART:
       return "the topic does not exist, and the broker does not make it: see its name, or create it";
     default:
       return undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeliveryAccount } from "../../kafka/client.ts";
+import type { ReportTarget } from "../../kafka/port.ts";
 import { type Bytes, type Encoded, kept } from "./encoder.ts";
 import type { TopicRecord } from "./topic_record.ts";
 import type { Waiting } from "./line.ts";
@@ -38,8 +38,8 @@ export class WaitingSend implements Waiting {
     } else take(encoded);
   }
 
-  accountOf(): DeliveryAccount {
-    this.#sends.messageNumber = this.#number;
+  accountOf(): ReportTarget {
+    this.#sends.recordNumber = this.#number;
     return this.#sends;
   }
 
@@ -77,7 +77,7 @@ export class WaitingBatch implements Waiting {
     } else this.records = encoded;
   }
 
-  accountOf(index: number): DeliveryAccount {
+  accountOf(index: number): ReportTarget {
     return this.#batch.accountOf(this.#from + index);
   }
 

@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
 import type { TopicReader } from "../../../src/topic/read/topic_reader.ts";
-import { kafkaOf, P0, P1, placesOf, readerOf, until } from "../../support/readers.ts";
+import { kafkaWith, messagesOf, newReader, P0, P1, until } from "../../support/readers.ts";
 
-/** Reads on and on, into a list. */
+/** Reads until the reader ends; the returned list grows meanwhile. */
 function reading(reader: TopicReader): string[] {
   const read: string[] = [];
   (async () => {
-    for (let batch; (batch = await reader.next()) !== undefined; batch.done()) read.push(...placesOf(batch));
+    for (let batch; (batch = await reader.next()) !== undefined; batch.done()) read.push(...messagesOf(batch));
   })();
   return read;
 }
 
 for (const strategy of ["range", "cooperative-sticky"]) {
-  Deno.test(`A partition that leaves a paused reader, and comes back after its resume(), is read on (${strategy})`, async () => {
-    using kafka = kafkaOf([2, 3]);
+  Deno.test(`A partition that is revoked from a paused reader, and comes back after resume(), is read on (${strategy})`, async () => {
+    using kafka = kafkaWith([2, 3]);
     const conf = { "group.id": "g", "partition.assignment.strategy": strategy };
-    const first = readerOf(kafka, conf), read = reading(first);
+    const first = newReader(kafka, conf), read = reading(first);
     await until(() => read.length === 5);
     first.pause();
-    const second = readerOf(kafka, conf);
+    const second = newReader(kafka, conf);
     reading(second);
     await until(() => kafka.consumers[1]?.assigned.length === 1 && kafka.consumers[0]!.assigned.length === 1);
-    // What it has now flows again; what it had is another's.
+    // This resumes the partition that is still assigned. The other one belongs to the second reader.
     first.resume();
     await second.close();
     await until(() => kafka.consumers[0]!.assigned.length === 2);
@@ -32,12 +32,12 @@ for (const strategy of ["range", "cooperative-sticky"]) {
   });
 }
 
-Deno.test("A partition that comes to a paused reader stays paused until its resume()", async () => {
-  using kafka = kafkaOf([2, 3]);
+Deno.test("A partition that is assigned to a paused reader stays paused until resume()", async () => {
+  using kafka = kafkaWith([2, 3]);
   const conf = { "group.id": "g" };
-  const first = readerOf(kafka, conf), read = reading(first);
+  const first = newReader(kafka, conf), read = reading(first);
   await until(() => read.length === 5);
-  const second = readerOf(kafka, conf);
+  const second = newReader(kafka, conf);
   reading(second);
   await until(() => kafka.consumers[1]?.assigned.length === 1 && kafka.consumers[0]!.assigned.length === 1);
   first.pause();

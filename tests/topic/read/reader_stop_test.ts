@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import type { RequestKind } from "../../../src/testing/memory_kafka.ts";
 import { KafkaError } from "../../../src/kafka/kafka_error.ts";
-import { kafkaOf, P0, readerOf, until } from "../../support/readers.ts";
+import { kafkaWith, newReader, P0, until } from "../../support/readers.ts";
 
-/** How a reader comes to wait for a broker that does not answer a kind of request. */
+/** The request that is not answered, what a reader waits for then, its configuration, and whether it has `until: "end"`. */
 const WAITS: readonly (readonly [RequestKind, string, Record<string, unknown>, boolean])[] = [
   ["connect", "for a connection", { "group.id": "g" }, false],
   ["metadata", "for partitions", {}, false],
-  ["watermarks", "for the ends of partitions that the group gave", { "group.id": "g" }, true],
+  ["watermarks", "for the end offsets of partitions that the group has assigned", { "group.id": "g" }, true],
 ];
 
-/** Whether something ends soon, although no broker answers. */
+/** Settles as a promise does; rejects if that takes longer than 300 ms. */
 async function endsSoon(what: string, ending: Promise<unknown>, withinMs = 300): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise((_, reject) =>
-    timer = setTimeout(() => reject(new Error(`${what} goes on waiting`)), withinMs)
+    timer = setTimeout(() => reject(new Error(`${what} is still waiting after ${withinMs} ms`)), withinMs)
   );
   try {
     return await Promise.race([ending, late]);
@@ -25,34 +25,37 @@ async function endsSoon(what: string, ending: Promise<unknown>, withinMs = 300):
 
 for (const [kind, text, conf, untilEnd] of WAITS) {
   Deno.test(`TopicReader stops at once while it waits ${text}`, async () => {
-    using kafka = kafkaOf([2, 3], { delayMs: (asked) => asked === kind ? 1_000_000 : 0 });
-    const reader = readerOf(kafka, conf, { untilEnd });
+    using kafka = kafkaWith([2, 3], { delayMs: (asked) => asked === kind ? 1_000_000 : 0 });
+    const reader = newReader(kafka, conf, { untilEnd });
     const waits = [
       reader.next(),
-      reader.positions().then(() => assert.equal(kind, "watermarks"), (error) => assert(error instanceof KafkaError)),
+      reader.currentOffsets().then(
+        () => assert.equal(kind, "watermarks"),
+        (error) => assert(error instanceof KafkaError),
+      ),
       reader.seek(() => 0).catch((error) => assert(error instanceof KafkaError)),
     ];
     await until(() => kafka.consumers.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 5));
     reader.stop();
-    const [next] = await endsSoon("something", Promise.all(waits)) as unknown[];
+    const [next] = await endsSoon("next(), currentOffsets() or seek()", Promise.all(waits)) as unknown[];
     assert.equal(next, undefined);
     await endsSoon("close()", reader.close());
     assert.equal(kafka.consumers.length, 0);
   });
 }
 
-for (const [kind, act] of [["committed", "positions"], ["seek", "seek"], ["commit", "commit"]] as const) {
-  Deno.test(`TopicReader.${act}() ends with the reader while no broker answers`, async () => {
-    using kafka = kafkaOf([2, 3], { delayMs: (asked) => asked === kind ? 1_000_000 : 0 });
-    const reader = readerOf(kafka, { "group.id": "g" }, { startAt: () => 0 });
+for (const [kind, act] of [["committed", "currentOffsets"], ["seek", "seek"], ["commit", "commit"]] as const) {
+  Deno.test(`TopicReader.${act}() rejects when the reader is stopped while no broker answers`, async () => {
+    using kafka = kafkaWith([2, 3], { delayMs: (asked) => asked === kind ? 1_000_000 : 0 });
+    const reader = newReader(kafka, { "group.id": "g" }, { startAt: () => 0 });
     await reader.next();
     const acts = {
-      positions: () => reader.positions(),
+      currentOffsets: () => reader.currentOffsets(),
       seek: () => reader.seek(() => 1),
       commit: () => reader.commit([{ ...P0, offset: 1 }]),
     };
-    const acting = acts[act]().then(() => assert.fail("it was answered"), (error) => error);
+    const acting = acts[act]().then(() => assert.fail("the request was answered"), (error) => error);
     await new Promise((resolve) => setTimeout(resolve, 5));
     const pulling = reader.next();
     reader.stop();
@@ -62,42 +65,42 @@ for (const [kind, act] of [["committed", "positions"], ["seek", "seek"], ["commi
   });
 }
 
-Deno.test("TopicReader stops at once while a rebalance waits for messages in hands", async () => {
-  using kafka = kafkaOf([2, 3]);
-  const reader = readerOf(kafka, { "group.id": "g" });
+Deno.test("TopicReader stops at once while a rebalance waits for messages that are being handled", async () => {
+  using kafka = kafkaWith([2, 3]);
+  const reader = newReader(kafka, { "group.id": "g" });
   await reader.next();
   kafka.rebalance("g");
   const pulling = reader.next();
   await new Promise((resolve) => setTimeout(resolve, 5));
-  assert(!kafka.isStable("g"), "it waits");
+  assert(!kafka.isStable("g"), "the rebalance waits");
   reader.stop();
   assert.equal(await endsSoon("next()", pulling), undefined);
   await endsSoon("close()", reader.close());
 });
 
-Deno.test("TopicReader.close() disconnects a client that was still being made", async () => {
-  using kafka = kafkaOf([2, 3]);
-  const reader = readerOf(kafka);
+Deno.test("TopicReader.close() disconnects a consumer that is still being made", async () => {
+  using kafka = kafkaWith([2, 3]);
+  const reader = newReader(kafka);
   const pulling = reader.next();
   await endsSoon("close()", reader.close());
   assert.equal(await pulling, undefined);
   assert.equal(kafka.consumers.length, 0);
 });
 
-Deno.test("TopicReader that is paused stops at once", async () => {
-  using kafka = kafkaOf([2, 3]);
-  const reader = readerOf(kafka);
+Deno.test("A paused TopicReader stops at once", async () => {
+  using kafka = kafkaWith([2, 3]);
+  const reader = newReader(kafka);
   await reader.next();
   reader.pause();
   const waits = [reader.resumed(), reader.next()];
   reader.stop();
-  await endsSoon("something", Promise.all(waits));
+  await endsSoon("next(), currentOffsets() or seek()", Promise.all(waits));
   await reader.close();
 });
 
 Deno.test("TopicReader.close() has its end while all brokers are down", async () => {
-  using kafka = kafkaOf([2, 3]);
-  const reader = readerOf(kafka, { "group.id": "g" });
+  using kafka = kafkaWith([2, 3]);
+  const reader = newReader(kafka, { "group.id": "g" });
   const batch = await reader.next();
   kafka.setDown();
   batch!.done();
