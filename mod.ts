@@ -95,6 +95,7 @@ export { LibraryError, type OldLibrary } from "./src/ffi/library_error.ts";
 export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
+export { SchemaError, type SchemaIssue, type SchemaResult, type StandardSchema } from "./src/codecs/standard_schema.ts";
 export { text } from "./src/codecs/text.ts";
 
 // Trouble that passes.

@@ -84,7 +84,7 @@ export interface TopicOptions<K = string, V = string> {
   /**
    * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
    * `Topic.commit` commits. Without `group.id` nothing is committed.
-   * @default {"auto"}
+   * @default {"manual" if the property `enable.auto.commit` is false, otherwise "auto"}
    */
   readonly commit?: "auto" | "manual";
   /**
@@ -96,6 +96,8 @@ export interface TopicOptions<K = string, V = string> {
   /** The `Slipstream` whose defaults it takes; when left out, those of the default app. @default {the default app} */
   readonly app?: object;
 }
+
+const DEFAULTS = { key: text, value: text, whenMissing: "wait", dry: false } as const satisfies TopicOptions;
 
 /** Options of `Topic.send`. */
 export interface SendOptions {
@@ -207,16 +209,16 @@ export class Topic<K = string, V = string>
     checkOptions(options, where);
     this.name = this.#names.text;
     const {
-      key = text as Codec<unknown>,
-      value = text as Codec<unknown>,
+      key = DEFAULTS.key as Codec<unknown>,
+      value = DEFAULTS.value as Codec<unknown>,
       offset,
       until,
       commit,
-      dry = false,
+      dry = DEFAULTS.dry,
       app,
       connectTimeoutMs,
     } = options;
-    const { whenMissing = "wait" } = options;
+    const { whenMissing = DEFAULTS.whenMissing } = options;
     const merged = mergedConf(conf, where, app);
     this.#merged = inTheirCase(merged);
     this.conf = masked(merged);
@@ -275,7 +277,7 @@ export class Topic<K = string, V = string>
         untilEnd: this.#untilEnd,
         autoCommit: this.#autoCommit,
         connectTimeoutMs: this.#connectTimeoutMs,
-        missingMs: this.#missingMs,
+        missingTopicMs: this.#missingMs,
       },
       this.#notices,
     );
@@ -348,9 +350,9 @@ export class Topic<K = string, V = string>
         let storedAt = performance.now();
         try {
           for (const [index, one] of batch.messages.entries()) {
-            if (reader.paused) await reader.resumed();
+            if (reader.isPaused) await reader.resumed();
             // It was closed instead.
-            if (reader.paused) return;
+            if (reader.isPaused) return;
             if (batch.isStale(one)) continue;
             const decoded = this.#decoder.one(one);
             const message = decoded instanceof Promise ? await decoded : decoded;
@@ -409,7 +411,7 @@ export class Topic<K = string, V = string>
       cancel: async (reason) => {
         ended();
         // What the pipe has pulled lately may be on its way through it, and lost with it.
-        if (reason !== undefined) own?.giveUp();
+        if (reason !== undefined) own?.stopStoring();
         own?.stop();
         await messages.return();
       },
@@ -459,7 +461,7 @@ export class Topic<K = string, V = string>
     }
     const reader = this.#reader;
     if (reader === undefined) throw new KafkaError(`${this.#where} is not being read: there is nothing to commit`);
-    if (message === undefined) return await reader.commit(reader.handled);
+    if (message === undefined) return await reader.commit(reader.positions);
     const { topic, partition, offset } = message;
     if (!this.#names.include(topic)) throw new TypeError(`${this.#where} can't commit a message of ${topic}`);
     await reader.commit([{ topic, partition, offset: offset + 1 }]);

@@ -5,6 +5,8 @@ import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
 import { registerStore } from "../support/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 type ChangeReader = ReadableStream<CacheChange<number>>;
 
@@ -129,7 +131,7 @@ for (const shared of [false, true]) {
   for (const log of [undefined, { limit: 100_000 }]) {
     const how = `${shared ? "shared" : "owned"}, ${log === undefined ? "without" : "with"} a log`;
     Deno.test(`a snapshot during writes misses no update and shows none twice (${how})`, async () => {
-      const path = await temporary();
+      const random = new Random(SEED, how), path = await temporary();
       const options = { shared, ...(log && { log }) };
       await using cache = new Cache<number>(path, options);
       await using elsewhere = new Cache<number>(path, { ...options, prefix: "elsewhere" });
@@ -145,7 +147,7 @@ for (const shared of [false, true]) {
       let stopped = false;
       const writing = Array.from({ length: 10 }, async (_, writer) => {
         while (!stopped) {
-          await emit(`${writer + 10 * Math.floor(Math.random() * KEYS / 10)}`);
+          await emit(`${writer + 10 * Math.floor(random.next() * KEYS / 10)}`);
           await elsewhere.emit(["in", "1"], -1);
         }
       });

@@ -3,15 +3,26 @@ import { Cache, CacheError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "../support/deliver.ts";
 
+interface SmallDisk {
+  readonly path: string;
+  remount(mode: "ro" | "rw"): Promise<{ readonly success: boolean }>;
+  unmount(): Promise<unknown>;
+}
+
 /** A file system of 6 MB, if this machine lets us mount one. */
-async function mountSmallDisk(): Promise<{ path: string; unmount: () => Promise<unknown> } | undefined> {
+async function mountSmallDisk(): Promise<SmallDisk | undefined> {
   const path = await Deno.makeTempDir();
   const run = ([command, ...args]: string[]) =>
     new Deno.Command(command!, { args, stdout: "null", stderr: "null" }).output().catch(() => ({ success: false }));
   // Only a machine of CI is asked to mount with sudo.
   for (const sudo of Deno.env.get("CI") === "true" ? [[], ["sudo", "-n"]] : [[]]) {
     const { success } = await run([...sudo, "mount", "-t", "tmpfs", "-o", "size=6m,mode=777", "tmpfs", path]);
-    if (success) return { path, unmount: () => run([...sudo, "umount", path]) };
+    if (!success) continue;
+    return {
+      path,
+      remount: (mode) => run([...sudo, "mount", "-o", `remount,${mode}`, path]),
+      unmount: () => run([...sudo, "umount", path]),
+    };
   }
 }
 
@@ -19,14 +30,14 @@ const probe = await mountSmallDisk();
 await probe?.unmount();
 const reason = probe === undefined ? " (ignored: this user may not mount a file system)" : "";
 
-function onSmallDisk(name: string, fn: (folder: string) => Promise<void>): void {
+function onSmallDisk(name: string, fn: (folder: string, remount: SmallDisk["remount"]) => Promise<void>): void {
   Deno.test({
     name: name + reason,
     ignore: probe === undefined,
     fn: async () => {
       const disk = (await mountSmallDisk())!;
       try {
-        await fn(disk.path);
+        await fn(disk.path, disk.remount);
       } finally {
         await disk.unmount();
       }
@@ -205,35 +216,34 @@ onSmallDisk(
   },
 );
 
-onSmallDisk("opening a Cache on a full or read-only disk fails with a CacheError that says so", async (folder) => {
-  for (let n = 0, size = 4_000_000; size > 0; size = size >> 1) {
-    // After the last file, less than a page is left.
-    await Deno.writeFile(`${folder}/filler ${n++}`, new Uint8Array(size)).catch(() => {});
-  }
-  await assert.rejects(new Cache(`${folder}/cache`).set("a", 1), isFull);
-  for (const { name } of await Array.fromAsync(Deno.readDir(folder))) await Deno.remove(`${folder}/${name}`);
-  {
+onSmallDisk(
+  "opening a Cache on a full or read-only disk fails with a CacheError that says so",
+  async (folder, remount) => {
+    for (let n = 0, size = 4_000_000; size > 0; size = size >> 1) {
+      // After the last file, less than a page is left.
+      await Deno.writeFile(`${folder}/filler ${n++}`, new Uint8Array(size)).catch(() => {});
+    }
+    await assert.rejects(new Cache(`${folder}/cache`).set("a", 1), isFull);
+    for (const { name } of await Array.fromAsync(Deno.readDir(folder))) await Deno.remove(`${folder}/${name}`);
+    {
+      await using cache = new Cache<number>(`${folder}/cache`);
+      await cache.set("a", 1);
+    }
+    assert.ok((await remount("ro")).success);
+    for (const shared of [false, true]) {
+      const cache = new Cache<number>(`${folder}/cache`, { shared });
+      await assert.rejects(cache.set("a", 2), (error: unknown) => {
+        assert.ok(error instanceof CacheError, Deno.inspect(error));
+        assert.deepEqual([error.code, error.fatal], ["read-only", true]);
+        assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only\. Let the user/);
+        return true;
+      });
+    }
+    assert.ok((await remount("rw")).success);
     await using cache = new Cache<number>(`${folder}/cache`);
-    await cache.set("a", 1);
-  }
-  const remount = async (mode: string) => {
-    const { success } = await new Deno.Command("mount", { args: ["-o", `remount,${mode}`, folder] }).output();
-    return success;
-  };
-  if (!await remount("ro")) return;
-  for (const shared of [false, true]) {
-    const cache = new Cache<number>(`${folder}/cache`, { shared });
-    await assert.rejects(cache.set("a", 2), (error: unknown) => {
-      assert.ok(error instanceof CacheError, Deno.inspect(error));
-      assert.deepEqual([error.code, error.fatal], ["read-only", true]);
-      assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only\. Let the user/);
-      return true;
-    });
-  }
-  assert.ok(await remount("rw"));
-  await using cache = new Cache<number>(`${folder}/cache`);
-  assert.equal(await cache.get("a"), 1);
-});
+    assert.equal(await cache.get("a"), 1);
+  },
+);
 
 Deno.test({
   name: "writes to a file that may not grow reject with a CacheError, and acknowledged writes stay",

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import type { CacheTransaction } from "@slipstream/slipstream";
 import { openFaulty } from "../support/faulty_cache.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const ofInjected = (error: unknown) => assert.match(String(error), /injected/);
 
 Deno.test("whatever commits fail, the disk has exactly the acknowledged increments and transfers", async () => {
+  const random = new Random(SEED, "commits that fail");
   let failed = 0;
   const { cache, kv } = await openFaulty((call) => {
-    if (call === "commit" && Math.random() < 0.3) return `injected ${++failed}`;
+    if (call === "commit" && random.next() < 0.3) return `injected ${++failed}`;
   });
   const counted = new Map<string, number>();
   const onDisk = async (key: string) => (await kv.get<number>(["", "v", key])).value ?? 0;
@@ -25,7 +28,7 @@ Deno.test("whatever commits fail, the disk has exactly the acknowledged incremen
   };
   const transfers = async (times: number) => {
     for (let n = 0; n < times; n++) {
-      const [from, to] = ["x", "y", "z"].sort(() => Math.random() - 0.5) as [string, string];
+      const [from, to] = ["x", "y", "z"].sort(() => random.next() - 0.5) as [string, string];
       await cache.transaction([[from], [to]], transfer(from, to)).catch(ofInjected);
     }
   };
@@ -81,9 +84,10 @@ Deno.test("transactions on one key that come together share a commit, in their o
 });
 
 Deno.test("on a shared file, a call that finds the file locked is tried again, and nothing is lost or read twice", async () => {
+  const random = new Random(SEED, "calls that find the file locked");
   let locked = 0;
   const { cache, kv } = await openFaulty<unknown>(() => {
-    if (Math.random() < 0.2) return `database is locked ${++locked}`;
+    if (random.next() < 0.2) return `database is locked ${++locked}`;
   }, { shared: true, log: { limit: 1000 } });
   const big = new Uint8Array(200_000).fill(7);
   await Promise.all([

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
 import { fileTest, freshStore, REMOTE } from "../support/stores.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 function child(...args: string[]) {
   const process = new Deno.Command(Deno.execPath(), {
@@ -90,9 +92,9 @@ Deno.test("two processes that share a log number their updates without a gap, an
 Deno.test("kill -9 during commits, 50 times: no acknowledged write is lost, no value is torn, no offset is ahead", async () => {
   await using store = await freshStore();
   const { path } = store;
-  const offsets = await Deno.makeTempFile();
+  const offsets = await Deno.makeTempFile(), random = new Random(SEED, "kills");
   for (let trial = 0; trial < 50; trial++) {
-    const acknowledged = await killedAmidWrites(path, trial * 1000, offsets);
+    const acknowledged = await killedAmidWrites(path, trial * 1000, offsets, random.next() * 150);
     await using cache = new Cache<number | Uint8Array>(path);
     await using logged = new Cache<number>(path, { prefix: "logged", log: { limit: 50 } });
     for (let writer = 0; writer < 20; writer++) {
@@ -128,14 +130,19 @@ Deno.test("kill -9 during commits, 50 times: no acknowledged write is lost, no v
   kv.close();
 });
 
-/** Runs a process that writes, and kills it at a random moment. Returns the last acknowledged write of each kind. */
-async function killedAmidWrites(path: string, from: number, offsets: string): Promise<Map<string, number>> {
+/** Kills a process that writes. Returns the last write of each kind that the process knew to be on disk. */
+async function killedAmidWrites(
+  path: string,
+  from: number,
+  offsets: string,
+  afterMs: number,
+): Promise<Map<string, number>> {
   const { process, lines } = child("write", path, `${from}`, offsets);
   const acknowledged = new Map<string, number>();
   let rest = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
   for await (const text of lines) {
-    timer ??= setTimeout(() => process.kill("SIGKILL"), Math.random() * 150);
+    timer ??= setTimeout(() => process.kill("SIGKILL"), afterMs);
     const some = (rest + text).split("\n");
     rest = some.pop()!;
     for (const line of some) {

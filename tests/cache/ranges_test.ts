@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Cache, type CacheKey, type CacheListOptions, type KeyPart } from "@slipstream/slipstream";
 import { freshStore } from "../support/stores.ts";
+import { SEED } from "../support/seed.ts";
 
 /** Few keys, so that writes and ranges meet. */
 const PART = fc.constantFrom<KeyPart>("a", "b", "a\0", 1, 2, 10, 3n, true, new Uint8Array([97]));
@@ -110,7 +111,7 @@ for (const memoryBytes of [0, 1_500, 1_000_000]) {
           await cache.close();
         },
       ),
-      { numRuns: 30 },
+      { seed: SEED, numRuns: 30 },
     );
   });
 }

@@ -107,7 +107,7 @@ Deno.test("onNotice() receives the notices of all Topics, each with its name", a
     const reading = topics.map((topic) => topic[Symbol.asyncIterator]().next());
     await until(() => notices.length === 2);
     for (const name of names) {
-      kafka.createTopic(name, 1);
+      kafka.createTopic(name);
       kafka.append({ topic: name, partition: 0 }, { value: "a" });
     }
     await Promise.all(reading);

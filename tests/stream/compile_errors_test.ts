@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** What the programs below begin with. */
+/** The first lines of the programs below. */
 const PREAMBLE = `
 import { Cache, Slipstream, Topic } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
 declare const app: Slipstream;
@@ -10,7 +10,7 @@ async function* words(lines: AsyncIterable<string>) { for await (const line of l
 async function* lengths(lines: AsyncIterable<string>) { for await (const line of lines) yield line.length; }
 `;
 
-/** Common mistakes: the place that the compiler points at, and what it says. Nothing else may be said of a line. */
+/** Common mistakes: the code that the compiler points at, and its message. It must report nothing else of the line. */
 const MISTAKES: Record<string, { code: string; at: string; says: readonly RegExp[] }> = {
   "a misspelled option": {
     code: `app.handle([1], { sinks: console.log }, (n) => n);`,
@@ -86,14 +86,14 @@ const MISTAKES: Record<string, { code: string; at: string; says: readonly RegExp
   },
 };
 
-/** One complaint of the compiler. */
+/** An error of the compiler. */
 interface Complaint {
   readonly text: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** What `deno check` complains of, in order. */
+/** The errors of `deno check`, in order. */
 async function complaints(program: string): Promise<Complaint[]> {
   const path = await Deno.makeTempFile({ suffix: ".ts" });
   try {
@@ -105,7 +105,7 @@ async function complaints(program: string): Promise<Complaint[]> {
     const said = new TextDecoder().decode(stderr);
     return said.split(/(?=TS\d+ \[ERROR\]: )/).filter((text) => text.startsWith("TS")).map((text) => {
       const [, line, column] = /\.ts:(\d+):(\d+)/.exec(text) ?? [];
-      // What the message says stands before the line of code that it quotes.
+      // The message ends before the line of code that it quotes.
       const message = text.split("\n").filter((line) => !/^ *(at file|[\^~]+$)/.test(line));
       const quoted = message.findIndex((line) => line.startsWith("app.handle("));
       return {
