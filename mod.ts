@@ -109,12 +109,13 @@ export { text } from "./src/codecs/text.ts";
 export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./src/notices/notice.ts";
 
 // State.
-export { Cache, type CacheInput } from "./src/cache/cache.ts";
+export { Cache } from "./src/cache/cache.ts";
+export type { CacheInput } from "./src/cache/cache_input.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
-export type { CacheKey, KeyPart } from "./src/cache/cache_key.ts";
-export type { CacheListOptions, CacheRange } from "./src/cache/engine/scan.ts";
-export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/engine/transaction.ts";
+export type { CacheKey, FirstParts, KeyInput, KeyPart, KeyParts, KeyPrefix, KeyRead } from "./src/cache/cache_key.ts";
+export type { CacheListOptions, CacheRange } from "./src/cache/cache_range.ts";
+export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/cache_transaction.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 
 // Time, and browsers.

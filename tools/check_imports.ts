@@ -31,11 +31,21 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   kafka: ["addon", "ffi", "notices"],
   ffi: ["notices"],
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
-  cache: [PROTOCOL, SETTLEMENT],
+  // The face of a Cache is above its engine, that above the readers of updates, and those above the store. The lower
+  // rooms know the face by its keys, ranges and errors, and by what a transaction shows.
+  cache: [PROTOCOL, SETTLEMENT, "options", "cache/engine", "cache/updates", "cache/store"],
+  "cache/engine": [
+    SETTLEMENT,
+    "cache/updates",
+    "cache/store",
+    ...["cache_key", "cache_range", "cache_error", "cache_transaction"].map((name) => `src/cache/${name}.ts`),
+  ],
+  "cache/updates": ["async", "cache/store", "src/cache/cache_key.ts"],
+  "cache/store": ["src/cache/cache_key.ts", "src/cache/cache_error.ts"],
   codecs: ["options"],
   time: [PROTOCOL, "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
-  endpoint: [PROTOCOL],
+  endpoint: [PROTOCOL, "options"],
   testing: [PROTOCOL, "src/stream/wrap_readers.ts", "async", "kafka", "ffi"],
   // Only this room imports the package that depends on the SDKs of the clouds.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],

@@ -36,7 +36,7 @@ fileTest(
   },
 );
 
-fileTest("a file that is closed can be opened at once, though other threads start processes", async () => {
+fileTest("a closed file can be opened at once, also while other threads start processes", async () => {
   const spawning = new Blob(['for (;;) { await new Deno.Command("true").output(); postMessage(""); }'], {
     type: "application/javascript",
   });
@@ -89,7 +89,7 @@ Deno.test("two processes that share a log number their updates without a gap, an
   await reader.cancel();
 });
 
-Deno.test("kill -9 amid commits, 50 times: no acknowledged write is lost, no value torn, no offset ahead", async () => {
+Deno.test("kill -9 during commits, 50 times: no acknowledged write is lost, no value is torn, no offset is ahead", async () => {
   await using store = await freshStore();
   const { path } = store;
   const offsets = await Deno.makeTempFile(), random = new Random(SEED, "kills");
@@ -105,7 +105,7 @@ Deno.test("kill -9 amid commits, 50 times: no acknowledged write is lost, no val
     const big = await cache.get("big") as Uint8Array | undefined;
     assert.ok(big === undefined ? n === 0 : big.length === 1_000_000 && big.every((byte) => byte === big[0]));
     assert.ok(big === undefined || [n, n + 1].includes(big[0]!), `big: ${big?.[0]} after ${n}`);
-    // A number in the log and its value are there together.
+    // An update in the log and its value are on disk together.
     const [value, last] = [await logged.get("n") ?? 0, acknowledged.get("logged") ?? trial * 1000];
     assert.ok(value === last || value === last + 1 || last === trial * 1000, `logged: ${value} after ${last}`);
     await logged.emit("end", trial);
@@ -123,7 +123,7 @@ Deno.test("kill -9 amid commits, 50 times: no acknowledged write is lost, no val
     }
     await Promise.all([cache.deleteRange({ prefix: "writer" }), cache.delete("big")]);
   }
-  if (REMOTE) return; // others might be writing the chunks that are left: they go ten minutes later
+  if (REMOTE) return; // in a shared store, leftover chunks are removed only after ten minutes
   const kv = await Deno.openKv(path);
   const left = (await Array.fromAsync(kv.list({ prefix: [""] }))).map(({ key }) => key.slice(0, 3).join());
   assert.deepEqual([...new Set(left)], [",l", ",v,seen"]); // no chunk is left behind

@@ -323,12 +323,12 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   topicCacheMutant("Cache: the failure of a group is forgotten", [
     "src/cache/engine/group_commit.ts",
-    "for (const account of this.#owed) account.settled(failure);",
-    "for (const account of this.#owed) account.settled();",
+    "for (const settlement of this.#settlements) settlement.settled(failure);",
+    "for (const settlement of this.#settlements) settlement.settled();",
   ]),
   topicCacheMutant("Cache: a value has settled before its commit", [
     "src/cache/engine/group_commit.ts",
-    "    account.accepted();\n",
-    "    account.accepted();\n    queueMicrotask(() => account.settled());\n    this.#owed.delete(account);\n",
+    "    settlement.accepted();\n",
+    "    settlement.accepted();\n    queueMicrotask(() => settlement.settled());\n    this.#settlements.delete(settlement);\n",
   ]),
 ];

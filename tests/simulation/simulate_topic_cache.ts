@@ -6,7 +6,7 @@
 
 import { VirtualTime } from "./virtual_time.ts";
 import { Cache } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { text } from "../../src/codecs/text.ts";
 import type { Binding } from "../../src/stream/binding.ts";
 import { Slipstream } from "../../src/stream/slipstream.ts";

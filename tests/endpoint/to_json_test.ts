@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { toJson } from "../../src/endpoint/to_json.ts";
 
-Deno.test("toJson() writes what JSON has no form for, and ends where a value contains itself or is too deep", () => {
+Deno.test("toJson() writes values that JSON has no form for, and null where a value contains itself or is too deep", () => {
   const circle: unknown[] = [1];
   circle.push(circle, new Map([["again", circle]]), circle[0]);
   const twice = { a: 1 };

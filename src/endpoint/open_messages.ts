@@ -1,33 +1,33 @@
 /**
- * Sources as `sse()` pulls them: message by message, and released at once.
+ * A source as `sse()` reads it: message by message, and released at once.
  *
  * @module
  */
 
-import { type Batch, type BatchSource, openSource as openBatches } from "../stream/protocol.ts";
+import { type Batch, type BatchSource, openSource } from "../stream/protocol.ts";
 
-/** A source that is read. */
-export interface OpenSource<T> {
-  /** The next message. */
+/** An open source. */
+export interface OpenMessages<T> {
+  /** Reads the next message. */
   next(): Promise<IteratorResult<T, unknown>>;
-  /** Releases the source, though a `next()` waits for it. */
+  /** Releases the source at once, also while a `next()` waits. */
   end(): unknown;
 }
 
-/** What is releasing a source that has one reader at a time. */
+/** The sources that are being released. A source has one reader at a time, so the next one waits for that. */
 const releasing = new WeakMap<object, Promise<unknown>>();
 
 /**
- * Opens a source. One that was left and is still being released is opened when it has been.
+ * Opens a source, as soon as its last reader here has released it.
  *
- * @throws what the source throws, such as when someone else reads it
+ * @throws what the source throws, for example because another reader has it
  */
-export function openSource<T>(
+export function openMessages<T>(
   source: BatchSource<T> | ReadableStream<T> | AsyncIterable<T> | Iterable<T>,
-): OpenSource<T> {
-  if (openBatches in source) {
-    const left = releasing.get(source);
-    return left === undefined ? readBatches(source) : afterwards(left, () => readBatches(source));
+): OpenMessages<T> {
+  if (openSource in source) {
+    const released = releasing.get(source);
+    return released === undefined ? openBatches(source) : openAfter(released, () => openBatches(source));
   }
   if (source instanceof ReadableStream) {
     const reader = source.getReader();
@@ -37,8 +37,8 @@ export function openSource<T>(
   return { next: async () => await iterator.next(), end: async () => await iterator.return?.() };
 }
 
-/** A source whose messages are made into something else. */
-export function mapped<T, U>({ next, end }: OpenSource<T>, make: (message: T) => U): OpenSource<U> {
+/** Makes something else of each message. If that throws, the source is released. */
+export function mapMessages<T, U>({ next, end }: OpenMessages<T>, make: (message: T) => U): OpenMessages<U> {
   return {
     next: async () => {
       const result = await next();
@@ -46,8 +46,7 @@ export function mapped<T, U>({ next, end }: OpenSource<T>, make: (message: T) =>
       try {
         return { done: false, value: make(result.value) };
       } catch (error) {
-        // A generator that fails in its finally block has no one left to tell.
-        Promise.resolve(end()).catch(() => {});
+        releaseQuietly(end);
         throw error;
       }
     },
@@ -55,19 +54,26 @@ export function mapped<T, U>({ next, end }: OpenSource<T>, make: (message: T) =>
   };
 }
 
-/** A message counts as handled when the next one is asked for, as with `for await`. */
-function readBatches<T>(source: BatchSource<T>): OpenSource<T> {
-  const reader = source[openBatches]();
+/**
+ * Releases a source that nobody reads any more. A generator may fail in its finally block; then nobody can handle that.
+ */
+export function releaseQuietly(end: () => unknown): void {
+  Promise.resolve(end()).catch(() => {});
+}
+
+/** Reads the messages of batches. As with `for await`, a message is handled when the next one is read. */
+function openBatches<T>(source: BatchSource<T>): OpenMessages<T> {
+  const reader = source[openSource]();
   const batches = reader.batches.getReader();
   let batch: Batch<T> | undefined;
   let messages: IterableIterator<T> | undefined;
-  /** How many messages of the batch were handed out, and how many of them are handled. */
-  let [count, handled] = [0, 0];
+  /** How many messages of the batch are read, and how many of those are handled. */
+  let [read, handled] = [0, 0];
   let isOver = false;
-  const done = async () => {
-    const before = batch;
+  const finishBatch = async () => {
+    const finished = batch;
     batch = messages = undefined;
-    await before?.done(handled);
+    await finished?.done(handled);
   };
   const end = () => {
     if (isOver) return;
@@ -75,7 +81,7 @@ function readBatches<T>(source: BatchSource<T>): OpenSource<T> {
     const released = (async () => {
       reader.stop();
       try {
-        await done();
+        await finishBatch();
       } finally {
         await reader.close();
       }
@@ -88,21 +94,21 @@ function readBatches<T>(source: BatchSource<T>): OpenSource<T> {
   };
   const next = async (): Promise<IteratorResult<T, unknown>> => {
     for (;;) {
-      handled = count;
+      handled = read;
       const found = messages?.next();
       if (found !== undefined && !found.done) {
-        const failed = batch!.unreadable?.get(count)?.error;
+        const failed = batch!.unreadable?.get(read)?.error;
         if (failed !== undefined) throw failed;
-        count++;
+        read++;
         if (batch!.stale?.(found.value)) continue;
         return { done: false, value: found.value };
       }
-      await done();
-      const read = await batches.read();
-      if (read.done || isOver) return { done: true, value: undefined };
-      batch = read.value;
+      await finishBatch();
+      const { done, value } = await batches.read();
+      if (done || isOver) return { done: true, value: undefined };
+      batch = value;
       messages = batch.messages[Symbol.iterator]() as IterableIterator<T>;
-      [count, handled] = [0, 0];
+      [read, handled] = [0, 0];
     }
   };
   return {
@@ -120,12 +126,13 @@ function readBatches<T>(source: BatchSource<T>): OpenSource<T> {
   };
 }
 
-function afterwards<T>(before: Promise<unknown>, open: () => OpenSource<T>): OpenSource<T> {
-  let opened: OpenSource<T> | undefined;
+/** Opens a source once a promise has resolved. */
+function openAfter<T>(released: Promise<unknown>, open: () => OpenMessages<T>): OpenMessages<T> {
+  let opened: OpenMessages<T> | undefined;
   let isOver = false;
   return {
     next: async () => {
-      await before;
+      await released;
       if (isOver) return { done: true, value: undefined };
       opened ??= open();
       return await opened.next();

@@ -1,39 +1,39 @@
 /**
- * A Cache on a store whose calls fail when a test says so.
+ * A Cache on a store whose calls fail when a test wants them to.
  *
  * @module
  */
 
 import { Cache, type CacheOptions } from "@slipstream/slipstream";
 
-/** A Cache, and its store without the faults. */
-export interface Limping<V> {
+/** A Cache on a faulty store, and the same store without the faults. */
+export interface FaultyCache<V> {
   readonly cache: Cache<V>;
   readonly kv: Deno.Kv;
 }
 
 /**
- * Opens both; before each call of the store `trouble` is asked what it is to throw, if anything. What begins with
- * "after" is thrown when a commit has been made; at "resent" it is made, and sent again as Deno's client of a remote
- * store does whose connection breaks.
+ * Opens both. Before each call of the store, `faultOf` returns the message of the error to throw, or undefined. An
+ * error that begins with "after" is thrown after the commit took effect. At "resent" the commit is sent twice, as
+ * Deno's client of a remote store does when the connection breaks.
  *
  * @param path a URL for a remote store
- * @param betweenSends called after a commit was made, before it is sent again
+ * @param betweenSends called after the commit took effect, before it is sent again
  */
-export async function openLimping<V = number>(
-  trouble: (call: "get" | "getMany" | "delete" | "commit" | "next") => string | undefined,
+export async function openFaulty<V = number>(
+  faultOf: (call: "get" | "getMany" | "delete" | "commit" | "next") => string | undefined,
   options: CacheOptions = {},
   path = ":memory:",
   betweenSends: (kv: Deno.Kv) => Promise<unknown> = () => Promise.resolve(),
-): Promise<Limping<V>> {
+): Promise<FaultyCache<V>> {
   const kv = await Deno.openKv(":memory:");
-  const check = async (call: Parameters<typeof trouble>[0]) => {
-    await new Promise((resolve) => setTimeout(resolve, 0)); // others are accepted meanwhile
-    const message = trouble(call);
+  const check = async (call: Parameters<typeof faultOf>[0]) => {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // so that other writes are accepted meanwhile
+    const message = faultOf(call);
     if (message !== undefined && /^(after|resent)/.test(message)) return new Error(message);
     if (message !== undefined) throw new Error(message);
   };
-  const limping = {
+  const faulty = {
     close() {},
     get: async (key: Deno.KvKey) => (await check("get"), await kv.get(key)),
     getMany: async (keys: Deno.KvKey[]) => (await check("getMany"), await kv.getMany(keys)),
@@ -68,7 +68,7 @@ export async function openLimping<V = number>(
     },
   };
   const openKv = Object.getOwnPropertyDescriptor(Deno, "openKv")!;
-  Object.defineProperty(Deno, "openKv", { value: () => Promise.resolve(limping), configurable: true });
+  Object.defineProperty(Deno, "openKv", { value: () => Promise.resolve(faulty), configurable: true });
   try {
     const cache = new Cache<V>(path, options);
     await cache.has("open");
