@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { randomUUID } from "node:crypto";
 import { called, connect, returned } from "./addon_show.mjs";
 
 const CALLBACK = Symbol("callback");
@@ -113,7 +114,7 @@ export async function answersOf(binding, servers) {
     for (const [method, calls] of Object.entries(methods)) {
       for (const state of ["unconnected", "connected"]) {
         // Of its own: a member that has just left would get in the way.
-        const group = kind === "KafkaConsumer" ? { "group.id": `${method}-${Math.random()}` } : {};
+        const group = kind === "KafkaConsumer" ? { "group.id": `${method}-${randomUUID()}` } : {};
         const client = new binding[kind]({ "bootstrap.servers": servers, "log_level": 0, ...group }, {});
         if (state === "connected") await (kind === "AdminClient" ? client.connect() : connect(client));
         for (const call of calls) {

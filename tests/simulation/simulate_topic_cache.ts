@@ -6,11 +6,11 @@
 
 import { VirtualTime } from "./virtual_time.ts";
 import { Cache } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { text } from "../../src/codecs/text.ts";
 import type { Binding } from "../../src/stream/binding.ts";
 import { Slipstream } from "../../src/stream/slipstream.ts";
-import { MemoryKafka, type RecordFate } from "../../src/testing/memory_kafka.ts";
+import { MemoryKafka, type RecordOutcome } from "../../src/testing/memory_kafka.ts";
 import { Topic } from "../../src/topic/topic.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 import type { TopicCacheEvent, TopicCacheLife, TopicCacheProgram } from "./topic_cache_program.ts";
@@ -88,7 +88,7 @@ class TopicCacheWorld {
     this.#kvs = this.model.disks.map((_, n) => this.#kv(n));
     program.sources.forEach((partitions, source) => {
       const topic = `in${source}`;
-      this.kafka.createTopic(topic, partitions.length);
+      this.kafka.createTopic(topic, { partitions: partitions.length });
       partitions.forEach((count, partition) => {
         for (let n = 0; n < count; n++) {
           const value = this.model.record(topic, partition, n);
@@ -96,8 +96,10 @@ class TopicCacheWorld {
         }
       });
     });
-    for (let out = 0; out < program.topics; out++) this.kafka.createTopic(`out${out}`, program.outPartitions);
-    this.kafka.createTopic(LETTERS, program.outPartitions);
+    for (let out = 0; out < program.topics; out++) {
+      this.kafka.createTopic(`out${out}`, { partitions: program.outPartitions });
+    }
+    this.kafka.createTopic(LETTERS, { partitions: program.outPartitions });
     this.kafka.faults.commit = ({ topic, partition, offset }) => this.model.committing(topic, partition, offset);
     this.kafka.faults.produce = (record) => {
       const kind = faultAt(program.produce, this.#produced++);
@@ -354,7 +356,7 @@ class TopicCacheWorld {
         const { producers } = kafka;
         if (producers.length === 0) return;
         model.isDisturbed = true;
-        return producers[of % producers.length]!.report(-150);
+        return producers[of % producers.length]!.reportError(-150);
       }
       case "down":
         kafka.setDown();
@@ -479,7 +481,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function fateOf(kind: "refused" | "refusedLater" | "unacknowledged" | "slow"): RecordFate {
+function fateOf(kind: "refused" | "refusedLater" | "unacknowledged" | "slow"): RecordOutcome {
   switch (kind) {
     case "refused":
       return { code: 10 };

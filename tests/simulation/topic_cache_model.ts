@@ -175,8 +175,8 @@ export class TopicCacheModel {
           const { value, headers } = records[n]!;
           const text = decoder.decode(value!);
           if (out < 0) {
-            const header = headers?.find((one) => "slipstream.handler" in one)?.["slipstream.handler"];
-            this.#letters.add(`${text}>${decoder.decode(header)}`);
+            const handler = headers.find(([name]) => name === "slipstream.handler")?.[1] ?? undefined;
+            this.#letters.add(`${text}>${decoder.decode(handler)}`);
             continue;
           }
           const [id, seq, life] = text.split("#");

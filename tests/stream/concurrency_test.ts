@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { openSink } from "@slipstream/slipstream/protocol";
 import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 interface Keyed {
   readonly key: string;
@@ -12,7 +14,7 @@ const keyed = (count: number, keys: number): Keyed[] =>
   Array.from({ length: count }, (_, n) => ({ key: `k${n % keys}`, n }));
 
 Deno.test("concurrency handles as many messages at a time as it says, one of each key, and keeps a key's outputs in order", async () => {
-  const running = new Map<string, number>();
+  const running = new Map<string, number>(), random = new Random(SEED, "handlers");
   let now = 0, most = 0;
   const out = new Map<string, number[]>();
   const app = new Slipstream();
@@ -23,7 +25,7 @@ Deno.test("concurrency handles as many messages at a time as it says, one of eac
     assert.equal(running.get(message.key) ?? 0, 0);
     running.set(message.key, 1);
     most = Math.max(most, ++now);
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+    await new Promise((resolve) => setTimeout(resolve, random.next() * 3));
     now--;
     running.set(message.key, 0);
     return message;
