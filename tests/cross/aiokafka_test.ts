@@ -1,4 +1,4 @@
-/** Against aiokafka, which shares no code with librdkafka: it reads what we write, and we read what it writes. */
+/** Exchanges records between Topic and aiokafka, which shares no code with librdkafka. */
 
 import { deepEqual, equal } from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 const MOD = new URL("../../src/ffi/library.ts", import.meta.url).href;
 
-/** Opens the library in a program of its own. */
+/** Opens the library in another process. */
 async function opening(env: Record<string, string>) {
   const began = performance.now();
   const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -61,10 +61,10 @@ Deno.test("openLibrary() says that a file is built for another machine", {
 });
 
 Deno.test("openLibrary() says that a library is not librdkafka", {
-  ignore: Deno.build.os !== "linux", // libc.so.6 is Linux's
+  ignore: Deno.build.os !== "linux", // only Linux has libc.so.6
 }, () => refuses("libc.so.6", /libc\.so\.6 \(LIBRDKAFKA_PATH\): is not librdkafka\n/));
 
-/** Compiles a library with just these lines of C. */
+/** Compiles a library from lines of C. */
 async function compiled(source: string, more: readonly string[] = []): Promise<string> {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/stub.c`, source);
@@ -88,7 +88,7 @@ Deno.test("openLibrary() says that a librdkafka lacks functions", { ignore: noCo
 });
 
 Deno.test("openLibrary() refuses a truncated library, which would kill the process", {
-  ignore: noCompiler || Deno.build.os !== "linux", // macOS looks itself
+  ignore: noCompiler || Deno.build.os !== "linux", // macOS checks by itself
 }, async () => {
   const whole = await compiled("int rd_kafka_version(void) { return 0x020f01ff; } char room[100000] = { 1 };");
   await Deno.truncate(whole, 3000);
@@ -197,7 +197,7 @@ Deno.test("a program that ends with an uncaught error prints it, even while clie
 });
 
 Deno.test("openLibrary() emits a notice when it takes the system's library because --allow-env is missing", {
-  ignore: Deno.build.os !== "linux", // where the system looks for a library is set by a variable
+  ignore: Deno.build.os !== "linux", // only Linux has LD_LIBRARY_PATH
 }, async () => {
   const { cachedLibraryPath } = await import("../../src/ffi/library.ts");
   const file = await Deno.makeTempFile({ suffix: ".ts" });

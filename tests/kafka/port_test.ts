@@ -26,17 +26,17 @@ interface Cluster {
 const text = (value: string) => new TextEncoder().encode(value);
 const WAIT_MS = 20_000;
 
-/** What an account was told, by number. */
+/** A target that records its reports, by record number. */
 class Reports {
   recordNumber = 0;
-  readonly told: { code: number; partition: number; offset: number; number: number }[] = [];
+  readonly reports: { code: number; partition: number; offset: number; number: number }[] = [];
 
   reported(code: number, partition: number, offset: number, number: number): void {
-    this.told.push({ code, partition, offset, number });
+    this.reports.push({ code, partition, offset, number });
   }
 }
 
-/** Events of a consumer: it takes what it is given, and gives it back. */
+/** Callbacks of a consumer that accept each assignment and each revocation. */
 class Events implements ConsumerEvents {
   consumer: PortConsumer | undefined;
   readonly ends: string[] = [];
@@ -87,7 +87,7 @@ async function consumer(kafka: Cluster, conf: Record<string, unknown> = {}) {
   return { made, events };
 }
 
-/** Consumes until something is so. */
+/** Consumes until a condition holds. */
 async function consumeUntil(made: PortConsumer, isSo: (messages: FetchedMessage[]) => boolean) {
   const messages: FetchedMessage[] = [], deadline = performance.now() + WAIT_MS;
   while (!isSo(messages)) {
@@ -97,7 +97,7 @@ async function consumeUntil(made: PortConsumer, isSo: (messages: FetchedMessage[
   return messages;
 }
 
-/** Three records to partition 0, five to partition 1. */
+/** Produces three records to partition 0 and five to partition 1. */
 async function fill(kafka: Cluster, topic: string): Promise<void> {
   kafka.createTopic(topic, { partitions: 2 });
   const made = await producer(kafka), reports = new Reports();
@@ -132,9 +132,9 @@ for (const [kind, start] of Object.entries(KINDS)) {
       made.produce("t", n % 2, text(`${n}`), text("key"), 1234, account, [{ none: NULL_HEADER }, { a: text("b") }]);
     }
     await made.flush(WAIT_MS);
-    assert.deepEqual(one.told.filter(({ partition }) => partition === 0).map(({ number }) => number), [102, 104]);
-    assert.deepEqual(other.told.map(({ number }) => number).sort(), [100, 103]);
-    const told = [...one.told, ...other.told].filter(({ partition }) => partition === 1);
+    assert.deepEqual(one.reports.filter(({ partition }) => partition === 0).map(({ number }) => number), [102, 104]);
+    assert.deepEqual(other.reports.map(({ number }) => number).sort(), [100, 103]);
+    const told = [...one.reports, ...other.reports].filter(({ partition }) => partition === 1);
     assert.deepEqual(told.sort((a, b) => a.number - b.number).map(({ offset }) => offset), [0, 1, 2]);
     await made.disconnect();
     await made.disconnect();
@@ -158,8 +158,8 @@ for (const [kind, start] of Object.entries(KINDS)) {
     for (let n = 0; n < 3; n++) produce();
     assert.throws(produce, { code: -184 });
     await made.disconnect();
-    assert.equal(reports.told.length, 3);
-    for (const { code } of reports.told) assert(code === -152 || code === -151, `${code}`);
+    assert.equal(reports.reports.length, 3);
+    for (const { code } of reports.reports) assert(code === -152 || code === -151, `${code}`);
   });
 
   test("PortConsumer returns messages, and the ends of partitions after them", async (kafka) => {
@@ -196,7 +196,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     for (const one of [a!, b!, c!]) {
       assert(one.status === "fulfilled" && one.value.every(({ error }) => error === undefined));
     }
-    // librdkafka 2.15.1 gives one partition's error to the whole commit, although the other one is committed.
+    // librdkafka 2.15.1 reports one partition's error for the whole commit, although the other partition is committed.
     if (kind === "librdkafka") assert(d!.status === "rejected" && d!.reason.code === 3);
     else {
       assert(d!.status === "fulfilled");
@@ -216,7 +216,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await consumeUntil(made, ({ length }) => length >= 8);
     const commit = made.commit([{ topic: "t", partition: 0, offset: 1 }]).then(() => {}, ({ code }) => code);
     await made.disconnect();
-    // librdkafka serves events while it closes: then the answer came in time.
+    // librdkafka serves events while it closes, so the answer may have come in time.
     assert([undefined, -197].includes(await commit));
   });
 

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file require-await -- KafkaJS wants promises of its callbacks.
+// deno-lint-ignore-file require-await -- callbacks of KafkaJS must return promises
 import assert from "node:assert/strict";
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
 import { REAL_ONLY, TestBroker, until } from "../support/brokers.ts";
@@ -7,7 +7,7 @@ type Protocol = "classic" | "consumer";
 
 const PROTOCOLS: readonly Protocol[] = ["classic", "consumer"];
 
-/** A client of KafkaJS on a broker of the test's. */
+/** A KafkaJS client, and the test's broker. */
 class Kafka implements AsyncDisposable {
   readonly broker: TestBroker;
   readonly client: KafkaJS.Kafka;
@@ -37,7 +37,7 @@ class Kafka implements AsyncDisposable {
       "group.protocol": protocol,
       "auto.offset.reset": "earliest",
       "fetch.wait.max.ms": 10,
-      // The new protocol has the broker decide these.
+      // In the new protocol the broker decides these.
       ...protocol === "classic" ? { "session.timeout.ms": 6000, "heartbeat.interval.ms": 200 } : {},
       ...more,
     });
@@ -120,7 +120,7 @@ for (const protocol of PROTOCOLS) {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("side-by-side", 3);
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
-    /** One tenth, three tenths and six: not the same, so that no partition is taken for another. */
+    /** One tenth, three tenths and six: different numbers, so that a mix-up of partitions shows. */
     const partitionOf = (index: number) => index % 10 === 0 ? 0 : index % 10 < 4 ? 1 : 2;
     await producer.send({
       topic,
@@ -223,7 +223,7 @@ for (const protocol of PROTOCOLS) {
         },
       );
       await until(() => handled === 55, "all messages");
-      // The last ones are stored when their handler has returned.
+      // The offsets of the last messages are stored when their handler returns.
       const asked = counts.map((_, partition) => ({ topic, partition }));
       await until(
         async () => {
@@ -261,7 +261,7 @@ for (const protocol of PROTOCOLS) {
   });
 }
 
-// The local broker hands out aborted messages.
+// The local broker returns messages of aborted transactions.
 Deno.test(
   "a transaction's messages are read when it is committed, and never when it is aborted",
   REAL_ONLY,

@@ -49,7 +49,7 @@ Deno.test("two registrations, disposed of in any order, leave the loader as it w
 });
 
 Deno.test("a copy of the package without its addon runs in CommonJS, by a preloaded register()", async () => {
-  // The package's own lib/, found where Deno keeps it, in a folder that has no addon and no `bindings`.
+  // A copy of the package's lib/, from Deno's cache, in a folder without an addon and without `bindings`.
   const copy = await Deno.makeTempDir();
   try {
     await copyFolder(await packageFolder(), copy);

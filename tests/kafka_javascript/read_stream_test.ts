@@ -8,7 +8,7 @@ interface Read {
   readonly offset: number;
 }
 
-/** A broker with 100 messages in a topic, and what reads it. */
+/** A broker with 100 messages in a topic, and a stream that reads them. */
 async function filled(): Promise<AsyncDisposable & { open(options: Record<string, unknown>): Readable }> {
   const broker = await LocalBroker.start();
   await broker.createTopic("numbers", { partitions: 1 });
@@ -29,7 +29,7 @@ async function filled(): Promise<AsyncDisposable & { open(options: Record<string
   };
 }
 
-/** Reads until there are so many, and closes the stream with its consumer. */
+/** Reads a number of messages, then closes the stream and its consumer. */
 async function take<T>(stream: Readable, count: number): Promise<T[]> {
   const taken: T[] = [];
   await new Promise<void>((resolve, reject) => {

@@ -5,7 +5,7 @@ import { packageFolder } from "../../src/setup/package_folder.ts";
 const ROOT = new URL("../../", import.meta.url);
 const REGISTER = new URL("src/kafka_javascript/register_now.ts", ROOT).pathname;
 
-/** Runs Deno and answers what it said. */
+/** Runs Deno and returns its output. */
 async function deno(
   args: readonly string[],
   options: { readonly cwd?: string | URL; readonly env?: Record<string, string> } = {},
@@ -52,7 +52,7 @@ Deno.test("`addon` exports what the native addon exports", () => {
   );
 });
 
-/** A copy of the package's JavaScript, without anything native, and a folder of specs beside it. */
+/** Copies the package's JavaScript, without its addon, and writes a folder of specs beside it. */
 async function copyOfPackage(specs: Readonly<Record<string, string>>): Promise<string> {
   const from = await packageFolder(), to = await Deno.makeTempDir();
   const { success } = await new Deno.Command("cp", { args: ["-r", `${from}/lib`, `${from}/librdkafka.js`, to] })
@@ -64,7 +64,8 @@ async function copyOfPackage(specs: Readonly<Record<string, string>>): Promise<s
   return to;
 }
 
-/** How a suite for the native addon looks: CommonJS, the runner's globals, the package and its addon by `require()`. */
+/** A suite in the form of those for the native addon: CommonJS, the runner's globals, `require()` of the package and of its
+ * addon. */
 const SPECS = {
   "addon.spec.js": `
     const assert = require("assert");
@@ -138,7 +139,7 @@ Deno.test("mocha runs a suite for the native addon over ./kafka-javascript/regis
     const passing = await deno([...MOCHA, `${copy}/test/addon.spec.js`, `${copy}/test/round_trip.spec.js`], { env });
     assert.match(passing.out, /6 passing/, passing.out + passing.err);
     assert.equal(passing.code, 0, passing.out);
-    // A runner that would call anything a success proves nothing.
+    // A failing spec must fail the run: otherwise a passing run proves nothing.
     const failing = await deno([...MOCHA, `${copy}/test/wrong.spec.js`]);
     assert.match(failing.out, /1 failing[^]*Error: Local: Erroneous state/);
     assert.equal(failing.code, 1);

@@ -1,5 +1,6 @@
 /**
- * SASL and TLS against a Kafka of its own, with `KAFKA_BOOTSTRAP_SERVERS` set: then Java and Kafka are at hand.
+ * Tests SASL and TLS on a Kafka that the tests start. They run only if `KAFKA_BOOTSTRAP_SERVERS` is set, since Java and Kafka
+ * are installed then.
  *
  * @module
  */
@@ -18,7 +19,7 @@ if (!ignore) {
   Deno.test.afterAll(() => secure[Symbol.asyncDispose]());
 }
 
-/** How one connects, and the listener that wants it so. */
+/** A way to authenticate: a client's configuration, and the listener that accepts it. */
 interface Way {
   readonly listener: string;
   conf(): Conf | Promise<Conf>;
@@ -114,7 +115,7 @@ const WRONG: Readonly<Record<string, Way & { readonly code: number; readonly say
   },
   "a certificate of the broker's that has expired": {
     listener: "EXPIRED",
-    // Nothing else is wrong with it.
+    // Everything else is right.
     conf: () => ({ ...tls(), ...anyHost }),
     code: -181,
     says: /certificate verify failed/,
@@ -335,7 +336,7 @@ Deno.test({
         byHand._client.setOAuthBearerToken(tokenValue, lifetime, principal, null);
         break;
       } catch {
-        // Not before there is a handle.
+        // The client must exist in C.
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
@@ -376,7 +377,7 @@ Deno.test({
   },
 });
 
-/** How a client shows a token to the broker. */
+/** The form in which a client sends a token to the broker. */
 function tokenConf() {
   return {
     "bootstrap.servers": secure.kafka.listeners.TOKENS!,
@@ -385,7 +386,7 @@ function tokenConf() {
   };
 }
 
-/** A token that nobody has signed, good until a time in milliseconds since 1970, rounded up to seconds. */
+/** An unsigned token that expires at a time in milliseconds since 1970, rounded up to seconds. */
 function token(until: number) {
   const part = (value: object) => btoa(JSON.stringify(value)).replaceAll("=", "");
   const exp = Math.ceil(until / 1000);
@@ -414,7 +415,7 @@ function disconnect(client: unknown): Promise<void> {
   return new Promise((resolve) => (client as Client).disconnect(() => resolve()));
 }
 
-/** Fails rather than hangs; it takes well under a second. */
+/** Rejects after a time instead of hanging. The call takes well under a second. */
 async function soon<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_, reject) => {

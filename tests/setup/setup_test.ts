@@ -44,7 +44,7 @@ Deno.test("setup --build without a compiler says what is missing", async () => {
 });
 
 Deno.test("install() runs the package manager that is installed, and prints its commands", {
-  ignore: Deno.uid() !== 0, // apt-get is root's
+  ignore: Deno.uid() !== 0, // apt-get needs root
 }, async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/apt-get`, `#!/bin/sh\necho "$@" >> ${folder}/calls\n`, { mode: 0o755 });
@@ -63,7 +63,7 @@ Deno.test("install() runs the package manager that is installed, and prints its 
   await Deno.remove(folder, { recursive: true });
 });
 
-/** Steps on a machine that has nothing. */
+/** The steps on a machine without a library, a compiler or a package manager. */
 function nothing(calls: string[]): SetupSteps {
   return {
     open() {
@@ -76,7 +76,7 @@ function nothing(calls: string[]): SetupSteps {
   };
 }
 
-// LIBRDKAFKA_PATH is final when set, so what is left to do without it can only be seen without it.
+// If LIBRDKAFKA_PATH is set, no step is taken: these tests need it unset.
 const ignore = Boolean(Deno.env.get("LIBRDKAFKA_PATH"));
 
 Deno.test("setup() lists the remedies when no step is possible", { ignore }, async () => {
@@ -101,7 +101,7 @@ Deno.test("setup() prefers a build to the package manager", { ignore }, async ()
   assert.deepEqual(calls, []);
 });
 
-/** A machine whose only librdkafka is Debian 12's. */
+/** The steps on a machine whose only librdkafka is that of Debian 12. */
 function debian12(calls: string[]): SetupSteps {
   return {
     ...nothing(calls),
@@ -112,8 +112,8 @@ function debian12(calls: string[]): SetupSteps {
   };
 }
 
-/** What is said on stderr meanwhile. */
-async function saying(work: () => Promise<unknown>): Promise<string> {
+/** Runs a function and returns what it prints on stderr. */
+async function stderrOf(work: () => Promise<unknown>): Promise<string> {
   const lines: string[] = [], original = console.error;
   console.error = (...line) => void lines.push(line.join(" "));
   try {
@@ -127,7 +127,7 @@ async function saying(work: () => Promise<unknown>): Promise<string> {
 Deno.test("setup() builds if the system's library is too old, and says why", { ignore }, async () => {
   const calls: string[] = [];
   const steps = { ...debian12(calls), canBuild: () => true, build: () => Promise.resolve("/b") };
-  const said = await saying(async () => {
+  const said = await stderrOf(async () => {
     assert.deepEqual(await setupWith(steps), { path: "/b", version: "2.15.1", how: "built" });
   });
   assert.match(said, /librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is older than 2\.13\.2, so it is not used/);
@@ -138,7 +138,7 @@ Deno.test(
   "setup() says which library is too old, and what to install, where there is no compiler",
   { ignore },
   async () => {
-    await saying(() =>
+    await stderrOf(() =>
       assert.rejects(
         setupWith(debian12([])),
         /no librdkafka 2\.13\.2 or newer \(librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is too old\), no C compiler.*\n.*apt-get install gcc.*librdkafka 2\.13\.2 or newer/,
@@ -150,7 +150,7 @@ Deno.test(
 Deno.test("setup() fails if the installed library is too old", { ignore }, async () => {
   const calls: string[] = [];
   const manager = { command: "apt-get", root: true, calls: [] };
-  await saying(() =>
+  await stderrOf(() =>
     assert.rejects(
       setupWith({ ...debian12(calls), installer: () => manager }),
       /librdkafka 2\.0\.2 \(librdkafka\.so\.1\), as apt-get has installed it, is older than 2\.13\.2\.\n.*apt-get install gcc/,
@@ -161,7 +161,7 @@ Deno.test("setup() fails if the installed library is too old", { ignore }, async
 
 Deno.test("setup() says why an installed library can't be used", { ignore }, async () => {
   const manager = { command: "apt-get", root: true, calls: [] };
-  await saying(() => assert.rejects(setupWith({ ...nothing([]), installer: () => manager }), LibraryError));
+  await stderrOf(() => assert.rejects(setupWith({ ...nothing([]), installer: () => manager }), LibraryError));
 });
 
 Deno.test("setup() uses the system's library if it is new enough", { ignore }, async () => {
@@ -171,8 +171,8 @@ Deno.test("setup() uses the system's library if it is new enough", { ignore }, a
 });
 
 /**
- * A place of its own for a setup: a home without a build, and commands and system libraries that are just these. The
- * library is a stub of this version, in `system` once it is copied there.
+ * An environment for a setup: a HOME without a build, an empty `bin` as PATH, and an empty `system` for libraries. The
+ * stub `librdkafka.so.1` returns this version.
  */
 async function bareMachine(version: number) {
   const folder = await Deno.makeTempDir();
@@ -190,7 +190,7 @@ async function bareMachine(version: number) {
 }
 
 const cc = await new Deno.Command("cc", { args: ["--version"], stdout: "null" }).output().then(() => true, () => false);
-/** LD_LIBRARY_PATH is Linux's. */
+/** Only Linux has LD_LIBRARY_PATH. */
 const bare = { ignore: Deno.build.os !== "linux" || !cc };
 
 Deno.test("setup without a compiler names a system's library that is too old", bare, async () => {
@@ -205,7 +205,7 @@ Deno.test("setup without a compiler names a system's library that is too old", b
 });
 
 Deno.test("setup fails when the package that it has installed is too old", {
-  ignore: bare.ignore || Deno.uid() !== 0, // apt-get is root's
+  ignore: bare.ignore || Deno.uid() !== 0, // apt-get needs root
 }, async () => {
   await using machine = await bareMachine(0x020002ff);
   const { folder, env } = machine;
