@@ -74,12 +74,19 @@ export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_err
 export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
-export { type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
-export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
+export { Topic } from "./src/topic/topic.ts";
 export type { Lag, PartitionLag } from "./src/topic/read/lag.ts";
+export type { IfText, NameIfText, TopicCodecs, TopicOptions, TopicSettings } from "./src/topic/topic_options.ts";
+export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
 export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
 export type { Message, MessageHeader } from "./src/topic/read/message.ts";
-export type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./src/topic/write/topic_record.ts";
+export type {
+  DeliveryReport,
+  HeadersInput,
+  SendOptions,
+  TopicInput,
+  TopicRecord,
+} from "./src/topic/write/topic_record.ts";
 export {
   type AnyCase,
   type Conf,
@@ -89,7 +96,7 @@ export {
   type NpmConf,
   type SnakeCaseConf,
 } from "./src/topic/conf/conf.ts";
-export { SNAKE_CASE } from "./src/topic/conf/snake_case.ts";
+export { SNAKE_CASE } from "./src/topic/conf/property_names.ts";
 export { KafkaError, type KafkaErrorOptions } from "./src/kafka/kafka_error.ts";
 export { LibraryError, type OldLibrary } from "./src/ffi/library_error.ts";
 export { type Codec } from "./src/codecs/codec.ts";

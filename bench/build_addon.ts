@@ -7,7 +7,7 @@
 import { openLibrary } from "../src/ffi/library.ts";
 import { has, run } from "../src/setup/commands.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
-import { addonParts, buildAddon, exists } from "../tools/addon.ts";
+import { addonParts, buildAddon, exists } from "../tools/node_addon.ts";
 
 const NAME = "@confluentinc/kafka-javascript";
 

@@ -1,27 +1,27 @@
 /**
- * Lints the documentation of every entry point: `deno doc --lint` takes no exports from deno.json by itself. And compares
- * the `@default` tags of interfaces of options with the values in the code.
+ * Runs `deno doc --lint` on every export of deno.json, since the command does not read them by itself, and compares the
+ * `@default` tags of interfaces of options with the values in the code.
  *
- * The types of other people's clients are not ours to document: complaints about the Kafka client's files, and that types
- * of properties and options are private there, are left out.
+ * Errors about types of the npm packages are ignored: their documentation is not part of this project.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
 
-const NOT_OURS = [
+/** Errors about types of the npm packages. */
+const IGNORED = [
   /^error\[.*\n +--> \S*[/\\]@confluentinc[/\\]kafka-javascript[/\\]/,
   /^error\[private-type-ref\]: public type 'NpmConf' references private type '\w+Config'/,
   /^error\[private-type-ref\]: public type '(Registry|Avro|Json|Protobuf)CodecOptions\[.*\]' references private type '(RuleRegistry|\w+Config)'/,
   /^error\[private-type-ref\]: public type 'SchemaRegistry(Options|\.prototype\.\w+)' references private type '(Client(Config)?|DescMessage|MessageShape)'/,
 ];
 
-/** The complaints that are ours to mend, each with its place. */
-export function complaintsOf(output: string): string[] {
+/** The errors in the output of `deno doc --lint`, without those that are ignored. */
+export function lintErrors(output: string): string[] {
   return output.split("\n\n\n").flatMap((text) => {
-    const complaint = text.slice(Math.max(0, text.indexOf("error[")));
-    return complaint.startsWith("error[") && !NOT_OURS.some((theirs) => theirs.test(complaint)) ? [complaint] : [];
+    const error = text.slice(Math.max(0, text.indexOf("error[")));
+    return error.startsWith("error[") && !IGNORED.some((pattern) => pattern.test(error)) ? [error] : [];
   });
 }
 
@@ -61,9 +61,9 @@ export function defaultProblems(sources: readonly Source[]): string[] {
     }
   }
   for (const { path, text } of sources) {
-    for (const [, type, body] of text.matchAll(INTERFACE)) {
-      const tags = tagsOf(body!), object = objects.get(type!);
-      objects.delete(type!);
+    for (const [type, body] of optionsOf(text)) {
+      const tags = tagsOf(body), object = objects.get(type);
+      objects.delete(type);
       const entries = object?.entries ?? new Map<string, string>();
       for (const [option, tag] of tags) {
         const entry = entries.get(option);
@@ -84,16 +84,30 @@ export function defaultProblems(sources: readonly Source[]): string[] {
     }
   }
   for (const [type, { path, name }] of objects) {
-    problems.push(`${path}: ${name} satisfies ${type}, which is no interface`);
+    problems.push(`${path}: ${name} satisfies ${type}, which has no interface`);
   }
   return problems;
 }
 
 const OBJECT = /^(export )?const (\w*DEFAULTS) = \{([^;]*?)\}(?: as const)? satisfies (?:Required<)?(\w+Options)\b/gm;
-const INTERFACE = /\binterface (\w+Options)\b[^{]*\{\n([^]*?)\n\}/g;
+const INTERFACE = /\binterface (\w+)\b[^{]*\{\n([^]*?)\n\}/g;
+/** A type that begins on a line of its own, such as one with an object type in it. */
+const LONG_TYPE = /\btype (\w+)\b[^\n]*=\n([^]*?);\n(?:\n|$)/g;
+const INTERSECTION = /\btype (\w+Options)\b[^=]*(?:= \w+[^=;]*)*= ([^={};]+ & [^={};]+);/g;
 /** A documented option: its last tag is `@default`. */
 const TAG = /@default \{(.+)\}\s*(?:\*\s*)?\*\/\s*(?:readonly )?(\w+)\??:/g;
 const LITERAL = /^(?:true|false|Infinity|-?[\d_.]+|"[^"]*"|\(.*=>.*)$/;
+
+/** The bodies of the interfaces `…Options` in a file, and of types `…Options` that are intersections of its interfaces and types. */
+function optionsOf(text: string): [type: string, body: string][] {
+  const declarations = [...text.matchAll(INTERFACE), ...text.matchAll(LONG_TYPE)];
+  const interfaces = new Map(declarations.map(([, name, body]) => [name!, body!]));
+  const intersections = [...text.matchAll(INTERSECTION)].map(([, name, parts]): [string, string] => {
+    const names = parts!.split("&").map((part) => /\w+/.exec(part)![0]);
+    return [name!, names.map((part) => interfaces.get(part) ?? "").join("\n")];
+  });
+  return [...[...interfaces].filter(([name]) => name.endsWith("Options")), ...intersections];
+}
 
 function tagsOf(body: string): Defaults {
   return new Map([...body.matchAll(TAG)].map(([, tag, option]) => [option!, tag!]));
@@ -133,10 +147,10 @@ if (import.meta.main) {
     env: { NO_COLOR: "1" },
   }).output();
   const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  const complaints = complaintsOf(output);
-  if (!/Checked \d+ files|documentation lint error/.test(output)) complaints.push(output);
-  complaints.push(...defaultProblems(sourcesBelow("src")));
-  for (const complaint of complaints) console.error(`${complaint}\n`);
-  if (complaints.length > 0) Deno.exit(1);
+  const errors = lintErrors(output);
+  if (!/Checked \d+ files|documentation lint error/.test(output)) errors.push(output);
+  errors.push(...defaultProblems(sourcesBelow("src")));
+  for (const error of errors) console.error(`${error}\n`);
+  if (errors.length > 0) Deno.exit(1);
   console.log("docs: every exported symbol is documented, and defaults are as documented");
 }

@@ -1,8 +1,8 @@
 /**
- * Writes `src/topic/conf/properties.ts` from librdkafka's `CONFIGURATION.md`, which is itself generated from the C table.
+ * Generates `src/topic/conf/properties.ts` from librdkafka's `CONFIGURATION.md`, which is generated from a table in C.
  *
- * Usage: `deno run -A tools/generate_properties.ts` writes the file; with `--check` it exits with 1 if the file is not
- * what would be written.
+ * Usage: `deno run -A tools/generate_properties.ts` writes the file. With `--check` it writes nothing, and exits with 1 if
+ * the file differs from what it would write.
  *
  * @module
  */
@@ -56,10 +56,10 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The source of `properties.ts`.
+ * Generates the source of `properties.ts`.
  *
  * @param configuration The text of `CONFIGURATION.md`.
- * @throws {Error} If a row has a type that is not known, or no row is found.
+ * @throws {Error} If a row has an unknown type, or if there are no rows.
  */
 export function generateProperties(configuration: string): string {
   const lines = new Map<string, string>();
@@ -67,14 +67,14 @@ export function generateProperties(configuration: string): string {
   for (const row of configuration.split("\n")) {
     const heading = /^## (Global|Topic) configuration properties/.exec(row);
     if (heading !== null) level = heading[1]!.toLowerCase();
-    // A bar within a cell is written with a backslash.
+    // A bar inside a cell has a backslash before it.
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
     if (level === "" || cells.length < 6 || cells[0] === "Property" || /^-+$/.test(cells[0]!)) continue;
     const [name, scope, range, defaultText] = cells as [string, string, string, string];
     const description = cells.slice(5).join("|");
     const type = TYPES[/\*Type: ([^*]+)\*\s*$/.exec(description)?.[1] ?? ""];
-    if (type === undefined) throw new Error(`Cannot read CONFIGURATION.md: ${name} has a type that is not known`);
-    // librdkafka looks a name up among the global properties first.
+    if (type === undefined) throw new Error(`Cannot read CONFIGURATION.md: ${name} has an unknown type`);
+    // If a name is in both tables, librdkafka takes the global property.
     if (lines.has(name)) continue;
 
     const fields = [`scope: ${JSON.stringify(scope)}`, `level: "${level}"`, `type: "${type}"`];
@@ -90,7 +90,7 @@ export function generateProperties(configuration: string): string {
   return HEADER + [...lines.values()].join("") + "]);\n";
 }
 
-/** The first line of a `properties.ts` that is not what would be generated; `undefined` if all are. */
+/** The number of the first line of a `properties.ts` that differs from the generated source; `undefined` for none. */
 export function staleLine(file: string, configuration: string): number | undefined {
   const generated = generateProperties(configuration);
   if (file === generated) return undefined;
@@ -109,7 +109,7 @@ if (import.meta.main) {
     const line = staleLine(await Deno.readTextFile(url), configuration);
     if (line !== undefined) {
       console.error(
-        `${PATH}:${line}: is not what CONFIGURATION.md says; run \`deno run -A tools/generate_properties.ts\``,
+        `${PATH}:${line}: differs from CONFIGURATION.md; run \`deno run -A tools/generate_properties.ts\``,
       );
       Deno.exit(1);
     }

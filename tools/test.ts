@@ -1,9 +1,9 @@
 /**
- * Runs test files, each in a process of its own, four at a time: most tests wait rather than compute.
+ * Runs test files, each in its own process and four at a time, since most tests wait rather than compute.
  *
- * `deno test --parallel` would run them as threads of one process. A process that one of them starts has open, until it
- * runs its own program, what the others have open: librdkafka's mock cluster ends the process when it can't bind to a
- * port that it has just closed.
+ * `deno test --parallel` is not used, because it runs the files as threads of one process. When one of them starts a child
+ * process, the child holds the ports of all of them open until it runs its program. librdkafka's mock cluster, which closes
+ * a port and binds it again, then ends the process.
  *
  * Usage: `deno run -A tools/test.ts [--except PATH]… [OPTION…] [PATH…]`; without a path, all of `tests` and `examples`
  * that needs neither a lock file of its own nor much memory. `--except` leaves a folder or a file out. Options are those
@@ -13,25 +13,25 @@
  * @module
  */
 
-/** Tests that have tasks of their own. */
-const APART = ["tests/schema_registry", "tests/remote", "tests/memory", "tests/simulation/mutants_test.ts"];
-const AT_A_TIME = 4;
+/** The tests that have tasks of their own. */
+const SEPARATE = ["tests/schema_registry", "tests/remote", "tests/memory", "tests/simulation/mutants_test.ts"];
+const CONCURRENT_FILES = 4;
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** The test files below a path, or the file itself, in order. */
-export function testFiles(path: string, apart: readonly string[] = []): string[] {
+/** The test files in a folder and its subfolders, sorted; a file by itself. */
+export function testFiles(path: string, excluded: readonly string[] = []): string[] {
   const clean = path.replace(/\/+$/, "");
-  if (apart.includes(clean)) return [];
+  if (excluded.includes(clean)) return [];
   if (!Deno.statSync(clean).isDirectory) return [clean];
   return [...Deno.readDirSync(clean)]
     .filter(({ name, isDirectory }) => isDirectory || /(^|_)test\.ts$/.test(name))
     .map(({ name }) => `${clean}/${name}`)
     .sort()
-    .flatMap((path) => testFiles(path, apart));
+    .flatMap((path) => testFiles(path, excluded));
 }
 
-/** What the last line of `deno test` counts. */
+/** The counts in the last line of `deno test`. */
 export function counts(output: string): { passed: number; failed: number; ignored: number } {
   const last = output.match(/^(?:ok|FAILED) \| .*$/gm)?.at(-1) ?? "";
   const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(last)?.[1] ?? 0);
@@ -57,7 +57,7 @@ async function runAll(files: readonly string[], options: readonly string[]): Pro
     }).output();
     return { success, output: decode(stdout) + decode(stderr) };
   };
-  const began = performance.now();
+  const startedAt = performance.now();
   const checked = await test("--no-run", ...files);
   if (!checked.success) {
     console.error(checked.output);
@@ -65,7 +65,7 @@ async function runAll(files: readonly string[], options: readonly string[]): Pro
   }
   const waiting = [...files], failed: string[] = [];
   const total = { passed: 0, failed: 0, ignored: 0 };
-  await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
+  await Promise.all(Array.from({ length: CONCURRENT_FILES }, async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       let { success, output } = await test("--no-check", file);
       const assertion = success ? undefined : mockAssertion(output);
@@ -83,7 +83,7 @@ async function runAll(files: readonly string[], options: readonly string[]): Pro
     `${
       failed.length === 0 ? "ok" : "FAILED"
     } | ${files.length} files | ${total.passed} passed | ${total.failed} failed | ` +
-      `${total.ignored} ignored (${Math.round((performance.now() - began) / 1000)}s)`,
+      `${total.ignored} ignored (${Math.round((performance.now() - startedAt) / 1000)}s)`,
   );
   return failed.length === 0;
 }
@@ -105,7 +105,7 @@ export function filesOf(args: readonly string[]): string[] {
   // A folder that was renamed must not come back unnoticed.
   for (const path of except) Deno.statSync(path);
   return paths.length === 0
-    ? ["tests", "examples"].flatMap((path) => testFiles(path, [...APART, ...except]))
+    ? ["tests", "examples"].flatMap((path) => testFiles(path, [...SEPARATE, ...except]))
     : paths.flatMap((path) => testFiles(path, except));
 }
 

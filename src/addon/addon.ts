@@ -9,7 +9,7 @@ import { AdminClient } from "./admin_client.ts";
 import { newConf } from "../ffi/client_conf.ts";
 import { KafkaConsumer } from "./kafka_consumer.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { readCString, textOf } from "../ffi/memory.ts";
+import { readCString, readText } from "../ffi/memory.ts";
 import { err2str } from "../ffi/native_error.ts";
 import { Producer } from "./producer.ts";
 import { TopicHandle } from "./topic_handle.ts";
@@ -21,7 +21,7 @@ function features(): string {
   const text = new Uint8Array(1024), size = new BigUint64Array([BigInt(text.length)]);
   symbols.rd_kafka_conf_get(conf, new TextEncoder().encode("builtin.features\0"), text, size);
   symbols.rd_kafka_conf_destroy(conf);
-  return textOf(text);
+  return readText(text);
 }
 
 /** Makes a class throw the native addon's error when it is called without `new`. */

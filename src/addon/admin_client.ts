@@ -18,7 +18,7 @@ import { isObject, requireArray, requireCount, requireFunction, requireNumber, r
 import { pointerArray, stringArray } from "./c_arrays.ts";
 import type { Callback } from "./client_handle.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { cString, type Pointer, textOf } from "../ffi/memory.ts";
+import { cString, type Pointer, readText } from "../ffi/memory.ts";
 import { type NativeError, takeError } from "../ffi/native_error.ts";
 
 const NEEDS_CALLBACK = "Need to specify a callback";
@@ -75,7 +75,7 @@ export class AdminClient extends AdminConnection {
     const text = new Uint8Array(100);
     const count = BigInt.asUintN(64, BigInt(total | 0));
     const native = symbols.rd_kafka_NewPartitions_new(cString(topic), count, text, BigInt(text.length));
-    if (native === null) throw new Error(textOf(text));
+    if (native === null) throw new Error(readText(text));
     return this.request(callback, {
       kind: "CREATE_PARTITIONS",
       timeoutMs: timeoutMs | 0,

@@ -7,7 +7,7 @@
 
 import { toInt32, toInt64 } from "./arguments.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { type Pointer, textOf } from "../ffi/memory.ts";
+import { type Pointer, readText } from "../ffi/memory.ts";
 import { type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 
 /** An options object of the program, with unknown content. */
@@ -88,7 +88,7 @@ function setTimeoutOption(
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   const code = openLibrary().symbols[name](options, timeoutMs, text, BigInt(text.length));
   if (code === 0) return undefined;
-  return nativeError(code, textOf(text));
+  return nativeError(code, readText(text));
 }
 
 /** Asks for the operations that the client is authorized to do. */

@@ -8,7 +8,7 @@ import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { type NativeError, nativeError } from "../ffi/native_error.ts";
-import { type Wakeable, waker } from "../ffi/waker.ts";
+import { type IoEventListener, ioEvents } from "../ffi/io_events.ts";
 
 /** The result of a request, or why there is none. */
 export type Answer<T> = NativeError | { readonly result: T };
@@ -76,12 +76,12 @@ export function sendRequest<T>(rk: Pointer, request: AdminRequest<T>, isClosing:
 }
 
 /** A request that waits for its result. */
-class PendingRequest<T> implements Wakeable {
+class PendingRequest<T> implements IoEventListener {
   readonly #request: AdminRequest<T>;
   readonly #isClosing: () => boolean;
   readonly #resolve: (answer: Answer<T>) => void;
   readonly #queue: Pointer;
-  readonly #wakerId: number;
+  readonly #ioEventId: number;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   #settled = false;
 
@@ -97,8 +97,8 @@ class PendingRequest<T> implements Wakeable {
     this.#resolve = resolve;
     const { symbols } = openLibrary();
     const queue = this.#queue = symbols.rd_kafka_queue_new(rk);
-    const { id, fd, payload } = waker.register(this);
-    this.#wakerId = id;
+    const { id, fd, payload } = ioEvents.register(this);
+    this.#ioEventId = id;
     symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
     try {
       request.send(rk, options, queue);
@@ -143,7 +143,7 @@ class PendingRequest<T> implements Wakeable {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
-    waker.unregister(this.#wakerId);
+    ioEvents.unregister(this.#ioEventId);
     // librdkafka drops a result that arrives after this.
     openLibrary().symbols.rd_kafka_queue_destroy(this.#queue);
     this.#resolve(answer);

@@ -9,7 +9,7 @@ import { type Node, readError, readNode, readOperations } from "./admin_results.
 import { isObject } from "./arguments.ts";
 import { pointersOf } from "./c_arrays.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { cString, type Pointer, readCString, textOf } from "../ffi/memory.ts";
+import { cString, type Pointer, readCString, readText } from "../ffi/memory.ts";
 import { err2str, type NativeError, nativeError } from "../ffi/native_error.ts";
 
 /** A partition of a topic, its leader and its replicas. */
@@ -47,7 +47,7 @@ export function newTopic(topic: Options): Pointer {
     text,
     BigInt(text.length),
   );
-  if (native === null) throw new Error(textOf(text));
+  if (native === null) throw new Error(readText(text));
   try {
     for (const [name, value] of isObject(topic.config) ? Object.entries(topic.config) : []) {
       if (typeof value !== "string") throw new Error("Config values must all be provided as strings.");

@@ -17,7 +17,7 @@ import { openLibrary } from "../ffi/library.ts";
 import { type Pointer, readCString } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { type NativeError, nativeError } from "../ffi/native_error.ts";
-import { type Wakeable, waker } from "../ffi/waker.ts";
+import { type IoEventListener, ioEvents } from "../ffi/io_events.ts";
 
 /** A callback of the npm client: an error or `null` first. */
 export type Callback<T = unknown> = (error: NativeError | Error | null, result?: T) => void;
@@ -29,7 +29,7 @@ const NO_CONSUMER_CLOSE = 0x8;
 const NO_CALLBACKS: Readonly<Callbacks> = {};
 
 /** A client with a handle of its own, or with the handle of another client. */
-export abstract class ClientHandle implements Wakeable {
+export abstract class ClientHandle implements IoEventListener {
   readonly #type: "producer" | "consumer";
   readonly #globalConf: ConfObject;
   readonly #topicConf: ConfObject | null;
@@ -45,7 +45,7 @@ export abstract class ClientHandle implements Wakeable {
   #saslQueue: Pointer = null;
   /** librdkafka's name for the handle; log lines carry it, also while the handle closes. */
   #name = "";
-  #wakerId = 0;
+  #ioEventId = 0;
   #hasThrottleEvents = false;
   #closing = false;
   #connecting = false;
@@ -142,8 +142,8 @@ export abstract class ClientHandle implements Wakeable {
     this.#name = readCString(symbols.rd_kafka_name(made.rk));
     this.#closing = false;
     this.#connecting = true;
-    const { id, fd, payload } = waker.register(this);
-    this.#wakerId = id;
+    const { id, fd, payload } = ioEvents.register(this);
+    this.#ioEventId = id;
     const listen = (queue: Pointer) => symbols.rd_kafka_queue_io_event_enable(queue, fd, payload, 4n);
     this.#logQueue = symbols.rd_kafka_queue_new(made.rk);
     listen(this.#logQueue);
@@ -189,7 +189,7 @@ export abstract class ClientHandle implements Wakeable {
   /** Lets the rest of a close continue in the background, where it no longer keeps the program alive. */
   protected detachClose(): void {
     this.#isCloseDetached = true;
-    waker.unregister(this.#wakerId);
+    ioEvents.unregister(this.#ioEventId);
     this.#closeDetached.resolve();
   }
 
@@ -208,7 +208,7 @@ export abstract class ClientHandle implements Wakeable {
     await Promise.allSettled([...this.#calls]);
     await this.closeQueues(rk);
     this.#serveLogs();
-    waker.unregister(this.#wakerId);
+    ioEvents.unregister(this.#ioEventId);
     if (this.#saslQueue !== null) symbols.rd_kafka_queue_destroy(this.#saslQueue);
     this.#saslQueue = null;
     symbols.rd_kafka_set_log_queue(rk, null);
@@ -272,7 +272,7 @@ export abstract class ClientHandle implements Wakeable {
   }
 
   /**
-   * Serves the client's queues; the waker calls this.
+   * Serves the client's queues; the ioEvents calls this.
    *
    * @internal
    */

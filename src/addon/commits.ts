@@ -8,7 +8,13 @@ import { callAndReport } from "./call_and_report.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
-import { forCallback, type PartitionResult, type PartitionToC, readList, withList } from "../ffi/topic_partitions.ts";
+import {
+  callbackPartitions,
+  type PartitionInput,
+  type PartitionResult,
+  readList,
+  withList,
+} from "../ffi/topic_partitions.ts";
 import type { TopicPartition } from "../ffi/topic_partitions.ts";
 
 /**
@@ -19,7 +25,7 @@ export type CommitResultCallback = (code: number, partitions: readonly Partition
 
 /**
  * `offset_commit_cb`, called after each commit, also after automatic ones. The native addon passes no errors of single
- * partitions; who needs them sets `results`, which is called instead.
+ * partitions. A callback with the property `results` gets them: `results` is called in its place.
  */
 export interface CommitCallback {
   (code: number | undefined, partitions: TopicPartition[]): void;
@@ -68,7 +74,7 @@ export class Commits {
   /** Sends a commit whose result goes to `callback`, and not to `offset_commit_cb`. */
   sendWithResult(
     rk: Pointer,
-    partitions: readonly PartitionToC[],
+    partitions: readonly PartitionInput[],
     queue: Pointer,
     callback: CommitResultCallback,
   ): void {
@@ -98,7 +104,9 @@ export class Commits {
   #callOffsetCommitCb(code: number, partitions: PartitionResult[]): void {
     const callback = this.#offsetCommitCb();
     if (callback?.results !== undefined) callAndReport(() => callback.results!(code, partitions));
-    else callAndReport(() => callback?.(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
+    else {callAndReport(() =>
+        callback?.(code === ErrorCode.NO_ERROR ? undefined : code, callbackPartitions(partitions))
+      );}
   }
 
   /** Answers `DESTROY` to all commits that are not answered yet: the handle goes. */

@@ -7,14 +7,14 @@
 import { CallbackQueue, CALLBACKS_PER_FETCH } from "./callback_queue.ts";
 import type { ConsumerAccess } from "./consume_requests.ts";
 import type { FetchedMessages } from "./fetched_messages.ts";
-import type { EofEvent, NativeMessage } from "../ffi/message_reader.ts";
+import type { NativeMessage, PartitionEof } from "../ffi/message_reader.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 
 /** Receives one thing at a time: an error, a message, the end of a partition, or the code of a warning. */
 export type LoopCallback = (
   error: unknown,
   message?: NativeMessage | null,
-  end?: Omit<EofEvent, "messageIndex"> | null,
+  end?: Omit<PartitionEof, "messageIndex"> | null,
   warning?: number | null,
 ) => void;
 
@@ -63,7 +63,7 @@ export class ConsumeLoop {
     if (running === undefined || running.hasFailed || isOver()) return false;
     this.#consumer.serveEvents();
     if (isOver()) return false;
-    const messages: NativeMessage[] = [], ends: EofEvent[] = [];
+    const messages: NativeMessage[] = [], ends: PartitionEof[] = [];
     this.#fetched.take(CALLBACKS_PER_FETCH, messages, ends);
     const error = this.#fetched.takeError();
     const add = (...result: Parameters<LoopCallback>) => this.#calls.add(() => running.callback(...result));

@@ -6,10 +6,10 @@
 
 import { callAndReport } from "./call_and_report.ts";
 import type { FetchedMessages } from "./fetched_messages.ts";
-import type { ConsumeError, EofEvent, NativeMessage } from "../ffi/message_reader.ts";
+import type { ConsumeError, NativeMessage, PartitionEof } from "../ffi/message_reader.ts";
 
 /** Receives the result of `consume()`: messages, and the ends of partitions, each with its index among the messages. */
-export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: EofEvent[]) => void;
+export type ConsumeCallback = (error: unknown, messages?: NativeMessage[], ends?: PartitionEof[]) => void;
 
 /** What `ConsumeRequests` and `ConsumeLoop` need of their consumer. */
 export interface ConsumerAccess {
@@ -31,7 +31,7 @@ export interface ConsumeRequest {
 
 interface Pending extends ConsumeRequest {
   readonly messages: NativeMessage[];
-  readonly ends: EofEvent[];
+  readonly ends: PartitionEof[];
   deadline: number;
 }
 

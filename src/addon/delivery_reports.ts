@@ -11,15 +11,15 @@ import { EVENT } from "./events.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import type { NativeHeader } from "../ffi/message_headers.ts";
-import { MessageReader, type NativeReport } from "../ffi/message_reader.ts";
+import { type NativeReport, ReportReader } from "../ffi/report_reader.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
-import { NUMBERS, Opaques } from "../ffi/opaques.ts";
+import { MESSAGES_PER_VALUE, OpaqueValues } from "../ffi/opaque_values.ts";
 
 /**
  * `delivery_cb`, called with the report of each record.
  *
  * With `outcomesOnly`, that is called instead, and no report object is made, which is most of a report's cost. Its
- * `number` is the property `recordNumber` that the opaque had when the record was produced: from 0, below `NUMBERS`.
+ * `number` is the property `recordNumber` that the opaque had when the record was produced: from 0, below `MESSAGES_PER_VALUE`.
  */
 export interface DeliveryCallback {
   (code: number | null, report: NativeReport): void;
@@ -66,9 +66,9 @@ export interface ProducerAccess {
 /** The delivery reports of one producer. */
 export class DeliveryReports {
   readonly #producer: ProducerAccess;
-  readonly #opaques = new Opaques();
+  readonly #opaques = new OpaqueValues();
   readonly #calls: CallbackQueue;
-  #reader = new MessageReader();
+  #reader = new ReportReader();
   #queue: Pointer = null;
   /** The event whose reports are being taken; it holds those of one produce request. */
   #event: Pointer = null;
@@ -80,7 +80,7 @@ export class DeliveryReports {
 
   /** Reads reports from the queue of a new handle, which may have other topics at the old addresses. */
   open(queue: Pointer): void {
-    this.#reader = new MessageReader();
+    this.#reader = new ReportReader();
     this.#queue = queue;
   }
 
@@ -152,16 +152,16 @@ export class DeliveryReports {
     requests: ProduceRequestListener | undefined,
   ): void {
     if (requests?.wantsRequest(openLibrary().symbols.rd_kafka_event_error(event)) === true) {
-      const records = this.#reader.takeProduced(event).map(({ opaqueId, topic: _, size: __, ...record }) => ({
+      const records = this.#reader.takeRecords(event).map(({ opaqueId, topic: _, size: __, ...record }) => ({
         ...record,
         opaque: this.#opaques.take(opaqueId),
-        number: opaqueId % NUMBERS,
+        number: opaqueId % MESSAGES_PER_VALUE,
       }));
       requests.onRequest(records);
       return;
     }
     this.#reader.takeOutcomes(event, (code, id, partition, offset) => {
-      outcomesOnly(code, this.#opaques.take(id), partition, offset, id % NUMBERS);
+      outcomesOnly(code, this.#opaques.take(id), partition, offset, id % MESSAGES_PER_VALUE);
     });
   }
 }

@@ -7,13 +7,13 @@
 import { isSamePartition } from "./partition_identity.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import {
-  type Behind,
   type ConsumeError,
-  type EofEvent,
+  type HeldBack,
   MessageReader,
   type NativeMessage,
+  type PartitionEof,
 } from "../ffi/message_reader.ts";
-import type { PartitionToC } from "../ffi/topic_partitions.ts";
+import type { PartitionInput } from "../ffi/topic_partitions.ts";
 
 /** What one consumer has fetched. */
 export class FetchedMessages {
@@ -22,7 +22,7 @@ export class FetchedMessages {
   /** Errors whose turn has come: each is the result of a call of its own. */
   readonly #errors: ConsumeError[] = [];
   /** What was read from the queue together with an error, and comes after it. */
-  #behindError: Behind[] = [];
+  #behindError: HeldBack[] = [];
 
   /** Sets the queue from which messages are read. */
   open(queue: Pointer): void {
@@ -47,14 +47,14 @@ export class FetchedMessages {
   }
 
   /** Appends what is there without waiting to `messages` and `ends`: up to `max` messages, and up to the next error. */
-  take(max: number, messages: NativeMessage[], ends: EofEvent[]): void {
+  take(max: number, messages: NativeMessage[], ends: PartitionEof[]): void {
     while (this.#errors.length === 0 && messages.length < max) {
       if (this.#behindError.length > 0) this.#takeBehindError(messages, ends);
       else if (this.#reader.take(this.#queue, max - messages.length, messages, ends, this.#behindError) === 0) break;
     }
   }
 
-  #takeBehindError(messages: NativeMessage[], ends: EofEvent[]): void {
+  #takeBehindError(messages: NativeMessage[], ends: PartitionEof[]): void {
     const next = this.#behindError.shift()!;
     if ("error" in next) this.#errors.push(next.error);
     else if ("message" in next) messages.push(next.message);
@@ -62,7 +62,7 @@ export class FetchedMessages {
   }
 
   /** Drops the messages and ends of partitions whose position has changed. */
-  drop(partitions: readonly PartitionToC[]): void {
+  drop(partitions: readonly PartitionInput[]): void {
     if (this.#behindError.length === 0) return;
     this.#behindError = this.#behindError.filter((one) =>
       "error" in one ||

@@ -17,9 +17,9 @@ import { OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { err2str, type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import {
-  forCallback,
-  orErrors,
-  type PartitionToC,
+  callbackPartitions,
+  type PartitionInput,
+  partitionsOrErrors,
   readList,
   takeList,
   type TopicPartition,
@@ -45,7 +45,7 @@ const POLL_MS = { first: 2, firstForMs: 100, later: 20, detached: 200 };
 export abstract class GroupConsumer extends NativeClient {
   readonly #queue = new ConsumerQueue((queue) => this.nextEvent(queue));
   readonly #state: GroupState;
-  #assigned: readonly PartitionToC[] = [];
+  #assigned: readonly PartitionInput[] = [];
   #isSubscribed = false;
 
   constructor(globalConf: unknown, topicConf: unknown) {
@@ -56,9 +56,9 @@ export abstract class GroupConsumer extends NativeClient {
   /** Serves an event of the consumer queue that is not a rebalance. */
   protected abstract serveEvent(type: number, code: number, event: Pointer): void;
   /** Called before librdkafka is asked to assign partitions, which it may refuse. */
-  protected abstract beforeAssignment(partitions: readonly PartitionToC[]): void;
+  protected abstract beforeAssignment(partitions: readonly PartitionInput[]): void;
   /** Called when the assignment has changed from `before`, or when librdkafka has refused to assign `before`. */
-  protected abstract onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void;
+  protected abstract onAssignment(partitions: readonly PartitionInput[], before: readonly PartitionInput[]): void;
 
   /** The consumer queue; NULL when the consumer has none. */
   protected get eventQueue(): Pointer {
@@ -125,7 +125,7 @@ export abstract class GroupConsumer extends NativeClient {
     this.#state.deliver(rebalance);
     const isTooLate = this.#state.phase !== "joined" && code !== ErrorCode.REVOKE_PARTITIONS;
     if (rebalance_cb !== undefined) {
-      callAndReport(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, forCallback(partitions)));
+      callAndReport(() => rebalance_cb(code === ErrorCode.NO_ERROR ? undefined : code, callbackPartitions(partitions)));
     } else if (!isTooLate) callAndReport(() => this.#rebalance(rebalance));
     // A consumer that disconnects takes no assignment: assign() throws, and the group still waits for an answer.
     if (isTooLate) this.#decline();
@@ -181,7 +181,7 @@ export abstract class GroupConsumer extends NativeClient {
   }
 
   /** Assigns partitions. If librdkafka refuses them, undoes what was prepared, and throws its error. */
-  #accept(partitions: readonly PartitionToC[], assign: (list: Pointer) => unknown): void {
+  #accept(partitions: readonly PartitionInput[], assign: (list: Pointer) => unknown): void {
     this.beforeAssignment(partitions);
     const error = withList(partitions, assign);
     if (error !== undefined) {
@@ -201,7 +201,7 @@ export abstract class GroupConsumer extends NativeClient {
   }
 
   /** Gives up some partitions. */
-  #giveUpSome(partitions: readonly PartitionToC[]): NativeError | undefined {
+  #giveUpSome(partitions: readonly PartitionInput[]): NativeError | undefined {
     const { unanswered } = this.#state;
     const error = this.#state.answer()
       ? withList(partitions, (list) => takeError(openLibrary().symbols.rd_kafka_incremental_unassign(this.rk, list)))
@@ -215,7 +215,7 @@ export abstract class GroupConsumer extends NativeClient {
    * Gives up partitions just before the group is left, by the call that fits the group's protocol. The program can't
    * choose it: `rebalanceProtocol()` answers "NONE" by then. Once the group is being left, librdkafka takes either call.
    */
-  #giveUp(partitions: readonly PartitionToC[]): void {
+  #giveUp(partitions: readonly PartitionInput[]): void {
     if (this.#protocol() === "COOPERATIVE") this.#giveUpSome(partitions);
     else this.#giveUpAll();
   }
@@ -237,7 +237,7 @@ export abstract class GroupConsumer extends NativeClient {
     }
   }
 
-  #setAssignment(partitions: readonly PartitionToC[]): void {
+  #setAssignment(partitions: readonly PartitionInput[]): void {
     const before = this.#assigned;
     this.#assigned = [...partitions];
     this.onAssignment(this.#assigned, before);
@@ -346,7 +346,7 @@ export abstract class GroupConsumer extends NativeClient {
     if (!this.connected) return ErrorCode.STATE;
     const out = new OutPointer();
     const code = call(out.buffer);
-    return code === ErrorCode.NO_ERROR ? orErrors(takeList(out)) : code;
+    return code === ErrorCode.NO_ERROR ? partitionsOrErrors(takeList(out)) : code;
   }
 }
 

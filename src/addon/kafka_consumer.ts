@@ -28,7 +28,13 @@ import { cString, type Pointer, readCString } from "../ffi/memory.ts";
 import type { NativeMessage } from "../ffi/message_reader.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { nativeError } from "../ffi/native_error.ts";
-import { orErrors, type PartitionToC, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
+import {
+  type PartitionInput,
+  partitionsOrErrors,
+  readList,
+  type TopicPartition,
+  withList,
+} from "../ffi/topic_partitions.ts";
 
 /** Errors of the whole client, which go to `event_cb`. Any other error is a result of `consume()`. */
 const CLIENT_ERRORS: ReadonlySet<number> = new Set([
@@ -154,13 +160,13 @@ export class KafkaConsumer extends GroupConsumer {
 
   // The queues of assigned partitions
 
-  protected override beforeAssignment(partitions: readonly PartitionToC[]): void {
+  protected override beforeAssignment(partitions: readonly PartitionInput[]): void {
     this.#fetched.drop(partitions);
     // librdkafka may fetch before its assign call returns.
     for (const partition of partitions) this.#forward(partition);
   }
 
-  protected override onAssignment(partitions: readonly PartitionToC[], before: readonly PartitionToC[]): void {
+  protected override onAssignment(partitions: readonly PartitionInput[], before: readonly PartitionInput[]): void {
     const lost = withoutPartitions(before, partitions);
     this.#fetched.drop(lost);
     for (const partition of lost) this.#partitionQueues.release(partition);
@@ -170,7 +176,7 @@ export class KafkaConsumer extends GroupConsumer {
     this.#offsets.forget();
   }
 
-  #forward(partition: PartitionToC): void {
+  #forward(partition: PartitionInput): void {
     this.#partitionQueues.forward(this.rk, partition, this.#messageQueue);
   }
 
@@ -286,7 +292,7 @@ export class KafkaConsumer extends GroupConsumer {
     if (!this.connected) return ErrorCode.STATE;
     return withList(toPartitions(partitions), (list) => {
       const code = openLibrary().symbols.rd_kafka_position(this.rk, list);
-      return code === ErrorCode.NO_ERROR ? orErrors(readList(list)) : code;
+      return code === ErrorCode.NO_ERROR ? partitionsOrErrors(readList(list)) : code;
     });
   }
 

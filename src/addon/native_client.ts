@@ -13,7 +13,7 @@ import { cString, OutPointer, type Pointer, readCString, viewOf } from "../ffi/m
 import { type Metadata, readMetadata } from "../ffi/metadata.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { type NativeError, nativeError } from "../ffi/native_error.ts";
-import { orErrors, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
+import { partitionsOrErrors, readList, type TopicPartition, withList } from "../ffi/topic_partitions.ts";
 
 const DEFAULT_METADATA_TIMEOUT_MS = 30_000;
 
@@ -31,7 +31,7 @@ export abstract class NativeClient extends ClientHandle {
       const { symbols } = openLibrary();
       const rkt = topic === "" ? null : symbols.rd_kafka_topic_new(rk, cString(topic), null);
       const out = new OutPointer();
-      const code = await this.blocking.ask(
+      const code = await this.blocking.request(
         timeoutMs,
         (sliceMs) => symbols.rd_kafka_metadata_async(rk, allTopics ? 1 : 0, rkt, out.buffer, sliceMs),
       );
@@ -51,7 +51,7 @@ export abstract class NativeClient extends ClientHandle {
     return this.call(callback, async (rk) => {
       const { symbols } = openLibrary();
       let text: Pointer = null;
-      const code = await this.blocking.ask(timeoutMs, async (sliceMs) => {
+      const code = await this.blocking.request(timeoutMs, async (sliceMs) => {
         text = await symbols.rd_kafka_clusterid_async(rk, sliceMs);
         return text === null ? ErrorCode.TIMED_OUT : ErrorCode.NO_ERROR;
       });
@@ -74,7 +74,7 @@ export abstract class NativeClient extends ClientHandle {
     requireFunction(callback, "4th parameter must be a callback");
     return this.call(callback, async (rk) => {
       const low = new BigInt64Array(1), high = new BigInt64Array(1), name = cString(topic);
-      const code = await this.blocking.ask(
+      const code = await this.blocking.request(
         timeoutMs | 0,
         (sliceMs) =>
           openLibrary().symbols.rd_kafka_query_watermark_offsets_async(rk, name, partition | 0, low, high, sliceMs),
@@ -102,8 +102,10 @@ export abstract class NativeClient extends ClientHandle {
       const partitions = toPartitions(list);
       return withList(partitions, async (list) => {
         const { symbols } = openLibrary();
-        const code = await this.blocking.ask(timeoutMs | 0, (sliceMs) => symbols[name](rk, list, sliceMs));
-        return code === ErrorCode.NO_ERROR ? { result: orErrors(readList(list), partitions) } : nativeError(code);
+        const code = await this.blocking.request(timeoutMs | 0, (sliceMs) => symbols[name](rk, list, sliceMs));
+        return code === ErrorCode.NO_ERROR
+          ? { result: partitionsOrErrors(readList(list), partitions) }
+          : nativeError(code);
       });
     }, unconnected);
   }

@@ -6,7 +6,7 @@
  */
 
 import { isObject, requireArray, toInt32, toInt64 } from "./arguments.ts";
-import { OFFSET_INVALID, type PartitionToC } from "../ffi/topic_partitions.ts";
+import { OFFSET_INVALID, type PartitionInput } from "../ffi/topic_partitions.ts";
 
 /** A topic partition as the program passes it. */
 interface PartitionArgument {
@@ -17,7 +17,7 @@ interface PartitionArgument {
   readonly metadata?: unknown;
 }
 /** A topic partition with an offset. */
-type PartitionOffset = PartitionToC & Required<Pick<PartitionToC, "partition" | "offset">>;
+type PartitionOffset = PartitionInput & Required<Pick<PartitionInput, "partition" | "offset">>;
 
 /**
  * Converts one topic partition. An absent offset becomes 0.
@@ -53,7 +53,7 @@ export function toPartitions(list: readonly unknown[]): PartitionOffset[] {
  *
  * @throws {Error} If the argument is not an array of objects.
  */
-export function toAssignment(argument: unknown): PartitionToC[] {
+export function toAssignment(argument: unknown): PartitionInput[] {
   requireArray(argument, "Need to specify an array of partitions");
   const elements = Array.from(argument);
   if (!elements.every(isObject)) throw new Error("Must pass topic-partition objects");

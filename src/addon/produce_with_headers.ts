@@ -11,7 +11,7 @@
 import { Buffer } from "node:buffer";
 import { VU } from "../ffi/layout.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { addressOf, HIGH, type Pointer } from "../ffi/memory.ts";
+import { addressOf, HIGH_WORD, type Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { takeError } from "../ffi/native_error.ts";
 import { NULL_HEADER } from "../ffi/null_header.ts";
@@ -192,7 +192,7 @@ class VariadicArguments {
 function writeWord(at: number, value: number | bigint): void {
   if (typeof value === "number" && value >= 0) {
     structs[at] = value;
-    structs[at + 1] = value / HIGH;
+    structs[at + 1] = value / HIGH_WORD;
     return;
   }
   converter.setBigInt64(0, BigInt(value), true);

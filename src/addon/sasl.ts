@@ -6,7 +6,7 @@
 
 import { confValue } from "../ffi/client_conf.ts";
 import { openLibrary } from "../ffi/library.ts";
-import { addressOf, cString, type Pointer, readCString, textOf } from "../ffi/memory.ts";
+import { addressOf, cString, type Pointer, readCString, readText } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { type NativeError, nativeError, takeError } from "../ffi/native_error.ts";
 import { toInt64 } from "./arguments.ts";
@@ -74,7 +74,7 @@ export function setToken(
     text,
     BigInt(text.length),
   );
-  return code === ErrorCode.NO_ERROR ? undefined : nativeError(code, textOf(text) || undefined);
+  return code === ErrorCode.NO_ERROR ? undefined : nativeError(code, readText(text) || undefined);
 }
 
 /** Reports that there is no token, and why. librdkafka asks again after ten seconds. */

@@ -10,7 +10,7 @@ import { KafkaConsumer } from "./kafka_consumer.ts";
 import { NativeClient } from "./native_client.ts";
 import { toPartitions } from "./partition_arguments.ts";
 import type { ConfObject } from "../ffi/client_conf.ts";
-import { Lanes } from "../ffi/lanes.ts";
+import { Semaphore } from "../ffi/semaphore.ts";
 import { openLibrary } from "../ffi/library.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
@@ -23,8 +23,8 @@ import { type TopicPartition, withList } from "../ffi/topic_partitions.ts";
  * the calls to other clusters go on while one cluster does not answer.
  */
 const MAX_SENDS = { inAll: 12, toCluster: 4 } as const;
-const sends = new Lanes(MAX_SENDS.inAll);
-const sendsToCluster = new Map<string, Lanes>();
+const sends = new Semaphore(MAX_SENDS.inAll);
+const sendsToCluster = new Map<string, Semaphore>();
 
 /** librdkafka's default of `transaction.timeout.ms`. */
 const DEFAULT_TRANSACTION_TIMEOUT_MS = 60_000;
@@ -131,7 +131,7 @@ export abstract class TransactionalClient extends NativeClient {
 
   #limitSends<T>(call: () => Promise<T>): Promise<T> {
     let ofCluster = sendsToCluster.get(this.#cluster);
-    if (ofCluster === undefined) sendsToCluster.set(this.#cluster, ofCluster = new Lanes(MAX_SENDS.toCluster));
+    if (ofCluster === undefined) sendsToCluster.set(this.#cluster, ofCluster = new Semaphore(MAX_SENDS.toCluster));
     return ofCluster.run(() => sends.run(call));
   }
 

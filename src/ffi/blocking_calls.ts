@@ -1,136 +1,145 @@
 /**
- * Calls that wait inside librdkafka for a broker, so that nobody waits for another one's broker.
+ * Calls that wait inside librdkafka for a broker, arranged so that no client waits for another client's broker.
  *
- * They run on Deno's 32 blocking threads, which file reads and DNS need too, in lanes:
+ * They run on Deno's 32 blocking threads, which file reads and DNS need too.
  *
- * - A call with a long time-out is made of short ones, slices, so that a client can be closed at once.
- * - A client whose broker does not answer has its calls in other lanes than those whose broker does. One slice, of a
- *   tenth of a second, is what it costs them until that is known.
- * - While no broker is connected, nobody waits on a thread to ask one: the client is asked now and then whether one is.
- * - A broker that is connected and does not answer gets longer slices, so that a slow one's answer fits one some time,
- *   with pauses between, in which others have the lane.
+ * - A request with a long time-out is made as a series of calls with short ones, called *slices*, so that the client can
+ *   be closed at any time.
+ * - Clients whose broker responds and clients whose broker does not use different threads. Until it is known that a
+ *   broker does not respond, it costs the others one slice of a tenth of a second.
+ * - While no broker is connected, no thread waits: the client is asked from time to time whether one is.
+ * - A broker that is connected and does not respond gets longer and longer slices, since the answer of a slow broker must
+ *   fit in one. Between the slices there are pauses, in which other clients use the thread.
  *
  * @module
  */
 
-import { Lanes } from "./lanes.ts";
+import { ErrorCode } from "./error_codes.ts";
 import { openLibrary } from "./library.ts";
 import { OutPointer, type Pointer } from "./memory.ts";
-import { ErrorCode } from "./error_codes.ts";
+import { Semaphore } from "./semaphore.ts";
 
-const ANSWERED = new Lanes(8);
-const UNANSWERED = new Lanes(8);
+/** Threads for clients whose broker responds, and for those whose broker does not. */
+const RESPONSIVE = new Semaphore(8);
+const UNRESPONSIVE = new Semaphore(8);
 
-/** The first slice, of a client whose broker is thought to answer. */
+/** The first slice of a client whose broker is thought to respond. */
 const FIRST_SLICE_MS = 100;
-/** Also the longest that a close waits for a slice. */
-const MOST_SLICE_MS = 1600;
-/** A slice of a client that has no broker, or of a call that goes on between its slices. */
+/** The longest slice, and so the longest time that closing a client waits for one. */
+const MAX_SLICE_MS = 1600;
+/** The slice of a client without a broker, and of a call that continues in librdkafka between its slices. */
 const SHORT_SLICE_MS = 20;
-const PAUSE_MS = { first: 10, most: 100, mostAfterLong: 400 };
+/** Pauses between slices grow from `first` to `max`; after a long slice they are as long as the slice, up to `maxAfterLong`. */
+const PAUSE_MS = { first: 10, max: 100, maxAfterLong: 400 };
 
-/** No broker is connected; what needs a partition's leader says the latter. */
-const NOBODY: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.ALL_BROKERS_DOWN]);
+/** The codes for "no broker is connected". A request to a partition's leader answers `ALL_BROKERS_DOWN`. */
+const NO_BROKER: ReadonlySet<number> = new Set([ErrorCode.TRANSPORT, ErrorCode.ALL_BROKERS_DOWN]);
 
-/** What a slice says: an answer, or that there was none in its time. */
+/** The result of one slice. */
 export interface Slice<T> {
   readonly answer: T;
+  /** Whether the broker has answered; `false` if the slice's time ran out. */
   readonly isAnswered: boolean;
 }
 
-/** The calls of one client. */
+/** Makes the blocking calls of one client. */
 export class BlockingCalls {
   readonly #hasBroker: () => boolean;
-  readonly #closing: () => boolean;
-  /** Whether the last call was answered. */
-  #answers = true;
-  /** How long a slice was in which a broker has answered. */
+  readonly #isClosing: () => boolean;
+  /** Whether the broker answered the last call. */
+  #isResponsive = true;
+  /** The longest slice in which the broker has answered. */
   #sliceMs = FIRST_SLICE_MS;
 
   /**
-   * @param hasBroker says at once whether a broker is connected
-   * @param closing whether the client closes, which ends all waits
+   * @param hasBroker returns at once whether a broker is connected
+   * @param isClosing returns whether the client is closing, which ends all waits
    */
-  constructor(hasBroker: () => boolean, closing: () => boolean) {
+  constructor(hasBroker: () => boolean, isClosing: () => boolean) {
     this.#hasBroker = hasBroker;
-    this.#closing = closing;
+    this.#isClosing = isClosing;
   }
 
-  /** Makes a call that waits for librdkafka's own threads, and for a broker at most for a moment. */
+  /** Makes a call that waits for librdkafka's threads, and hardly for a broker. */
   run<T>(call: () => Promise<T>): Promise<T> {
-    return (this.#answers ? ANSWERED : UNANSWERED).run(call);
+    return (this.#isResponsive ? RESPONSIVE : UNRESPONSIVE).run(call);
   }
 
   /**
-   * Asks something, in slices, until it is answered, time is out or the client closes.
+   * Makes a request in slices, until the broker answers, the time is out or the client closes.
    *
-   * @param timeoutMs a negative one is librdkafka's way to say: for ever
+   * @param timeoutMs the time-out of the whole request; a negative one means none, as in librdkafka
+   * @param call makes the request with the time-out of one slice
    * @returns librdkafka's code for the last slice
    */
-  ask(timeoutMs: number, call: (sliceMs: number) => Promise<number>): Promise<number> {
+  request(timeoutMs: number, call: (sliceMs: number) => Promise<number>): Promise<number> {
     let code: number | undefined, nextMs = this.#sliceMs;
-    return this.#sliced(timeoutMs, async (mostMs) => {
-      const isThere = this.#answers || this.#hasBroker();
-      if (!isThere && code !== undefined) return { answer: code, isAnswered: false };
-      const sliceMs = Math.min(isThere ? nextMs : SHORT_SLICE_MS, mostMs);
+    return this.#inSlices(timeoutMs, async (maxMs) => {
+      const isConnected = this.#isResponsive || this.#hasBroker();
+      if (!isConnected && code !== undefined) return { answer: code, isAnswered: false };
+      const sliceMs = Math.min(isConnected ? nextMs : SHORT_SLICE_MS, maxMs);
       code = await this.run(() => call(sliceMs));
       if (code === ErrorCode.TIMED_OUT) {
-        nextMs = Math.min(Math.max(this.#sliceMs, sliceMs * 2), MOST_SLICE_MS);
+        nextMs = Math.min(Math.max(this.#sliceMs, sliceMs * 2), MAX_SLICE_MS);
         return { answer: code, isAnswered: false };
       }
-      // A leader that is away is looked for with others there.
+      // While a partition's leader is away, other brokers may be connected: short slices suffice to find the new leader.
       nextMs = code === ErrorCode.TRANSPORT ? this.#sliceMs : SHORT_SLICE_MS;
-      if (NOBODY.has(code)) return { answer: code, isAnswered: false };
+      if (NO_BROKER.has(code)) return { answer: code, isAnswered: false };
       this.#sliceMs = Math.max(this.#sliceMs, sliceMs);
       return { answer: code, isAnswered: true };
     });
   }
 
   /**
-   * Makes a call that goes on by itself when its time is out, and is resumed by calling again.
+   * Makes a call that continues in librdkafka after its time-out, and is resumed by calling it again.
    *
-   * @param timeoutMs a negative one is for ever
+   * @param timeoutMs the time-out of the whole call; a negative one means none
    */
   resume<T>(timeoutMs: number, call: (sliceMs: number) => Promise<Slice<T>>): Promise<T> {
-    let nextMs = this.#answers ? FIRST_SLICE_MS : SHORT_SLICE_MS;
-    return this.#sliced(timeoutMs, (mostMs) => {
-      const sliceMs = Math.min(nextMs, mostMs);
+    let nextMs = this.#isResponsive ? FIRST_SLICE_MS : SHORT_SLICE_MS;
+    return this.#inSlices(timeoutMs, (maxMs) => {
+      const sliceMs = Math.min(nextMs, maxMs);
       nextMs = SHORT_SLICE_MS;
       return this.run(() => call(sliceMs));
     });
   }
 
-  /** Waits until a broker is thought to answer, the client closes or time is out; says how much of it is left. */
+  /**
+   * Waits until a broker is connected, the time is out or the client closes.
+   *
+   * @returns what remains of the time-out, in milliseconds
+   */
   async untilConnected(timeoutMs: number): Promise<number> {
-    if (this.#answers) return timeoutMs;
-    const began = performance.now();
-    await this.#sliced(timeoutMs, () => Promise.resolve({ answer: undefined, isAnswered: this.#hasBroker() }));
-    return timeoutMs < 0 ? timeoutMs : Math.max(0, Math.ceil(timeoutMs - (performance.now() - began)));
+    if (this.#isResponsive) return timeoutMs;
+    const startedAt = performance.now();
+    await this.#inSlices(timeoutMs, () => Promise.resolve({ answer: undefined, isAnswered: this.#hasBroker() }));
+    return timeoutMs < 0 ? timeoutMs : Math.max(0, Math.ceil(timeoutMs - (performance.now() - startedAt)));
   }
 
-  async #sliced<T>(timeoutMs: number, slice: (mostMs: number) => Promise<Slice<T>>): Promise<T> {
+  async #inSlices<T>(timeoutMs: number, slice: (maxMs: number) => Promise<Slice<T>>): Promise<T> {
     const wholeMs = Math.trunc(timeoutMs) || 0;
     const deadline = wholeMs < 0 ? Infinity : performance.now() + wholeMs;
-    for (let pauseMs = PAUSE_MS.first;; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.most)) {
-      const began = performance.now();
-      // A time-out of 0 stays one: librdkafka then answers from what it knows.
-      const { answer, isAnswered } = await slice(wholeMs === 0 ? 0 : Math.max(1, Math.ceil(deadline - began)));
+    for (let pauseMs = PAUSE_MS.first;; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.max)) {
+      const startedAt = performance.now();
+      // A time-out of 0 is passed on as 0: librdkafka then answers from what it knows.
+      const { answer, isAnswered } = await slice(wholeMs === 0 ? 0 : Math.max(1, Math.ceil(deadline - startedAt)));
       const now = performance.now();
-      // Who does not wait learns nothing of a broker.
-      if (isAnswered || wholeMs !== 0) this.#answers = isAnswered;
-      if (isAnswered || this.#closing() || now >= deadline) return answer;
-      const asLongMs = Math.min(now - began, PAUSE_MS.mostAfterLong);
+      // A call that does not wait says nothing about the broker unless it is answered.
+      if (isAnswered || wholeMs !== 0) this.#isResponsive = isAnswered;
+      if (isAnswered || this.#isClosing() || now >= deadline) return answer;
+      const asLongMs = Math.min(now - startedAt, PAUSE_MS.maxAfterLong);
       await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(pauseMs, asLongMs), deadline - now)));
-      if (this.#closing()) return answer;
+      if (this.#isClosing()) return answer;
     }
   }
 }
 
-/** Whether a client is connected to a broker; has it look for one, if not. */
+/** Returns at once whether a client is connected to a broker. If it is not, librdkafka starts to look for one. */
 export function hasBroker(rk: Pointer): boolean {
   const { symbols } = openLibrary(), out = new OutPointer();
-  // Without one it says so at once; else it asks, and this does not wait for the answer.
+  // With a time-out of 0 the call returns "no broker" at once, or sends a request and does not wait for the answer.
   const code = symbols.rd_kafka_metadata(rk, 0, null, out.buffer, 0);
   if (code === ErrorCode.NO_ERROR) symbols.rd_kafka_metadata_destroy(out.value);
-  return !NOBODY.has(code);
+  return !NO_BROKER.has(code);
 }

@@ -1,21 +1,21 @@
 /**
- * A `rd_kafka_conf_t` from the npm client's configuration objects.
+ * Makes a `rd_kafka_conf_t` from the configuration objects of the npm client, and a client from it.
  *
  * @module
  */
 
 import { openLibrary } from "./library.ts";
-import { cString, type Pointer, textOf } from "./memory.ts";
+import { cString, type Pointer, readText } from "./memory.ts";
 
-/** A configuration object as the npm client has it: function values are callbacks and not librdkafka's. */
+/** A configuration object of the npm client. Its functions are callbacks of the npm client, and not passed to librdkafka. */
 export type ConfObject = Readonly<Record<string, unknown>>;
 
 const ERROR_TEXT_BYTES = 512;
 
 /**
- * Makes a configuration, which the caller owns.
+ * Makes a client's configuration. The caller owns it.
  *
- * @throws {Error} With librdkafka's text, if it refuses a name or a value.
+ * @throws {Error} If librdkafka refuses a name or a value; the message is librdkafka's.
  */
 export function newConf(globalConf: ConfObject, topicConf: ConfObject | null | undefined): Pointer {
   const { symbols } = openLibrary();
@@ -29,15 +29,15 @@ export function newConf(globalConf: ConfObject, topicConf: ConfObject | null | u
     if (topic !== null) symbols.rd_kafka_topic_conf_destroy(topic);
     throw error;
   }
-  // Owned by conf from here on.
+  // From here on conf owns it.
   if (topic !== null) symbols.rd_kafka_conf_set_default_topic_conf(conf, topic);
   return conf;
 }
 
 /**
- * Makes a topic's configuration, which the caller owns.
+ * Makes a topic's configuration. The caller owns it.
  *
- * @throws {Error} With librdkafka's text, if it refuses a name or a value.
+ * @throws {Error} If librdkafka refuses a name or a value; the message is librdkafka's.
  */
 export function newTopicConf(values: ConfObject): Pointer {
   const { symbols } = openLibrary();
@@ -59,25 +59,25 @@ function setAll(
 ): void {
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   for (const [name, value] of Object.entries(values)) {
-    // What has a number for its name is left out, too: an element of an array.
+    // A number as a name comes from an array in place of an object: the package's addon ignores it.
     if (typeof value === "function" || /^(?:0|[1-9]\d*)$/.test(name)) continue;
-    // A symbol has no text, and concatenation says so where String() would make one up.
-    if (set(cString(name), cString(`${value}`), text, BigInt(text.length)) !== 0) throw new Error(textOf(text));
+    // A template throws for a symbol, where String() would turn it into a text.
+    if (set(cString(name), cString(`${value}`), text, BigInt(text.length)) !== 0) throw new Error(readText(text));
   }
 }
 
-/** Makes a client of the configuration, which is then librdkafka's; frees it when that fails. */
+/** Makes a client, which then owns the configuration. If it fails, the configuration is freed. */
 export function newClient(type: "producer" | "consumer", conf: Pointer): { rk: Pointer } | { error: string } {
   const { symbols } = openLibrary();
   const text = new Uint8Array(ERROR_TEXT_BYTES);
   const rk = symbols.rd_kafka_new(type === "producer" ? 0 : 1, conf, text, BigInt(text.length));
   if (rk !== null) return { rk };
   symbols.rd_kafka_conf_destroy(conf);
-  return { error: textOf(text) };
+  return { error: readText(text) };
 }
 
-/** What a configuration has under a name, as librdkafka writes it; empty if it has no such property. */
+/** The value of a property, as librdkafka writes it; `""` if there is no such property. */
 export function confValue(conf: Pointer, name: string): string {
   const text = new Uint8Array(ERROR_TEXT_BYTES), size = new BigUint64Array([BigInt(ERROR_TEXT_BYTES)]);
-  return openLibrary().symbols.rd_kafka_conf_get(conf, cString(name), text, size) === 0 ? textOf(text) : "";
+  return openLibrary().symbols.rd_kafka_conf_get(conf, cString(name), text, size) === 0 ? readText(text) : "";
 }

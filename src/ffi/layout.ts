@@ -1,6 +1,6 @@
 /**
- * Where the fields of librdkafka's public structs lie, on 64-bit little-endian machines. The only place that knows;
- * a test compares it with what a C compiler says.
+ * The sizes and field offsets of librdkafka's public structs, on 64-bit little-endian machines. No other file contains
+ * offsets. A test compares them with those of a C compiler.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export const TOPIC_PARTITION_LIST = {
   fields: { cnt: 0, size: 4, elems: 8 },
 } as const satisfies Struct;
 
-/** `rd_kafka_vu_t`: one argument of `rd_kafka_produceva`. `u` is a union; memory is `{ ptr, size }` in it. */
+/** `rd_kafka_vu_t`: one argument of `rd_kafka_produceva`. `u` is a union; a piece of memory is `{ ptr, size }` in it. */
 export const VU = { size: 72, fields: { vtype: 0, u: 8 } } as const satisfies Struct;
 
 /** `struct rd_kafka_metadata` */

@@ -1,13 +1,13 @@
 /**
- * Finding librdkafka and opening it.
+ * Finds librdkafka and opens it.
  *
  * @module
  */
 
 import { emitNotice } from "../notices/notice.ts";
-import { LibraryError, type OldLibrary, whyUnusable } from "./library_error.ts";
+import { LibraryError, type OldLibrary, openProblem } from "./library_error.ts";
 import { cString, libc } from "./memory.ts";
-import { whyNotOpened } from "./shared_object.ts";
+import { sharedObjectProblem } from "./shared_object.ts";
 import { SYMBOLS } from "./symbols.ts";
 import { BUILD_VERSION, FLOOR_VERSION } from "./versions.ts";
 
@@ -21,31 +21,31 @@ export interface Library {
   readonly path: string;
 }
 
-/** What is asked before librdkafka is used; the second is OpenSSL's, which is found where librdkafka links to it. */
-const PROBED = {
+/** The functions that are called before librdkafka is used. The second is OpenSSL's, which is found if librdkafka links to it. */
+const PROBE = {
   rd_kafka_version: SYMBOLS.rd_kafka_version,
   // int OPENSSL_init_crypto(uint64_t opts, const OPENSSL_INIT_SETTINGS *settings)
   OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32", optional: true },
 } as const;
 /**
- * `OPENSSL_INIT_NO_ATEXIT`: librdkafka's threads run until the process is over, and one that asks for a random number
- * after OpenSSL has cleaned up would end an orderly exit with SIGSEGV.
+ * `OPENSSL_INIT_NO_ATEXIT`: OpenSSL must not clean up at exit. librdkafka's threads run until the process is gone, and one
+ * that asks for a random number after the clean-up ends an orderly exit with SIGSEGV.
  */
 const NO_ATEXIT = 0x00080000n;
 
-/** The same on Linux and macOS. */
+/** `dlopen()`'s flag, the same on Linux and macOS. */
 const RTLD_NOW = 2;
-/** Deno's machines that are 64-bit and little-endian. */
+/** The 64-bit little-endian machines that Deno runs on. */
 const ARCHITECTURES: readonly string[] = ["x86_64", "aarch64"];
 
 let opened: Library | undefined;
 
-/** What is read of the environment to find the library. */
+/** The environment variables that say where the library is. */
 const VARIABLES = "LIBRDKAFKA_PATH,HOME,XDG_CACHE_HOME";
 
 /**
- * Where `setup` puts its build: `slipstream/librdkafka/…` in the user's cache folder. `undefined` where the folder is
- * unknown: no HOME, or no permission to read it. Never prompts.
+ * The path of the library that `setup` builds: `slipstream/librdkafka/…` in the user's cache folder. `undefined` if the
+ * folder is unknown, because HOME is not set or may not be read. Never prompts.
  */
 export function cachedLibraryPath(): string | undefined {
   const darwin = Deno.build.os === "darwin";
@@ -55,14 +55,14 @@ export function cachedLibraryPath(): string | undefined {
   return cache && `${cache}/slipstream/librdkafka/${BUILD_VERSION}/${Deno.build.os}-${Deno.build.arch}/${file}`;
 }
 
-/** The names under which the system's librdkafka may be found. */
+/** The names of the system's librdkafka. */
 function systemNames(): string[] {
   if (Deno.build.os !== "darwin") return ["librdkafka.so.1"];
   const name = "librdkafka.1.dylib";
   return [name, "librdkafka.dylib", `/opt/homebrew/lib/${name}`, `/usr/local/lib/${name}`];
 }
 
-/** Reads a variable if that needs no prompt; an empty one counts as unset. */
+/** The value of a variable, if it may be read without a prompt. An empty one counts as unset. */
 function environment(variable: string): string | undefined {
   return mayRead(variable) ? Deno.env.get(variable) || undefined : undefined;
 }
@@ -72,12 +72,12 @@ function mayRead(variable: string): boolean {
 }
 
 /**
- * Opens librdkafka, once, for as long as the process lives.
+ * Opens librdkafka at the first call. It stays open as long as the process lives.
  *
- * Looks at `LIBRDKAFKA_PATH`, which is final when set; then at the build of `setup` in the user's cache folder; then
- * for the system's. The first that can be used is taken.
+ * If `LIBRDKAFKA_PATH` is set, that file is opened or none. Otherwise the first usable library is opened: the one that
+ * `setup` has built in the user's cache folder, or the system's.
  *
- * @throws {LibraryError} If none can be used: says where it looked, what is wrong there, and what to do.
+ * @throws {LibraryError} If none can be used. The message lists what was looked at, why each can't be used, and what to do.
  */
 export function openLibrary(): Library {
   return opened ??= findLibrary();
@@ -87,23 +87,23 @@ function findLibrary(): Library {
   if (Deno.build.os !== "linux" && Deno.build.os !== "darwin") {
     throw new LibraryError(`Kafka topics work on Linux and macOS, not yet on ${Deno.build.os}.`, []);
   }
-  // What layout.ts says holds on 64-bit little-endian machines.
+  // The offsets in layout.ts are those of 64-bit little-endian machines.
   if (!ARCHITECTURES.includes(Deno.build.arch)) {
     throw new LibraryError(`Kafka topics work on ${ARCHITECTURES.join(" and ")}, not on ${Deno.build.arch}.`, []);
   }
-  // Asked for as a whole: with a scoped permission librdkafka opens, and the first use of a pointer fails.
+  // The permission must be unscoped: with a scoped one librdkafka opens, and the first use of a pointer fails.
   if (Deno.permissions.requestSync({ name: "ffi" }).state !== "granted") throw ffiRefused();
   const named = environment("LIBRDKAFKA_PATH");
   const cached = cachedLibraryPath();
-  const places = named !== undefined ? [named] : [...(cached === undefined ? [] : [cached]), ...systemNames()];
+  const paths = named !== undefined ? [named] : [...(cached === undefined ? [] : [cached]), ...systemNames()];
   const findings: string[] = [], tooOld: OldLibrary[] = [];
-  for (const place of places) {
-    const found = tryOpen(place);
+  for (const path of paths) {
+    const found = tryOpen(path);
     if (typeof found !== "string" && "symbols" in found) {
       if (cached === undefined && named === undefined && !mayRead("HOME")) {
         emitNotice({
           code: "system-library",
-          text: `uses the system's librdkafka ${found.version} (${place}): without --allow-env=${VARIABLES} ` +
+          text: `uses the system's librdkafka ${found.version} (${path}): without --allow-env=${VARIABLES} ` +
             "LIBRDKAFKA_PATH and the build of `setup` are not looked at",
           isOver: false,
         });
@@ -112,7 +112,7 @@ function findLibrary(): Library {
     }
     if (typeof found !== "string") tooOld.push(found);
     const why = typeof found === "string" ? found : `version ${found.version} is older than ${FLOOR_VERSION}`;
-    findings.push(`${place}${place === named ? " (LIBRDKAFKA_PATH)" : ""}: ${why}`);
+    findings.push(`${path}${path === named ? " (LIBRDKAFKA_PATH)" : ""}: ${why}`);
   }
   if (!mayRead("LIBRDKAFKA_PATH")) findings.push("LIBRDKAFKA_PATH: not read, since --allow-env is missing");
   if (cached === undefined && named === undefined) {
@@ -121,12 +121,12 @@ function findLibrary(): Library {
   throw new LibraryError(`No librdkafka ${FLOOR_VERSION} or newer can be used.`, findings, { tooOld });
 }
 
-/** Opens a file if it is a librdkafka that can be used; else says why not, or that it is too old. */
+/** Opens a library. If it can't be used, returns why, or that it is too old. */
 function tryOpen(path: string): Library | OldLibrary | string {
-  const refused = whyNotOpened(path);
+  const refused = sharedObjectProblem(path);
   if (refused !== undefined) return refused;
   try {
-    const probe = Deno.dlopen(path, PROBED);
+    const probe = Deno.dlopen(path, PROBE);
     const version = versionText(probe.symbols.rd_kafka_version());
     const usable = compare(version, FLOOR_VERSION) >= 0;
     if (usable) {
@@ -141,17 +141,17 @@ function tryOpen(path: string): Library | OldLibrary | string {
     if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
       throw ffiRefused(error);
     }
-    return whyUnusable(path, error);
+    return openProblem(path, error);
   }
 }
 
 /**
- * Opens a library once more, never to be closed. A program that ends with an uncaught error has its libraries closed
- * by Deno while librdkafka's threads still run: their code must stay where it is, or the process dies of SIGSEGV
- * before the error is printed.
+ * Opens a library once more and never closes it. When a program ends with an uncaught error, Deno closes the program's
+ * libraries while librdkafka's threads still run. Their code must stay mapped, or the process dies of SIGSEGV before the
+ * error is printed.
  */
 function keepMapped(path: string): void {
-  // Before glibc 2.34 the function is in another library; nothing is lost there but the error's text.
+  // Before glibc 2.34 the function is in another library. Without it only the error's text is lost.
   libc().dlopen?.(cString(path), RTLD_NOW);
 }
 
@@ -163,7 +163,7 @@ function ffiRefused(cause?: unknown): LibraryError {
   );
 }
 
-/** From `0xMMmmrrpp`. */
+/** The text of a version that is coded as `0xMMmmrrpp`. */
 function versionText(hex: number): string {
   return `${(hex >>> 24) & 0xff}.${(hex >>> 16) & 0xff}.${(hex >>> 8) & 0xff}`;
 }

@@ -1,34 +1,34 @@
 /**
- * Why librdkafka can't be used, and what to do about it.
+ * The error for a missing or unusable librdkafka.
  *
  * @module
  */
 
 import { FLOOR_VERSION } from "./versions.ts";
 
-/** A librdkafka that was found, and is older than the oldest that is used. */
+/** A librdkafka that was found and is too old to be used. */
 export interface OldLibrary {
-  /** The path or name it was found by. */
+  /** The path or the name by which it was found. */
   readonly path: string;
   /** Its version. */
   readonly version: string;
 }
 
-/** Thrown when there is no librdkafka that can be used. The message says where was looked and what to do. */
+/** Thrown if no usable librdkafka is found. The message lists what was looked at, and says what to do on this system. */
 export class LibraryError extends Error {
   /** The class's name. */
   override readonly name = "LibraryError";
-  /** No client can be made: it ends a run under every error policy. */
+  /** Without the library no client can be made: the error ends a run whatever `onError` is. */
   readonly fatal = true;
-  /** What was found and is too old. */
+  /** The libraries that were found and are too old. */
   readonly tooOld: readonly OldLibrary[];
 
   /**
-   * Words the message, with the remedy for this system.
+   * Makes the error, with a remedy for this system if there are findings.
    *
-   * @param summary what can't be done
-   * @param findings what was wrong where
-   * @param options a cause, and what was found and is too old
+   * @param summary the first line of the message
+   * @param findings a line for each library that was looked at: its path, and why it can't be used
+   * @param options the cause, and the libraries that are too old
    */
   constructor(
     summary: string,
@@ -36,7 +36,9 @@ export class LibraryError extends Error {
     options: ErrorOptions & { readonly tooOld?: readonly OldLibrary[] } = {},
   ) {
     const { tooOld = [], ...errorOptions } = options;
-    const looked = findings.length === 0 ? "" : `\nLooked at:\n${findings.map((line) => `  - ${line}`).join("\n")}`;
+    const looked = findings.length === 0
+      ? ""
+      : `\nLooked at:\n${findings.map((finding) => `  - ${finding}`).join("\n")}`;
     super(`${summary}${looked}${findings.length === 0 ? "" : `\n${remedy()}`}`, errorOptions);
     this.tooOld = tooOld;
   }
@@ -51,13 +53,13 @@ function remedy(): string {
     "or set LIBRDKAFKA_PATH to the file, and allow it to be read: --allow-env=LIBRDKAFKA_PATH";
 }
 
-/** Says what is wrong with a library that the system could not open, or that is not librdkafka. */
-export function whyUnusable(path: string, error: unknown): string {
+/** Returns why a library can't be used, from the error with which it was opened. */
+export function openProblem(path: string, error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const missing = /Failed to register symbol (\w+)/.exec(text)?.[1];
   if (missing === "rd_kafka_version") return "is not librdkafka";
   if (missing !== undefined) return `lacks ${missing}: not a librdkafka that this module can use`;
-  // Also what is said of a library that it needs and that is not there; then the file itself is.
+  // The same words are used if a library that it needs is missing. Then the file itself exists.
   const itself = text.includes(path) && !/needed by|not loaded/i.test(text);
   if (itself && /no such file|cannot open shared object/i.test(text)) return "not found";
   return text.replace(/^(Could not open library: )+/, "");

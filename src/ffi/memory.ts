@@ -1,69 +1,69 @@
 /**
- * C memory as JavaScript sees it: strings, addresses, copies.
+ * C's memory in JavaScript: strings, addresses and the few functions of the C library that are needed.
  *
  * @module
  */
 
-/** An address that C gave or takes; `null` is NULL. */
+/** An address in C's memory; `null` is NULL. */
 export type Pointer = Deno.PointerValue;
 
 const encoder = new TextEncoder();
-// A byte order mark is text, as it is to C.
+// To C a byte order mark is text like any other.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** 2³²: two u32 halves make an address or an offset that fits a double. */
-export const HIGH = 4294967296;
+/** The value of the high word of a 64-bit number: 2³². Addresses and offsets are read as two words, and fit a double. */
+export const HIGH_WORD = 4294967296;
 
 /**
- * Things in C memory that lie at most this far apart are copied together, with what is between them. Less than a page,
- * so that no page that is not mapped lies between.
+ * Bytes in C's memory that lie at most this far apart are copied together with the gap between them. It is less than a
+ * page, so that the gap contains no unmapped page.
  */
-export const GAP_BYTES = 1024;
+export const MAX_GAP_BYTES = 1024;
 
 /**
- * A NUL-terminated UTF-8 string for a `const char *` parameter.
+ * Encodes a text as a NUL-terminated UTF-8 string, for a `const char *` parameter.
  *
- * @throws {TypeError} If the text holds a NUL, which C would take for its end.
+ * @throws {TypeError} If the text contains a NUL character, at which C would end it.
  */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) {
-    throw new TypeError(`A string for librdkafka can't hold a NUL character: ${JSON.stringify(text)}`);
+    throw new TypeError(`A string for librdkafka can't contain a NUL character: ${JSON.stringify(text)}`);
   }
   return encoder.encode(text + "\0") as Uint8Array<ArrayBuffer>;
 }
 
-/** What a `const char *` says; `""` for NULL. */
+/** Reads a `const char *`; `""` for NULL. */
 export function readCString(pointer: Pointer): string {
   return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
 }
 
-/** The text in a buffer that C has written a string to: what comes before a NUL. */
-export function textOf(buffer: Uint8Array): string {
+/** Reads the string that C has written to a buffer: the bytes before the first NUL. */
+export function readText(buffer: Uint8Array): string {
   const end = buffer.indexOf(0);
   return decoder.decode(end < 0 ? buffer : buffer.subarray(0, end));
 }
 
-/** The address of a buffer's first byte. The buffer must be kept alive as long as C uses the address. */
+/** The address of a buffer's first byte. The caller must keep the buffer alive while C uses the address. */
 export function addressOf(view: ArrayBufferView<ArrayBuffer>): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(view as Uint8Array<ArrayBuffer>));
 }
 
-/** A pointer from an address that was read out of a struct. */
+/** The pointer for an address, such as one that was read from a struct. */
 export function pointerAt(address: number | bigint): Pointer {
   return Deno.UnsafePointer.create(BigInt(address));
 }
 
-/** A view of what a pointer points to. */
+/** A view of the memory at a pointer. */
 export function viewOf(pointer: NonNullable<Pointer>): Deno.UnsafePointerView {
   return new Deno.UnsafePointerView(pointer);
 }
 
-/** A place for C to write an address to. */
+/** An "out" parameter: a buffer to which C writes an address. */
 export class OutPointer {
-  /** What is passed to C. */
+  /** The argument for C. */
   readonly buffer: BigUint64Array<ArrayBuffer> = new BigUint64Array(1);
 
-  /** What C has written. */
+  /** The address that C has written. */
   get value(): Pointer {
     return Deno.UnsafePointer.create(this.buffer[0]!);
   }
@@ -86,7 +86,7 @@ const LIBC = {
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The few functions of the C library that are needed. */
+/** The functions of the C library that are needed. */
 export type Libc = Deno.DynamicLibrary<typeof LIBC>["symbols"];
 
 let opened: Libc | undefined;
@@ -94,7 +94,7 @@ let opened: Libc | undefined;
 /**
  * Opens the C library, once.
  *
- * @throws {Error} If none is found under the names it has on Linux (glibc, musl) and macOS.
+ * @throws {Error} If it is not found under its names on Linux (glibc and musl) or macOS.
  */
 export function libc(): Libc {
   if (opened !== undefined) return opened;
@@ -109,5 +109,5 @@ export function libc(): Libc {
       cause = error;
     }
   }
-  throw new Error(`Can't open the C library under any of its names: ${names.join(", ")}`, { cause });
+  throw new Error(`Can't open the C library, which was looked for as ${names.join(", ")}`, { cause });
 }

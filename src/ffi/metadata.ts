@@ -1,5 +1,5 @@
 /**
- * Cluster metadata out of C.
+ * Reads the metadata of a cluster from C.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { METADATA, METADATA_BROKER, METADATA_PARTITION, METADATA_TOPIC } from "./layout.ts";
 import { pointerAt, readCString, viewOf } from "./memory.ts";
 
-/** The cluster as a broker described it, as the npm client has it. */
+/** The metadata of a cluster, as the npm client expects it. */
 export interface Metadata {
   orig_broker_id: number;
   orig_broker_name: string;
@@ -17,6 +17,7 @@ export interface Metadata {
 
 type View = Deno.UnsafePointerView;
 
+/** Reads an array of structs. */
 function structs<T>(view: View, countAt: number, firstAt: number, size: number, read: (element: View) => T): T[] {
   const first = view.getBigUint64(firstAt);
   return Array.from(
@@ -25,7 +26,7 @@ function structs<T>(view: View, countAt: number, firstAt: number, size: number, 
   );
 }
 
-/** Reads a `struct rd_kafka_metadata`, which stays the caller's. */
+/** Reads a `struct rd_kafka_metadata`. The caller stays its owner. */
 export function readMetadata(view: View): Metadata {
   const M = METADATA.fields, B = METADATA_BROKER.fields, T = METADATA_TOPIC.fields, P = METADATA_PARTITION.fields;
   const numbers = (of: View, countAt: number, firstAt: number) =>

@@ -1,5 +1,5 @@
 /**
- * librdkafka's errors as the npm client wants them.
+ * librdkafka's errors as the npm client expects them.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { openLibrary } from "./library.ts";
 import { type Pointer, readCString } from "./memory.ts";
 
-/** What the addon hands to callbacks for an error. */
+/** The object that the package's addon passes to callbacks for an error. */
 export interface NativeError {
   /** librdkafka's text. */
   readonly message: string;
@@ -15,7 +15,7 @@ export interface NativeError {
   readonly code: number;
 }
 
-/** librdkafka's text for a code. */
+/** librdkafka's text for a code. Opens the library. */
 export function err2str(code: number): string {
   return readCString(openLibrary().symbols.rd_kafka_err2str(code));
 }
@@ -25,17 +25,17 @@ export function nativeError(code: number, message: string = err2str(code)): Nati
   return { message, code };
 }
 
-/** An error of a transactional call: it says what is to be done. */
+/** An error of a transactional call, with what the program must do about it. */
 export interface TransactionError extends NativeError {
-  /** The producer can't go on: make a new one. */
+  /** The producer is of no further use: the program must make a new one. */
   readonly isFatal: boolean;
-  /** The same call may be made again. */
+  /** The program may make the same call again. */
   readonly isRetriable: boolean;
-  /** The transaction must be aborted; the producer can go on with another. */
+  /** The program must abort the transaction, and may begin another. */
   readonly isTxnRequiresAbort: boolean;
 }
 
-/** Takes a `rd_kafka_error_t *` of a transactional call and frees it; `undefined` for NULL. */
+/** Reads the `rd_kafka_error_t` of a transactional call, and frees it. `undefined` for NULL, which is success. */
 export function takeTransactionError(error: Pointer): TransactionError | undefined {
   if (error === null) return undefined;
   const { symbols } = openLibrary();
@@ -46,7 +46,7 @@ export function takeTransactionError(error: Pointer): TransactionError | undefin
   return { ...takeError(error)!, isFatal, isRetriable, isTxnRequiresAbort };
 }
 
-/** Takes a `rd_kafka_error_t *` and frees it; `undefined` for NULL. */
+/** Reads a `rd_kafka_error_t`, and frees it. `undefined` for NULL, which is success. */
 export function takeError(error: Pointer): NativeError | undefined {
   if (error === null) return undefined;
   const { symbols } = openLibrary();

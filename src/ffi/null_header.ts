@@ -1,5 +1,5 @@
 /**
- * Kafka's null as a header's value.
+ * The null value of a header.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /**
- * Stands for Kafka's null as a header's value, produced or consumed. The addon refuses JavaScript's null and hands out an
- * empty buffer, which this is.
+ * Represents null as a header's value, in records to be produced and in consumed messages. The package's addon refuses
+ * JavaScript's null and hands out an empty buffer for Kafka's; this buffer is empty, and recognized by its identity.
  */
 export const NULL_HEADER: Buffer = Buffer.alloc(0);

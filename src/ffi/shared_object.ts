@@ -1,5 +1,5 @@
 /**
- * What the header of a shared library says, before the system is asked to open it.
+ * Checks the header of a shared library before the system opens it.
  *
  * @module
  */
@@ -18,32 +18,32 @@ const MACH_CPUS: Readonly<Record<number, string>> = { 0x01000007: "x86_64", 0x01
 const PT_LOAD = 1;
 
 /**
- * Says why a file can't be opened as a shared library here, as far as its header tells; `undefined` if nothing speaks
- * against it, or if it may not be read. Never prompts.
+ * Returns why a file is not a shared library for this machine, judging by its header; `undefined` if it seems to be one, or
+ * if the program has no permission to read it. Never prompts.
  *
- * To be asked before `dlopen`: Linux maps a file that is cut short, and the process dies of SIGBUS when it touches
- * what is not there. A pipe would block it for good.
+ * Call it before `dlopen()`. Linux maps a truncated file, and the process dies of SIGBUS when it touches the missing part; a
+ * pipe blocks `dlopen()` for ever.
  */
-export function whyNotOpened(path: string): string | undefined {
-  // The system looks up a bare name in places of its own.
+export function sharedObjectProblem(path: string): string | undefined {
+  // The system looks up a name without a slash in its own folders.
   if (!path.includes("/")) return undefined;
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
   try {
     const { isFile, size } = Deno.statSync(path);
     if (!isFile) return "is not a file";
     using file = Deno.openSync(path);
-    return whyHeaderRefused(file, size);
+    return headerProblem(file, size);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return "no such file";
     return `can't be read: ${error instanceof Error ? error.message : error}`;
   }
 }
 
-function whyHeaderRefused(file: Deno.FsFile, size: number): string | undefined {
+function headerProblem(file: Deno.FsFile, size: number): string | undefined {
   const header = read(file, 0, 64);
   const magic = header.getUint32(0);
   const elf = magic === 0x7f454c46, mach = header.getUint32(0, true) === 0xfeedfacf;
-  // A universal binary holds several machines: macOS finds its own, and says if it does not.
+  // A universal binary holds code for several machines: macOS picks its own, and reports if it finds none.
   if (magic === 0xcafebabe && Deno.build.os === "darwin") return undefined;
   if (!elf && !mach) return "is not a shared library";
   if (elf !== (Deno.build.os === "linux")) {
@@ -52,7 +52,7 @@ function whyHeaderRefused(file: Deno.FsFile, size: number): string | undefined {
   const built = elf ? elfMachine(header) : machMachine(header);
   if (built !== Deno.build.arch) return `is built for ${built}, and this is ${Deno.build.arch}`;
   const needed = elf ? elfSize(file, header) : 0;
-  return size < needed ? `is cut short: ${size} bytes of ${needed} or more` : undefined;
+  return size < needed ? `is truncated: it has ${size} bytes, and needs at least ${needed}` : undefined;
 }
 
 function elfMachine(header: DataView): string {
@@ -66,7 +66,7 @@ function machMachine(header: DataView): string {
   return MACH_CPUS[cpu] ?? `Mach-O CPU ${cpu}`;
 }
 
-/** How long a 64-bit little-endian ELF file must be for its segments to lie in it. */
+/** The least size of a 64-bit little-endian ELF file that contains all its segments. */
 function elfSize(file: Deno.FsFile, header: DataView): number {
   const offset = Number(header.getBigUint64(32, true));
   const [entrySize, count] = [header.getUint16(54, true), header.getUint16(56, true)];
@@ -79,7 +79,7 @@ function elfSize(file: Deno.FsFile, header: DataView): number {
   return needed;
 }
 
-/** Reads so many bytes; where the file ends sooner, the rest are zeros. */
+/** Reads bytes; those behind the end of the file are zeros. */
 function read(file: Deno.FsFile, offset: number, length: number): DataView {
   const bytes = new Uint8Array(length);
   file.seekSync(offset, Deno.SeekMode.Start);

@@ -1,15 +1,17 @@
 /**
- * The functions of librdkafka that this module calls: one entry each, its C declaration above it.
+ * The functions of librdkafka that this module calls: an entry for each, with its C declaration above it.
  *
- * `deno task ok` compares the table with rdkafka.h, and with what the oldest library that is used exports.
- * A key is the C name; an entry with a `name` is another way of calling the same function. `…_async` entries run on
- * one of Deno's blocking threads, since they may wait. Addresses that are only passed on are `u64` and stay plain
- * numbers (an address fits a double), because one pointer object a message makes the collector the bottleneck.
+ * - A key is the function's name in C. An entry with a `name` is a second way to call the same function.
+ * - The functions whose keys end with `_async` may wait: they run on one of Deno's blocking threads.
+ * - Addresses that are only passed on have the type `u64`: one pointer object for each message
+ *   would make the garbage collector the bottleneck.
+ *
+ * `tools/check_symbols.ts` compares the table with rdkafka.h, and with the exports of the oldest usable library.
  *
  * @module
  */
 
-/** librdkafka's functions, as `Deno.dlopen` wants them. */
+/** The functions, as `Deno.dlopen()` expects them. */
 export const SYMBOLS = {
   /** int rd_kafka_version(void) */
   rd_kafka_version: { parameters: [], result: "i32" },

@@ -1,5 +1,5 @@
 /**
- * Topic-partition lists, to C and back.
+ * Lists of topic partitions, `rd_kafka_topic_partition_list_t`, to C and back.
  *
  * @module
  */
@@ -10,47 +10,50 @@ import { openLibrary } from "./library.ts";
 import { cString, type OutPointer, type Pointer, pointerAt, readCString, viewOf } from "./memory.ts";
 import { err2str } from "./native_error.ts";
 
-/** A partition of a topic, with what is known of it. What is absent is left out. */
+/** A partition as the npm client gets it. A property without a value is absent. */
 export interface TopicPartition {
   /** The topic's name. */
   topic: string;
   /** The partition's number. */
   partition: number;
-  /** An offset, or one of librdkafka's logical ones (−1 end, −2 beginning, −1000 stored). */
+  /** An offset, or one of librdkafka's logical offsets: −1 end, −2 beginning, −1000 stored. */
   offset?: number;
   /** The leader epoch that the offset belongs to. */
   leaderEpoch?: number;
-  /** What was committed with the offset. */
+  /** The metadata that was committed with the offset. */
   metadata?: string;
 }
 
-/** A partition on its way to C. */
-export interface PartitionToC {
+/** A partition for a list that is passed to C. */
+export interface PartitionInput {
   /** The topic's name. */
   readonly topic: string;
-  /** The partition's number; −1 unless given. */
+  /**
+   * The partition's number.
+   * @default {-1}
+   */
   readonly partition?: number;
-  /** An offset, or a time in its place. */
+  /** An offset; for `offsetsForTimes` a timestamp. */
   readonly offset?: bigint;
   /** The leader epoch that the offset belongs to. */
   readonly leaderEpoch?: number;
-  /** What is committed with the offset. */
+  /** The metadata to commit with the offset. */
   readonly metadata?: string;
 }
 
-/** A partition as it lies in C, its error beside it. */
+/** A partition that is read from C, with its error. */
 export interface PartitionResult extends TopicPartition {
-  /** librdkafka's code for this partition; 0 when all is well. */
+  /** librdkafka's code for this partition; 0 for success. */
   code: number;
 }
 
-/** librdkafka's mark for "no offset". */
+/** `RD_KAFKA_OFFSET_INVALID`: no offset. */
 export const OFFSET_INVALID = -1001;
 
 const P = TOPIC_PARTITION.fields;
 
-/** Calls something with a list that lives as long as the call (or its promise). */
-export function withList<T>(partitions: readonly PartitionToC[], call: (list: Pointer) => T): T {
+/** Makes a list, passes it to a function, and frees it when the function returns or its promise settles. */
+export function withList<T>(partitions: readonly PartitionInput[], call: (list: Pointer) => T): T {
   const { symbols } = openLibrary();
   const list = symbols.rd_kafka_topic_partition_list_new(Math.max(1, partitions.length));
   const free = () => symbols.rd_kafka_topic_partition_list_destroy(list);
@@ -67,14 +70,14 @@ export function withList<T>(partitions: readonly PartitionToC[], call: (list: Po
   return result;
 }
 
-function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: PartitionToC): void {
+function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metadata }: PartitionInput): void {
   const { symbols } = openLibrary();
   const name = cString(topic);
   const element = symbols.rd_kafka_topic_partition_list_add(list, name, partition);
   const fields = fieldsOf(element!);
-  // Straight into the element: librdkafka's own function would find the first of several for the same partition.
+  // Written into the element: librdkafka's function would change the first element of the same partition.
   if (offset !== undefined) fields.setBigInt64(P.offset, offset, true);
-  // The list frees it. The addon commits a NUL with it, and takes the last byte off whatever it reads.
+  // The list frees the copy. The package's addon commits a NUL with the metadata, and drops the last byte of what it reads.
   if (metadata !== undefined) {
     const bytes = new TextEncoder().encode(`${metadata}\0`);
     const copy = symbols.rd_kafka_mem_malloc(null, BigInt(bytes.length))!;
@@ -87,12 +90,12 @@ function add(list: Pointer, { topic, partition = -1, offset, leaderEpoch, metada
   }
 }
 
-/** C's own memory of an `rd_kafka_topic_partition_t`, to be written to while its list lives. */
+/** C's memory of an `rd_kafka_topic_partition_t`, for writing. Valid while its list lives. */
 export function fieldsOf(element: NonNullable<Pointer>): DataView<ArrayBuffer> {
   return new DataView(Deno.UnsafePointerView.getArrayBuffer(element, TOPIC_PARTITION.size));
 }
 
-/** Reads a list; it stays whose it was. */
+/** Reads a list. Its owner stays the owner. */
 export function readList(list: Pointer): PartitionResult[] {
   if (list === null) return [];
   const head = viewOf(list);
@@ -103,7 +106,7 @@ export function readList(list: Pointer): PartitionResult[] {
   );
 }
 
-/** Reads one `rd_kafka_topic_partition_t`; it stays whose it was. */
+/** Reads one `rd_kafka_topic_partition_t`. Its owner stays the owner. */
 export function readElement(element: NonNullable<Pointer>): PartitionResult {
   const { symbols } = openLibrary();
   const view = viewOf(element);
@@ -125,7 +128,7 @@ export function readElement(element: NonNullable<Pointer>): PartitionResult {
   return result;
 }
 
-/** Reads a list that a function wrote the address of, and frees it. */
+/** Reads the list whose address a function has written, and frees it. */
 export function takeList(out: OutPointer): PartitionResult[] {
   const list = out.value;
   const partitions = readList(list);
@@ -133,25 +136,29 @@ export function takeList(out: OutPointer): PartitionResult[] {
   return partitions;
 }
 
-const codes = new WeakMap<Error, number>();
+const errorCodes = new WeakMap<Error, number>();
 
-/** librdkafka's code of an error that stands for a partition; the addon's error has none. */
-export function codeOfPartition(error: Error): number | undefined {
-  return codes.get(error);
+/** The code of an error of `partitionsOrErrors()`. The package's addon gives its errors none, so the code is not a property. */
+export function partitionErrorCode(error: Error): number | undefined {
+  return errorCodes.get(error);
 }
 
-/** As the addon answers: a partition's own error replaces its element, and metadata that was given stays if none came. */
-export function orErrors(
+/**
+ * Partitions as the package's addon answers a request: an error takes the place of a partition that has one.
+ *
+ * @param requested the partitions of the request, whose metadata is kept where the answer has none
+ */
+export function partitionsOrErrors(
   partitions: readonly PartitionResult[],
-  given?: readonly PartitionToC[],
+  requested?: readonly PartitionInput[],
 ): (TopicPartition | Error)[] {
-  return partitions.map(({ code, topic, partition, offset, leaderEpoch, ...own }, index) => {
+  return partitions.map(({ code, topic, partition, offset, leaderEpoch, ...rest }, index) => {
     if (code !== 0) {
       const error = new Error(err2str(code));
-      codes.set(error, code);
+      errorCodes.set(error, code);
       return error;
     }
-    const metadata = own.metadata ?? given?.[index]?.metadata;
+    const metadata = rest.metadata ?? requested?.[index]?.metadata;
     return {
       ...(offset !== undefined && { offset }),
       ...(metadata !== undefined && { metadata }),
@@ -162,8 +169,8 @@ export function orErrors(
   });
 }
 
-/** As the addon's rebalance and commit callbacks have it: topic, partition, and an offset when there is one. */
-export function forCallback(partitions: readonly PartitionResult[]): TopicPartition[] {
+/** Partitions as the package's addon passes them to rebalance and commit callbacks: an offset only if it is not negative. */
+export function callbackPartitions(partitions: readonly PartitionResult[]): TopicPartition[] {
   return partitions.map(({ topic, partition, offset }) =>
     offset !== undefined && offset >= 0 ? { topic, partition, offset } : { topic, partition }
   );

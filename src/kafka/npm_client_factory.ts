@@ -11,13 +11,14 @@
  */
 
 import { loadKafkaJavascript } from "../addon/load_kafka_javascript.ts";
-import type { ClientFactory } from "./port.ts";
+import { err2str } from "../ffi/native_error.ts";
 import { NpmConsumer } from "./npm_consumer.ts";
 import { codedError } from "./npm_errors.ts";
 import { NpmProducer } from "./npm_producer.ts";
+import type { ClientFactory } from "./port.ts";
 
 /** Makes clients of the npm package. The first one opens librdkafka. */
-export const npmClientFactory: Pick<ClientFactory, "consumer" | "producer"> = {
+export const npmClientFactory: ClientFactory = {
   async consumer(conf, events) {
     const package_ = await loadKafkaJavascript();
     return withCodedError(() => new NpmConsumer(package_, conf, events));
@@ -26,6 +27,7 @@ export const npmClientFactory: Pick<ClientFactory, "consumer" | "producer"> = {
     const package_ = await loadKafkaJavascript();
     return withCodedError(() => new NpmProducer(package_, conf, events));
   },
+  errorText: err2str,
 };
 
 /** A constructor throws if librdkafka refuses the configuration. */

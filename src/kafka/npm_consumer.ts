@@ -7,7 +7,7 @@
 import type { KafkaConsumer as AddonConsumer } from "../addon/kafka_consumer.ts";
 import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
 import { err2str } from "../ffi/native_error.ts";
-import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../ffi/topic_partitions.ts";
+import { OFFSET_INVALID, partitionErrorCode, type PartitionResult } from "../ffi/topic_partitions.ts";
 import {
   type ConsumerEvents,
   ErrorCode,
@@ -151,7 +151,7 @@ export class NpmConsumer extends NpmClient implements PortConsumer {
     );
     return found.map((one, index) => {
       if (!(one instanceof Error)) return withOffset(one);
-      const { topic, partition } = partitions[index]!, code = codeOfPartition(one) ?? -1;
+      const { topic, partition } = partitions[index]!, code = partitionErrorCode(one) ?? -1;
       return { topic, partition, offset: OFFSET_INVALID, error: { code, message: one.message } };
     });
   }

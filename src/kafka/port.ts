@@ -11,6 +11,8 @@
  * @module
  */
 
+import { MESSAGES_PER_VALUE } from "../ffi/opaque_values.ts";
+
 export { ErrorCode } from "../ffi/error_codes.ts";
 export { NULL_HEADER } from "../ffi/null_header.ts";
 
@@ -153,7 +155,7 @@ export interface PortConsumer extends PortClient {
 }
 
 /** The largest number of records that one `ReportTarget` can tell apart: `recordNumber` is below it. */
-export const RECORDS_PER_TARGET = 2 ** 12;
+export const RECORDS_PER_TARGET: number = MESSAGES_PER_VALUE;
 
 /** Receives the delivery reports of the records that are produced with it: Kafka's "opaque". */
 export interface ReportTarget {

@@ -1,12 +1,12 @@
 /**
- * The official Kafka client, `npm:@confluentinc/kafka-javascript`, on Deno: its own JavaScript and types, unchanged,
- * over librdkafka by FFI instead of the package's native addon.
+ * Confluent's Kafka client, `npm:@confluentinc/kafka-javascript`, on Deno. Its JavaScript and its types are unchanged; in
+ * place of its native addon, it calls librdkafka over Deno FFI.
  *
- * - `KafkaJS` is the promise API, `Producer`, `KafkaConsumer` and
- *   `AdminClient` the callback API; the package's documentation holds for both.
- * - Importing this module opens librdkafka, as importing the package on Node loads its addon; it needs `--allow-ffi`,
- *   `--allow-env`, `--allow-read` and `--allow-sys`. Nothing else in slipstream opens it before it is used.
- * - Clients share one native thread that waits; a process ends by itself when all are disconnected.
+ * - `KafkaJS` is the promise API. `Producer`, `KafkaConsumer` and `AdminClient` are the callback API. The package's
+ *   documentation describes both.
+ * - Importing this module opens librdkafka, as importing the package on Node loads its addon. It needs `--allow-ffi`,
+ *   `--allow-env`, `--allow-read` and `--allow-sys`. The other modules of slipstream open librdkafka at its first use.
+ * - All clients share one native thread that waits for events. The process ends by itself when all are disconnected.
  *
  * @example Write a message and read it
  * ```ts
@@ -42,7 +42,7 @@ export * from "./client.js";
 export { default } from "./client.js";
 export { register } from "../addon/register.ts";
 
-/** The native half of a client, as the package's JavaScript calls it. */
+/** A class of the addon. The package's JavaScript wraps its objects. */
 // deno-lint-ignore no-explicit-any
 export type NativeClass = new (...args: any[]) => object;
 
@@ -58,11 +58,11 @@ export interface Addon {
   readonly Topic: NativeClass;
   /** librdkafka's special offsets and partitions, by names such as `"RdKafka::Topic::OFFSET_END"`. */
   readonly topic: Readonly<Record<string, number>>;
-  /** The version of librdkafka. */
+  /** The version of librdkafka, such as `"2.15.1"`. */
   readonly librdkafkaVersion: string;
-  /** What librdkafka was built with, comma-separated. */
+  /** Returns the features that librdkafka was built with, separated by commas. */
   readonly features: () => string;
-  /** librdkafka's text for one of its error codes. */
+  /** Returns librdkafka's text for an error code. */
   readonly err2str: (code: number) => string;
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { addon } from "../../src/addon/addon.ts";
-import { findAddon } from "./addon.ts";
+import { findAddon } from "./find_addon.ts";
 import { adminOf } from "./addon_admin.mjs";
 import { answersOf } from "./addon_answers.mjs";
 import { orderOf } from "./addon_order.mjs";

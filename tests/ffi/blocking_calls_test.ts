@@ -3,11 +3,12 @@ import { Buffer } from "node:buffer";
 import { Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { addon } from "../../src/addon/addon.ts";
+import { BlockingCalls } from "../../src/ffi/blocking_calls.ts";
 import { answer, connect, disconnect, type Native } from "../support/native_client.ts";
 
 type TxnError = { code: number; message: string; isFatal: boolean; isRetriable: boolean; isTxnRequiresAbort: boolean };
 
-const NOBODY = "127.0.0.1:1";
+const NO_BROKER = "127.0.0.1:1";
 const LONG_MS = 60_000;
 
 function producer(servers: string, own: object = {}): Native {
@@ -40,15 +41,15 @@ async function startWaiting(servers: string): Promise<Native[]> {
   return clients;
 }
 
-for (const how of ["is not there", "hangs"] as const) {
-  Deno.test(`32 clients whose broker ${how} keep none waiting that has one`, async () => {
+for (const how of ["is down", "hangs"] as const) {
+  Deno.test(`32 clients whose broker ${how} delay no client of another broker`, async () => {
     await using broker = await LocalBroker.start();
     await using other = await LocalBroker.start();
     broker.createTopic("t");
     other.setRtt(600_000);
-    const waiting = await startWaiting(how === "hangs" ? other.bootstrapServers : NOBODY);
+    const waiting = await startWaiting(how === "hangs" ? other.bootstrapServers : NO_BROKER);
     const servers = { "bootstrap.servers": broker.bootstrapServers, "fetch.wait.max.ms": 5 };
-    // Let them have taken what they take.
+    // Let them occupy the threads that they get.
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const began = performance.now();
     await Promise.all(["one", "two"].map(async (id) => {
@@ -65,14 +66,14 @@ for (const how of ["is not there", "hangs"] as const) {
       await disconnect(own);
     }));
     const tookMs = performance.now() - began;
-    // Files are read on the same threads.
+    // Files are read on the same threads: this must not hang.
     await Deno.readTextFile(new URL(import.meta.url));
     await Promise.all(waiting.map(disconnect));
     assert.ok(tookMs < 10_000, `${tookMs} ms`);
   });
 }
 
-Deno.test("a transaction of a slow broker is made in slices: it commits, aborts, and keeps what it wrote", async () => {
+Deno.test("the transactions of a slow broker, made in slices, commit and abort, and lose no record", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 2 });
   const reports: number[] = [];
@@ -93,11 +94,11 @@ Deno.test("a transaction of a slow broker is made in slices: it commits, aborts,
   assert.equal(reports.length, 9);
 });
 
-Deno.test("a transactional call that is made while another one is answers at once, and says which", async () => {
-  const client = producer(NOBODY, { "transactional.id": "t" });
+Deno.test("a transactional call during another one fails at once, and names the other", async () => {
+  const client = producer(NO_BROKER, { "transactional.id": "t" });
   await connect(client);
   const first = answer((callback) => client.initTransactions(LONG_MS, callback));
-  // A moment later the first is between two slices.
+  // By then the first call is between two slices.
   await new Promise((resolve) => setTimeout(resolve, 300));
   const [same] = await answer((callback) => client.initTransactions(LONG_MS, callback)) as [TxnError];
   const [another] = await answer((callback) => client.abortTransaction(LONG_MS, callback)) as [TxnError];
@@ -112,7 +113,7 @@ Deno.test("a transactional call that is made while another one is answers at onc
   assert.ok(performance.now() - began < 5000);
 });
 
-Deno.test("a transactional call without a broker ends when its time is out, to be resumed", async () => {
+Deno.test("a transactional call without a broker ends at its time-out, and can be resumed", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t");
   broker.setDown();
@@ -128,7 +129,7 @@ Deno.test("a transactional call without a broker ends when its time is out, to b
   await disconnect(client);
 });
 
-Deno.test("ten transactions of a cluster that hangs keep none of another from sending its offsets", async () => {
+Deno.test("ten transactions of a cluster that hangs do not keep those of another from sending offsets", async () => {
   await using broker = await LocalBroker.start();
   await using other = await LocalBroker.start();
   const begun = async (servers: string, id: string) => {
@@ -158,4 +159,26 @@ Deno.test("ten transactions of a cluster that hangs keep none of another from se
   await Promise.all(sending);
   for (const { clients } of [...healthy, ...hanging]) await Promise.all(clients.map(disconnect));
   assert.ok(tookMs < 8000, `${tookMs} ms`);
+});
+
+Deno.test("request() doubles its slices for a slow broker, remembers the length, and stops when the client closes", async () => {
+  let isClosing = false;
+  const slices: number[] = [], calls = new BlockingCalls(() => true, () => isClosing);
+  const slow = (slice: number) => (slices.push(slice), Promise.resolve(slices.length < 4 ? -185 : 0));
+  assert.equal(await calls.request(60_000, slow), 0);
+  assert.equal(await calls.request(60_000, slow), 0);
+  assert.deepEqual(slices, [100, 200, 400, 800, 800]);
+  isClosing = true;
+  assert.equal(await calls.request(60_000, () => Promise.resolve(-195)), -195);
+});
+
+Deno.test("request() calls once while no broker is connected, and again when one is", async () => {
+  let isConnected = false;
+  const slices: number[] = [], calls = new BlockingCalls(() => isConnected, () => false);
+  const call = (slice: number) => (slices.push(slice), Promise.resolve(isConnected ? 0 : -195));
+  assert.equal(await calls.request(500, call), -195);
+  assert.deepEqual(slices, [100]);
+  setTimeout(() => isConnected = true, 200);
+  assert.equal(await calls.request(60_000, call), 0);
+  assert.deepEqual(slices, [100, 20, 100]);
 });

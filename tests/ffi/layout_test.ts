@@ -1,4 +1,4 @@
-/** The layout table against a C compiler, which is the only judge of where a field lies. */
+/** Compares the layout table with the sizes and offsets of a C compiler. */
 
 import { deepEqual, notDeepEqual } from "node:assert/strict";
 import { join } from "node:path";
@@ -21,13 +21,13 @@ const ignore = compiler === undefined;
 const reason = ignore ? " (ignored: no C compiler)" : "";
 
 Deno.test({
-  name: `layout.ts has the sizes and offsets that the C compiler has${reason}`,
+  name: `layout.ts has the sizes and offsets of the C compiler${reason}`,
   ignore,
   fn: async () => deepEqual(STRUCTS, await compiledLayout(STRUCTS)),
 });
 
 Deno.test({
-  name: `layout.ts with one field moved is caught${reason}`,
+  name: `a wrong offset in layout.ts is found${reason}`,
   ignore,
   fn: async () => {
     const moved = { ...layout.MESSAGE, fields: { ...layout.MESSAGE.fields, offset: 48 } };
@@ -35,7 +35,7 @@ Deno.test({
   },
 });
 
-/** The same structs and fields, with the numbers of a program that was compiled against rdkafka.h. */
+/** The same structs and fields, with the numbers that a program compiled with rdkafka.h prints. */
 async function compiledLayout(
   structs: Readonly<Record<string, layout.Struct>>,
 ): Promise<Record<string, layout.Struct>> {

@@ -45,7 +45,7 @@ async function refuses(path: string, why: RegExp): Promise<void> {
 
 Deno.test("openLibrary() says that a file is missing", () => refuses("/no/such/librdkafka.so.1", /no such file/));
 
-Deno.test("openLibrary() says that a file is no shared library", async () => {
+Deno.test("openLibrary() says that a file is not a shared library", async () => {
   const file = await temporary(new TextEncoder().encode("this is a text file, not a library\n"));
   await refuses(file, /is not a shared library/);
   await Deno.remove(file);
@@ -60,7 +60,7 @@ Deno.test("openLibrary() says that a file is built for another machine", {
   await Deno.remove(file);
 });
 
-Deno.test("openLibrary() says that a library is another one", {
+Deno.test("openLibrary() says that a library is not librdkafka", {
   ignore: Deno.build.os !== "linux", // libc.so.6 is Linux's
 }, () => refuses("libc.so.6", /libc\.so\.6 \(LIBRDKAFKA_PATH\): is not librdkafka\n/));
 
@@ -77,7 +77,7 @@ async function compiled(source: string, more: readonly string[] = []): Promise<s
 
 const noCompiler = await compiled("int answer;").then(() => false, () => true);
 
-Deno.test("openLibrary() says that a version is too old, and which would do", { ignore: noCompiler }, async () => {
+Deno.test("openLibrary() says that a version is too old, and which one is needed", { ignore: noCompiler }, async () => {
   const old = await compiled("int rd_kafka_version(void) { return 0x020d01ff; }");
   await refuses(old, /version 2\.13\.1 is older than 2\.13\.2\n.*\n.*if it is 2\.13\.2 or newer/);
 });
@@ -87,15 +87,15 @@ Deno.test("openLibrary() says that a librdkafka lacks functions", { ignore: noCo
   await refuses(bare, /lacks rd_kafka_\w+: not a librdkafka that this module can use/);
 });
 
-Deno.test("openLibrary() refuses a library that is cut short, of which the process would die", {
+Deno.test("openLibrary() refuses a truncated library, which would kill the process", {
   ignore: noCompiler || Deno.build.os !== "linux", // macOS looks itself
 }, async () => {
   const whole = await compiled("int rd_kafka_version(void) { return 0x020f01ff; } char room[100000] = { 1 };");
   await Deno.truncate(whole, 3000);
-  await refuses(whole, /is cut short: 3000 bytes of \d+ or more/);
+  await refuses(whole, /is truncated: it has 3000 bytes, and needs at least \d+/);
 });
 
-Deno.test("openLibrary() says that a place is a folder, or a pipe, which would block", async () => {
+Deno.test("openLibrary() says that a path is a folder, or a pipe, which would block", async () => {
   const folder = await Deno.makeTempDir();
   await refuses(folder, /is not a file/);
   const { success } = await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
@@ -104,7 +104,7 @@ Deno.test("openLibrary() says that a place is a folder, or a pipe, which would b
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("openLibrary() names the library that another one needs and that is not there", {
+Deno.test("openLibrary() names the missing library that another one needs", {
   ignore: noCompiler || Deno.build.os !== "linux", // an ELF's dependency
 }, async () => {
   const needed = await compiled("int needed(void) { return 1; }");
@@ -126,7 +126,7 @@ Deno.test("a program that can't open librdkafka ends with one error and code 1",
   assert.equal(err.match(/LibraryError: /g)?.length, 1, err);
 });
 
-Deno.test("openLibrary() refuses an --allow-ffi with a path, with which pointers could not be used", async () => {
+Deno.test("openLibrary() refuses --allow-ffi with a path, which forbids pointers", async () => {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, `import { openLibrary } from "${MOD}"; openLibrary();`);
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -138,7 +138,7 @@ Deno.test("openLibrary() refuses an --allow-ffi with a path, with which pointers
   await Deno.remove(file);
 });
 
-Deno.test("a Topic without --allow-ffi says so, within a moment, and the rest works without", async () => {
+Deno.test("a Topic without --allow-ffi fails at once and says so, and everything else works", async () => {
   const mod = new URL("../../mod.ts", import.meta.url).href;
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(
@@ -171,7 +171,7 @@ Deno.test("importing the module opens, reads and runs nothing", async () => {
   await Deno.remove(file);
 });
 
-Deno.test("a program that ends with an uncaught error prints it, though clients are connected", async () => {
+Deno.test("a program that ends with an uncaught error prints it, even while clients are connected", async () => {
   const program = `
     import { LocalBroker } from "${new URL("../../src/testing/local_broker.ts", import.meta.url).href}";
     import { loadKafkaJavascript } from "${new URL("../addon/load_kafka_javascript.ts", MOD).href}";
@@ -196,7 +196,7 @@ Deno.test("a program that ends with an uncaught error prints it, though clients 
   }
 });
 
-Deno.test("openLibrary() says in one line that it takes the system's library because --allow-env is missing", {
+Deno.test("openLibrary() emits a notice when it takes the system's library because --allow-env is missing", {
   ignore: Deno.build.os !== "linux", // where the system looks for a library is set by a variable
 }, async () => {
   const { cachedLibraryPath } = await import("../../src/ffi/library.ts");

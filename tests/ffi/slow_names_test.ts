@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { PRELOADS, runPreloaded } from "../support/preloaded.ts";
+import { CAN_PRELOAD, runPreloaded } from "../support/run_preloaded.ts";
 
 const SECONDS = 3;
-/** A look-up that takes its time, as it does where no name server answers. */
+/** A look-up that takes long, as without a name server. */
 const SLOW = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,8 +38,8 @@ const PROGRAM = `
 `;
 
 Deno.test({
-  name: "disconnect() holds nothing up while librdkafka looks up the name of a broker",
-  ignore: !PRELOADS,
+  name: "disconnect() does not block the event loop while librdkafka looks up the name of a broker",
+  ignore: !CAN_PRELOAD,
   async fn() {
     const { out, err } = await runPreloaded(SLOW, PROGRAM);
     assert.equal(out, "Producer let others run\nKafkaConsumer let others run\n", err);

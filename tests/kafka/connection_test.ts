@@ -15,7 +15,7 @@ async function waiting(kafka: MemoryKafka) {
   return { client, opening, native: kafka.producers[0]! };
 }
 
-Deno.test("Connection.open() gives up on a broker that refuses the credentials, with a fatal error", async () => {
+Deno.test("Connection.open() rejects with a fatal error when a broker refuses the credentials", async () => {
   using kafka = new MemoryKafka();
   const { client, opening, native } = await waiting(kafka);
   native.log(3, "[thrd:main]: SASL authentication error: Invalid username or password");
@@ -27,7 +27,7 @@ Deno.test("Connection.open() gives up on a broker that refuses the credentials, 
   assert(client.isDisconnecting);
 });
 
-Deno.test("Connection.open() waits on while brokers are down, and ends without a fatal error when the client goes", async () => {
+Deno.test("Connection.open() waits while brokers are down, and rejects with an error that is not fatal when the client disconnects", async () => {
   using kafka = new MemoryKafka();
   const { client, opening, native } = await waiting(kafka);
   native.log(3, "[thrd:main]: Connect failed: Connection refused");
@@ -39,7 +39,7 @@ Deno.test("Connection.open() waits on while brokers are down, and ends without a
   assert.match(error.message, /closed before a broker at memory-\d+ had answered/);
 });
 
-Deno.test("Connection.open() is fatal when the client can't be made", async () => {
+Deno.test("Connection.open() rejects with a fatal error when the client can't be made", async () => {
   using kafka = new MemoryKafka();
   kafka.faults.request = () => -172;
   const conf = { "bootstrap.servers": kafka.bootstrapServers };
@@ -48,7 +48,7 @@ Deno.test("Connection.open() is fatal when the client can't be made", async () =
   await assert.rejects(connection.open(client), { name: "KafkaError", code: -172, fatal: true });
 });
 
-Deno.test("Connection.make() is fatal when librdkafka refuses the configuration", async () => {
+Deno.test("Connection.make() rejects with a fatal error when librdkafka refuses the configuration", async () => {
   const connection = new Connection('Topic "t"', "localhost:1", new Notices((text) => text));
   // Right by itself, which is all that is checked before.
   const conf = { "bootstrap.servers": "localhost:1", "ssl.cipher.suites": 1, "no.such.property": true };
@@ -63,7 +63,7 @@ Deno.test("Connection.make() is fatal when librdkafka refuses the configuration"
   );
 });
 
-Deno.test("KafkaError is fatal by its code or because it is said, and not retriable then", () => {
+Deno.test("KafkaError is fatal by its code or by its option, and then not retriable", () => {
   assert(new KafkaError("x", { code: -150 }).fatal);
   assert(!new KafkaError("x", { code: -195 }).fatal);
   const error = KafkaError.from("doing", { code: -195, message: "gone" }, { fatal: true });

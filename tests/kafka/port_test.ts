@@ -1,5 +1,5 @@
 /**
- * What holds for every implementation of the port: the npm client over librdkafka, and the cluster in memory.
+ * Tests of the port that run on both of its implementations: the npm client over librdkafka, and the cluster in memory.
  *
  * @module
  */
@@ -150,7 +150,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await reader.disconnect();
   });
 
-  test("PortProducer refuses a record when its queue is full, and reports what it purges", async (kafka) => {
+  test("PortProducer refuses a record when its queue is full, and reports the records that it purges", async (kafka) => {
     kafka.createTopic("t", { partitions: 1 });
     const made = await producer(kafka, { "queue.buffering.max.messages": 3 }), reports = new Reports();
     kafka.setDown();
@@ -162,7 +162,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     for (const { code } of reports.told) assert(code === -152 || code === -151, `${code}`);
   });
 
-  test("PortConsumer hands out messages, and ends after them", async (kafka) => {
+  test("PortConsumer returns messages, and the ends of partitions after them", async (kafka) => {
     await fill(kafka, "t");
     const { made, events } = await consumer(kafka, { "enable.partition.eof": true });
     made.subscribe(["t"]);
@@ -175,7 +175,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     assert.deepEqual(events.log, ["assign 0,1", "revoke 0,1"]);
   });
 
-  test("PortConsumer.commit() answers each commit by itself, with the errors of partitions", async (kafka) => {
+  test("PortConsumer.commit() resolves each commit separately, with the errors of partitions", async (kafka) => {
     await fill(kafka, "t");
     const { made, events } = await consumer(kafka);
     made.subscribe(["t"]);
@@ -209,7 +209,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await made.disconnect();
   });
 
-  test("PortConsumer rejects the commits that nobody polled for when it is disconnected", async (kafka) => {
+  test("PortConsumer.disconnect() rejects the commits whose answers were not polled", async (kafka) => {
     await fill(kafka, "t");
     const { made } = await consumer(kafka);
     made.subscribe(["t"]);
@@ -220,7 +220,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     assert([undefined, -197].includes(await commit));
   });
 
-  test("PortConsumer seeks, pauses and resumes; questions are answered", async (kafka) => {
+  test("PortConsumer seeks, pauses and resumes, and returns watermarks, committed offsets and partitions", async (kafka) => {
     await fill(kafka, "t");
     const { made } = await consumer(kafka), p1 = { topic: "t", partition: 1 };
     assert.deepEqual(await made.watermarks(p1, WAIT_MS), { lowOffset: 0, highOffset: 5 });
@@ -240,7 +240,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
     await made.disconnect();
   });
 
-  test("PortConsumer commits what is stored in the background, and when it leaves", async (kafka) => {
+  test("PortConsumer commits stored offsets in the background, and when it disconnects", async (kafka) => {
     await fill(kafka, "t");
     const { made, events } = await consumer(kafka, { "enable.auto.commit": true, "auto.commit.interval.ms": 10 });
     made.subscribe(["t"]);
@@ -257,7 +257,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
   });
 
   for (const strategy of ["range", "cooperative-sticky"]) {
-    test(`Two KafkaConsumers share partitions (${strategy})`, async (kafka) => {
+    test(`Two PortConsumers of a group share partitions (${strategy})`, async (kafka) => {
       await fill(kafka, "t");
       const conf = { "partition.assignment.strategy": strategy };
       const one = await consumer(kafka, conf);

@@ -56,7 +56,7 @@ const values = (messages: readonly { value: unknown }[]) => messages.map(({ valu
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `${from + index}`);
 
 for (const protocol of PROTOCOLS) {
-  Deno.test(`eachMessage gets keys, values, headers and offsets as KafkaJS has them (${protocol})`, async () => {
+  Deno.test(`eachMessage gets keys, values, headers and offsets in the form of KafkaJS (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("each-message");
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -87,7 +87,7 @@ for (const protocol of PROTOCOLS) {
 
   for (const autoResolve of [true, false]) {
     const resolves = autoResolve ? "resolves by itself" : "is told";
-    Deno.test(`eachBatch comes again for what failed, and never for what is resolved: ${resolves} (${protocol})`, async () => {
+    Deno.test(`eachBatch is called again for failed messages, and never for resolved ones: ${resolves} (${protocol})`, async () => {
       await using kafka = await Kafka.start();
       const topic = await kafka.broker.createTopic("each-batch");
       const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -116,7 +116,7 @@ for (const protocol of PROTOCOLS) {
     });
   }
 
-  Deno.test(`partitionsConsumedConcurrently handles partitions side by side, each in order (${protocol})`, async () => {
+  Deno.test(`partitionsConsumedConcurrently handles partitions concurrently, and each in order (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("side-by-side", 3);
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -149,7 +149,7 @@ for (const protocol of PROTOCOLS) {
     assert.ok(most > 1 && most <= 3, `${most} at a time`);
   });
 
-  Deno.test(`pause() stops a partition until it is resumed, and seek() goes back (${protocol})`, async () => {
+  Deno.test(`pause() stops a partition until it is resumed, and seek() reads from an earlier offset again (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("pause-seek");
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -174,7 +174,7 @@ for (const protocol of PROTOCOLS) {
     assert.deepEqual(consumer.paused(), []);
   });
 
-  Deno.test(`commitOffsets() is where the next member of the group goes on (${protocol})`, async () => {
+  Deno.test(`the next member of the group starts at the offsets of commitOffsets() (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("commit");
     const producer = await kafka.producer();
@@ -199,7 +199,7 @@ for (const protocol of PROTOCOLS) {
   });
 
   for (const how of ["eachMessage", "eachBatch", "eachBatch and resolveOffset"] as const) {
-    Deno.test(`what is handled is committed in its own partition: ${how} (${protocol})`, async () => {
+    Deno.test(`a handled message is committed in its own partition: ${how} (${protocol})`, async () => {
       await using kafka = await Kafka.start();
       const topic = await kafka.broker.createTopic("own-partition", 3);
       const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -236,7 +236,7 @@ for (const protocol of PROTOCOLS) {
     });
   }
 
-  Deno.test(`members of a group share partitions, and rebalance_cb tells both (${protocol})`, async () => {
+  Deno.test(`members of a group share partitions, and rebalance_cb is called with both kinds of rebalance (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("share", 4);
     const codes: number[][] = [[], []];
@@ -283,7 +283,7 @@ Deno.test(
   },
 );
 
-Deno.test("a logger of one's own gets what librdkafka and KafkaJS have to say", async () => {
+Deno.test("a custom logger gets the lines of librdkafka and of KafkaJS", async () => {
   await using broker = await TestBroker.start();
   const lines: string[] = [];
   const log = (message: string) => void lines.push(message);
@@ -304,7 +304,7 @@ Deno.test("a logger of one's own gets what librdkafka and KafkaJS have to say", 
   await producer.disconnect();
 });
 
-Deno.test("errors of KafkaJS are its own: wrong configurations, wrong moments, unknown topics", async () => {
+Deno.test("KafkaJS throws its own errors for wrong configurations, calls at the wrong time and unknown topics", async () => {
   await using kafka = await Kafka.start();
   const wrong = kafka.client.producer({ foo: "bar" } as never);
   await assert.rejects(wrong.connect(), /No such configuration property: "foo"/);

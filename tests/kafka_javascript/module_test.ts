@@ -5,7 +5,7 @@ import * as client from "@slipstream/slipstream/kafka-javascript";
 import { packageFolder } from "../../src/setup/package_folder.ts";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
-Deno.test("./kafka-javascript exports every name of the npm package, and the very same values", async () => {
+Deno.test("./kafka-javascript exports every name of the npm package, with the same values", async () => {
   const npm = await loadKafkaJavascript() as unknown as Record<string, unknown>;
   const { addon: _addon, register: _register, default: whole, ...named } = client as unknown as Record<
     string,
@@ -39,7 +39,7 @@ Deno.test("require() of the npm package's addon answers `addon` while it is regi
   equal(found, false);
 });
 
-Deno.test("register() of two, disposed of in any order, leaves the loader as it was", () => {
+Deno.test("two registrations, disposed of in any order, leave the loader as it was", () => {
   const loader = Module as unknown as { _load: unknown };
   const before = loader._load;
   const first = client.register(), second = client.register();

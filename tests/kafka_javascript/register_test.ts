@@ -21,7 +21,7 @@ async function deno(
 
 const NO_LIBRARY = { env: { LIBRDKAFKA_PATH: "/no/such/librdkafka.so" } };
 
-Deno.test("./kafka-javascript says what to do when it is imported where there is no librdkafka", async () => {
+Deno.test("./kafka-javascript throws an error with a remedy when it is imported without a librdkafka", async () => {
   const { code, err } = await deno(["eval", `await import("@slipstream/slipstream/kafka-javascript")`], NO_LIBRARY);
   assert.equal(code, 1);
   assert.match(err, /LibraryError/);

@@ -189,7 +189,7 @@ for (const [what, way] of Object.entries(RIGHT)) {
   });
 
   Deno.test({
-    name: `the npm client's KafkaJS face writes and reads with ${what}`,
+    name: `the npm client's KafkaJS API writes and reads with ${what}`,
     ignore,
     async fn() {
       const { KafkaJS } = await loadKafkaJavascript();
@@ -217,7 +217,7 @@ for (const [what, way] of Object.entries(RIGHT)) {
 
 for (const [what, way] of Object.entries(WRONG)) {
   Deno.test({
-    name: `a topic refuses to go on with ${what}: both ends say why, soon, and close`,
+    name: `reading and writing a topic with ${what} fail soon, say why and close`,
     ignore,
     async fn() {
       await using topic = new Topic(fresh(), await confOf(way), { until: "end" });
@@ -237,7 +237,7 @@ for (const [what, way] of Object.entries(WRONG)) {
 
   for (const kind of ["Producer", "KafkaConsumer"] as const) {
     Deno.test({
-      name: `a ${kind} of the npm client hears of ${what} while it connects, and closes`,
+      name: `a ${kind} of the npm client gets an error for ${what} while it connects, and closes`,
       ignore,
       async fn() {
         const kafka = await loadKafkaJavascript();
@@ -261,7 +261,7 @@ for (const [what, way] of Object.entries(WRONG)) {
 }
 
 Deno.test({
-  name: "the npm client's KafkaJS face says that a password is wrong, and its connect() ends with a disconnect()",
+  name: "the npm client's KafkaJS API reports a wrong password, and disconnect() ends its connect()",
   ignore,
   async fn() {
     const { KafkaJS } = await loadKafkaJavascript();
@@ -288,7 +288,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "OAUTHBEARER tokens of the program's own are taken by the broker, and a bad one refused",
+  name: "the broker accepts the program's OAUTHBEARER tokens, and refuses a bad one",
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();
@@ -311,7 +311,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "OAUTHBEARER tokens are renewed before they expire, and one set by hand serves as well",
+  name: "OAUTHBEARER tokens are renewed before they expire, and the program may set one at any time",
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();
@@ -345,7 +345,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "setSaslCredentials() mends a wrong password while the client connects, and no secret is logged",
+  name: "setSaslCredentials() replaces a wrong password while the client connects, and no secret is logged",
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { LibraryError } from "../../src/ffi/library_error.ts";
-import { features } from "../../src/setup/build.ts";
+import { featureSummary } from "../../src/setup/build.ts";
 import { run, type runModule } from "../../src/setup/commands.ts";
 import { type SetupSteps, setupWith } from "../../src/setup/setup.ts";
 
@@ -23,13 +23,13 @@ Deno.test("setup --print-path prints the path of a library that opens, and nothi
   Deno.dlopen(out.trim(), { rd_kafka_version: { parameters: [], result: "i32" } }).close();
 });
 
-Deno.test("setup refuses options that it does not have", async () => {
+Deno.test("setup refuses unknown options", async () => {
   const { code, err } = await setup(["--frobnicate"]);
   assert.equal(code, 2);
-  assert.match(err, /no option --frobnicate\nUsage/);
+  assert.match(err, /unknown option --frobnicate\nUsage/);
 });
 
-Deno.test("setup leaves a LIBRDKAFKA_PATH that is wrong to who has set it", async () => {
+Deno.test("setup fails if LIBRDKAFKA_PATH is wrong, and builds nothing", async () => {
   const { code, err } = await setup([], { LIBRDKAFKA_PATH: "/no/such/file" });
   assert.equal(code, 1);
   assert.match(err, /\/no\/such\/file \(LIBRDKAFKA_PATH\): no such file/);
@@ -43,7 +43,7 @@ Deno.test("setup --build without a compiler says what is missing", async () => {
   await Deno.remove(empty, { recursive: true });
 });
 
-Deno.test("install() runs the package manager that is there, and says so", {
+Deno.test("install() runs the package manager that is installed, and prints its commands", {
   ignore: Deno.uid() !== 0, // apt-get is root's
 }, async () => {
   const folder = await Deno.makeTempDir();
@@ -79,7 +79,7 @@ function nothing(calls: string[]): SetupSteps {
 // LIBRDKAFKA_PATH is final when set, so what is left to do without it can only be seen without it.
 const ignore = Boolean(Deno.env.get("LIBRDKAFKA_PATH"));
 
-Deno.test("setup() lists what can be done when nothing can", { ignore }, async () => {
+Deno.test("setup() lists the remedies when no step is possible", { ignore }, async () => {
   const calls: string[] = [];
   await assert.rejects(
     setupWith(nothing(calls)),
@@ -88,7 +88,7 @@ Deno.test("setup() lists what can be done when nothing can", { ignore }, async (
   assert.deepEqual(calls, []);
 });
 
-Deno.test("setup() builds when there is a compiler, though there is a package manager", { ignore }, async () => {
+Deno.test("setup() prefers a build to the package manager", { ignore }, async () => {
   const calls: string[] = [];
   const manager = { command: "apt-get", root: true, calls: [] };
   const steps = {
@@ -124,7 +124,7 @@ async function saying(work: () => Promise<unknown>): Promise<string> {
   return lines.join("\n");
 }
 
-Deno.test("setup() builds where the system's library is too old, and says why", { ignore }, async () => {
+Deno.test("setup() builds if the system's library is too old, and says why", { ignore }, async () => {
   const calls: string[] = [];
   const steps = { ...debian12(calls), canBuild: () => true, build: () => Promise.resolve("/b") };
   const said = await saying(async () => {
@@ -147,7 +147,7 @@ Deno.test(
   },
 );
 
-Deno.test("setup() does not call a library installed that is too old", { ignore }, async () => {
+Deno.test("setup() fails if the installed library is too old", { ignore }, async () => {
   const calls: string[] = [];
   const manager = { command: "apt-get", root: true, calls: [] };
   await saying(() =>
@@ -159,12 +159,12 @@ Deno.test("setup() does not call a library installed that is too old", { ignore 
   assert.deepEqual(calls, ["apt-get"]);
 });
 
-Deno.test("setup() says what is wrong with a library that was installed and can't be used", { ignore }, async () => {
+Deno.test("setup() says why an installed library can't be used", { ignore }, async () => {
   const manager = { command: "apt-get", root: true, calls: [] };
   await saying(() => assert.rejects(setupWith({ ...nothing([]), installer: () => manager }), LibraryError));
 });
 
-Deno.test("setup() takes the system's library as it is", { ignore }, async () => {
+Deno.test("setup() uses the system's library if it is new enough", { ignore }, async () => {
   const found = { path: "librdkafka.so.1", version: "2.13.2" };
   const steps = { ...nothing([]), open: () => found, canBuild: () => true };
   assert.deepEqual(await setupWith(steps), { ...found, how: "found" });
@@ -217,16 +217,16 @@ Deno.test("setup fails when the package that it has installed is too old", {
   assert.match(err, /librdkafka 2\.0\.2 \(librdkafka\.so\.1\), as apt-get has installed it, is older than 2\.13\.2\./);
 });
 
-Deno.test("features() says what a build has and lacks, and which packages add it", () => {
+Deno.test("featureSummary() lists the features of a build, the missing ones and their packages", () => {
   const config = "WITH_SSL=\ty\nWITH_ZLIB=\ty\nWITH_ZSTD=\ty\nWITH_SASL_CYRUS=\tn\nWITH_CURL=\tn\n";
   assert.equal(
-    features(config),
+    featureSummary(config),
     "built with lz4, snappy, TLS and SCRAM, gzip, zstd; without Kerberos (GSSAPI), OIDC " +
       "(on Debian: apt-get install libsasl2-dev libcurl4-openssl-dev, then setup --build)",
   );
 });
 
-Deno.test("run() keeps what a command that fails has printed", async () => {
+Deno.test("run() throws the last lines of a failed command", async () => {
   const log: string[] = [];
   await assert.rejects(run("sh", ["-c", "echo one; echo two >&2; exit 3"], { log }), /failed \(3\):\s+one\s+two/);
   assert.match(log.join(""), /one\ntwo/);

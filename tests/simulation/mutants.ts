@@ -296,20 +296,20 @@ export const MUTANTS: readonly Mutant[] = [
   topicCacheMutant(
     "Topic: one account for all deliveries of a writer",
     [
-      "src/topic/write/deliveries.ts",
+      "src/topic/write/delivery_settlements.ts",
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
     [
-      "src/topic/write/deliveries.ts",
-      "return this.#accounts.get(delivery)?.outcome();",
+      "src/topic/write/delivery_settlements.ts",
+      "return this.#settlements.get(delivery)?.outcome();",
       "return this.#last?.outcome();",
     ],
   ),
   topicCacheMutant(
     "Topic: the end of one writer disconnects the others",
-    ["src/topic/write/topic_writer.ts", "for (const { keepsLink } of this.#sinks) if (keepsLink) return;", ""],
-    ["src/topic/write/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
+    ["src/topic/write/topic_writer.ts", "for (const { keepsProducer } of this.#sinks) if (keepsProducer) return;", ""],
+    ["src/topic/write/topic_writer.ts", "while (producer.pending > 0) await producer.idle();", ""],
   ),
   topicCacheMutant("Topic: positions of a partition that has moved are stored", [
     "src/topic/read/offset_tracker.ts",

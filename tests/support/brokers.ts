@@ -47,8 +47,8 @@ export class TestBroker implements AsyncDisposable {
   }
 
   /** Makes a Topic that reads up to the end offsets. */
-  toEnd<K = string, V = string>(name: string, own: Conf = {}, options: TopicOptions<K, V> = {}): Topic<K, V> {
-    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options });
+  toEnd<K = string, V = string>(name: string, own: Conf = {}, options?: TopicOptions<K, V>): Topic<K, V> {
+    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options } as TopicOptions<K, V>);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,7 +95,7 @@ async function createOnRealBroker(
   }
 }
 
-/** Resolves when a condition holds; rejects when it does not within the time. */
+/** Resolves when a condition holds; rejects if it does not in time. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
@@ -117,19 +117,19 @@ export async function everything(
   return await Array.fromAsync(topic, ({ key, value, partition }) => ({ key, value, partition }));
 }
 
-type Watched = "assign" | "pause" | "resume";
+type WatchedMethod = "assign" | "pause" | "resume";
 
 /** Calls a function for each call of a method of any consumer in this process, with the partitions and the consumer. */
 export async function watchConsumers(
-  calls: readonly Watched[],
-  tell: (what: Watched, partitions: number[], consumer: unknown) => unknown,
+  calls: readonly WatchedMethod[],
+  onCall: (what: WatchedMethod, partitions: number[], consumer: unknown) => unknown,
 ): Promise<Disposable> {
   type Call = (partitions: { partition: number }[]) => unknown;
   const prototype = (await loadKafkaJavascript()).KafkaConsumer.prototype as unknown as Record<string, Call>;
   const originals = Object.fromEntries(calls.map((what) => [what, prototype[what]!]));
   for (const what of calls) {
     prototype[what] = function (this: unknown, partitions) {
-      tell(what, partitions.map(({ partition }) => partition), this);
+      onCall(what, partitions.map(({ partition }) => partition), this);
       return originals[what]!.call(this, partitions);
     };
   }

@@ -33,7 +33,7 @@ export class FakeProducer implements PortProducer {
   readonly events: ProducerEvents;
   isConnected = false;
   isDisconnecting = false;
-  readonly #onTheirWay: { key: Uint8Array | null; value: string; target: ReportTarget; number: number }[] = [];
+  readonly #inFlight: { key: Uint8Array | null; value: string; target: ReportTarget; number: number }[] = [];
   #closed = Promise.withResolvers<void>();
   #offset = 0;
 
@@ -64,18 +64,18 @@ export class FakeProducer implements PortProducer {
     _timestamp: number | null,
     target: ReportTarget,
   ): void {
-    if ((target.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("there is no such number");
+    if ((target.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("the number is out of its range");
     if (this.refusal !== undefined) {
       const { refusal } = this;
       this.refusal = undefined;
       throw refusal;
     }
-    if (this.#onTheirWay.reduce((sum, { value }) => sum + value.length, 0) + (value?.length ?? 0) > this.room) {
+    if (this.#inFlight.reduce((sum, { value }) => sum + value.length, 0) + (value?.length ?? 0) > this.room) {
       throw Object.assign(new Error("Queue full"), { code: QUEUE_FULL });
     }
     const text = value === null ? null : decoder.decode(value);
     this.values.push(text);
-    this.#onTheirWay.push({
+    this.#inFlight.push({
       key: key && key.slice(),
       value: text ?? "",
       target,
@@ -86,8 +86,8 @@ export class FakeProducer implements PortProducer {
   /** Reports the first so many records, or the record with a value. */
   report(which: number | string, code = 0): void {
     const some = typeof which === "number"
-      ? this.#onTheirWay.splice(0, which)
-      : this.#onTheirWay.splice(this.#onTheirWay.findIndex(({ value }) => value === which), 1);
+      ? this.#inFlight.splice(0, which)
+      : this.#inFlight.splice(this.#inFlight.findIndex(({ value }) => value === which), 1);
     for (const { target, number } of some) target.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
   }
 
@@ -95,7 +95,7 @@ export class FakeProducer implements PortProducer {
   answer(count: number, code = 0): void {
     if (this.events.requests?.wants(code) !== true) return this.report(count, code);
     this.events.requests.answered(
-      this.#onTheirWay.splice(0, count).map(({ key, value, target, number }) => ({
+      this.#inFlight.splice(0, count).map(({ key, value, target, number }) => ({
         code,
         partition: 0,
         offset: code === 0 ? this.#offset++ : -1,

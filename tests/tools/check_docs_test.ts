@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
-import { complaintsOf, defaultProblems } from "../../tools/check_docs.ts";
+import { defaultProblems, lintErrors } from "../../tools/check_docs.ts";
 
-Deno.test("complaintsOf() leaves out what the registry's codecs take of its client, and nothing else of them", () => {
+Deno.test("lintErrors() ignores the types of the registry's npm client, and no others", () => {
   const theirs = "error[private-type-ref]: public type 'AvroCodecOptions[\"serializer\"]' references private type " +
     "'AvroSerializerConfig'\n --> x";
   const ours =
     "error[private-type-ref]: public type 'AvroCodecOptions[\"mine\"]' references private type 'Mine'\n --> y";
-  assert.deepEqual(complaintsOf(`${theirs}\n\n\n${ours}`), [ours]);
+  assert.deepEqual(lintErrors(`${theirs}\n\n\n${ours}`), [ours]);
 });
 
-Deno.test("complaintsOf() leaves out the npm client's own types, and nothing else", () => {
+Deno.test("lintErrors() ignores the types of the Kafka npm client, and no others", () => {
   const theirs =
     "error[private-type-ref]: public type 'NpmConf' references private type 'ConsumerGlobalConfig'\n --> x";
   const ours = "error[missing-jsdoc]: exported symbol is missing JSDoc documentation\n --> y";
   const inside =
     "error[missing-jsdoc]: exported symbol is missing JSDoc documentation\n  --> /x/@confluentinc/kafka-javascript/1.10.1/types/a.d.ts:5:3";
   assert.deepEqual(
-    complaintsOf(`${theirs}\n\n\n${inside}\n\n\n${ours}\n\n\nerror: Found 2 documentation lint errors.`),
+    lintErrors(`${theirs}\n\n\n${inside}\n\n\n${ours}\n\n\nerror: Found 2 documentation lint errors.`),
     [ours],
   );
 });
@@ -73,8 +73,20 @@ Deno.test("defaultProblems() finds each default that is documented in one way an
   assert.match(broken(" as const satisfies ThingOptions", ""), /count has .* no entry/);
   assert.match(
     broken("satisfies ThingOptions", "satisfies OtherOptions"),
-    /satisfies OtherOptions, which is no interface/,
+    /satisfies OtherOptions, which has no interface/,
   );
+});
+
+Deno.test("defaultProblems() takes the interfaces of an intersection together", () => {
+  const text = OPTIONS.replace("export interface ThingOptions<T = unknown> {", "export interface ThingSettings {")
+    .replace("  /** By what.", "}\n\nexport interface ThingCodecs<T> {\n  /** By what.")
+    .replace(
+      "\nconst DEFAULTS",
+      "\nexport type ThingOptions<T = string> = ThingSettings & ThingCodecs<T>;\n\nconst DEFAULTS",
+    );
+  assert.deepEqual(defaultProblems([{ path: "thing.ts", text }]), []);
+  const broken = text.replace("{1_000}", "{100}").replace("{text}", "{json()}");
+  assert.equal(defaultProblems([{ path: "thing.ts", text: broken }]).length, 2);
 });
 
 Deno.test("defaultProblems() finds options in this repository", async () => {

@@ -38,12 +38,12 @@ Deno.test("generateProperties() reads scope, level, type, range, values, default
   ]);
 });
 
-Deno.test("generateProperties() refuses a type that it does not know and a text without a table", () => {
-  throws(() => generateProperties(TABLE.replace("*Type: float*", "*Type: tensor*")), /linger\.ms has a type/);
+Deno.test("generateProperties() refuses an unknown type and a text without a table", () => {
+  throws(() => generateProperties(TABLE.replace("*Type: float*", "*Type: tensor*")), /linger\.ms has an unknown type/);
   throws(() => generateProperties("# Nothing"), /no table/);
 });
 
-Deno.test("staleLine() passes the file that is checked in and catches a changed, missing or added property", async () => {
+Deno.test("staleLine() accepts the committed file and finds a changed, missing or added property", async () => {
   const configuration = await readSource("CONFIGURATION.md");
   const file = await Deno.readTextFile(new URL("../../src/topic/conf/properties.ts", import.meta.url));
   equal(staleLine(file, configuration), undefined);
@@ -55,7 +55,7 @@ Deno.test("staleLine() passes the file that is checked in and catches a changed,
   equal(staleLine("", configuration), 1);
 });
 
-Deno.test("PROPERTIES has what the modules that read it rely on", () => {
+Deno.test("PROPERTIES has the properties on which other modules rely", () => {
   deepEqual(PROPERTIES.get("linger.ms"), {
     scope: "P",
     level: "global",

@@ -13,7 +13,7 @@ async function folderWith(files: Record<string, string>): Promise<string> {
   return folder;
 }
 
-Deno.test("testFiles() finds what deno test finds, but for what is tested apart", async () => {
+Deno.test("testFiles() finds the files that deno test finds, without the excluded ones", async () => {
   const folder = await folderWith({
     "b/one_test.ts": "",
     "a_test.ts": "",
@@ -27,14 +27,14 @@ Deno.test("testFiles() finds what deno test finds, but for what is tested apart"
   );
 });
 
-Deno.test("counts() reads the last line of deno test, and nothing where there is none", () => {
+Deno.test("counts() reads the last line of deno test, and returns zeros without one", () => {
   const output =
     "ok | 9 passed | 0 failed (1s)\nFAILED | 12 passed | 3 failed | 45 ignored (2s)\n\nerror: Test failed\n";
   assert.deepEqual(counts(output), { passed: 12, failed: 3, ignored: 45 });
   assert.deepEqual(counts("Segmentation fault"), { passed: 0, failed: 0, ignored: 0 });
 });
 
-Deno.test("deno task test fails when one file does, or its process dies, and names it", async () => {
+Deno.test("deno task test fails if a file fails or its process dies, and names the file", async () => {
   const folder = await folderWith({
     "good_test.ts": `Deno.test("good", () => {});`,
     "bad_test.ts": `Deno.test("bad", () => { throw new Error("bad"); });`,

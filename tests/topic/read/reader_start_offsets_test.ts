@@ -11,7 +11,7 @@ const START = { startAt: (partition: number) => partition === 0 ? 2 : END };
 /** The first message of each partition in a batch. */
 function firsts(batch: ReadBatch | undefined): string[] {
   const seen = new Set<string>();
-  return messagesOf(batch).filter((place) => !seen.has(place[0]!) && seen.add(place[0]!)).sort();
+  return messagesOf(batch).filter((name) => !seen.has(name[0]!) && seen.add(name[0]!)).sort();
 }
 
 Deno.test("After a rebalance before any message was handled, a reader starts at the requested offsets", async () => {
@@ -120,10 +120,10 @@ Deno.test("seek() moves all partitions before a message of one of them is read",
   await new Promise((resolve) => setTimeout(resolve, 20));
   await reader.seek((partition) => partition + 5);
   sought = true;
-  await until(() => ["0", "1"].every((partition) => after.some((place) => place[0] === partition)));
+  await until(() => ["0", "1"].every((partition) => after.some((name) => name[0] === partition)));
   await reader.close();
   await reading;
-  assert.deepEqual(["0", "1"].map((partition) => after.find((place) => place[0] === partition)), ["0@5", "1@6"]);
+  assert.deepEqual(["0", "1"].map((partition) => after.find((name) => name[0] === partition)), ["0@5", "1@6"]);
 });
 
 const LATEST = { ...CONF, "auto.offset.reset": "latest" };

@@ -229,7 +229,7 @@ Deno.test("TopicReader.seek() makes messages stale that were handed out before, 
   const sought = await more;
   assert.deepEqual(messagesOf(sought), ["0@4", "0@5"]);
   sought!.done();
-  assert.deepEqual(positionsOf(reader.handled), ["0@6", "1@3"]);
+  assert.deepEqual(positionsOf(reader.positions), ["0@6", "1@3"]);
   await reader.close();
 });
 
@@ -241,7 +241,7 @@ Deno.test("TopicReader.seek() that fails changes nothing: no message is skipped"
   await assert.rejects(reader.seek(() => 1), KafkaError);
   assert(batch!.messages.every((message) => !batch!.isStale(message)));
   batch!.done();
-  assert.deepEqual(positionsOf(reader.handled), ["0@6", "1@3"]);
+  assert.deepEqual(positionsOf(reader.positions), ["0@6", "1@3"]);
   await reader.close();
 });
 
