@@ -61,9 +61,9 @@ export function defaultProblems(sources: readonly Source[]): string[] {
     }
   }
   for (const { path, text } of sources) {
-    for (const [, type, body] of text.matchAll(INTERFACE)) {
-      const tags = tagsOf(body!), object = objects.get(type!);
-      objects.delete(type!);
+    for (const [type, body] of optionsOf(text)) {
+      const tags = tagsOf(body), object = objects.get(type);
+      objects.delete(type);
       const entries = object?.entries ?? new Map<string, string>();
       for (const [option, tag] of tags) {
         const entry = entries.get(option);
@@ -84,16 +84,30 @@ export function defaultProblems(sources: readonly Source[]): string[] {
     }
   }
   for (const [type, { path, name }] of objects) {
-    problems.push(`${path}: ${name} satisfies ${type}, which is no interface`);
+    problems.push(`${path}: ${name} satisfies ${type}, which has no interface`);
   }
   return problems;
 }
 
 const OBJECT = /^(export )?const (\w*DEFAULTS) = \{([^;]*?)\}(?: as const)? satisfies (?:Required<)?(\w+Options)\b/gm;
-const INTERFACE = /\binterface (\w+Options)\b[^{]*\{\n([^]*?)\n\}/g;
+const INTERFACE = /\binterface (\w+)\b[^{]*\{\n([^]*?)\n\}/g;
+/** A type that begins on a line of its own, such as one with an object type in it. */
+const LONG_TYPE = /\btype (\w+)\b[^\n]*=\n([^]*?);\n(?:\n|$)/g;
+const INTERSECTION = /\btype (\w+Options)\b[^=]*(?:= \w+[^=;]*)*= ([^={};]+ & [^={};]+);/g;
 /** A documented option: its last tag is `@default`. */
 const TAG = /@default \{(.+)\}\s*(?:\*\s*)?\*\/\s*(?:readonly )?(\w+)\??:/g;
 const LITERAL = /^(?:true|false|Infinity|-?[\d_.]+|"[^"]*"|\(.*=>.*)$/;
+
+/** The bodies of the interfaces `…Options` in a file, and of types `…Options` that are intersections of its interfaces and types. */
+function optionsOf(text: string): [type: string, body: string][] {
+  const declarations = [...text.matchAll(INTERFACE), ...text.matchAll(LONG_TYPE)];
+  const interfaces = new Map(declarations.map(([, name, body]) => [name!, body!]));
+  const intersections = [...text.matchAll(INTERSECTION)].map(([, name, parts]): [string, string] => {
+    const names = parts!.split("&").map((part) => /\w+/.exec(part)![0]);
+    return [name!, names.map((part) => interfaces.get(part) ?? "").join("\n")];
+  });
+  return [...[...interfaces].filter(([name]) => name.endsWith("Options")), ...intersections];
+}
 
 function tagsOf(body: string): Defaults {
   return new Map([...body.matchAll(TAG)].map(([, tag, option]) => [option!, tag!]));

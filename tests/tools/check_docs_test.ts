@@ -73,8 +73,20 @@ Deno.test("defaultProblems() finds each default that is documented in one way an
   assert.match(broken(" as const satisfies ThingOptions", ""), /count has .* no entry/);
   assert.match(
     broken("satisfies ThingOptions", "satisfies OtherOptions"),
-    /satisfies OtherOptions, which is no interface/,
+    /satisfies OtherOptions, which has no interface/,
   );
+});
+
+Deno.test("defaultProblems() takes the interfaces of an intersection together", () => {
+  const text = OPTIONS.replace("export interface ThingOptions<T = unknown> {", "export interface ThingSettings {")
+    .replace("  /** By what.", "}\n\nexport interface ThingCodecs<T> {\n  /** By what.")
+    .replace(
+      "\nconst DEFAULTS",
+      "\nexport type ThingOptions<T = string> = ThingSettings & ThingCodecs<T>;\n\nconst DEFAULTS",
+    );
+  assert.deepEqual(defaultProblems([{ path: "thing.ts", text }]), []);
+  const broken = text.replace("{1_000}", "{100}").replace("{text}", "{json()}");
+  assert.equal(defaultProblems([{ path: "thing.ts", text: broken }]).length, 2);
 });
 
 Deno.test("defaultProblems() finds options in this repository", async () => {
