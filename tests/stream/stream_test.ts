@@ -216,7 +216,7 @@ Deno.test("handle() refuses arguments that are not a source, a sink or a handler
   await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
   const running = app.stream(QUIET);
-  await assert.rejects(app.stream(QUIET), /stream\(\) is running/);
+  await assert.rejects(app.stream(QUIET), /stream\(\) runs already/);
   await running;
 });
 
