@@ -74,12 +74,19 @@ export { HandlerError, type HandlerErrorOptions } from "./src/stream/handler_err
 export { transform } from "./src/stream/transform.ts";
 
 // Kafka.
-export { type SendOptions, Topic, type TopicOptions } from "./src/topic/topic.ts";
-export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
+export { Topic } from "./src/topic/topic.ts";
 export type { Lag, PartitionLag } from "./src/topic/read/lag.ts";
+export type { IfText, NameIfText, TopicCodecs, TopicOptions, TopicSettings } from "./src/topic/topic_options.ts";
+export type { TopicNameInput } from "./src/topic/read/topic_names.ts";
 export type { Offset, Offsets } from "./src/topic/read/offsets.ts";
 export type { Message, MessageHeader } from "./src/topic/read/message.ts";
-export type { DeliveryReport, HeadersInput, TopicInput, TopicRecord } from "./src/topic/write/topic_record.ts";
+export type {
+  DeliveryReport,
+  HeadersInput,
+  SendOptions,
+  TopicInput,
+  TopicRecord,
+} from "./src/topic/write/topic_record.ts";
 export {
   type AnyCase,
   type Conf,
@@ -89,24 +96,26 @@ export {
   type NpmConf,
   type SnakeCaseConf,
 } from "./src/topic/conf/conf.ts";
-export { SNAKE_CASE } from "./src/topic/conf/snake_case.ts";
+export { SNAKE_CASE } from "./src/topic/conf/property_names.ts";
 export { KafkaError, type KafkaErrorOptions } from "./src/kafka/kafka_error.ts";
 export { LibraryError, type OldLibrary } from "./src/ffi/library_error.ts";
 export { type Codec } from "./src/codecs/codec.ts";
 export { bytes } from "./src/codecs/bytes.ts";
 export { json } from "./src/codecs/json.ts";
+export { SchemaError, type SchemaIssue, type SchemaResult, type StandardSchema } from "./src/codecs/standard_schema.ts";
 export { text } from "./src/codecs/text.ts";
 
 // Trouble that passes.
 export { type Notice, type NoticeCode, type NoticeListener, onNotice } from "./src/notices/notice.ts";
 
 // State.
-export { Cache, type CacheInput } from "./src/cache/cache.ts";
+export { Cache } from "./src/cache/cache.ts";
+export type { CacheInput } from "./src/cache/cache_input.ts";
 export type { CacheChange, CacheUpdate, ChangesOptions, UpdatesOptions } from "./src/cache/cache_change.ts";
 export type { CacheLogOptions, CacheOptions } from "./src/cache/cache_options.ts";
-export type { CacheKey, KeyPart } from "./src/cache/cache_key.ts";
-export type { CacheListOptions, CacheRange } from "./src/cache/engine/scan.ts";
-export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/engine/transaction.ts";
+export type { CacheKey, FirstParts, KeyInput, KeyPart, KeyParts, KeyPrefix, KeyRead } from "./src/cache/cache_key.ts";
+export type { CacheListOptions, CacheRange } from "./src/cache/cache_range.ts";
+export type { CacheTransaction, SetOptions, TransactionOptions } from "./src/cache/cache_transaction.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/cache_error.ts";
 
 // Time, and browsers.

@@ -16,8 +16,8 @@ const events = [
 ];
 
 // With a path instead of ":memory:", the counts go on where they were when the program runs again.
-await using totals = new Cache<number>(":memory:");
-await using tumbling = new Cache<number>(":memory:");
+await using totals = new Cache<number, string>(":memory:");
+await using tumbling = new Cache<number, [from: number, emoji: string]>(":memory:");
 await using sliding = new Cache<string>(":memory:");
 
 handle(events, { sink: totals }, async ({ emoji }) => {
@@ -27,7 +27,7 @@ handle(events, { sink: totals }, async ({ emoji }) => {
 const TUMBLING_SECONDS = 2, SLIDING_SECONDS = 3;
 
 handle(events, { sink: tumbling }, async ({ emoji, at }) => {
-  const key = [at - at % TUMBLING_SECONDS, emoji];
+  const key: [number, string] = [at - at % TUMBLING_SECONDS, emoji];
   return [key, (await tumbling.get(key) ?? 0) + 1];
 });
 

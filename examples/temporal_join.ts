@@ -41,7 +41,7 @@ const drain = { ...options, offset: "beginning", until: "end" } as const;
   ]);
 }
 
-await using reports = new Cache<string>(":memory:");
+await using reports = new Cache<string, [city: string, at: string]>(":memory:");
 /** The offset to read next, by partition. With a Cache in a file, keep it there too. */
 const next: Record<number, number> = {};
 

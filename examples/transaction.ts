@@ -4,7 +4,7 @@
 // Prints: moved 30, refused: only 70 left, ann 70, bob 30
 import { Cache } from "@slipstream/slipstream";
 
-await using accounts = new Cache<number>(":memory:");
+await using accounts = new Cache<number, string>(":memory:");
 await accounts.set("ann", 100);
 
 function move(from: string, to: string, amount: number): Promise<void> {

@@ -5,9 +5,10 @@
  * process, the child holds the ports of all of them open until it runs its program. librdkafka's mock cluster, which closes
  * a port and binds it again, then ends the process.
  *
- * Usage: `deno run -A tools/test.ts [--except PATH]… [PATH…]`. Without a path, it runs `tests` and `examples`, except the
- * folders that have tasks of their own. `--except` leaves out a folder or a file. Exits with 1 if a test fails, or if a path
- * that is left out does not exist.
+ * Usage: `deno run -A tools/test.ts [--except PATH]… [OPTION…] [PATH…]`; without a path, all of `tests` and `examples`
+ * that needs neither a lock file of its own nor much memory. `--except` leaves a folder or a file out. Options are those
+ * of `deno test`, such as `--filter=NAME`; with `--watch`, one process runs all the files, and again whenever one of
+ * their modules changes. Exits with 1 if a test fails, or if a path that is left out does not exist.
  *
  * @module
  */
@@ -47,10 +48,10 @@ export function mockAssertion(output: string): string | undefined {
 }
 
 /** Runs the files and prints the output of each when it has ended. Returns whether all passed. */
-async function runAll(files: readonly string[]): Promise<boolean> {
+async function runAll(files: readonly string[], options: readonly string[]): Promise<boolean> {
   const test = async (...args: string[]) => {
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", ...args],
+      args: ["test", "-A", ...options, ...args],
       stdin: "null",
       env: { NO_COLOR: "1" },
     }).output();
@@ -87,6 +88,13 @@ async function runAll(files: readonly string[]): Promise<boolean> {
   return failed.length === 0;
 }
 
+/** Runs the files in one process, and again whenever one of their modules changes. Returns the exit code. */
+async function watch(files: readonly string[], options: readonly string[]): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), { args: ["test", "-A", ...options, ...files] }).spawn();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => child.kill(signal));
+  return (await child.status).code;
+}
+
 /** The test files that the arguments ask for. */
 export function filesOf(args: readonly string[]): string[] {
   const paths: string[] = [], except: string[] = [];
@@ -101,4 +109,13 @@ export function filesOf(args: readonly string[]): string[] {
     : paths.flatMap((path) => testFiles(path, except));
 }
 
-if (import.meta.main) Deno.exit(await runAll(filesOf(Deno.args)) ? 0 : 1);
+/** Whether an argument is an option of `deno test`. */
+function isOption(arg: string): boolean {
+  return arg.startsWith("-") && arg !== "--except";
+}
+
+if (import.meta.main) {
+  const options = Deno.args.filter(isOption), files = filesOf(Deno.args.filter((arg) => !isOption(arg)));
+  if (options.includes("--watch")) Deno.exit(await watch(files, options));
+  Deno.exit(await runAll(files, options) ? 0 : 1);
+}

@@ -25,7 +25,7 @@ export type CommitResultCallback = (code: number, partitions: readonly Partition
 
 /**
  * `offset_commit_cb`, called after each commit, also after automatic ones. The native addon passes no errors of single
- * partitions; who needs them sets `results`, which is called instead.
+ * partitions. A callback with the property `results` gets them: `results` is called in its place.
  */
 export interface CommitCallback {
   (code: number | undefined, partitions: TopicPartition[]): void;

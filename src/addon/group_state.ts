@@ -56,8 +56,8 @@ type Delivered =
   | { readonly kind: "answered" }
   | { readonly kind: "unanswered"; readonly rebalance: Rebalance }
   /**
-   * librdkafka has refused the answer, as it did not know that the consumer closes. Any answer will do once it knows, so
-   * the program is not asked again.
+   * librdkafka has refused the answer, as it did not know yet that the consumer closes. Once it knows, it takes any answer:
+   * the consumer gives it, and does not deliver the rebalance to the program again.
    */
   | { readonly kind: "refused"; readonly rebalance: Rebalance };
 
@@ -89,7 +89,7 @@ export class GroupState {
     return this.#delivered.kind === "answered" ? undefined : this.#delivered.rebalance;
   }
 
-  /** Whether the program's answer was refused, so that only librdkafka's progress can help. */
+  /** Whether librdkafka has refused the program's answer, so that the consumer has to give another one later. */
   get isAnswerRefused(): boolean {
     return this.#delivered.kind === "refused";
   }
@@ -130,13 +130,14 @@ export class GroupState {
    *
    * Two kinds are postponed:
    *
-   * - A revocation of a static member while it closes. If the member gave its partitions back before librdkafka knows
-   *   that it closes, it would also give up its membership, which a static member keeps.
-   * - A rebalance while leaving, after an answer. The events: librdkafka assigns partitions; the program declines them;
-   *   before it reads the answer, librdkafka revokes them again. The answer may have settled that revocation as well, and
-   *   the group ends: a second answer would be a question to a group that is gone, which librdkafka 2.15.1 drops
-   *   (`rd_kafka_cgrp_op_serve`), and the caller would wait for ever. Or the revocation still waits, and then the group
-   *   does not end without an answer.
+   * - A revocation of a static member while it closes. A static member keeps its membership when it closes. If it gave its
+   *   partitions back before librdkafka knows that it closes, it would give up its membership, too.
+   * - A rebalance while leaving, if one was answered before. It may need an answer or not:
+   *   1. librdkafka assigns partitions, and the program declines them.
+   *   2. librdkafka revokes the partitions, before it has read that answer.
+   *   3. If librdkafka takes the answer for both, the group ends. Another answer would arrive at a group that has ended:
+   *      librdkafka 2.15.1 drops it without a reply (`rd_kafka_cgrp_op_serve`), and the call would never return.
+   *   4. If not, the group does not end. Then the postponed revocation is delivered after a while.
    */
   receive(rebalance: Rebalance): boolean {
     const phase = this.#phase;
@@ -154,9 +155,8 @@ export class GroupState {
   }
 
   /**
-   * The delivered rebalance is answered. Returns whether librdkafka may be given the answer: while leaving, only if a
-   * rebalance waits for one. A group that waits for an answer does not end, and librdkafka drops, without a reply, what
-   * is asked of a group that has just ended.
+   * The program answers. Returns whether to pass the answer on to librdkafka: while leaving, only if a rebalance waits for
+   * an answer. Such a group can't end, so librdkafka is sure to reply; see `receive`.
    */
   answer(): boolean {
     const hadRebalance = this.#delivered.kind !== "answered", phase = this.#phase;
@@ -168,8 +168,10 @@ export class GroupState {
   }
 
   /**
-   * librdkafka has refused the answer to a rebalance (`undefined` if the program answered none). Returns whether the
-   * program is to be spared the error: so it is while the consumer closes or leaves.
+   * librdkafka has refused an answer. Returns whether to hide its error from the program: `true` unless the consumer is
+   * joined.
+   *
+   * @param rebalance The rebalance that was answered; `undefined` if the program gave partitions back without one.
    */
   refuse(rebalance: Rebalance | undefined): boolean {
     if (this.#phase.kind === "joined") return false;

@@ -13,9 +13,9 @@ import { type PartitionInput, takeList } from "../ffi/topic_partitions.ts";
 /** The partition queues of one consumer. */
 export class PartitionQueues {
   /**
-   * The queues by partition. A queue is asked for while its partition is assigned, and kept: asking librdkafka for the
-   * queue of another partition would mark that one as wanted for good, and librdkafka would log an error when its topic
-   * is deleted.
+   * The queues by partition. A queue is fetched from librdkafka while its partition is assigned, and then kept. Fetching
+   * the queue of a partition that is not assigned would mark the partition as wanted for good, and librdkafka would log an
+   * error when its topic is deleted.
    */
   readonly #queues = new Map<string, Pointer>();
 
@@ -40,15 +40,19 @@ export class PartitionQueues {
 }
 
 /**
- * Waits until librdkafka's main thread has done what it was asked before. To be called between an assign and `forward`.
+ * Waits until librdkafka's main thread has carried out the calls that were made before. To be called between an assign call
+ * and `PartitionQueues.forward`.
  *
- * The events without this wait: an assign stops a partition and starts it again, on librdkafka's thread, a moment after
- * the call. The program forwards the partition's queue. Then librdkafka stops the partition, which takes the forward
- * away, and starts it, which forwards none but a queue that no program has ever forwarded. The partition's messages
- * would never arrive.
+ * Without this wait, the messages of a partition that stays assigned might never arrive:
+ *
+ * 1. The assign call returns. librdkafka's thread has not carried it out yet.
+ * 2. The addon forwards the partition's queue.
+ * 3. librdkafka's thread stops the partition, which removes the forward.
+ * 4. librdkafka's thread starts the partition again. It sets a forward of its own only on queues that no program has ever
+ *    forwarded, so this queue has none.
  */
 export function awaitEarlierOperations(rk: Pointer): void {
   const out = new OutPointer();
-  // Any question will do: that thread answers in the order of asking.
+  // Any call that this thread answers will do, as it answers in the order of the calls.
   if (openLibrary().symbols.rd_kafka_assignment(rk, out.buffer) === ErrorCode.NO_ERROR) takeList(out);
 }

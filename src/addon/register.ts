@@ -9,7 +9,7 @@ import { addon } from "./addon.ts";
 
 type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown;
 
-const ADDON = "confluent-kafka-javascript";
+const ADDON_NAME = "confluent-kafka-javascript";
 /** The path of the native addon's file. A folder of the same name does not match. */
 const ADDON_FILE =
   /(^|[\\/])(build[\\/](Release|Debug)[\\/]confluent-kafka-javascript|confluent-kafka-javascript\.node)$/;
@@ -36,7 +36,7 @@ export function register(): Disposable {
     if (request !== "bindings") return original.call(this, request, parent, isMain);
     return (options: unknown) => {
       const name = typeof options === "string" ? options : (options as { bindings?: unknown } | null)?.bindings;
-      if (name === ADDON || name === `${ADDON}.node`) return addon;
+      if (name === ADDON_NAME || name === `${ADDON_NAME}.node`) return addon;
       // Another addon: the package `bindings` itself answers, if it is installed.
       return (original.call(this, request, parent, isMain) as (options: unknown) => unknown)(options);
     };

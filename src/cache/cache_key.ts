@@ -1,67 +1,109 @@
 /**
- * Keys of a Cache: what they may be, their order, and the name each goes by in memory.
+ * Keys of a Cache: their types, their checks, their order, and the text that stands for a key in memory.
  *
  * @module
  */
 
-/** One part of a key. Parts of different types are never equal: bytes sort before text, text before numbers. */
+/** One part of a key. Parts of different types are never equal. Bytes sort before text, and text before numbers. */
 export type KeyPart = Uint8Array | string | number | bigint | boolean;
 
-/** A key: one part, or several. `"a"` and `["a"]` are the same key, and come back as `"a"`. */
+/**
+ * A key of a Cache: one part, or an array of parts.
+ *
+ * `"a"` and `["a"]` are the same key. Reading it back gives `"a"`.
+ */
 export type CacheKey = KeyPart | readonly KeyPart[];
 
-/** A key that has been checked. */
+/**
+ * The type that a key of type `K` has when it is read back: `K`, except that an array of one part is read back as that
+ * part.
+ *
+ * @typeParam K the keys of the Cache
+ */
+export type KeyRead<K extends CacheKey> = K extends readonly unknown[]
+  ? 1 extends K["length"] ? K[0] | (K["length"] extends 1 ? never : K) : K
+  : K;
+
+/**
+ * What a Cache takes for a key of type `K`: `K`, readonly or not, and what is read back for it.
+ *
+ * @typeParam K the keys of the Cache
+ */
+export type KeyInput<K extends CacheKey> = Readonly<K> | KeyRead<K>;
+
+/**
+ * What a key of type `K` can begin with: its first part, or an array of its first parts. `"user"` and `["user"]` are
+ * the same prefix.
+ *
+ * @typeParam K the keys of the Cache
+ */
+export type KeyPrefix<K extends CacheKey = CacheKey> = K extends readonly unknown[] ? K[0] | FirstParts<K>
+  : K | readonly [K];
+
+/**
+ * The arrays that a tuple can begin with: its first part, its first two parts, and so on up to the tuple itself.
+ *
+ * @typeParam P the tuple
+ */
+export type FirstParts<P extends readonly unknown[]> = P extends readonly [infer First, ...infer Rest]
+  ? readonly [First] | readonly [First, ...FirstParts<Rest>]
+  : Readonly<P>;
+
+/** A key as an array of its parts, also when it has only one. */
+export type KeyParts<K extends CacheKey = CacheKey> = K extends KeyPart ? readonly [K] : Readonly<K>;
+
+/** A key that `checkKey()` has accepted. */
 export interface CheckedKey {
   readonly parts: readonly KeyPart[];
-  /** Equal for equal keys, and for no others. */
+  /** Equal for equal keys, and different for different keys. */
   readonly id: string;
-  /** How long it is in KV, without what the Cache puts before it. */
+  /** The length of the key in KV, without the parts that the Cache puts before it. */
   readonly bytes: number;
 }
 
-/** Deno KV takes 2,048 bytes; the rest is for the Cache's prefix. */
+/** Deno KV accepts keys of 2,048 bytes. The rest is for the parts that the Cache puts before the key. */
 export const MAX_KEY_BYTES = 1_792;
 
 /**
- * Begins the id of all keys but single strings, which are their own: a lone surrogate is in no key, so no string can
- * look like such an id.
+ * The first character of every id, except that a single string is its own id. Half of a surrogate pair is refused in
+ * keys, so no string can equal such an id.
  */
 const TAG = "\ud800";
 
 /**
- * Checks a key, before anything is done with it.
+ * Checks a key and copies it. Types have been checked by the compiler; this checks what a program without types passes.
  *
- * @throws {TypeError} If it is no key, or one that Deno KV would confuse with another.
+ * @throws {TypeError} If it is not a key, or if Deno KV would confuse it with another key.
  * @throws {RangeError} If it is too long.
  */
-export function checkKey(key: CacheKey): CheckedKey {
+export function checkKey(key: unknown): CheckedKey {
+  // A short string, the commonest key, needs no count of its bytes: a UTF-16 unit takes at most three.
   if (typeof key === "string" && key.length < 500 && key.isWellFormed()) {
     return { parts: [key], id: key, bytes: 3 * key.length + 2 };
   }
-  const given = Array.isArray(key) ? key as readonly KeyPart[] : [key as KeyPart];
-  if (given.length === 0) throw new TypeError("A key must have a part: got an empty array");
-  // A caller may go on to use its array, or its bytes.
-  const parts = given.map((part) => part instanceof Uint8Array ? new Uint8Array(part) : part);
+  const input = Array.isArray(key) ? key as readonly KeyPart[] : [key as KeyPart];
+  if (input.length === 0) throw new TypeError("A key must have at least one part: got an empty array");
+  // The caller may change its array, or the bytes in it, later.
+  const parts = input.map((part) => part instanceof Uint8Array ? new Uint8Array(part) : part);
   const bytes = parts.reduce<number>((sum, part) => sum + partBytes(part, key), 0);
   if (bytes > MAX_KEY_BYTES) {
-    throw new RangeError(`A key may have ${MAX_KEY_BYTES} bytes in Deno KV: ${showKey(key)} has ${bytes}`);
+    throw new RangeError(`A key may have at most ${MAX_KEY_BYTES} bytes: ${showKey(key)} has ${bytes}`);
   }
-  const [only] = parts;
-  return { parts, id: parts.length === 1 && typeof only === "string" ? only : TAG + parts.map(partId).join(""), bytes };
+  return { parts, id: idOf(parts), bytes };
 }
 
-/** The key as it is given back. */
-export function keyOf(parts: readonly unknown[]): CacheKey {
-  return (parts.length === 1 ? parts[0] : parts) as CacheKey;
+/** The key that users see for these parts. */
+export function keyOf<K extends CacheKey>(parts: readonly KeyPart[]): KeyRead<K> {
+  return (parts.length === 1 ? parts[0] : parts) as KeyRead<K>;
 }
 
-/** The id of parts that were checked once, such as what KV gives back. */
+/** The id of parts that were checked before, such as those that KV returns. */
 export function idOf(parts: readonly KeyPart[]): string {
   const [only] = parts;
   return parts.length === 1 && typeof only === "string" ? only : TAG + parts.map(partId).join("");
 }
 
-/** A key in words, cut to a sensible length. */
+/** Shows a key in an error message, at most 80 characters of it. */
 export function showKey(key: unknown): string {
   const show = (part: unknown) =>
     typeof part === "string"
@@ -75,7 +117,10 @@ export function showKey(key: unknown): string {
   return all.length > 80 ? `${all.slice(0, 80)}…` : all;
 }
 
-/** Compares as Deno KV orders: by part; bytes, text, numbers (bigint, then float), false, true; a prefix first. */
+/**
+ * Compares keys as Deno KV orders them, part by part: bytes, text, bigints, numbers, false, true. A key comes before
+ * the longer keys that begin with it.
+ */
 export function compareKeys(a: readonly KeyPart[], b: readonly KeyPart[]): number {
   for (let n = 0; n < a.length && n < b.length; n++) {
     const order = compareParts(a[n]!, b[n]!);
@@ -95,7 +140,10 @@ function compareParts(a: KeyPart, b: KeyPart): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As their UTF-8 would compare: by code point, where a surrogate is more than any other unit. */
+/**
+ * Compares texts as their UTF-8 compares, which is by code point: a surrogate stands for a code point above all others,
+ * though units above the surrogates exist.
+ */
 function compareTexts(a: string, b: string): number {
   for (let n = 0; n < a.length && n < b.length; n++) {
     const unit = a.charCodeAt(n), other = b.charCodeAt(n);
@@ -121,35 +169,35 @@ function partBytes(part: KeyPart, key: unknown): number {
   switch (typeof part) {
     case "string":
       if (!part.isWellFormed()) {
-        throw new TypeError(`A key must be well-formed text: ${showKey(key)} has half of a surrogate pair`);
+        throw new TypeError(`Text in a key must be well-formed: ${showKey(key)} has half of a surrogate pair`);
       }
-      return part.length > MAX_KEY_BYTES ? part.length + 2 : escaped(encoder.encode(part));
+      return part.length > MAX_KEY_BYTES ? part.length + 2 : escapedBytes(encoder.encode(part));
     case "number":
-      // KV keeps -0 and 0 apart, and JavaScript's Map does not: whichever was meant, the other would be a surprise.
+      // KV tells -0 from 0, and JavaScript's Map does not. Whichever the caller expects, the other would be a surprise.
       if (Number.isNaN(part) || Object.is(part, -0)) {
-        throw new TypeError(`A number in a key must be neither NaN nor -0: ${showKey(key)}`);
+        throw new TypeError(`A number in a key must be neither NaN nor -0: got ${showKey(key)}`);
       }
       return 9;
     case "bigint": {
       const bytes = Math.ceil((part < 0n ? -part : part).toString(16).length / 2);
-      if (bytes > 255) throw new RangeError(`A bigint in a key may have 255 bytes in Deno KV: it has ${bytes}`);
+      if (bytes > 255) throw new RangeError(`A bigint in a key may have at most 255 bytes: it has ${bytes}`);
       return bytes + 2;
     }
     case "boolean":
       return 1;
   }
-  if (part instanceof Uint8Array) return escaped(part);
+  if (part instanceof Uint8Array) return escapedBytes(part);
   const got = part === null ? "null" : Array.isArray(part) ? "an array" : `a ${typeof part}`;
   throw new TypeError(`A key is a string, number, bigint, boolean, Uint8Array, or an array of them: got ${got}`);
 }
 
-/** How many bytes a string has as a part of a key in KV. */
+/** The length of a string as a part of a key in KV, in bytes. */
 export function textBytes(text: string): number {
-  return escaped(encoder.encode(text));
+  return escapedBytes(encoder.encode(text));
 }
 
-/** KV doubles zero bytes, and puts one byte before and one after. */
-function escaped(bytes: Uint8Array): number {
+/** KV doubles zero bytes, and puts one byte before a part and one after it. */
+function escapedBytes(bytes: Uint8Array): number {
   let count = bytes.length + 2;
   for (const byte of bytes) if (byte === 0) count++;
   return count;

@@ -1,26 +1,26 @@
 /**
- * A stream of which each value is on disk before the next is taken.
+ * A stream whose writes resolve when their values are on disk.
  *
  * @module
  */
 
 /**
- * Makes the stream.
+ * Makes the stream, which takes a value only after the one before it is on disk.
  *
- * @param write resolves when a value is on disk; when it rejects, the stream has failed
- * @param ended called when the stream closes, fails or is aborted; perhaps more than once
+ * @param write resolves when a value is on disk; the stream fails if it rejects
+ * @param onEnd called when the stream closes, fails or is aborted; may be called more than once
  */
-export function writableOf<T>(write: (value: T) => Promise<void>, ended: () => void): WritableStream<T> {
+export function durableWritable<T>(write: (value: T) => Promise<void>, onEnd: () => void): WritableStream<T> {
   return new WritableStream({
-    start: ({ signal }) => signal.addEventListener("abort", ended),
+    start: ({ signal }) => signal.addEventListener("abort", onEnd),
     write: async (value) => {
       try {
         await write(value);
       } catch (error) {
-        ended();
+        onEnd();
         throw error;
       }
     },
-    close: ended,
+    close: onEnd,
   });
 }

@@ -1,31 +1,32 @@
 /**
- * Values as JSON, whatever they are.
+ * JSON of any value that a Cache can hold.
  *
  * @module
  */
 
-/** Deeper than this, JSON ends with null. */
+/** Below this depth, values are null. */
 const MAX_DEPTH = 500;
 
 /**
- * JSON of what structured clone takes: a bigint becomes a string, a Map its entries, a Set and bytes arrays, and what
- * contains itself null where it would begin again.
+ * JSON of any value that structured clone can copy: a bigint as a string, a Map as its entries, a Set and bytes as
+ * arrays. Where a value contains itself, it is null.
  */
 export function toJson(value: unknown): string {
   try {
-    return JSON.stringify(value, (_, some) => plain(some)) ?? "null";
+    return JSON.stringify(value, (_, item) => plain(item)) ?? "null";
   } catch {
-    // Circles, and what is too deep for the stack.
+    // The value contains itself, or is too deep for the stack.
+    /** The objects that contain the one that is written now. */
     const path: unknown[] = [];
-    const shallow = function (this: unknown, _: string, given: unknown) {
-      const some = plain(given);
-      if (typeof some !== "object" || some === null) return some;
+    const replacer = function (this: unknown, _: string, item: unknown) {
+      const made = plain(item);
+      if (typeof made !== "object" || made === null) return made;
       while (path.length > 0 && path.at(-1) !== this) path.pop();
-      if (path.length >= MAX_DEPTH || path.includes(some)) return null;
-      path.push(some);
-      return some;
+      if (path.length >= MAX_DEPTH || path.includes(made)) return null;
+      path.push(made);
+      return made;
     };
-    return JSON.stringify(value, shallow) ?? "null";
+    return JSON.stringify(value, replacer) ?? "null";
   }
 }
 

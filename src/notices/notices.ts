@@ -37,7 +37,8 @@ export class Notices {
 
   /** Reports that trouble has ended, if it had begun. */
   clear(code: NoticeCode, text: string, subject?: NoticeSubject): void {
-    if (this.#active.delete(keyOf(code, subject))) this.#emit(code, text, true, subject);
+    // Called for each batch and each commit: mostly there is no trouble.
+    if (this.#active.size > 0 && this.#active.delete(keyOf(code, subject))) this.#emit(code, text, true, subject);
   }
 
   /** Reports an event, which has no end; not again while it only repeats itself. */

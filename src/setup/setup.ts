@@ -20,6 +20,8 @@ export interface SetupOptions {
   readonly build?: boolean;
 }
 
+const DEFAULTS = { build: false } as const satisfies SetupOptions;
+
 /** The result of `setup()`. */
 export interface SetupResult {
   /** The path or the name by which the library is opened. */
@@ -57,9 +59,9 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
 
 /** `setup()` with replaceable steps. */
 export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): Promise<SetupResult> {
-  const named = Deno.env.get("LIBRDKAFKA_PATH") || undefined;
+  const { build = DEFAULTS.build } = options, named = Deno.env.get("LIBRDKAFKA_PATH") || undefined;
   let tooOld = "";
-  if (options.build !== true) {
+  if (!build) {
     const found = usable(steps);
     if (!(found instanceof LibraryError)) {
       if (named === undefined && found.path !== cachedLibraryPath()) {
@@ -77,7 +79,7 @@ export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): 
     if (named !== undefined) say(`LIBRDKAFKA_PATH is set, so ${named} is still opened: unset it to use the build`);
     return { path, version: BUILD_VERSION, how: "built" };
   }
-  if (options.build === true) {
+  if (build) {
     throw new Error("To build librdkafka, make, bash and a C compiler (cc) must be on the PATH");
   }
   const manager = steps.installer();

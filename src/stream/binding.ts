@@ -6,7 +6,7 @@
 
 import { describeValue } from "../options/describe_value.ts";
 import { assertNoProblems } from "../options/problems.ts";
-import { type ErrorPolicy, type HandleOptions, optionProblems } from "./handle_options.ts";
+import { type ErrorPolicy, HANDLE_DEFAULTS, type HandleOptions, optionProblems } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
 import type { PipeStage } from "./pipe.ts";
 import type { RetryOptions } from "./retry.ts";
@@ -60,8 +60,15 @@ export function bind(
   assertNoProblems("handle()", problems);
 
   const handle = handler as Handler<unknown, unknown>;
-  const { sink = [], pipe = [], concurrency = 1, by, retry, onError = "fail", name = handle.name || "handler" } =
-    options as HandleOptions<unknown>;
+  const {
+    sink = [],
+    pipe = [],
+    concurrency = HANDLE_DEFAULTS.concurrency,
+    by,
+    retry,
+    onError = HANDLE_DEFAULTS.onError,
+    name = handle.name || "handler",
+  } = options as HandleOptions<unknown>;
   const sinks = Array.isArray(sink) ? sink : [sink];
   const binding: ResolvedBinding = {
     name,

@@ -20,7 +20,7 @@ export interface BatchOwner {
   readonly hasFailed: boolean;
   /** How many messages the loop has handed to the handlers so far, over all batches. */
   readonly handedOver: number;
-  /** The highest number of a message, counted over all batches, whose handling has begun. */
+  /** The highest number (counted over all batches, from 0) of a message that a handler has begun to handle. */
   lastBegun: number;
   /** Fails the run with an error at once: it does not wait until the batch has settled. */
   fail(error: unknown): void;

@@ -112,6 +112,9 @@ export interface HandleOptions<M, S extends AnySink = AnySink, P = readonly Pipe
   readonly onError?: ErrorPolicy;
 }
 
+/** The defaults of `handle()`. */
+export const HANDLE_DEFAULTS = { concurrency: 1, onError: "fail" } as const satisfies HandleOptions<never>;
+
 const OPTIONS = [
   "sink",
   "pipe",
@@ -124,8 +127,9 @@ const OPTIONS = [
 
 /** Returns what is wrong with the options of `handle()`: one problem for each entry. */
 export function optionProblems(options: object, sources: readonly unknown[]): string[] {
-  const { sink = [], pipe = [], name, concurrency = 1, by, retry, onError = "fail" } = options as Record<
-    keyof HandleOptions<never>,
+  const { sink = [], pipe = [], name, by, retry } = options as Record<keyof HandleOptions<never>, unknown>;
+  const { concurrency = HANDLE_DEFAULTS.concurrency, onError = HANDLE_DEFAULTS.onError } = options as Record<
+    "concurrency" | "onError",
     unknown
   >;
   const problems = unknownOptions(options, OPTIONS);

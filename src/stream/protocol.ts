@@ -191,9 +191,10 @@ export interface Batch<T> {
    * Returns whether a message must not be handled any more: its partition has moved to another reader since it was read, or
    * this reader has seeked. The run asks just before it handles the message.
    *
-   * @param isAccepted whether the run has asked before, and the answer was `false`; the message has waited for its key since
+   * @param askedBefore whether the run has asked for this message before, and the answer was `false`: it has waited for its
+   * key since (`concurrency`)
    */
-  stale?(message: T, isAccepted?: boolean): boolean;
+  stale?(message: T, askedBefore?: boolean): boolean;
   /**
    * Returns the positions behind the first messages, one for each partition that this reader still owns. A delivery strategy
    * may store them elsewhere than `done()` does. Absent for a source without positions.

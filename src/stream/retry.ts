@@ -54,6 +54,15 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
 }
 
+const DEFAULTS = {
+  maxAttempts: 5,
+  minTimeout: 1000,
+  maxTimeout: 60_000,
+  multiplier: 2,
+  jitter: 1,
+  isRetriable: () => true,
+} as const satisfies RetryOptions;
+
 const { retry, RetryError } = std as {
   retry(attempt: () => Promise<void>, options: RetryOptions): Promise<void>;
   RetryError: new (cause: unknown, attempts: number) => Error;
@@ -74,8 +83,15 @@ export function retryProblems(options: unknown): string[] {
   if (typeof options !== "object" || options === null) {
     return [`retry must be an object such as { maxAttempts: 3 }: got ${describeValue(options)}`];
   }
-  const { maxAttempts = 5, minTimeout = 1000, maxTimeout = 60_000, multiplier = 2, jitter = 1, isRetriable, signal } =
-    options as RetryOptions;
+  const {
+    maxAttempts = DEFAULTS.maxAttempts,
+    minTimeout = DEFAULTS.minTimeout,
+    maxTimeout = DEFAULTS.maxTimeout,
+    multiplier = DEFAULTS.multiplier,
+    jitter = DEFAULTS.jitter,
+    isRetriable = DEFAULTS.isRetriable,
+    signal,
+  } = options as RetryOptions;
   const problems = unknownOptions(options, OPTIONS);
   const check = (holds: boolean, problem: string) => {
     if (!holds) problems.push(problem);
@@ -94,7 +110,7 @@ export function retryProblems(options: unknown): string[] {
   check(Number.isFinite(multiplier) && multiplier >= 1, `multiplier must be from 1 on: got ${multiplier}`);
   check(jitter >= 0 && jitter <= 1, `jitter must be from 0 to 1: got ${jitter}`);
   check(
-    isRetriable === undefined || typeof isRetriable === "function",
+    typeof isRetriable === "function",
     `isRetriable must be a function: got ${describeValue(isRetriable)}`,
   );
   check(
@@ -143,7 +159,7 @@ async function again(
   isInterruptible: () => boolean,
 ): Promise<void> {
   const isRetriable = (error: unknown) =>
-    !isInterrupted(error) && !isFatal(error) && (options.isRetriable?.(error) ?? true);
+    !isInterrupted(error) && !isFatal(error) && (options.isRetriable ?? DEFAULTS.isRetriable)(error);
   // An error that is not retriable counts even if the run is stopped.
   if (!isRetriable(error)) throw error;
   let last = error, isFirst = true;
@@ -165,6 +181,7 @@ async function again(
         throw error;
       }
     }, {
+      ...DEFAULTS,
       ...options,
       isRetriable,
       signal: ending.signal,

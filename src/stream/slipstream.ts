@@ -233,7 +233,7 @@ export class Slipstream<Args = unknown> {
     const { handleSignals = DEFAULTS.handleSignals, shutdownTimeoutMs = DEFAULTS.shutdownTimeoutMs } = options;
     const { args, signal } = options;
     if (this.#bindings.length === 0) throw new Error("stream() has nothing to run: bind a handler with handle() first");
-    if (this.#isRunning) throw new Error("stream() runs already: await it before the next call");
+    if (this.#isRunning) throw new Error("stream() is running: await it before the next call");
     this.#isRunning = true;
     let removeListeners = () => {};
     try {

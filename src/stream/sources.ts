@@ -57,7 +57,7 @@ export function sourceProblem(source: unknown): string | undefined {
   const got = typeof source === "string"
     ? "a string, which would be read character by character"
     : typeof source === "function"
-    ? "a function; one that makes a source, such as a generator function, has to be called"
+    ? "a function: if it makes a source, as a generator function does, pass what it returns"
     : describeValue(source);
   return `a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`;
 }

@@ -10,17 +10,17 @@ import { cString, type Pointer, readCString } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
 import { err2str } from "../ffi/native_error.ts";
 
-/** A mock cluster and the handle it lives in. */
+/** A mock cluster, and the client handle that owns it. */
 export class MockCluster {
   readonly #rk: Pointer;
   #cluster: Pointer;
 
   /**
-   * Starts brokers, numbered from 1.
+   * Starts brokers, whose ids count from 1.
    *
-   * @throws {LibraryError} If there is no librdkafka that can be used.
+   * @throws {LibraryError} If no usable librdkafka is found.
    */
-  constructor(brokers: number, partitions: number) {
+  constructor(brokers: number) {
     const { symbols } = openLibrary();
     const conf = newConf({ "client.id": "local-broker", "log_level": 0 }, null);
     const made = newClient("producer", conf);
@@ -28,13 +28,9 @@ export class MockCluster {
     this.#rk = made.rk;
     this.#cluster = symbols.rd_kafka_mock_cluster_new(this.#rk, brokers);
     if (this.#cluster === null) throw new Error("Can't start a mock cluster: librdkafka gives no reason");
-    // Three seconds by default, for members that come late.
+    // The default is three seconds, for members that join late.
     symbols.rd_kafka_mock_group_initial_rebalance_delay_ms(this.#cluster, 0);
-    this.partitions = partitions;
   }
-
-  /** How many partitions `MockCluster.createTopic` makes when it isn't told. */
-  readonly partitions: number;
 
   get bootstrapServers(): string {
     return readCString(openLibrary().symbols.rd_kafka_mock_cluster_bootstraps(this.#open()));

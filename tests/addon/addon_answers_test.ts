@@ -1,4 +1,4 @@
-/** Answers that suites made for the addon ask for: which words, in which order, with and without a connection. */
+/** Answers that test suites of the native addon expect: their text and order, with and without a connection. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -12,7 +12,7 @@ import { answer, connect, disconnect, type Native } from "../support/native_clie
 const producer = (conf: object): Native => new addon.Producer({ "log_level": 0, ...conf }, {});
 const consumer = (conf: object): Native => new addon.KafkaConsumer({ "group.id": "g", "log_level": 0, ...conf }, {});
 
-Deno.test("produce() checks its arguments although nothing is connected", () => {
+Deno.test("produce() checks its arguments also when the producer is not connected", () => {
   const client = producer({});
   const produce = (...args: unknown[]) => () => client.produce(...args);
   const value = Buffer.from("value");
@@ -30,7 +30,7 @@ Deno.test("produce() checks its arguments although nothing is connected", () => 
   assert.equal(client.produce("t", null, value, "key", null, {}, [{ a: "1" }]), -172);
 });
 
-Deno.test("an unconnected consumer says so in the addon's words, and asks nothing for no message", async () => {
+Deno.test("an unconnected consumer answers with the native addon's text, and a consume() of 0 messages needs no connection", async () => {
   const client = consumer({});
   const refused = [{ message: "KafkaConsumer is not connected", code: -172 }];
   assert.deepEqual(await answer((callback) => client.committed([], 100, callback)), refused);
@@ -39,7 +39,7 @@ Deno.test("an unconnected consumer says so in the addon's words, and asks nothin
   assert.deepEqual(await answer((callback) => client.consume(0, 0, true, callback)), [null, [], []]);
 });
 
-Deno.test("a consumer without a group is refused when it connects, and can go on being asked", async () => {
+Deno.test("connect() of a consumer without group.id fails, and the consumer still answers calls", async () => {
   for (const conf of [{}, { "group.id": "" }]) {
     const client = new addon.KafkaConsumer({ "log_level": 0, ...conf }, {}) as Native;
     const [error] = await answer((callback) => client.connect(callback));
@@ -49,7 +49,7 @@ Deno.test("a consumer without a group is refused when it connects, and can go on
     assert.equal(client.subscribe(["t"]), -172);
     await disconnect(client);
   }
-  // What librdkafka refuses is an Error of a consumer's, and an object of a producer's.
+  // If librdkafka refuses the configuration, a consumer answers with an Error, a producer with a plain object.
   const refused = { "session.timeout.ms": 9000, "max.poll.interval.ms": 8000 };
   const text = "`max.poll.interval.ms`must be >= `session.timeout.ms`";
   const [error] = await answer((callback) => consumer(refused).connect(callback));
@@ -60,7 +60,7 @@ Deno.test("a consumer without a group is refused when it connects, and can go on
   ]);
 });
 
-Deno.test("a time-out below a millisecond is 0, and stays it: librdkafka then answers from what it knows", async () => {
+Deno.test("a time-out below a millisecond becomes 0: librdkafka then answers from its cache", async () => {
   for (const timeoutMs of [0, 0.9, NaN]) {
     const slices: number[] = [];
     const code = await new BlockingCalls(() => true, () => false).request(timeoutMs, (sliceMs) => {
@@ -72,7 +72,7 @@ Deno.test("a time-out below a millisecond is 0, and stays it: librdkafka then an
   }
 });
 
-Deno.test("clusterId() answers the cluster's name for itself, and knows it afterwards", async () => {
+Deno.test("clusterId() answers the id of the cluster, from librdkafka's cache the next time", async () => {
   await using broker = await LocalBroker.start();
   const client = producer({ "bootstrap.servers": broker.bootstrapServers });
   assert.throws(() => client.clusterId("1", () => {}), /^Error: 1st parameter must be a number of milliseconds$/);
@@ -106,7 +106,7 @@ Deno.test("a callback without a result gets one argument: flush(), seek() and tr
   await disconnect(client);
 });
 
-Deno.test("opaque values are let go although there is nobody to report to, and come back where there is", async () => {
+Deno.test("opaque values are dropped without a delivery_cb, and come back with one", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   const client = producer({ "bootstrap.servers": broker.bootstrapServers });
@@ -132,17 +132,17 @@ Deno.test("opaque values are let go although there is nobody to report to, and c
   await disconnect(client);
 });
 
-Deno.test("without delivery reports, a message counts until it is polled for, as with them", async () => {
+Deno.test("without delivery_cb, a record is in librdkafka's queue until poll(), as with it", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   const client = producer({ "bootstrap.servers": broker.bootstrapServers, "queue.buffering.max.messages": 10 });
   await connect(client);
-  // Until this is answered, a producer is served although nobody polls: of errors one hears why there is no broker.
+  // Until the first metadata, a producer is served although the program does not poll.
   assert.equal((await answer((callback) => client.getMetadata({ timeout: 10_000 }, callback)))[0], null);
   const produce = () => client.produce("t", 0, Buffer.from("v"));
   for (let n = 0; n < 10; n++) assert.equal(produce(), 0);
   assert.equal(produce(), -184);
-  // Delivered, and there is still no room.
+  // The record is delivered, and the queue is still full.
   const reader = consumer({ "bootstrap.servers": broker.bootstrapServers });
   await connect(reader);
   reader.assign([{ topic: "t", partition: 0, offset: 0 }]);
@@ -157,7 +157,7 @@ Deno.test("without delivery reports, a message counts until it is polled for, as
   await disconnect(client);
 });
 
-Deno.test("several callbacks under one name are all called, in order, until they are taken away", async () => {
+Deno.test("several callbacks under one name are all called, in order, until they are removed", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   const client = producer({ "bootstrap.servers": broker.bootstrapServers });
@@ -182,7 +182,7 @@ Deno.test("several callbacks under one name are all called, in order, until they
   await disconnect(client);
 });
 
-Deno.test("a client that can't be made says so as the addon does, and a topic says why in full at both ends", async () => {
+Deno.test("constructors and connect() fail with the native addon's errors, and an invalid topic name with librdkafka's whole text", async () => {
   const { KafkaConsumer, Producer } = addon;
   const conf = { "bootstrap.servers": "127.0.0.1:1", "security.protocol": "ssl", "ssl.ca.location": "/no/such/file" };
   const refusal = (client: unknown) =>

@@ -1,4 +1,4 @@
-/** What becomes of values on their way in and out: what the addon makes of them, as it was seen on Node. */
+/** Conversion of arguments and results, compared with what the native addon was seen to do on Node. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -14,10 +14,10 @@ const connected = async (kind: "Producer" | "KafkaConsumer", conf: object, callb
   assert.equal((await answer((callback) => client.getMetadata({ timeout: 10_000 }, callback)))[0], null);
   return client;
 };
-/** Keys count with their order. */
+/** An object as text, so that the order of its properties counts. */
 const text = (value: unknown) => JSON.stringify(value);
 
-/** Runs a test with a broker and a consumer. */
+/** Runs a test with a local broker and a connected consumer. */
 async function withConsumer(test: (consumer: Native, conf: object) => Promise<void>): Promise<void> {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
@@ -30,7 +30,7 @@ async function withConsumer(test: (consumer: Native, conf: object) => Promise<vo
   }
 }
 
-Deno.test("messages, reports and ends have their properties in the addon's order", async () => {
+Deno.test("messages, delivery reports and ends of partitions have their properties in the native addon's order", async () => {
   await withConsumer(async (_, conf) => {
     const reports: unknown[] = [];
     const delivery_cb = Object.assign((_code: unknown, report: object) => void reports.push(Object.keys(report)), {
@@ -57,35 +57,38 @@ Deno.test("messages, reports and ends have their properties in the addon's order
   });
 });
 
-Deno.test("partitions are read as the addon reads them, and answered in its order", async () => {
+Deno.test("topic partitions are converted as in the native addon, and answered with properties in its order", async () => {
   await withConsumer(async (consumer) => {
     const committed = async (list: unknown[]) =>
       text((await answer((callback) => consumer.committed(list, 10_000, callback)))[1]);
-    const place = { topic: "t", partition: 0 };
+    const topicPartition = { topic: "t", partition: 0 };
     for (
-      const [given, kept] of [["m", "m"], ["", ""], ["\u00e4\u20ac", "\u00e4\u20ac"], ["\ufeff", "\ufeff"], [
+      const [argument, kept] of [["m", "m"], ["", ""], ["\u00e4\u20ac", "\u00e4\u20ac"], ["\ufeff", "\ufeff"], [
         5,
         undefined,
       ]]
     ) {
-      assert.equal(consumer.commitSync([{ ...place, offset: 3.9, metadata: given, leaderEpoch: "5" }]), 0);
+      assert.equal(consumer.commitSync([{ ...topicPartition, offset: 3.9, metadata: argument, leaderEpoch: "5" }]), 0);
       const metadata = kept === undefined ? "" : `"metadata":"${kept}",`;
-      assert.equal(await committed([place]), `[{"offset":3,${metadata}"partition":0,"topic":"t","leaderEpoch":0}]`);
+      assert.equal(
+        await committed([topicPartition]),
+        `[{"offset":3,${metadata}"partition":0,"topic":"t","leaderEpoch":0}]`,
+      );
     }
-    // What was given stays if the broker has none.
-    assert.match(await committed([{ ...place, metadata: "mine" }]), /"offset":3,"metadata":"mine"/);
-    // No number counts as none, and what is no object is not there.
+    // Metadata of the argument stays in the answer if the broker has none.
+    assert.match(await committed([{ ...topicPartition, metadata: "mine" }]), /"offset":3,"metadata":"mine"/);
+    // A field that is not a number counts as absent; an element that is not an object is left out.
     for (const offset of ["7", null, undefined, NaN, {}]) {
       assert.equal(consumer.commitSync([null, 5, "x", { topic: "t", partition: NaN, offset }]), 0);
       assert.match(await committed([{ topic: "t", partition: 2 ** 32 + 0.5 }]), /^\[\{"offset":0,"partition":0,/);
     }
-    consumer.commitSync({ ...place, offset: Infinity });
-    assert.match(await committed([place]), /"offset":9223372036854776000/);
+    consumer.commitSync({ ...topicPartition, offset: Infinity });
+    assert.match(await committed([topicPartition]), /"offset":9223372036854776000/);
     for (const wrong of [{}, { topic: "t" }, { topic: "", partition: 0 }, { topic: "t", partition: "0" }]) {
       for (const call of ["commit", "commitSync", "seek"]) {
         assert.throws(() => consumer[call](wrong, 100, () => {}), /^Error: Invalid topic partition provided$/);
       }
-      // The addon crashes.
+      // The native addon crashes here.
       for (const call of ["position", "pause", "resume", "commitSync"]) {
         assert.throws(() => consumer[call]([wrong]), /^Error: Invalid topic partition provided$/);
       }
@@ -95,7 +98,7 @@ Deno.test("partitions are read as the addon reads them, and answered in its orde
       '[{"metadata":"m","partition":0,"topic":"5"}]',
     );
     assert.deepEqual(
-      await answer((callback) => consumer.offsetsForTimes([{ ...place, offset: "7" }], 9999, callback)),
+      await answer((callback) => consumer.offsetsForTimes([{ ...topicPartition, offset: "7" }], 9999, callback)),
       [
         null,
         [{ offset: -1, partition: 0, topic: "t" }],
@@ -105,10 +108,10 @@ Deno.test("partitions are read as the addon reads them, and answered in its orde
   });
 });
 
-Deno.test("what is assigned is read as the addon reads it", async () => {
+Deno.test("assign() converts its argument as the native addon does", async () => {
   await withConsumer((consumer) => {
-    const assigned = (given: object) => {
-      assert.equal(consumer.assign([given, {}, { partition: 0 }]), true);
+    const assigned = (argument: object) => {
+      assert.equal(consumer.assign([argument, {}, { partition: 0 }]), true);
       return text(consumer.assignments());
     };
     const stored = '[{"offset":-1000,"partition":0,"topic":"t"}]';
@@ -124,28 +127,30 @@ Deno.test("what is assigned is read as the addon reads it", async () => {
   });
 });
 
-Deno.test("seek() answers what the addon answers, and takes no time-out below 10 ms", async () => {
+Deno.test("seek() answers as the native addon does, and raises time-outs below 10 ms to 10 ms", async () => {
   await withConsumer(async (consumer) => {
-    const place = { topic: "t", partition: 0 };
+    const topicPartition = { topic: "t", partition: 0 };
     const seek = async (target: object, timeoutMs: unknown = 1000) => {
       const [error] = await answer((callback) => consumer.seek(target, timeoutMs, callback));
       return error === null ? 0 : (error as { code: number }).code;
     };
     assert.equal(await seek({ topic: "nope", partition: 0, offset: 1 }), -190);
-    consumer.assign([{ ...place, offset: 0 }]);
-    for (const timeoutMs of [null, -1, NaN, 0, 1000]) assert.equal(await seek({ ...place, offset: 0 }, timeoutMs), 0);
-    assert.equal(await seek({ ...place, partition: 1, offset: 1 }), -190);
-    assert.equal(await seek({ ...place, partition: -2, offset: 1 }), -190);
-    assert.equal(await seek({ ...place, offset: -1000 }), -186);
-    for (const offset of [-1, -5, 99_999, "3", NaN]) assert.equal(await seek({ ...place, offset }), 0);
+    consumer.assign([{ ...topicPartition, offset: 0 }]);
+    for (const timeoutMs of [null, -1, NaN, 0, 1000]) {
+      assert.equal(await seek({ ...topicPartition, offset: 0 }, timeoutMs), 0);
+    }
+    assert.equal(await seek({ ...topicPartition, partition: 1, offset: 1 }), -190);
+    assert.equal(await seek({ ...topicPartition, partition: -2, offset: 1 }), -190);
+    assert.equal(await seek({ ...topicPartition, offset: -1000 }), -186);
+    for (const offset of [-1, -5, 99_999, "3", NaN]) assert.equal(await seek({ ...topicPartition, offset }), 0);
   });
 });
 
-Deno.test("offsetsStoreSingle() makes numbers of what it is given, once something is subscribed to", async () => {
+Deno.test("offsetsStoreSingle() converts its arguments to numbers, and needs a subscription", async () => {
   await withConsumer((consumer) => {
     assert.equal(consumer.offsetsStoreSingle({}, {}, {}, {}), -172);
     assert.equal(consumer.subscribe(["t"]), 0);
-    // None of them is assigned.
+    // None of these partitions is assigned.
     for (const args of [["t", 0, 1, -1], ["t", "0", "1", "0"], [5, null, undefined, NaN], ["t", -1, 1, 0]]) {
       assert.equal(consumer.offsetsStoreSingle(...args), -186);
     }
@@ -153,22 +158,22 @@ Deno.test("offsetsStoreSingle() makes numbers of what it is given, once somethin
   });
 });
 
-Deno.test("numbers that are none, or too large, do what they do on Node", async () => {
+Deno.test("NaN and numbers that are too large are converted as on Node", async () => {
   await withConsumer(async (consumer) => {
     const watermarks = [null, { lowOffset: 0, highOffset: 0 }];
     for (const partition of [NaN, 0.5, 2 ** 32]) {
-      const asked = await answer((callback) => consumer.queryWatermarkOffsets("t", partition, 5000.5, callback));
-      assert.deepEqual(asked, watermarks);
+      const result = await answer((callback) => consumer.queryWatermarkOffsets("t", partition, 5000.5, callback));
+      assert.deepEqual(result, watermarks);
       assert.deepEqual(consumer.getWatermarkOffsets("t", partition), { lowOffset: -1001, highOffset: -1001 });
     }
     for (const code of [undefined, "x", NaN, null, {}]) assert.equal(addon.err2str(code as never), "Success");
     assert.equal(addon.err2str("-185" as never), "Local: Timed out");
-    // Not for its number: no mechanism takes tokens here.
+    // The error is not about the number: the SASL mechanism here takes no tokens.
     assert.throws(() => consumer.setOAuthBearerToken("t", Infinity, "p"), { code: -172 });
   });
 });
 
-Deno.test("a flush that is out of time answers with an Error that has the code", async () => {
+Deno.test("flush() answers with an Error with code −185 after its time-out", async () => {
   const producer: Native = new addon.Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {});
   await answer((callback) => producer.connect(callback));
   assert.equal(producer.produce("t", 0, Buffer.from("v")), 0);
@@ -180,7 +185,7 @@ Deno.test("a flush that is out of time answers with an Error that has the code",
   await disconnect(producer);
 });
 
-Deno.test("a topic that librdkafka refuses is refused by produce(), with its own configuration or without", async () => {
+Deno.test("produce() refuses a topic that librdkafka refuses, with or without a configuration of its own", async () => {
   await using broker = await LocalBroker.start();
   const producer = await connected("Producer", {
     "bootstrap.servers": broker.bootstrapServers,
@@ -188,25 +193,25 @@ Deno.test("a topic that librdkafka refuses is refused by produce(), with its own
   });
   const long = "x".repeat(600);
   const topics = [long, new addon.Topic(long, {}), new addon.Topic(long), new addon.Topic("t", { acks: "1" })];
-  // More than once: what was refused must not be freed twice.
+  // More than once: the refused configuration must not be freed twice.
   for (const topic of [...topics, ...topics]) assert.equal(producer.produce(topic, 0, Buffer.from("v")), -186);
   assert.equal(producer.produce("t", 0, Buffer.from("v")), 0);
   await disconnect(producer);
 });
 
-Deno.test("an admin client over another's connection hands tokens and credentials to that", async () => {
+Deno.test("an admin client that uses another client's handle sets that client's tokens and credentials", async () => {
   await using broker = await LocalBroker.start();
   const producer = await connected("Producer", { "bootstrap.servers": broker.bootstrapServers });
   const admin: Native = new addon.AdminClient({}, null, producer);
   assert.equal(admin.setSaslCredentials("user", "password"), null);
-  // librdkafka refuses, as no mechanism takes tokens here.
+  // librdkafka refuses: the SASL mechanism here takes no tokens.
   assert.throws(() => admin.setOAuthBearerToken("token", 1e15, "principal"), { code: -172 });
   assert.throws(() => admin.setOAuthBearerTokenFailure("reason"), { code: -172 });
   await disconnect(producer);
   assert.throws(() => admin.setSaslCredentials("user", "password"), { code: -172 });
 });
 
-Deno.test("what comes while a program polls reaches it after that, but makes room at once", async () => {
+Deno.test("reports that poll() takes make room at once, and reach the program after poll() has returned", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   const order: string[] = [];
@@ -234,7 +239,7 @@ Deno.test("what comes while a program polls reaches it after that, but makes roo
   await disconnect(producer);
 });
 
-Deno.test("the classes and configurations are refused in the addon's words", () => {
+Deno.test("constructors refuse arguments with the native addon's errors", () => {
   for (const kind of ["Producer", "KafkaConsumer", "AdminClient", "Topic"] as const) {
     const call = addon[kind] as unknown as (...args: unknown[]) => unknown;
     assert.throws(() => call({}, {}), /^Error: non-constructor invocation not supported$/);

@@ -8,7 +8,7 @@ type Failure = { code: number; message: string } | null;
 const NOWHERE = { "bootstrap.servers": "127.0.0.1:1", "log_level": 0 };
 const ignore = () => {};
 
-Deno.test("admin requests check their arguments as the addon does", () => {
+Deno.test("admin requests check their arguments as the native addon does", () => {
   const admin = new NativeAdminClient({});
   const refused: [() => unknown, string][] = [
     [() => new NativeAdminClient(), "You must supply a global configuration or a preexisting client"],
@@ -74,7 +74,7 @@ Deno.test("an admin request with a time-out of 0 times out", async () => {
   admin.disconnect();
 });
 
-Deno.test("an admin client over a producer uses its handle, and ends with it", async () => {
+Deno.test("an admin client made from a producer uses its handle, and is disconnected with it", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("there");
   const { AdminClient, Producer } = await loadKafkaJavascript();
@@ -93,4 +93,19 @@ Deno.test("an admin client over a producer uses its handle, and ends with it", a
   await new Promise((resolve) => producer.disconnect(resolve));
   assert.equal((await topics())[0]?.code, -172);
   assert.equal(native.connect(), -172);
+});
+
+Deno.test("getMetadata() of an admin client lists the brokers and topics", async () => {
+  await using broker = await LocalBroker.start();
+  await broker.createTopic("t", { partitions: 2 });
+  const admin = new NativeAdminClient({ "bootstrap.servers": broker.bootstrapServers }, null);
+  assert.equal(admin.connect(), 0);
+  const metadata = await new Promise<{ topics: { name: string; partitions: unknown[] }[] }>((resolve, reject) =>
+    admin.getMetadata(
+      { topic: "t", timeout: 5000 },
+      (error, result) => error ? reject(error) : resolve(result as never),
+    )
+  );
+  assert.equal(admin.disconnect(), 0);
+  assert.deepEqual(metadata.topics.map(({ name, partitions }) => [name, partitions.length]), [["t", 2]]);
 });

@@ -31,7 +31,7 @@ Deno.test("an admin client's connect() while it disconnects answers 0, and reque
   assert.equal(await listed(client), -172);
 });
 
-Deno.test("an admin client's disconnect() takes back a connect() that waits", async () => {
+Deno.test("an admin client's disconnect() cancels a connect() that waits for the disconnect before it", async () => {
   await using broker = await LocalBroker.start();
   const client = await newAdmin(broker.bootstrapServers);
   assert.deepEqual([client.disconnect(), client.connect(), client.disconnect()], [0, 0, 0]);

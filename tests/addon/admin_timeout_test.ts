@@ -9,7 +9,7 @@ type Native = {
   free(): Promise<void>;
 };
 
-/** A program of its own, since it may take the process with it. */
+/** Runs in a process of its own, which a memory corruption would end. */
 async function timedOut(request: "listOffsets" | "deleteRecords"): Promise<{ code: number; out: string }> {
   const root = new URL("../../", import.meta.url), file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(
@@ -40,7 +40,7 @@ async function timedOut(request: "listOffsets" | "deleteRecords"): Promise<{ cod
 }
 
 for (const request of ["listOffsets", "deleteRecords"] as const) {
-  Deno.test(`${request}() with a time-out of 0 ends in time-out a thousand times, and corrupts no memory`, async () => {
+  Deno.test(`${request}() with a time-out of 0 answers −185 a thousand times, and corrupts no memory`, async () => {
     assert.deepEqual(await timedOut(request), { code: 0, out: "-185\n" });
   });
 }
@@ -53,7 +53,7 @@ Deno.test("listOffsets([]) answers an empty list, and deleteRecords() refuses a 
   const outcome = (call: (callback: Answer) => void) =>
     new Promise((resolve) => call((error, result) => resolve(error === null ? result : [error.code, error.message])));
   assert.deepEqual(await outcome((callback) => native.listOffsets([], {}, callback)), []);
-  // What can't be asked is refused, and does not wait for the time to be out.
+  // librdkafka refuses this request at once: the answer does not wait for the time-out.
   const twice = Array.from({ length: 2 }, () => ({ topic: "t", partition: 0, offset: { timestamp: -1 } }));
   for (const timeout of [0, NaN, 5000]) {
     assert.equal((await outcome((callback) => native.listOffsets(twice, { timeout }, callback)) as unknown[])[0], -186);

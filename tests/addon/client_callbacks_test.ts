@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { Surfaced } from "../support/surfaced.ts";
+import { UncaughtErrors } from "../support/uncaught_errors.ts";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 interface EventClient {
@@ -12,7 +12,7 @@ interface EventClient {
   consume(count: number, callback: () => void): void;
   poll(): void;
   setPollInBackground(set: boolean): void;
-  /** Without the producer's flush. */
+  /** Disconnects without the producer's flush. */
   _client: { disconnect(callback: () => void): void };
 }
 interface Log {
@@ -33,7 +33,7 @@ const connect = (client: EventClient, timeout = 10_000) =>
   new Promise<unknown>((resolve) => client.connect({ allTopics: false, timeout }, resolve));
 const disconnect = (client: EventClient) => new Promise<void>((resolve) => client._client.disconnect(resolve));
 
-/** Serves the client's events as its kind does, until a promise settles. */
+/** Polls or consumes, as fits the kind of client, until a promise settles. */
 async function serving<T>(kind: typeof KINDS[number], client: EventClient, awaited: Promise<T>): Promise<T> {
   let over = false;
   const settled = awaited.finally(() => over = true);
@@ -43,7 +43,7 @@ async function serving<T>(kind: typeof KINDS[number], client: EventClient, await
 }
 
 for (const kind of KINDS) {
-  Deno.test(`event.stats of a ${kind} come at their interval, as JSON, and none after disconnect()`, async () => {
+  Deno.test(`event.stats of a ${kind} comes at its interval, as JSON, and not after disconnect()`, async () => {
     await using broker = await LocalBroker.start();
     const conf = { "bootstrap.servers": broker.bootstrapServers, "statistics.interval.ms": 100 };
     const client = await make(kind, conf);
@@ -54,13 +54,13 @@ for (const kind of KINDS) {
     assert.equal(await connect(client), null);
     await serving(kind, client, three);
     await disconnect(client);
-    const told = texts.length;
+    const received = texts.length;
     const statistics = texts.map((text) => JSON.parse(text) as { type: string; ts: number });
     for (const { type } of statistics) assert.equal(type, kind === "Producer" ? "producer" : "consumer");
     const [first, , third] = statistics.map(({ ts }) => ts / 1000);
     assert.ok(third! - first! >= 150, `${first} ${third}`);
     await new Promise((resolve) => setTimeout(resolve, 250));
-    assert.equal(texts.length, told);
+    assert.equal(texts.length, received);
   });
 
   Deno.test(`event.log of a ${kind} comes from every thread at debug: all, with severity, facility and name`, async () => {
@@ -71,7 +71,7 @@ for (const kind of KINDS) {
     client.on("event.log", (log) => void logs.push(log));
     assert.equal(await connect(client), null);
     await disconnect(client);
-    const told = logs.length;
+    const received = logs.length;
     const threads = new Set(logs.map(({ message }) => /^\[thrd:(main|app|[^\]]*bootstrap)\]/.exec(message)?.[1]));
     assert.ok(threads.has("main") && threads.has("app") && threads.size >= 3, [...threads].join());
     assert.ok(logs.some(({ fac }) => fac === "CONNECT"));
@@ -81,13 +81,13 @@ for (const kind of KINDS) {
       assert.match(name, /^teller#(producer|consumer)-\d+$/);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(logs.length, told);
+    assert.equal(logs.length, received);
   });
 
   // (With `debug`, librdkafka logs everything whatever log_level says.)
-  Deno.test(`log_level of a ${kind} keeps what is less severe back`, async () => {
+  Deno.test(`log_level of a ${kind} suppresses less severe lines`, async () => {
     await using broker = await LocalBroker.start();
-    // A property of the other kind makes a warning.
+    // A property of the other kind of client makes librdkafka log a warning.
     const other = kind === "Producer" ? { "fetch.min.bytes": 2 } : { "linger.ms": 2 };
     const warnings = async (level: number) => {
       const conf = { "bootstrap.servers": broker.bootstrapServers, "log_level": level, ...other };
@@ -102,7 +102,7 @@ for (const kind of KINDS) {
     assert.deepEqual(await warnings(3), []);
   });
 
-  Deno.test(`event.error of a ${kind} comes while it connects, with librdkafka's code, and none after disconnect()`, async () => {
+  Deno.test(`event.error of a ${kind} comes while it connects, with librdkafka's code, and not after disconnect()`, async () => {
     const client = await make(kind, { "bootstrap.servers": "127.0.0.1:1" });
     const codes: number[] = [];
     const down = new Promise<void>((resolve) =>
@@ -116,12 +116,12 @@ for (const kind of KINDS) {
     await down;
     await disconnect(client);
     assert.ok(await answer !== null);
-    const told = codes.length;
+    const received = codes.length;
     await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(codes.length, told);
+    assert.equal(codes.length, received);
   });
 
-  Deno.test(`event_cb: false of a ${kind} keeps every event back`, async () => {
+  Deno.test(`event_cb: false of a ${kind} suppresses every event`, async () => {
     await using broker = await LocalBroker.start();
     const client = await make(kind, {
       "bootstrap.servers": broker.bootstrapServers,
@@ -141,8 +141,8 @@ for (const kind of KINDS) {
   });
 }
 
-Deno.test("what a listener throws surfaces, and keeps neither flush() nor disconnect() from its answer", async () => {
-  using surfaced = new Surfaced();
+Deno.test("an error that a listener throws is reported as uncaught, and flush() and disconnect() still call back", async () => {
+  using surfaced = new UncaughtErrors();
   const client = await make("Producer", {
     "bootstrap.servers": "127.0.0.1:1",
     "statistics.interval.ms": 20,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
 /**
- * Deno closes a library when the thread that opened it ends, and librdkafka's own threads go on: what `deno test` does
- * between two files, and a program with its workers.
+ * Deno closes a library when the thread that opened it ends, while librdkafka's own threads continue. This happens between
+ * two files of `deno test`, and in a program whose worker ends.
  */
-Deno.test("a client left connected when its worker ends does no harm to those that come after", async () => {
+Deno.test("a client that is still connected when its worker ends does not disturb later clients", async () => {
   const root = new URL("../../", import.meta.url);
   const loads = `
     import { loadKafkaJavascript } from "${root.href}src/addon/load_kafka_javascript.ts";
@@ -44,7 +44,7 @@ Deno.test("a client left connected when its worker ends does no harm to those th
     await broker.close();
     console.log("done");`,
   );
-  // Generous: it takes about two seconds.
+  // A generous limit: the program takes about two seconds.
   const signal = AbortSignal.timeout(60_000);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--config", new URL("deno.json", root).pathname, `${dir}/program.js`],

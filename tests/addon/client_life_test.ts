@@ -4,7 +4,7 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 type Answer = (error: unknown, result?: unknown) => void;
-/** The addon's own methods, under the npm client. */
+/** The methods of the addon's client, which the npm client wraps. */
 type Native = Record<string, (...args: unknown[]) => unknown>;
 
 const kafka = await loadKafkaJavascript();
@@ -24,7 +24,7 @@ function newProducer(servers: string): Native {
 }
 
 for (const kind of ["Producer", "KafkaConsumer"] as const) {
-  Deno.test(`connect() of a ${kind} to a broker that is not there ends when its time is out`, async () => {
+  Deno.test(`connect() of a ${kind} without a broker fails after its time-out`, async () => {
     const client = new kafka[kind](
       { "bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": 0 } as never,
       {},
@@ -37,7 +37,7 @@ for (const kind of ["Producer", "KafkaConsumer"] as const) {
   });
 }
 
-/** What is under way when the client is disconnected; each is called with a connected client. */
+/** The calls that are under way when the client is disconnected; each is made with a connected client. */
 const UNDER_WAY: Readonly<
   Record<string, { of: (servers: string) => Native; start(client: Native, done: Answer): void }>
 > = {
@@ -79,9 +79,9 @@ const UNDER_WAY: Readonly<
 
 for (const [what, { of, start }] of Object.entries(UNDER_WAY)) {
   for (const where of ["a broker", "no broker"] as const) {
-    // librdkafka keeps a commit for a coordinator that it looks for, and closing waits for it: 45 seconds.
+    // librdkafka keeps a commit while it looks for the coordinator, and closing waits for the commit: 45 seconds.
     if (what === "commitCb" && where === "no broker") continue;
-    Deno.test(`disconnect() during ${what} with ${where} answers it first, once, and the client connects again`, async () => {
+    Deno.test(`disconnect() during ${what} with ${where} calls its callback first, once, and the client connects again`, async () => {
       await using broker = await LocalBroker.start();
       broker.createTopic("life");
       const client = of(where === "a broker" ? broker.bootstrapServers : "127.0.0.1:1");
@@ -109,7 +109,7 @@ Deno.test("two hundred connected clients leave room for file reads and name look
   );
   await Promise.all(clients.map((client) => called(client, "connect")));
   assert.match(await Deno.readTextFile(new URL(import.meta.url)), /two hundred/);
-  // The system's look-up takes one of Deno's blocking threads too.
+  // The system's name look-up takes one of Deno's blocking threads, too.
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using _connection = await Deno.connect({ hostname: "localhost", port: listener.addr.port });
   await Promise.all(clients.map((client) => called(client, "disconnect")));
@@ -134,7 +134,7 @@ Deno.test("no callback is called after that of disconnect()", async () => {
   client.getMetadata!({ timeout: 1000 }, seen("getMetadata"));
   await called(client, "disconnect");
   ended = true;
-  // Another client's whole life later, nothing has come.
+  // Another client connects and disconnects meanwhile; no callback has come.
   const other = newConsumer(broker.bootstrapServers);
   await called(other, "connect");
   await called(other, "getMetadata", { timeout: 5000 });

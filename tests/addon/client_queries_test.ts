@@ -29,7 +29,7 @@ const answer = (ask: (callback: (error: unknown, result?: unknown) => void) => v
   new Promise<{ error: unknown; result: unknown }>((resolve) => ask((error, result) => resolve({ error, result })));
 
 for (const kind of ["Producer", "KafkaConsumer"] as const) {
-  Deno.test(`name() of a ${kind} is librdkafka's while it is connected, as connect() says it`, async () => {
+  Deno.test(`name() of a ${kind} is librdkafka's name while it is connected, the one that connect() answers`, async () => {
     const client = await make(kind, "127.0.0.1:1", { "client.id": "me" });
     assert.equal(client.name(), "");
     const { name } = await connect(client);
@@ -60,7 +60,7 @@ for (const kind of ["Producer", "KafkaConsumer"] as const) {
     for (const one of new Set([client, producer])) await disconnect(one);
   });
 
-  Deno.test(`queryWatermarkOffsets() and offsetsForTimes() of a ${kind} check their arguments, and say −172 unconnected`, async () => {
+  Deno.test(`queryWatermarkOffsets() and offsetsForTimes() of a ${kind} check their arguments, and answer −172 when unconnected`, async () => {
     const client = await make(kind, "127.0.0.1:1");
     const callback = () => {};
     assert.throws(() => client.queryWatermarkOffsets(1, 0, 10, callback), /1st parameter must be a topic string/);
@@ -69,12 +69,12 @@ for (const kind of ["Producer", "KafkaConsumer"] as const) {
     assert.throws(() => client.queryWatermarkOffsets("t", 0, 10), /4th parameter must be a callback/);
     assert.throws(() => client.offsetsForTimes({}, 10, callback), /array of topic partitions/);
     assert.throws(() => client.offsetsForTimes([]), /array of topic partitions/);
-    const asked = await answer((callback) => client.queryWatermarkOffsets("t", 0, 10, callback));
-    assert.equal((asked.error as { code: number }).code, -172);
+    const result = await answer((callback) => client.queryWatermarkOffsets("t", 0, 10, callback));
+    assert.equal((result.error as { code: number }).code, -172);
     const times = await answer((callback) => client.offsetsForTimes([], 10, callback));
     assert.equal((times.error as { code: number }).code, -172);
     await connect(client);
-    // Not before its time is out: a broker might come.
+    // The answer comes after the time-out: a broker might appear until then.
     const began = performance.now();
     const nobody = await answer((callback) => client.queryWatermarkOffsets("t", 0, 400, callback));
     assert.equal((nobody.error as { code: number }).code, -187);

@@ -20,15 +20,15 @@ const disconnected = (client: unknown) => new Promise<void>((resolve) => native(
 const token = () => ({ tokenValue: "aaaa.bbbb.cccc", lifetime: Date.now() + 60_000, principal: "me" });
 
 for (const kind of ["Producer", "KafkaConsumer"] as const) {
-  Deno.test(`oauthbearer_token_refresh_cb of a ${kind} is asked for a token though nobody polls, by callback or promise`, async () => {
+  Deno.test(`oauthbearer_token_refresh_cb of a ${kind} is called although the program neither polls nor consumes, and answers by callback or promise`, async () => {
     const kafka = await loadKafkaJavascript();
     for (const form of ["callback", "promise"] as const) {
-      const asked = Promise.withResolvers<string>();
+      const refresh = Promise.withResolvers<string>();
       const client = new kafka[kind]({
         ...OAUTH,
         "group.id": "g",
         oauthbearer_token_refresh_cb: (config: string, done: (error: unknown, token: unknown) => void) => {
-          asked.resolve(config);
+          refresh.resolve(config);
           if (form === "promise") return Promise.resolve(token());
           done(null, token());
         },
@@ -37,7 +37,7 @@ for (const kind of ["Producer", "KafkaConsumer"] as const) {
       (client as unknown as { on(event: string, listener: (error: Error) => void): void })
         .on("error", (error) => errors.push(error));
       client.connect({ timeout: 60_000 }, () => {});
-      assert.equal(await asked.promise, "key=value");
+      assert.equal(await refresh.promise, "key=value");
       await new Promise((resolve) => setTimeout(resolve, 20));
       assert.deepEqual(errors, []);
       await disconnected(client);
@@ -45,7 +45,7 @@ for (const kind of ["Producer", "KafkaConsumer"] as const) {
   });
 }
 
-Deno.test("oauthbearer_token_refresh_cb that fails makes an error event with its reason", async () => {
+Deno.test("oauthbearer_token_refresh_cb that fails causes an error event with its reason", async () => {
   const { Producer } = await loadKafkaJavascript();
   const client = new Producer({
     ...OAUTH,
@@ -60,7 +60,7 @@ Deno.test("oauthbearer_token_refresh_cb that fails makes an error event with its
   await disconnected(client);
 });
 
-Deno.test("setOAuthBearerToken() and its failure check their arguments, and throw librdkafka's code", async () => {
+Deno.test("setOAuthBearerToken() and setOAuthBearerTokenFailure() check their arguments, and throw librdkafka's code", async () => {
   const { Producer } = await loadKafkaJavascript();
   const client = native(new Producer({ ...OAUTH, oauthbearer_token_refresh_cb: () => {} } as never, {}));
   assert.throws(() => client.setOAuthBearerToken("t", 1, "p"), { code: -172 });
@@ -76,7 +76,7 @@ Deno.test("setOAuthBearerToken() and its failure check their arguments, and thro
   await new Promise<void>((resolve) => client.disconnect(resolve));
 });
 
-Deno.test("setSaslCredentials() takes a user and a password where the mechanism has them", async () => {
+Deno.test("setSaslCredentials() takes a user name and a password if the mechanism uses them", async () => {
   const { Producer } = await loadKafkaJavascript();
   const client = native(
     new Producer({ ...OAUTH, "sasl.mechanisms": "PLAIN", "sasl.username": "u", "sasl.password": "p" }, {}),
@@ -87,7 +87,7 @@ Deno.test("setSaslCredentials() takes a user and a password where the mechanism 
   await new Promise<void>((resolve) => client.disconnect(resolve));
 });
 
-Deno.test("connect() while the client is being disconnected makes the next connection", async () => {
+Deno.test("connect() during a disconnect() connects after it", async () => {
   const { Producer } = await loadKafkaJavascript();
   const client = native(new Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {}));
   await new Promise((resolve) => client.connect(resolve));
@@ -100,7 +100,7 @@ Deno.test("connect() while the client is being disconnected makes the next conne
   await new Promise<void>((resolve) => client.disconnect(resolve));
 });
 
-Deno.test("configureCallbacks() takes functions only, and refuses names that librdkafka has no callback for", async () => {
+Deno.test("configureCallbacks() takes functions only, and refuses unknown names", async () => {
   const { Producer } = await loadKafkaJavascript();
   const client = native(new Producer({ "bootstrap.servers": "127.0.0.1:1" }, {})) as unknown as {
     configureCallbacks(add: boolean, configs: object): boolean;
@@ -111,31 +111,31 @@ Deno.test("configureCallbacks() takes functions only, and refuses names that lib
   }
 });
 
-Deno.test("AdminClient.create() asks for a token, and takes tokens and credentials at run time", async () => {
+Deno.test("AdminClient.create() calls for a token, and takes tokens and credentials while it runs", async () => {
   const { AdminClient } = await loadKafkaJavascript();
-  const asked = Promise.withResolvers<string>();
+  const refresh = Promise.withResolvers<string>();
   const admin = AdminClient.create({
     ...OAUTH,
     oauthbearer_token_refresh_cb: (config: string, done: (error: unknown, token: unknown) => void) => {
-      asked.resolve(config);
+      refresh.resolve(config);
       done(null, token());
     },
   } as never);
-  assert.equal(await asked.promise, "key=value");
+  assert.equal(await refresh.promise, "key=value");
   const { tokenValue, lifetime, principal } = token();
   assert.equal(native(admin).setOAuthBearerToken(tokenValue, lifetime, principal, null), null);
   assert.equal(native(admin).setSaslCredentials("user", "password"), null);
   admin.disconnect();
 });
 
-Deno.test("an AdminClient made from a connected client hands credentials and tokens on to it", async () => {
+Deno.test("an AdminClient made from a connected client sets that client's credentials and tokens", async () => {
   const { AdminClient, Producer } = await loadKafkaJavascript();
   const producer = new Producer(
     { ...OAUTH, "sasl.mechanisms": "PLAIN", "sasl.username": "u", "sasl.password": "p" },
     {},
   );
   await new Promise<void>((resolve, reject) => native(producer).connect((error) => error ? reject(error) : resolve()));
-  // As after the answer of a broker.
+  // As if a broker had answered.
   (producer as unknown as { _isConnected: boolean })._isConnected = true;
   const admin = native(AdminClient.createFrom(producer));
   assert.equal(admin.setSaslCredentials("other", "secret"), null);

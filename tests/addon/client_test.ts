@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
-/** Runs a program against a broker of its own; it must end by itself. */
+/** Runs a program in a process of its own, which must end by itself. */
 async function program(code: string, timeoutMs = 20_000): Promise<{ code: number; out: string }> {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   const root = new URL("../../", import.meta.url);
@@ -45,7 +45,7 @@ Deno.test("LocalBroker.start() is quick, and makes brokers and topics", async ()
     await using _one = await LocalBroker.start({ brokers: 3 });
     took.push(performance.now() - began);
   }
-  // The promise; it takes about 1 ms. The best of some, since a busy machine may stop for longer.
+  // A start takes about 1 ms. The fastest of five counts, as a busy machine may pause for longer.
   assert.ok(Math.min(...took) < 100, `${took} ms`);
   await using broker = await LocalBroker.start({ brokers: 3, partitions: 2 });
   assert.equal(broker.bootstrapServers.split(",").length, 3);
@@ -105,12 +105,12 @@ Deno.test("the npm client's classes connect, produce, consume and report over th
   }
 });
 
-Deno.test("configuration errors are librdkafka's own, and come at construction", async () => {
+Deno.test("constructors throw librdkafka's configuration errors", async () => {
   const { KafkaConsumer } = await loadKafkaJavascript();
   assert.throws(() => new KafkaConsumer({ "no.such": 1 } as never, {}), /No such configuration property: "no.such"/);
 });
 
-Deno.test("getMetadata() gives up when its time is out, and disconnecting does not wait for it", async () => {
+Deno.test("getMetadata() fails after its time-out, and disconnect() does not wait for it", async () => {
   const { Producer } = await loadKafkaJavascript();
   const connecting = (timeout: number) => {
     const producer = new Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {});

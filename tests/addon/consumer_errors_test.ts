@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
-import { corrupting } from "../support/corrupting_proxy.ts";
-import { type Any, call } from "../support/native_consumer.ts";
+import { startCorruptingProxy } from "../support/corrupting_proxy.ts";
+import { type Any, call } from "../support/with_consumer.ts";
 
 const BAD_MESSAGE = -199;
 const kafka = await loadKafkaJavascript();
@@ -13,13 +13,13 @@ type Failure = { code: number; message: string };
 type Answer = Message | Failure;
 
 /**
- * Ten messages in each of two partitions, each in a batch of its own. The fifth of partition 0 can't be read, whenever it
- * is fetched, and those of partition 1 come behind it.
+ * Ten messages in each of two partitions, each message in a record batch of its own. The fifth of partition 0 fails its
+ * checksum whenever it is fetched, and the messages of partition 1 follow it.
  */
 async function withDamaged(test: (consumer: Any, next: (max: number) => Promise<Answer[]>) => Promise<void>) {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 2 });
-  using proxy = corrupting(broker.bootstrapServers, "partition 0 message 4");
+  using proxy = startCorruptingProxy(broker.bootstrapServers, "partition 0 message 4");
   const servers = { "bootstrap.servers": broker.bootstrapServers };
   const producer: Any = new kafka.Producer({ ...servers, "batch.num.messages": 1 }, {});
   await call((done) => producer.connect({}, done));
@@ -60,9 +60,9 @@ const failures = (answers: Answer[]) => answers.filter((one): one is Failure => 
 const aWhile = () => new Promise((resolve) => setTimeout(resolve, 1000));
 
 for (const max of [1000, 3, 1]) {
-  Deno.test(`an error that comes with messages is told, and those before and behind it, at most ${max} a call`, async () => {
+  Deno.test(`an error between messages is an answer of its own, and no message is lost, at most ${max} a call`, async () => {
     await withDamaged(async (_, next) => {
-      // So that as much as may be is taken at once.
+      // So that as many messages as possible are taken at once.
       await aWhile();
       const all: Answer[] = [];
       const began = performance.now();
@@ -74,14 +74,14 @@ for (const max of [1000, 3, 1]) {
         assert.equal(code, BAD_MESSAGE);
         assert.match(message, /^t\[0\]: MessageSet at offset 4 .*failed CRC/);
       }
-      const place = all.findIndex((one) => "code" in one);
-      assert.deepEqual(offsets(all.slice(0, place), 0), [0, 1, 2, 3]);
-      assert.ok(place >= 0 && offsets(all.slice(place), 1).length > 0, "nothing was behind the error");
+      const errorIndex = all.findIndex((one) => "code" in one);
+      assert.deepEqual(offsets(all.slice(0, errorIndex), 0), [0, 1, 2, 3]);
+      assert.ok(errorIndex >= 0 && offsets(all.slice(errorIndex), 1).length > 0, "nothing was behind the error");
     });
   });
 }
 
-Deno.test("what came behind an error is told no more when its partition is gone, or was sought in", async () => {
+Deno.test("messages behind an error are dropped when their partition is unassigned, or after a seek()", async () => {
   for (const isGone of [true, false]) {
     await withDamaged(async (consumer, next) => {
       await aWhile();

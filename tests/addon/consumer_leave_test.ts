@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { type Any, call, until } from "../support/native_consumer.ts";
+import { type Any, call, until } from "../support/with_consumer.ts";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
 /**
- * librdkafka answers nothing that is asked of a group that has ended: who asks is held for ever, and with it the
- * whole thread. So this runs in a process of its own, which is killed when it does not end.
+ * librdkafka does not answer requests to a group that has ended, and the caller blocks its thread for ever. So this runs in
+ * a process of its own, which is killed if it does not end.
  */
-Deno.test("disconnect() ends at whatever moment of a join it comes, with every kind of rebalance callback", async () => {
+Deno.test("disconnect() ends at any moment of a join, with every kind of rebalance callback", async () => {
   const root = new URL("../../", import.meta.url);
   const program = `
     import { loadKafkaJavascript } from "${root.href}src/addon/load_kafka_javascript.ts";
@@ -24,7 +24,7 @@ Deno.test("disconnect() ends at whatever moment of a join it comes, with every k
         try {
           this.assign([{ topic: "t", partition: 0 }]);
         } catch {
-          // Too late.
+          // The consumer disconnects already.
         }
       },
     ];
@@ -66,7 +66,7 @@ Deno.test("disconnect() ends at whatever moment of a join it comes, with every k
   assert.deepEqual([signal, out], [null, "120 left\n"], err);
 });
 
-Deno.test("disconnect() ends though a cooperative member was given no partition and never answered that", async () => {
+Deno.test("disconnect() ends although a cooperative member has not answered an assignment of no partitions", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   const { KafkaConsumer } = await loadKafkaJavascript();
@@ -79,9 +79,9 @@ Deno.test("disconnect() ends though a cooperative member was given no partition 
   };
   const owner: Any = new KafkaConsumer({ ...conf, rebalance_cb: true } as never, {});
   const idle: Any = new KafkaConsumer(conf as never, {});
-  let given: unknown[] | undefined;
+  let assigned: unknown[] | undefined;
   idle._client.configureCallbacks(true, {
-    global: { rebalance_cb: (_code: number, partitions: unknown[]) => void (given = partitions) },
+    global: { rebalance_cb: (_code: number, partitions: unknown[]) => void (assigned = partitions) },
   });
   await call((done) => owner.connect({}, done));
   await call((done) => idle.connect({}, done));
@@ -89,8 +89,8 @@ Deno.test("disconnect() ends though a cooperative member was given no partition 
   owner.subscribe(["t"]);
   await until(() => (poll(owner), owner.assignments().length === 1));
   idle.subscribe(["t"]);
-  await until(() => (poll(owner), poll(idle), given !== undefined));
-  assert.deepEqual(given, []);
+  await until(() => (poll(owner), poll(idle), assigned !== undefined));
+  assert.deepEqual(assigned, []);
   let ended = false;
   idle._client.disconnect(() => ended = true);
   await until(() => ended);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { addon } from "../../src/addon/addon.ts";
-import { type Any, call, until, withConsumer } from "../support/native_consumer.ts";
+import { type Any, call, until, withConsumer } from "../support/with_consumer.ts";
 
-Deno.test("disconnect() answers a consume() that waits, and both call back", async () => {
+Deno.test("disconnect() ends a consume() that waits, and both call back", async () => {
   await withConsumer({}, 0, async (consumer, topic, native) => {
     consumer.assign([{ topic, partition: 0, offset: 0 }]);
     const waiting = call<Any[]>((done) => native.consume(1_000_000, 5, false, done));
@@ -27,7 +27,7 @@ Deno.test("disconnect() may be called from a callback of consume(), and again wh
   });
 });
 
-Deno.test("queue_non_empty_cb is called when messages come", async () => {
+Deno.test("queue_non_empty_cb is called when messages arrive", async () => {
   let calls = 0;
   await withConsumer({ queue_non_empty_cb: () => calls++ }, 5, async (consumer, topic) => {
     consumer.assign([{ topic, partition: 0, offset: 0 }]);
@@ -35,7 +35,7 @@ Deno.test("queue_non_empty_cb is called when messages come", async () => {
   });
 });
 
-Deno.test("while it leaves its group, a consumer asks nothing of it but what it waits for", async () => {
+Deno.test("while it leaves its group, a consumer sends the group nothing but the answer to a rebalance", async () => {
   const answers: unknown[] = [];
   let group: Any;
   const rebalance_cb = (error: Any, partitions: Any[]) => {
@@ -54,7 +54,7 @@ Deno.test("while it leaves its group, a consumer asks nothing of it but what it 
 });
 
 for (const strategy of ["range", "cooperative-sticky"]) {
-  Deno.test(`an assignment that comes while a consumer disconnects is told, and can't be taken (${strategy})`, async () => {
+  Deno.test(`an assignment during a disconnect() reaches rebalance_cb, and assign() throws (${strategy})`, async () => {
     const ways = {
       assign: "Error: Local: Erroneous state",
       incrementalAssign: "-172 KafkaConsumer is disconnected",
@@ -85,18 +85,18 @@ for (const strategy of ["range", "cooperative-sticky"]) {
         );
         consumer.subscribe([topic]);
         await assigned;
-        // It is logged before it is told; what answers this tells it first.
+        // librdkafka logs the rebalance before the event arrives; disconnect() delivers it first.
         consumer.assignments();
-        assert.deepEqual(answers, [], "told nothing, as nobody consumes");
+        assert.deepEqual(answers, [], "no answer, as the program does not consume");
       });
-      // librdkafka takes back what could be added to what there was.
+      // librdkafka revokes the partitions that it had offered.
       const revoked = strategy === "range" ? [] : [-174, "NONE", 1];
       assert.deepEqual(answers, [-175, "NONE", 1, expected, ...revoked], way);
     }
   });
 }
 
-Deno.test("a rebalance waits for consume(), also of who never asked for metadata", async () => {
+Deno.test("a rebalance waits for consume(), also without a getMetadata() before", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   const codes: number[] = [];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
-import { type Any, call, until, withConsumer } from "../support/native_consumer.ts";
+import { type Any, call, until, withConsumer } from "../support/with_consumer.ts";
 
-Deno.test("consume() loops when it is called before anything is assigned, and says where a partition ends", async () => {
+Deno.test("consume(callback) called before an assignment passes messages on, and reports the end of a partition", async () => {
   await withConsumer({ "enable.partition.eof": true }, 20, async (consumer, topic) => {
     const seen: string[] = [], ends: unknown[] = [];
     consumer.on("data", ({ value }: Any) => void seen.push(String(value)));
@@ -17,7 +17,7 @@ Deno.test("consume() loops when it is called before anything is assigned, and sa
   });
 });
 
-Deno.test("messages, ends and partitions have their properties in the addon's order", async () => {
+Deno.test("messages, ends of partitions and topic partitions have their properties in the native addon's order", async () => {
   const { Producer } = await loadKafkaJavascript();
   await withConsumer({ "enable.partition.eof": true }, 0, async (consumer, topic, native) => {
     const producer: Any = new Producer({ "bootstrap.servers": consumer.globalConfig["bootstrap.servers"] }, {});
@@ -54,25 +54,25 @@ Deno.test("consume() loops again after a reconnect", async () => {
   });
 });
 
-Deno.test("what a loop has taken is told before disconnect() answers, and is what was committed", async () => {
+Deno.test("a loop passes on every message that it has taken before disconnect() answers, and those are committed", async () => {
   await withConsumer({}, 150, async (consumer, topic) => {
-    let told = 0;
+    let received = 0;
     const answered = Promise.withResolvers<number>();
     consumer.assign([{ topic, partition: 0, offset: 0 }]);
     consumer.on("data", () => {
-      if (++told === 3) consumer.disconnect(() => answered.resolve(told));
+      if (++received === 3) consumer.disconnect(() => answered.resolve(received));
     });
     consumer.consume();
     const count = await answered.promise;
     await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(told, count);
+    assert.equal(received, count);
     await call((done) => consumer.connect({}, done));
     const [committed] = await call<Any[]>((done) => consumer.committed([{ topic, partition: 0 }], 5000, done));
     assert.equal(committed.offset, count);
   });
 });
 
-Deno.test("consumeLoop() and consume() check their arguments as the addon does", async () => {
+Deno.test("consumeLoop() and consume() check their arguments as the native addon does", async () => {
   await withConsumer({}, 0, (_consumer, _topic, native) => {
     assert.throws(() => native.consumeLoop(1, 2), { message: "Invalid number of parameters" });
     assert.throws(() => native.consumeLoop("1", 2, () => {}), { message: "Need to specify a timeout" });
@@ -86,7 +86,7 @@ Deno.test("consumeLoop() and consume() check their arguments as the addon does",
   });
 });
 
-Deno.test("consume(timeout, callback) of the native client answers with one message", async () => {
+Deno.test("consume(timeout, callback) of the addon answers with one message", async () => {
   await withConsumer({}, 2, async (consumer, topic, native) => {
     consumer.assign([{ topic, partition: 0, offset: 0 }]);
     const first = await call<Any>((done) => native.consume(10_000, done));
@@ -115,7 +115,7 @@ Deno.test("commitSync() keeps metadata, which committed() reads", async () => {
   });
 });
 
-Deno.test("a paused partition hands out nothing until it is resumed, and nothing is lost", async () => {
+Deno.test("no message of a paused partition comes until it is resumed, and none is lost", async () => {
   await withConsumer({}, 50, async (consumer, topic) => {
     consumer.setDefaultConsumeTimeout(200);
     consumer.assign([{ topic, partition: 0, offset: 0 }]);
@@ -134,7 +134,7 @@ Deno.test("a paused partition hands out nothing until it is resumed, and nothing
   });
 });
 
-Deno.test("seek() and unassign() leave nothing behind that was fetched before them", async () => {
+Deno.test("messages that were fetched before seek() or unassign() do not come after it", async () => {
   await withConsumer({}, 50, async (consumer, topic) => {
     consumer.setDefaultConsumeTimeout(300);
     consumer.assign([{ topic, partition: 0, offset: 0 }]);
@@ -158,7 +158,7 @@ Deno.test("seek() and unassign() leave nothing behind that was fetched before th
   });
 });
 
-Deno.test("assign() of what is assigned already, or was until just now, goes on with its messages", async () => {
+Deno.test("assign() of partitions that are assigned, or were a moment ago, continues with their messages", async () => {
   await withConsumer({ "fetch.wait.max.ms": 5 }, 20, async (consumer, topic) => {
     consumer.setDefaultConsumeTimeout(10_000);
     for (let n = 0; n < 200; n++) {

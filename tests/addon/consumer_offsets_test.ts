@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
-import { type Any, call, until, withConsumer } from "../support/native_consumer.ts";
+import { type Any, call, until, withConsumer } from "../support/with_consumer.ts";
 
-/** What is committed for partition 0. */
+/** The committed offset of partition 0. */
 async function committed(consumer: Any, topic: string): Promise<number | undefined> {
   return (await committedIn(consumer, topic, 1))[0];
 }
 
-/** What is committed for each of so many partitions. */
+/** The committed offset of each of the first `count` partitions. */
 async function committedIn(consumer: Any, topic: string, partitions: number): Promise<(number | undefined)[]> {
-  const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-  return (await call<Any[]>((done) => consumer.committed(asked, 5000, done))).map(({ offset }) => offset);
+  const partitionsOfTopic = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+  return (await call<Any[]>((done) => consumer.committed(partitionsOfTopic, 5000, done))).map(({ offset }) => offset);
 }
 
-/** The code that something throws. */
+/** The code of the error that a function throws. */
 function codeOf(what: () => unknown): unknown {
   try {
     what();
@@ -22,7 +22,7 @@ function codeOf(what: () => unknown): unknown {
   return "nothing thrown";
 }
 
-Deno.test("commitSync() commits 0 when the offset is missing or no number, and cuts a fraction off", async () => {
+Deno.test("commitSync() commits 0 when the offset is absent or not a number, and truncates a fraction", async () => {
   await withConsumer({ "enable.auto.commit": false }, 9, async (consumer, topic) => {
     for (const [offset, expected] of [[5, 5], [undefined, 0], [6, 6], [null, 0], ["7", 0], [3.7, 3]] as const) {
       consumer.commitSync({ topic, partition: 0, offset });
@@ -34,23 +34,23 @@ Deno.test("commitSync() commits 0 when the offset is missing or no number, and c
   });
 });
 
-Deno.test("offset_commit_cb hears of commitSync(), commit() and commitCb(), in that order", async () => {
-  const told: unknown[] = [];
-  const offset_commit_cb = (error: Any, partitions: unknown) => void told.push([error?.code, partitions]);
+Deno.test("offset_commit_cb is called for commitSync(), commit() and commitCb(), in the order of the calls", async () => {
+  const received: unknown[] = [];
+  const offset_commit_cb = (error: Any, partitions: unknown) => void received.push([error?.code, partitions]);
   await withConsumer({ "enable.auto.commit": false, offset_commit_cb }, 9, async (consumer, topic) => {
     const at = (offset: number) => [{ topic, partition: 0, offset }];
     consumer.commitSync(at(2));
     await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.deepEqual(told, [], "through consume only");
+    assert.deepEqual(received, [], "through consume only");
     consumer.consume();
-    await until(() => told.length === 1);
+    await until(() => received.length === 1);
     assert.equal(codeOf(() => consumer.commitSync([])), -168);
-    await until(() => told.length === 2);
+    await until(() => received.length === 2);
     consumer.commit(at(3));
-    await until(() => told.length === 3);
+    await until(() => received.length === 3);
     assert.equal(await call((done) => consumer.commitCb(at(4), done)), undefined);
-    await until(() => told.length === 4);
-    assert.deepEqual(told, [[undefined, at(2)], [-168, []], [undefined, at(3)], [undefined, at(4)]]);
+    await until(() => received.length === 4);
+    assert.deepEqual(received, [[undefined, at(2)], [-168, []], [undefined, at(3)], [undefined, at(4)]]);
     assert.equal(await committed(consumer, topic), 4);
   });
 });
@@ -65,7 +65,7 @@ Deno.test("commitCb() checks its arguments", async () => {
   });
 });
 
-Deno.test("subscription() answers what subscribe() was given, expressions by their source", async () => {
+Deno.test("subscription() answers the topics of subscribe(), a regular expression by its source", async () => {
   await withConsumer({}, 0, (consumer, topic, native) => {
     assert.deepEqual(consumer.subscription(), []);
     consumer.subscribe([topic, "^never-.*"]);
@@ -83,7 +83,7 @@ Deno.test("subscription() answers what subscribe() was given, expressions by the
   });
 });
 
-Deno.test("offsetsStoreSingle() and offsetsStore() store what commit() then commits", async () => {
+Deno.test("commit() commits what offsetsStoreSingle() and offsetsStore() have stored", async () => {
   const conf = { "enable.auto.commit": false, "enable.auto.offset.store": false };
   await withConsumer(conf, 9, async (consumer, topic, native) => {
     assert.equal(native.offsetsStoreSingle(topic, 0, 1, -1), -172, "not subscribed");
@@ -101,20 +101,20 @@ Deno.test("offsetsStoreSingle() and offsetsStore() store what commit() then comm
   });
 });
 
-Deno.test("offsetsStoreSingle() stores for the partition that it names, whichever came before", async () => {
+Deno.test("offsetsStoreSingle() stores for the partition that it names, whichever was stored before", async () => {
   const conf = { "enable.auto.commit": false, "enable.auto.offset.store": false };
   const counts = [3, 5, 2, 7];
   await withConsumer(conf, counts, async (consumer, topic, native) => {
     consumer.subscribe([topic]);
     let seen: Any[] = [];
     while (seen.length < 17) seen = [...seen, ...await call<Any[]>((done) => consumer.consume(17, done))];
-    // Nothing is stored for what is not assigned, and nothing of it stays.
+    // An offset of a partition that is not assigned is refused, and leaves no trace.
     assert.equal(native.offsetsStoreSingle(topic, 4, 1, -1), -172);
     assert.equal(native.offsetsStoreSingle("another", 0, 1, -1), -190);
-    // The partitions in turn, as messages of several come.
+    // The partitions alternate, as messages of several partitions do.
     seen.sort((a, b) => a.offset - b.offset);
     for (const { partition, offset } of seen) {
-      // Some with an epoch, some without.
+      // Some offsets have a leader epoch, some have none.
       assert.equal(native.offsetsStoreSingle(topic, partition, offset + 1, partition === 1 ? 0 : -1), 0);
     }
     consumer.commitSync();
@@ -122,7 +122,7 @@ Deno.test("offsetsStoreSingle() stores for the partition that it names, whicheve
   });
 });
 
-Deno.test("offsetsStoreSingle() goes by what is assigned now, and keeps no partition from being given back", async () => {
+Deno.test("offsetsStoreSingle() follows the present assignment, and does not keep an unassigned partition alive", async () => {
   const conf = { "enable.auto.commit": false, "enable.auto.offset.store": false };
   await withConsumer(conf, [4, 6], async (consumer, topic, native) => {
     consumer.subscribe([topic]);
@@ -143,7 +143,7 @@ Deno.test("offsetsStoreSingle() goes by what is assigned now, and keeps no parti
   });
 });
 
-Deno.test("getWatermarkOffsets() answers what the last fetch said, and offsetsForTimes() takes a missing time for 0", async () => {
+Deno.test("getWatermarkOffsets() answers the watermarks of the last fetch, and an absent time is 0 for offsetsForTimes()", async () => {
   await withConsumer({ "enable.partition.eof": true }, 9, async (consumer, topic) => {
     assert.deepEqual(consumer.getWatermarkOffsets(topic, 0), { lowOffset: -1001, highOffset: -1001 });
     consumer.assign([{ topic, partition: 0, offset: 0 }]);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { type Any, call, until, withConsumer } from "../support/native_consumer.ts";
+import { type Any, call, until, withConsumer } from "../support/with_consumer.ts";
 
-/** What a broker does that answers no more. */
+/** The ways in which a broker stops answering. */
 const OUTAGES: Readonly<Record<string, (broker: LocalBroker) => void>> = {
   "is down": (broker) => broker.setDown(),
   "hangs": (broker) => broker.setRtt(600_000),
 };
 
-/** Reads two topics in a group each, and closes both when told; its end is not to be held up by librdkafka. */
+/** A program that reads two topics, each in its group, and disconnects at a byte on stdin. librdkafka must not delay its end. */
 const PROGRAM = `
   import { Slipstream, Topic } from "ROOT/mod.ts";
   addEventListener("unload", () => console.log("unload"));
@@ -28,7 +28,7 @@ const PROGRAM = `
 `;
 
 for (const [what, makeOutage] of Object.entries(OUTAGES)) {
-  Deno.test(`a program whose broker ${what} ends in seconds, in an orderly way, though its groups can't be left`, async () => {
+  Deno.test(`a program whose broker ${what} ends in seconds and in order, although its groups can't be left`, async () => {
     await using broker = await LocalBroker.start();
     const { Topic } = await import("@slipstream/slipstream");
     for (const [name, count] of [["one", 50], ["two", 10]] as const) {
@@ -45,7 +45,7 @@ for (const [what, makeOutage] of Object.entries(OUTAGES)) {
       stderr: "piped",
     }).spawn();
     const killer = setTimeout(() => child.kill("SIGKILL"), 60_000);
-    let out = "", told = 0;
+    let out = "", stoppedAt = 0;
     const [, err] = await Promise.all([
       child.stdout.pipeThrough(new TextDecoderStream()).pipeTo(
         new WritableStream({ write: (text) => void (out += text) }),
@@ -55,13 +55,13 @@ for (const [what, makeOutage] of Object.entries(OUTAGES)) {
         await until(() => out.includes("read\n"));
         makeOutage(broker);
         await new Promise((resolve) => setTimeout(resolve, 1000));
-        told = performance.now();
+        stoppedAt = performance.now();
         const writer = child.stdin.getWriter();
         await writer.write(new Uint8Array(1));
         await writer.close();
       })(),
     ]);
-    const tookMs = performance.now() - told;
+    const tookMs = performance.now() - stoppedAt;
     const { code, signal } = await child.status;
     clearTimeout(killer);
     await Deno.remove(file);
@@ -70,7 +70,7 @@ for (const [what, makeOutage] of Object.entries(OUTAGES)) {
   });
 }
 
-Deno.test("disconnect() answers in seconds without a broker, nothing is told after it, and connect() gets another handle", async () => {
+Deno.test("disconnect() answers in seconds without a broker, no callback comes after it, and connect() makes a new handle", async () => {
   const conf = {
     "session.timeout.ms": 9000,
     "heartbeat.interval.ms": 500,

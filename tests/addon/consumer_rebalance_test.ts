@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
-import { type Any, call, until, withConsumer } from "../support/native_consumer.ts";
+import { type Any, call, until, withConsumer } from "../support/with_consumer.ts";
 
 for (const strategy of ["range", "cooperative-sticky"]) {
   const step = strategy === "range" ? ["assign", "unassign"] : ["incrementalAssign", "incrementalUnassign"];
-  Deno.test(`rebalance_cb assigns and unassigns by itself with ${strategy}, while disconnecting, and after a reconnect`, async () => {
+  Deno.test(`rebalance_cb is called for each assignment and revocation with ${strategy}, also while disconnecting and after a reconnect`, async () => {
     await using broker = await LocalBroker.start();
     const topic = `t-${crypto.randomUUID()}`;
     broker.createTopic(topic, { partitions: 2 });
@@ -21,7 +21,7 @@ for (const strategy of ["range", "cooperative-sticky"]) {
     const consumer: Any = new KafkaConsumer({
       ...servers,
       "group.id": topic,
-      // The mock cluster takes a group's next member in a second earlier than this after the last one left.
+      // The mock cluster admits a new member one second earlier than this after the last member has left.
       "session.timeout.ms": 6000,
       "partition.assignment.strategy": strategy,
       "enable.auto.offset.store": false,
@@ -50,27 +50,27 @@ for (const strategy of ["range", "cooperative-sticky"]) {
   });
 }
 
-Deno.test("a consumer that polled too late hears of that first, and then that its partitions are gone", async () => {
-  const told: unknown[] = [];
+Deno.test("a consumer that exceeded max.poll.interval.ms gets that error first, and then the revocation", async () => {
+  const received: unknown[] = [];
   const conf = { "max.poll.interval.ms": 1000, "session.timeout.ms": 1000, "heartbeat.interval.ms": 300 };
   await withConsumer({ ...conf, rebalance_cb: true }, 0, async (consumer, topic) => {
-    consumer.on("rebalance", ({ code }: Any) => void told.push(code));
+    consumer.on("rebalance", ({ code }: Any) => void received.push(code));
     consumer.setDefaultConsumeTimeout(50);
     consumer.subscribe([topic]);
-    const consume = () => call((done) => consumer.consume(1, done)).catch(({ code }: Any) => void told.push(code));
-    await until(() => (void consume(), told.length > 0));
+    const consume = () => call((done) => consumer.consume(1, done)).catch(({ code }: Any) => void received.push(code));
+    await until(() => (void consume(), received.length > 0));
     await consume();
-    // Nobody polls, until librdkafka has noticed: it looks once a second.
+    // The program does not consume until librdkafka has noticed: it checks once a second.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     await consume();
-    assert.deepEqual(told, [-175, -147]);
+    assert.deepEqual(received, [-175, -147]);
     await consume();
-    await until(() => told.length > 2);
-    assert.deepEqual(told.slice(0, 3), [-175, -147, -174]);
+    await until(() => received.length > 2);
+    assert.deepEqual(received.slice(0, 3), [-175, -147, -174]);
   });
 });
 
-Deno.test("a partition that is given back is wanted no more", async () => {
+Deno.test("librdkafka does not keep an unassigned partition as wanted", async () => {
   await withConsumer({ debug: "topic", log_level: 7 }, [5, 3], async (consumer, topic, native) => {
     const marks: string[] = [];
     native.configureCallbacks(true, {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { PRELOADS, runPreloaded } from "../support/preloaded.ts";
+import { CAN_PRELOAD, runPreloaded } from "../support/run_preloaded.ts";
 
-/** Asks OpenSSL for a random number when all that was registered later for the program's end has been called. */
+/** Asks OpenSSL for a random number after all exit handlers that were registered later have run. */
 const LAST = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,7 +18,7 @@ static void last(void) {
 __attribute__((constructor)) static void first(void) { atexit(last); }
 `;
 
-/** With TLS, so that OpenSSL is in use. */
+/** A program with a TLS client, so that OpenSSL is in use. */
 const PROGRAM = `
   import { addon } from "${new URL("../../src/addon/addon.ts", import.meta.url).href}";
   const conf = { "bootstrap.servers": "127.0.0.1:1", "security.protocol": "ssl", "log_level": 0 };
@@ -27,10 +27,10 @@ const PROGRAM = `
   Deno.exit(7);
 `;
 
-// librdkafka's threads, which run on while a program with open clients ends, do the same.
+// librdkafka's threads, which continue while a program with open clients ends, use OpenSSL in the same way.
 Deno.test({
-  name: "a program may end while clients are open: OpenSSL is there to the last",
-  ignore: !PRELOADS,
+  name: "a program may end while clients are open: OpenSSL works until the end",
+  ignore: !CAN_PRELOAD,
   async fn() {
     const { code, out, err } = await runPreloaded(LAST, PROGRAM);
     assert.deepEqual([code, out], [7, "random to the last\n"], err);

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { until } from "../support/brokers.ts";
-import { ask, oneTopic, readBack, text } from "../support/producers.ts";
+import { ask, decode, readBack, startBrokerWithTopic } from "../support/producers.ts";
 
-Deno.test("a HighLevelProducer's callback gets the offset, whatever way its serializers work", async () => {
-  await using broker = await oneTopic();
+Deno.test("a HighLevelProducer's callback gets the offset, with synchronous, promised and callback serializers", async () => {
+  await using broker = await startBrokerWithTopic();
   const { HighLevelProducer } = await loadKafkaJavascript();
   const producer = new HighLevelProducer({ "bootstrap.servers": broker.bootstrapServers }, {});
   await ask(producer, "connect", {});
@@ -37,18 +37,18 @@ Deno.test("a HighLevelProducer's callback gets the offset, whatever way its seri
     await ask(producer, "disconnect", 5000);
   }
   const read = await readBack(broker.bootstrapServers, "t", 5);
-  assert.deepEqual(read.map(({ key, value }) => [text(key), text(value)]), [
+  assert.deepEqual(read.map(({ key, value }) => [decode(key), decode(value)]), [
     ["sync k", "sync v"],
     ["promised k", "promised v"],
     ["called k", "called v"],
     ["t k", "t v"],
     [read[4]!.key, null],
   ]);
-  assert.equal(text(read[3]!.headers![0]!.h), "1");
+  assert.equal(decode(read[3]!.headers![0]!.h), "1");
 });
 
-Deno.test("a HighLevelProducer's callback gets what a serializer throws, rejects with or calls back", async () => {
-  await using broker = await oneTopic();
+Deno.test("a HighLevelProducer's callback gets the error that a serializer throws, rejects with or passes to its callback", async () => {
+  await using broker = await startBrokerWithTopic();
   const { HighLevelProducer } = await loadKafkaJavascript();
   const producer = new HighLevelProducer({ "bootstrap.servers": broker.bootstrapServers }, {});
   await ask(producer, "connect", {});
@@ -78,7 +78,7 @@ Deno.test("a HighLevelProducer's callback gets what a serializer throws, rejects
 });
 
 Deno.test("createWriteStream() connects by itself, writes buffers, and disconnects at its end", async () => {
-  await using broker = await oneTopic();
+  await using broker = await startBrokerWithTopic();
   const { Producer } = await loadKafkaJavascript();
   assert.throws(
     () => Producer.createWriteStream({ "bootstrap.servers": "x" }, {}, {} as never),
@@ -89,11 +89,11 @@ Deno.test("createWriteStream() connects by itself, writes buffers, and disconnec
   stream.end(Buffer.from("three"));
   await until(() => stream.writableFinished && !stream.producer.isConnected(), "written and disconnected");
   const read = await readBack(broker.bootstrapServers, "t", 3);
-  assert.deepEqual(read.map(({ value }) => text(value)), ["one", "two", "three"]);
+  assert.deepEqual(read.map(({ value }) => decode(value)), ["one", "two", "three"]);
 });
 
-Deno.test("createWriteStream() in object mode writes messages, waits while the queue is full, and tells of errors", async () => {
-  await using broker = await oneTopic();
+Deno.test("createWriteStream() in object mode writes messages, waits while the queue is full, and emits errors", async () => {
+  await using broker = await startBrokerWithTopic();
   const { Producer } = await loadKafkaJavascript();
   const conf = { "bootstrap.servers": broker.bootstrapServers, "queue.buffering.max.messages": 3, "linger.ms": 0 };
   const stream = Producer.createWriteStream(conf, {}, { objectMode: true, pollInterval: 5, highWaterMark: 2 } as never);
@@ -112,7 +112,7 @@ Deno.test("createWriteStream() in object mode writes messages, waits while the q
   await until(() => !stream.producer.isConnected(), "closed by the error");
   const read = await readBack(broker.bootstrapServers, "t", 10);
   assert.deepEqual(
-    read.map(({ key, value, headers }) => [text(key), text(value), text(headers![0]!.h)].join()),
+    read.map(({ key, value, headers }) => [decode(key), decode(value), decode(headers![0]!.h)].join()),
     Array.from({ length: 10 }, (_, n) => `k${n},${n},${n}`),
   );
 });

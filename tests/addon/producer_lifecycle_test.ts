@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { until } from "../support/brokers.ts";
-import { Surfaced } from "../support/surfaced.ts";
-import { ask, connected, oneTopic } from "../support/producers.ts";
+import { UncaughtErrors } from "../support/uncaught_errors.ts";
+import { ask, connectProducer, startBrokerWithTopic } from "../support/producers.ts";
 
 const VALUE = Buffer.from("v");
 
-Deno.test("reports wait for poll(), unless setPollInBackground() or setPollInterval() takes them", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("delivery reports wait for poll(), setPollInBackground() or setPollInterval()", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const { producer, native, reports } = made;
   producer.produce("t", 0, VALUE);
   await until(() => (producer.poll(), reports.length === 1), "a report by poll()");
@@ -24,15 +24,15 @@ Deno.test("reports wait for poll(), unless setPollInBackground() or setPollInter
   producer.setPollInterval(0);
 });
 
-Deno.test("poll() makes room at once and tells later, a hundred reports a turn, in the addon's order of properties", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { "queue.buffering.max.messages": 250 });
+Deno.test("poll() makes room at once; reports follow, a hundred at a time, with properties in the native addon's order", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, { "queue.buffering.max.messages": 250 });
   const { producer, reports } = made;
   const opaque = {};
   for (let n = 0; n < 250; n++) producer.produce("t", 0, VALUE, "k", 1234, opaque);
   const more = () => producer.produce("t", 0, VALUE);
   assert.throws(more, { code: -184 });
-  // Not a word of what was taken before poll() has returned, and not all of it in the first turn after it.
+  // No report arrives before poll() has returned, and not all arrive at once after it.
   for (let full = true; full; await new Promise((resolve) => setTimeout(resolve, 5))) {
     producer.poll();
     assert.equal(reports.length, 0);
@@ -45,38 +45,38 @@ Deno.test("poll() makes room at once and tells later, a hundred reports a turn, 
     producer.poll();
     assert.equal(reports.length, before);
     await new Promise((resolve) => setImmediate(resolve));
-    assert.ok(reports.length - before <= 100, `${reports.length - before} in a turn`);
+    assert.ok(reports.length - before <= 100, `${reports.length - before} at a time`);
   }
   const { error: _, ...report } = reports[0]!;
   assert.deepEqual(Object.keys(report), ["topic", "partition", "offset", "key", "opaque", "timestamp", "size"]);
   assert.equal(report.opaque, opaque);
 });
 
-Deno.test("slow listeners of thousands of reports keep nobody else waiting, and hear of all in order", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { "linger.ms": 100 });
+Deno.test("slow listeners of thousands of reports block no timer, and receive all in order", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, { "linger.ms": 100 });
   const { producer, reports } = made;
   producer.setPollInBackground(true);
-  let most = 0, told = 0;
+  let most = 0, received = 0;
   producer.on("delivery-report", () => {
-    told++;
+    received++;
     for (const end = performance.now() + 0.1; performance.now() < end;);
   });
   for (let n = 0; n < 5000; n++) producer.produce("t", 0, VALUE, null, null, n as never);
-  for (let before = 0; told < 5000; before = told) {
+  for (let before = 0; received < 5000; before = received) {
     await new Promise((resolve) => setImmediate(resolve));
-    most = Math.max(most, told - before);
+    most = Math.max(most, received - before);
   }
-  // Half a second of listening in all; a turn is some 15 ms of it.
-  assert.ok(most < 1000, `${most} reports in one turn`);
+  // The listeners take half a second in all, in pieces of about 15 ms.
+  assert.ok(most < 1000, `${most} reports between two timers`);
   assert.deepEqual(reports.map(({ opaque }) => opaque), Array.from({ length: 5000 }, (_, n) => n));
 });
 
-Deno.test("a report's listener that throws loses no other report, and its error surfaces", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("an error that a report's listener throws is reported as uncaught, and the other reports arrive", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const { producer, reports } = made;
-  using surfaced = new Surfaced();
+  using surfaced = new UncaughtErrors();
   producer.on("delivery-report", () => {
     throw new Error("the listener's own");
   });
@@ -88,8 +88,11 @@ Deno.test("a report's listener that throws loses no other report, and its error 
 });
 
 Deno.test("flush() times out while no broker takes the messages, and ends when one does", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { "log_level": 0, "reconnect.backoff.max.ms": 100 });
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, {
+    "log_level": 0,
+    "reconnect.backoff.max.ms": 100,
+  });
   const { producer, native, reports } = made;
   for (const args of [[], [1], ["1", () => {}], [1, 2]]) {
     assert.throws(() => native.flush!(...args), /^Error: Need to specify a timeout and a callback$/);
@@ -103,9 +106,12 @@ Deno.test("flush() times out while no broker takes the messages, and ends when o
   assert.deepEqual(reports.map(({ error }) => error), [null]);
 });
 
-Deno.test("a full queue throws code -184, keeps what it has, and takes messages again when it is polled", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { "queue.buffering.max.messages": 10, "linger.ms": 0 });
+Deno.test("produce() to a full queue throws code -184, keeps what is queued, and has room again after poll()", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, {
+    "queue.buffering.max.messages": 10,
+    "linger.ms": 0,
+  });
   const { producer, reports } = made;
   for (let n = 0; n < 10; n++) producer.produce("t", 0, VALUE);
   assert.throws(() => producer.produce("t", 0, VALUE), { code: -184 });
@@ -123,23 +129,23 @@ Deno.test("a full queue throws code -184, keeps what it has, and takes messages 
   assert.deepEqual(reports.map(({ offset }) => offset), Array.from({ length: 11 }, (_, n) => n));
 });
 
-Deno.test("disconnect() gives every queued message a report that says it was thrown away", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { "log_level": 0 });
+Deno.test("disconnect() reports every queued record as purged", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, { "log_level": 0 });
   const { producer, reports } = made;
   broker.setDown();
   for (let n = 0; n < 5; n++) producer.produce("t", 0, VALUE, null, null, n as never);
   await ask(producer, "disconnect", 100);
-  // What was on its way and what was not yet come apart, in either order.
+  // Records in flight and queued records are reported separately, in either order.
   assert.deepEqual(reports.map(({ opaque }) => opaque).sort(), [0, 1, 2, 3, 4]);
   for (const { error } of reports) assert.ok(error!.code === -152 || error!.code === -151, `${error!.code}`);
 });
 
-Deno.test("a producer that is not connected refuses each call the way the addon does", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("a producer that is not connected refuses each call as the native addon does", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const { producer, native } = made;
-  // The last: twice, at once and one after the other.
+  // disconnect() twice, at the same time and one after the other.
   await Promise.all([ask(native, "disconnect"), ask(native, "disconnect")]);
   assert.equal(await ask(native, "disconnect"), true);
   assert.throws(() => native.disconnect!(), /^Error: Need to specify a callback$/);
@@ -157,14 +163,14 @@ Deno.test("a producer that is not connected refuses each call the way the addon 
   await ask(producer, "disconnect", 100).catch((error) => assert.match(error.message, /not connected/));
 });
 
-Deno.test("a producer connects again after a disconnect, and reports name its topics rightly", async () => {
+Deno.test("a producer connects again after a disconnect, and its reports name the right topics", async () => {
   await using broker = await LocalBroker.start();
-  await using made = await connected(broker.bootstrapServers);
+  await using made = await connectProducer(broker.bootstrapServers);
   const { producer, reports } = made;
   const topics = Array.from({ length: 60 }, (_, n) => `topic-${n}`);
   for (const name of topics) broker.createTopic(name, { partitions: 1 });
   for (let round = 0; round < 4; round++) {
-    // librdkafka's topics lie where others lay before.
+    // librdkafka's topic handles reuse the addresses of earlier ones.
     for (const name of topics.slice(round * 15, round * 15 + 15)) {
       producer.produce(name, 0, VALUE, null, null, name as never);
     }

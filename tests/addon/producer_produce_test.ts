@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { NULL_HEADER } from "../../src/ffi/null_header.ts";
 import { until } from "../support/brokers.ts";
-import { ask, connected, oneTopic, readBack, text } from "../support/producers.ts";
+import { ask, connectProducer, decode, readBack, startBrokerWithTopic } from "../support/producers.ts";
 
-Deno.test("a delivery report has the payload with dr_msg_cb only, and an opaque only when one was given", async () => {
-  await using broker = await oneTopic();
+Deno.test("a delivery report has the payload only with dr_msg_cb, and an opaque only if produce() got one", async () => {
+  await using broker = await startBrokerWithTopic();
   for (const withPayload of [false, true]) {
-    await using made = await connected(broker.bootstrapServers, withPayload ? { dr_msg_cb: true } : {});
+    await using made = await connectProducer(broker.bootstrapServers, withPayload ? { dr_msg_cb: true } : {});
     const { producer, reports } = made;
     producer.produce("t", 0, Buffer.from("value"), "key", 5000);
     producer.produce("t", 0, null, null, null, null as never);
@@ -21,7 +21,7 @@ Deno.test("a delivery report has the payload with dr_msg_cb only, and an opaque 
       partition: 0,
       key: Buffer.from("key"),
       size: 5,
-      // The local broker says in its answers that it appended at 1234.
+      // The local broker answers that it appended the record at 1234.
       timestamp: 1234,
       ...(withPayload ? { value: Buffer.from("value") } : {}),
     });
@@ -30,9 +30,9 @@ Deno.test("a delivery report has the payload with dr_msg_cb only, and an opaque 
   }
 });
 
-Deno.test("produce() takes a key of any type as text, and bytes of any view as they are", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { dr_msg_cb: true });
+Deno.test("produce() converts a key of any type to text, and takes the bytes of any view", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, { dr_msg_cb: true });
   const { producer, native, reports } = made;
   const wide = new Uint16Array([65, 66]);
   const keys = ["", Buffer.alloc(0), "é\0x", 5, false, [1, 2], { a: 1 }, 10n, wide, new DataView(wide.buffer, 2), null];
@@ -40,7 +40,7 @@ Deno.test("produce() takes a key of any type as text, and bytes of any view as t
   assert.equal(native.produce!("t", 0, new DataView(wide.buffer, 2, 1), undefined), 0);
   assert.throws(() => native.produce!("t", 0, null, Symbol("no text")), TypeError);
   await ask(producer, "flush", 5000);
-  assert.deepEqual(reports.map(({ key }) => text(key)), [
+  assert.deepEqual(reports.map(({ key }) => decode(key)), [
     "",
     "",
     "é\0x",
@@ -54,12 +54,12 @@ Deno.test("produce() takes a key of any type as text, and bytes of any view as t
     null,
     null,
   ]);
-  assert.deepEqual(reports.map(({ value }) => text(value)), [...keys.map(() => "A\0B\0"), "B"]);
+  assert.deepEqual(reports.map(({ value }) => decode(value)), [...keys.map(() => "A\0B\0"), "B"]);
 });
 
-Deno.test("produce() takes a partition as the addon does: any negative one and none leave the choice to librdkafka", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("produce() leaves the choice of the partition to librdkafka if it is negative or absent, as the native addon does", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const { producer, native, reports } = made;
   const value = Buffer.from("v");
   for (const partition of [null, undefined, -1, -5, "0", 0.9, NaN, {}]) {
@@ -68,13 +68,13 @@ Deno.test("produce() takes a partition as the addon does: any negative one and n
   await ask(producer, "flush", 5000);
   assert.deepEqual(new Set(reports.map(({ partition, error }) => `${partition} ${error}`)), new Set(["0 null"]));
   assert.equal(reports.length, 8);
-  // The number of partitions is known by now.
+  // librdkafka knows the number of partitions by now.
   assert.throws(() => producer.produce("t", 99, value), { code: -190 });
 });
 
-Deno.test("produce() takes a timestamp in whole milliseconds, and none for now", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("produce() takes a timestamp in whole milliseconds; an absent one means now", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const { producer, native } = made;
   const before = Date.now();
   for (const timestamp of [1234.7, null, undefined, 0, NaN, 0.5]) {
@@ -85,15 +85,15 @@ Deno.test("produce() takes a timestamp in whole milliseconds, and none for now",
   }
   await ask(producer, "flush", 5000);
   const read = await readBack(broker.bootstrapServers, "t", 6);
-  const [given, ...others] = read.map(({ timestamp }) => timestamp!);
-  assert.equal(given, 1234);
+  const [first, ...others] = read.map(({ timestamp }) => timestamp!);
+  assert.equal(first, 1234);
   assert.equal(others.length, 5);
   for (const now of others) assert.ok(now >= before && now <= Date.now(), `${now}`);
 });
 
-Deno.test("produce() refuses what it can't send before it queues anything, and keeps no opaque of it", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers, { "message.max.bytes": 1000 });
+Deno.test("produce() refuses bad arguments before it queues the record, and drops its opaque", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers, { "message.max.bytes": 1000 });
   const { producer, native, reports } = made;
   for (const header of [{ a: 5 }, { a: undefined }, { a: null }, { a: true }, {}, null, 5]) {
     assert.throws(
@@ -114,9 +114,9 @@ Deno.test("produce() refuses what it can't send before it queues anything, and k
   assert.deepEqual(reports, []);
 });
 
-Deno.test("headers come back in order, doubled names, empty values and those for null too", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("headers are read in order, also with equal names, empty values and null", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const headers = [
     { a: "1" },
     { a: Buffer.from("2") },
@@ -135,9 +135,9 @@ Deno.test("headers come back in order, doubled names, empty values and those for
   made.native.produce!("t", 0, Buffer.from("null"), null, null, undefined, null);
   made.native.produce!("t", 0, Buffer.from("none"), null, null, undefined, []);
   await ask(made.producer, "flush", 5000);
-  const [given, ...others] = await readBack(broker.bootstrapServers, "t", 3);
+  const [first, ...others] = await readBack(broker.bootstrapServers, "t", 3);
   assert.deepEqual(
-    given!.headers!.map((header) => Object.entries(header).map(([name, value]) => [name, text(value)])[0]),
+    first!.headers!.map((header) => Object.entries(header).map(([name, value]) => [name, decode(value)])[0]),
     [
       ["a", "1"],
       ["a", "2"],
@@ -148,14 +148,14 @@ Deno.test("headers come back in order, doubled names, empty values and those for
       ["numbers", "BA"],
     ],
   );
-  // Who asks can tell Kafka's null from nothing, and send it on.
-  assert.ok(given!.headers![3]!.none === NULL_HEADER && given!.headers![2]!.empty !== NULL_HEADER);
+  // The program can tell Kafka's null from an empty value, and produce it again.
+  assert.ok(first!.headers![3]!.none === NULL_HEADER && first!.headers![2]!.empty !== NULL_HEADER);
   assert.deepEqual(others.map(({ headers }) => headers), [undefined, undefined]);
 });
 
-Deno.test("messages with headers keep every byte, however many and large their parts", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("records with headers keep every byte, however many and large the headers", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const bytes = (length: number, seed: number) => Buffer.alloc(length).map((_, at) => at * seed & 255);
   const messages = [0, 1, 100, 4096, 4097, 70_000].flatMap((length, index) =>
     [0, 1, 15, 40].map((count) => ({
@@ -178,23 +178,23 @@ Deno.test("messages with headers keep every byte, however many and large their p
     assert.equal(hex(one.value!), hex(value));
     assert.equal(hex(one.key!), hex(key));
     assert.equal(one.timestamp, timestamp);
-    const named = (given: readonly object[]) =>
-      given.map((header) => Object.entries(header).map(([name, it]) => [name, hex(it)]));
+    const named = (first: readonly object[]) =>
+      first.map((header) => Object.entries(header).map(([name, it]) => [name, hex(it)]));
     assert.deepEqual(named(back), named(headers));
   }
 });
 
-Deno.test("a report gives back the very opaque value, of any type", async () => {
-  await using broker = await oneTopic();
-  await using made = await connected(broker.bootstrapServers);
+Deno.test("a delivery report has the same opaque value that produce() got, of any type", async () => {
+  await using broker = await startBrokerWithTopic();
+  await using made = await connectProducer(broker.bootstrapServers);
   const values = [{}, [], 0, "", false, null, Symbol("s"), 5n, () => 1, NaN, Buffer.from("b")];
   for (const value of values) made.producer.produce("t", 0, null, null, null, value as never);
   await ask(made.producer, "flush", 5000);
   assert.ok(values.every((value, at) => Object.is(made.reports[at]!.opaque, value)));
 });
 
-Deno.test("an opaque value is let go once reported, refused or thrown away by a disconnect", async () => {
-  await using broker = await oneTopic();
+Deno.test("an opaque value is dropped once its record is reported, refused or purged", async () => {
+  await using broker = await startBrokerWithTopic();
   const held: WeakRef<object>[] = [];
   const fresh = () => {
     const value = { some: "thing" };
@@ -202,7 +202,7 @@ Deno.test("an opaque value is let go once reported, refused or thrown away by a 
     return value;
   };
   {
-    await using made = await connected(broker.bootstrapServers, { "message.max.bytes": 1000 });
+    await using made = await connectProducer(broker.bootstrapServers, { "message.max.bytes": 1000 });
     const { producer, native } = made;
     producer.produce("t", 0, null, null, null, fresh());
     native.produce!("t", 0, Buffer.alloc(2000), null, null, fresh());

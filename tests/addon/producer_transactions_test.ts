@@ -4,7 +4,7 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 import { addon } from "../../src/addon/addon.ts";
 import { TestBroker } from "../support/brokers.ts";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
-import { ask, connected } from "../support/producers.ts";
+import { ask, connectProducer } from "../support/producers.ts";
 
 type TxnError = { code: number; isFatal: boolean; isRetriable: boolean; isTxnRequiresAbort: boolean };
 
@@ -28,7 +28,7 @@ Deno.test("a transactional Producer commits messages and a consumer's offsets", 
     await ask(producer, "commitTransaction", 5000);
     assert.deepEqual(offsets, [0], "the commit has taken the reports");
     const committed = await ask(consumer, "committed", [{ topic, partition: 0 }], 5000) as { offset: number }[];
-    // The local broker answers TxnOffsetCommit, but keeps nothing of it.
+    // The local broker answers TxnOffsetCommit, but does not keep the offsets.
     if (broker.local === undefined) assert.equal(committed[0]!.offset, 7);
     await ask(producer, "beginTransaction");
     await ask(producer, "abortTransaction", 5000);
@@ -47,7 +47,7 @@ Deno.test("a transactional Producer commits messages and a consumer's offsets", 
   }
 });
 
-Deno.test("the addon's Topic is produced to with a configuration of its own", async () => {
+Deno.test("produce() to the addon's Topic uses its configuration", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("own", { partitions: 1 });
   const { Producer, Topic } = addon;
@@ -68,11 +68,11 @@ Deno.test("the addon's Topic is produced to with a configuration of its own", as
   }
 });
 
-Deno.test("a failed message makes the commit ask for an abort, after which the producer goes on", async () => {
+Deno.test("commitTransaction() after a failed record asks for an abort, after which the producer works again", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   broker.createTopic("other", { partitions: 1 });
-  await using made = await connected(broker.bootstrapServers, { "transactional.id": "t" });
+  await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": "t" });
   const { producer, reports } = made;
   await ask(producer, "initTransactions", 5000);
   await ask(producer, "beginTransaction");

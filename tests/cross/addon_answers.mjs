@@ -6,6 +6,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { randomUUID } from "node:crypto";
 import { called, connect, returned } from "./addon_show.mjs";
 
 const CALLBACK = Symbol("callback");
@@ -113,7 +114,7 @@ export async function answersOf(addon, servers) {
     for (const [method, calls] of Object.entries(methods)) {
       for (const state of ["unconnected", "connected"]) {
         // Each in a group of its own: a member that has just left another would delay this one.
-        const group = kind === "KafkaConsumer" ? { "group.id": `${method}-${Math.random()}` } : {};
+        const group = kind === "KafkaConsumer" ? { "group.id": `${method}-${randomUUID()}` } : {};
         const client = new addon[kind]({ "bootstrap.servers": servers, "log_level": 0, ...group }, {});
         if (state === "connected") await (kind === "AdminClient" ? client.connect() : connect(client));
         for (const call of calls) {

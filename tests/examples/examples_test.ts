@@ -56,9 +56,13 @@ Deno.test("cron_drain.ts drains what is there at each tick, and ends on a signal
   assert.deepEqual([code, out], [0, "a fish\na trophy\n2 drained\nanother fish\n1 drained\n"], err);
 });
 
-Deno.test("codec_json.ts sends an object and a tombstone, and reads both back", async () => {
-  const { code, out } = await example("codec_json.ts", BROKER);
-  assert.deepEqual([code, out], [0, '{ msg: "🐟" }\nnull\n']);
+Deno.test("codec_json.ts writes and reads what fits its schema, and reports what does not", async () => {
+  const { code, out, err } = await example("codec_json.ts", BROKER);
+  assert.deepEqual([code, out], [0, "🐟 2026\n🐠 some day\ndeleted\n"], err);
+  const [written, read, ...rest] = err.trim().split("\n");
+  assert.match(written!, /^Topic "emoji-[-\w]+": can't encode the value as json: .* schema: msg: /);
+  assert.match(read!, /^handler "handler" failed on emoji-.*@1: Can't decode the value of .* schema: msg: .*; at: /);
+  assert.deepEqual(rest, []);
 });
 
 Deno.test("codec_avro.ts writes what fits its schema, and reads it back", async () => {

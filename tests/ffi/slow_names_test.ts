@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PRELOADS, runPreloaded } from "../support/preloaded.ts";
+import { CAN_PRELOAD, runPreloaded } from "../support/run_preloaded.ts";
 
 const SECONDS = 3;
 /** A look-up that takes long, as without a name server. */
@@ -39,7 +39,7 @@ const PROGRAM = `
 
 Deno.test({
   name: "disconnect() does not block the event loop while librdkafka looks up the name of a broker",
-  ignore: !PRELOADS,
+  ignore: !CAN_PRELOAD,
   async fn() {
     const { out, err } = await runPreloaded(SLOW, PROGRAM);
     assert.equal(out, "Producer let others run\nKafkaConsumer let others run\n", err);

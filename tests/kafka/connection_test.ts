@@ -19,7 +19,7 @@ Deno.test("Connection.open() rejects with a fatal error when a broker refuses th
   using kafka = new MemoryKafka();
   const { client, opening, native } = await waiting(kafka);
   native.log(3, "[thrd:main]: SASL authentication error: Invalid username or password");
-  native.report(-169);
+  native.reportError(-169);
   const error = await opening;
   assert(error instanceof KafkaError);
   assert.deepEqual([error.code, error.fatal, error.retriable], [-169, true, false]);
@@ -31,8 +31,8 @@ Deno.test("Connection.open() waits while brokers are down, and rejects with an e
   using kafka = new MemoryKafka();
   const { client, opening, native } = await waiting(kafka);
   native.log(3, "[thrd:main]: Connect failed: Connection refused");
-  native.report(-195);
-  native.report(-187);
+  native.reportError(-195);
+  native.reportError(-187);
   await client.disconnect();
   const error = await opening;
   assert(error instanceof KafkaError && !error.fatal, `${error}`);

@@ -3,7 +3,7 @@ import { type Notice, onNotice, Topic } from "@slipstream/slipstream";
 import { MemoryKafka } from "@slipstream/slipstream/testing";
 import { emitNotice } from "../../src/notices/notice.ts";
 import { Notices } from "../../src/notices/notices.ts";
-import { until } from "../support/readers.ts";
+import { kafkaWith, newReader, P0, until } from "../support/readers.ts";
 
 /** The notices that a function causes. */
 async function noticesOf(run: (notices: readonly Notice[]) => Promise<void> | void): Promise<readonly Notice[]> {
@@ -97,6 +97,32 @@ Deno.test("Notices reports events each time, but not while they repeat themselve
   assert.deepEqual([texts("a"), texts("b")], [["one", "two", "one"], ["one", "two", "one"]]);
 });
 
+Deno.test("the notice commit-refused ends with the next commit that succeeds", async () => {
+  using kafka = kafkaWith([1]);
+  const notices = await noticesOf(async (notices) => {
+    const reader = newReader(kafka, { "group.id": "g", "auto.commit.interval.ms": 1 });
+    for (const refusal of [29, 29, 0]) {
+      const batch = (await reader.next())!;
+      let requests = 0;
+      kafka.faults.commit = () => (requests++, refusal);
+      batch.done();
+      // A consumer commits while it is polled.
+      const next = reader.next();
+      await until(() => requests > 0);
+      kafka.append(P0, { value: "for next" });
+      (await next)!.done();
+      kafka.append(P0, { value: "for the next round" });
+    }
+    await until(() => notices.length === 2);
+    await reader.close();
+  });
+  assert.deepEqual(notices.map(({ code, isOver }) => [code, isOver]), [
+    ["commit-refused", false],
+    ["commit-refused", true],
+  ]);
+  assert.match(notices[1]!.text, /^Topic "t": offsets are committed again$/);
+});
+
 Deno.test("onNotice() receives the notices of all Topics, each with its name", async () => {
   const kafka = new MemoryKafka();
   const names = ["missing-1", "missing-2"];
@@ -107,7 +133,7 @@ Deno.test("onNotice() receives the notices of all Topics, each with its name", a
     const reading = topics.map((topic) => topic[Symbol.asyncIterator]().next());
     await until(() => notices.length === 2);
     for (const name of names) {
-      kafka.createTopic(name, 1);
+      kafka.createTopic(name);
       kafka.append({ topic: name, partition: 0 }, { value: "a" });
     }
     await Promise.all(reading);

@@ -1,5 +1,5 @@
 /**
- * Programs in few lines: what is as usual is left out.
+ * Programs as short text: parts that have their default are left out.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const HANDLER: HandlerSpec = {
 };
 const RUN: RunSpec = { events: [], shutdownTimeoutMs: 60_000 };
 
-/** A program in which everything that is as usual may be left out. */
+/** A program without the parts that have their default. */
 export interface CompactProgram {
   readonly apps?: number;
   readonly sources?: readonly Partial<SourceSpec>[];
@@ -47,7 +47,7 @@ export interface CompactProgram {
   readonly turns?: number;
 }
 
-/** The program that a brief one stands for. */
+/** Adds the defaults to a compact program. */
 export function expand({ apps, sources, sinks, letters, handlers, runs, turns }: CompactProgram): Program {
   return {
     apps: apps ?? 1,
@@ -60,28 +60,28 @@ export function expand({ apps, sources, sinks, letters, handlers, runs, turns }:
   };
 }
 
-/** A program without what is as usual. */
+/** Removes the parts of a program that have their default. */
 export function compact(program: Program): CompactProgram {
-  const less = <T extends object>(usual: T) => (spec: T): Partial<T> =>
+  const withoutDefaults = <T extends object>(defaults: T) => (spec: T): Partial<T> =>
     Object.fromEntries(
-      Object.entries(spec).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(usual[key as keyof T])),
+      Object.entries(spec).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key as keyof T])),
     ) as Partial<T>;
-  const some = <T extends object>(name: string, value: T) => {
+  const unlessEmpty = <T extends object>(name: string, value: T) => {
     const text = JSON.stringify(value);
     return text === "[{}]" || text === "{}" ? {} : { [name]: value };
   };
   return {
     ...(program.apps === 1 ? {} : { apps: program.apps }),
-    ...some("sources", program.sources.map(less(SOURCE))),
-    ...some("sinks", program.sinks.map(less(SINK))),
-    ...some("letters", less(SINK)(program.letters)),
-    ...some("handlers", program.handlers.map(less(HANDLER))),
-    ...some("runs", program.runs.map(less(RUN))),
+    ...unlessEmpty("sources", program.sources.map(withoutDefaults(SOURCE))),
+    ...unlessEmpty("sinks", program.sinks.map(withoutDefaults(SINK))),
+    ...unlessEmpty("letters", withoutDefaults(SINK)(program.letters)),
+    ...unlessEmpty("handlers", program.handlers.map(withoutDefaults(HANDLER))),
+    ...unlessEmpty("runs", program.runs.map(withoutDefaults(RUN))),
     ...(program.turns === 3 ? {} : { turns: program.turns }),
   };
 }
 
-/** A program as text, to be read, and to be given to {@linkcode expand} again. */
+/** A compact program as text, which `expand` takes after `JSON.parse()`. */
 export function printed(program: Program): string {
   return Object.entries(compact(program)).map(([name, value]) =>
     Array.isArray(value)

@@ -1,5 +1,5 @@
 /**
- * Whether messages may be done.
+ * Whether a batch may be marked as done: every message before its position must be finished.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { HandlerState } from "./handler_state.ts";
 import type { BatchState, Model } from "./model.ts";
 import { type Item, type Message, Piped, type Value } from "./model_values.ts";
 
-/** Why a batch may not be done up to a message; `undefined` if it may. */
+/** Why the first messages of a batch may not be done; `undefined` if they may. */
 export function isBatchFinished(model: Model, batch: BatchState, handled: number): string | undefined {
   const handlers = model.handlersOf(batch.source);
   for (let index = 0; index < handled; index++) {
@@ -23,9 +23,9 @@ export function isBatchFinished(model: Model, batch: BatchState, handled: number
   }
 }
 
-/** Why a message may not be done. */
+/** Why a message may not be done; `undefined` if it may. */
 export function isMessageFinished(handlers: readonly HandlerState[], message: Message): string | undefined {
-  // Whoever reads the partition now has to finish it.
+  // Its partition has moved: the new reader has to finish it.
   if (message.stale > 0) return;
   if (message.taken === 0) return "it was not taken";
   let isHandled = false;
@@ -37,9 +37,9 @@ export function isMessageFinished(handlers: readonly HandlerState[], message: Me
       isHandled = true;
       continue;
     }
-    // Its pipe ended in a message before: it is as if it had been taken out then.
+    // Its pipe ended in an earlier message, which counts as its removal.
     if (handler.hasPipeEnded && !hasBegun) continue;
-    // It was taken out while a handler before it had the message, it tried to read it, or the message waited in its pool.
+    // It was removed while an earlier handler had the message, while its codec was retried, or while the message waited for its key.
     const hasWaited = handler !== handlers[0] || unread !== undefined || handler.hasPool;
     if (handler.removed > 0 && !hasBegun && hasWaited) continue;
     isHandled = true;
@@ -50,7 +50,7 @@ export function isMessageFinished(handlers: readonly HandlerState[], message: Me
     if (handler.hasPipe) {
       const pulled = handler.pulled.get(message);
       if (pulled === undefined) return `the pipe of handler ${index} did not get it`;
-      // Where a later stage ends the pipe, nobody asks the one before any more how its last message went.
+      // When a later stage ends the pipe, the failure of an earlier stage in the same message reaches nobody.
       if (pulled.failure !== undefined && !pulled.failure.isDisposed && !handler.hasPipeEnded) {
         return `the pipe of handler ${index} failed, and nobody has disposed of it (${pulled.failure.message})`;
       }
@@ -64,9 +64,9 @@ export function isMessageFinished(handlers: readonly HandlerState[], message: Me
   if (!isHandled) return "no handler was left to handle it";
 }
 
-/** What a pipe emits by itself settles before the next batch is done. */
+/** Why values that a pipe has emitted by itself keep a batch from being done: they settle before the next batch is done. */
 function isPipeFinished(handler: HandlerState, batch: BatchState, handled: number): string | undefined {
-  // Only what went through the pipe waits for what was in it before.
+  // Only messages that went through the pipe wait for the values of earlier ones.
   const last = batch.messages.slice(0, handled).findLast((message) => handler.pulled.has(message));
   if (last === undefined) return;
   for (const [origin, items] of handler.ofOrigin) {
@@ -75,7 +75,7 @@ function isPipeFinished(handler: HandlerState, batch: BatchState, handled: numbe
     const isBefore = message.batch < batch.index || (message.batch === batch.index && message.index < last.index);
     if (!isBefore) continue;
     for (const item of items) {
-      // Of several sources, it belongs to whichever pushes.
+      // With several sources, such a value belongs to the one whose message is in the pipe.
       if (handler.wiring.sources.length > 1 && item.input instanceof Piped && item.input.isLate) continue;
       const why = isItemFinished(item);
       if (why !== undefined) return `it came of ${message.toJSON()}, and ${why}`;
@@ -83,7 +83,7 @@ function isPipeFinished(handler: HandlerState, batch: BatchState, handled: numbe
   }
 }
 
-/** Why what came of one input is not settled. */
+/** Why the handling of one input is not finished: `undefined` if it is. */
 export function isItemFinished(item: Item): string | undefined {
   const { handler } = item;
   const what = `${item.input.toJSON()} in handler ${handler.wiring.index}`;
@@ -103,11 +103,11 @@ function isValueFinished(value: Value, sink: number, isDisposed: boolean): strin
   const account = value.accounts.get(sink);
   const state = account?.state;
   if (state === "delivered" || state === "disposed") return;
-  // A link takes nothing any more when its reader has gone, and the policy decides then, for the sinks behind it as well.
+  // A link whose reader was removed takes nothing any more. The policy decides then, and later sinks get nothing either.
   const { links, wiring } = value.item.handler;
   const isCut = () => wiring.sinks.some((sink) => links.has(sink));
   if (account === undefined && wiring.spec.onError !== "fail" && isCut()) return;
-  // The policy has disposed of the message; what was accepted before settles all the same.
+  // The policy has disposed of the message; values that a sink accepted before settle all the same.
   if (isDisposed && (state === undefined || state === "refused")) return;
   return `${value.toJSON()} is ${state ?? "not accepted"} in sink ${sink}`;
 }

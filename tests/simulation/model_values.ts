@@ -1,25 +1,25 @@
 /**
- * What goes through a program: messages, what pipes make of them, values, and what goes wrong on the way.
+ * What goes through a program: messages, values of pipes, values of handlers, and faults.
  *
  * @module
  */
 
 import type { HandlerState } from "./handler_state.ts";
 
-/** A message of a source, as it was handed out once: read again, it is another one. */
+/** A message of a source. When it is read again, it is another object. */
 export class Message {
   readonly source: number;
   readonly partition: number;
   readonly offset: number;
   readonly topic: string;
-  /** How often the partition has moved before. */
+  /** How often the partition had moved when the message was read. */
   readonly generation: number;
-  /** Its batch, from 0 on, and its place in it. */
+  /** The number of its batch, from 0 on, and its index there. */
   batch = 0;
   index = 0;
-  /** When the run took it out of its batch; 0 for not yet. */
+  /** The step at which the run took it from its batch; 0 for not yet. */
   taken = 0;
-  /** When its partition moved; 0 for not yet. */
+  /** The step at which its partition moved away; 0 for not yet. */
   stale = 0;
 
   constructor(source: number, partition: number, offset: number, generation: number) {
@@ -30,24 +30,24 @@ export class Message {
     this.generation = generation;
   }
 
-  /** Where it is in its source: messages of a partition are in this order. */
-  get place(): number {
+  /** Its order number: messages of a partition are handled in this order. */
+  get order(): number {
     return this.offset;
   }
 
-  /** What a dead letter has in its value. */
+  /** The value of its dead letter. */
   toJSON(): string {
     return `${this.topic}[${this.partition}]@${this.offset}`;
   }
 }
 
-/** What came out of a pipe. */
+/** A value that a pipe has emitted. */
 export class Piped {
-  /** The message that the pipe had got last. */
+  /** The last message that the pipe had got. */
   readonly of: Message | Value;
-  /** How many had come of it before. */
+  /** How many values of that message came before. */
   readonly n: number;
-  /** Whether the pipe had asked for the next message by then. */
+  /** Whether the pipe had asked for the next message before it emitted the value. */
   readonly isLate: boolean;
 
   constructor(of: Message | Value, n: number, isLate: boolean) {
@@ -61,25 +61,25 @@ export class Piped {
   }
 }
 
-/** What a handler gets. */
+/** What a handler gets: a message, a value of its pipe, or a value from a link. */
 export type Input = Message | Piped | Value;
 
 /** The handling of one input by one handler. */
 export class Item {
   readonly handler: HandlerState;
   readonly input: Input;
-  /** The input, or what the pipe had got last. */
+  /** The input; for a value of a pipe, the last message that the pipe had got. */
   readonly origin: Message | Value;
   readonly began: number;
   attempts = 0;
-  /** An attempt is going on. */
+  /** Whether an attempt is running. */
   isRunning = false;
   state: "open" | "ok" | "failed" = "open";
   /** The last failure: of the handler, or of a sink that refused a value. */
   failure: Fault | undefined;
-  /** What the last attempt emitted. */
+  /** The values of the last attempt. */
   values: Value[] = [];
-  /** Values that a sink, or a policy, is busy with. */
+  /** How many values wait for a sink or a policy. */
   waiting = 0;
 
   constructor(handler: HandlerState, input: Input, origin: Message | Value, began: number) {
@@ -90,21 +90,21 @@ export class Item {
   }
 }
 
-/** What became of a value in a sink. */
+/** The outcome of a value in a sink. */
 export interface Account {
   state: "accepted" | "delivered" | "disposed" | "refused" | "failed";
   refusals: number;
   fault: Fault | undefined;
 }
 
-/** What a handler emitted. */
+/** A value that a handler has emitted. */
 export class Value {
   readonly item: Item;
   readonly index: number;
   readonly attempt: number;
-  /** By sink. */
+  /** The outcomes, by sink. */
   readonly accounts = new Map<number, Account>();
-  /** As a message of a link: when it was taken. */
+  /** The step at which a reader of a link took it; 0 for not yet. */
   taken = 0;
 
   constructor(item: Item, index: number) {
@@ -113,10 +113,10 @@ export class Value {
     this.attempt = item.attempts;
   }
 
-  /** Where it is among the values of a handler and a partition. */
-  get place(): number {
+  /** Its order number among the values of a handler and a partition. */
+  get order(): number {
     const { input, origin } = this.item;
-    return placeOf(input, origin) * 4 + this.index;
+    return orderOf(input, origin) * 4 + this.index;
   }
 
   toJSON(): string {
@@ -124,12 +124,12 @@ export class Value {
   }
 }
 
-/** Where an input is among those of a handler: a pipe makes less than 2,000 values of a message. */
-export function placeOf(input: Input, origin: Message | Value): number {
-  return origin.place * 2000 + (input instanceof Piped ? input.n : 0);
+/** The order number of an input of a handler. (A pipe makes less than 2,000 values of a message.) */
+export function orderOf(input: Input, origin: Message | Value): number {
+  return origin.order * 2000 + (input instanceof Piped ? input.n : 0);
 }
 
-/** The message at the beginning of everything. */
+/** The message of a source that a value comes from, through all links. */
 export function rootOf(origin: Message | Value): Message | undefined {
   let at: Message | Value = origin;
   while (at instanceof Value) at = at.item.origin;
@@ -150,25 +150,25 @@ export type FaultKind =
   | "store"
   | "close";
 
-/** What was made to fail. */
+/** A fault of the program: the error that it throws, and what happened to it. */
 export class Fault extends Error {
   override readonly name = "Fault";
   readonly kind: FaultKind;
   readonly ms: number;
   readonly app: number;
-  /** Whose policy is concerned. */
+  /** The handler whose policy applies. */
   readonly handler: HandlerState | undefined;
   readonly fatal: boolean;
-  /** No attempt is left. */
+  /** Whether no attempt is left. */
   isFinal = true;
-  /** It is what a pipe emitted by itself: when a stop cuts its attempts, the policy decides. */
+  /** Whether it concerns a value that a pipe emitted by itself: when a stop ends its attempts, the policy applies. */
   mayBeCut = false;
-  /** Whether the run has to know of it. */
-  isTold = true;
-  /** The function of the policy got it, and returned. */
-  wasTold = false;
+  /** Whether the run has received it. */
+  isReported = true;
+  /** Whether the function of the policy got it and returned. */
+  reachedPolicy = false;
   hasReturned = false;
-  /** Its dead letter. */
+  /** The state of its dead letter. */
   letter: "accepted" | "delivered" | "failed" | undefined;
 
   constructor(id: number, kind: FaultKind, ms: number, app: number, handler?: HandlerState, fatal = false) {
@@ -180,7 +180,7 @@ export class Fault extends Error {
     this.fatal = fatal;
   }
 
-  /** Whether the policy has disposed of what failed. */
+  /** Whether the policy has disposed of the message. */
   get isDisposed(): boolean {
     if (this.handler === undefined || this.fatal || !(this.isFinal || this.mayBeCut)) return false;
     if (!["throw", "codec", "stage", "refuse", "undelivered"].includes(this.kind)) return false;

@@ -1,20 +1,20 @@
 /**
- * Faults put back: what the simulation has to find.
+ * Mutants: faults that are put into the sources, and that the simulation must find.
  *
  * @module
  */
 
-/** Some text of a file, and what stands there instead. */
+/** A text of a file, and its replacement. */
 export interface Patch {
   readonly file: string;
   readonly from: string;
   readonly to: string;
 }
 
-/** A fault. */
+/** A fault: the patches that make it. */
 export interface Mutant {
   readonly name: string;
-  /** Which programs look for it: those over model sources and sinks, or those over Topics and Caches. */
+  /** Which programs search for it: those over model sources and sinks, or those over Topics and Caches. */
   readonly programs: "stream" | "topicCache";
   readonly patches: readonly Patch[];
 }
@@ -25,14 +25,14 @@ function mutant(name: string, ...patches: readonly (readonly [file: string, from
   return { name, programs: "stream", patches: patches.map(([file, from, to]) => ({ file, from, to })) };
 }
 
-function topicCacheMutant(...given: Parameters<typeof mutant>): Mutant {
-  return { ...mutant(...given), programs: "topicCache" };
+function topicCacheMutant(...parameters: Parameters<typeof mutant>): Mutant {
+  return { ...mutant(...parameters), programs: "topicCache" };
 }
 
-/** All of them. */
+/** All mutants. */
 export const MUTANTS: readonly Mutant[] = [
   mutant(
-    "one account for all deliveries of a writer, and who asks first takes the answer",
+    "one account for all deliveries of a writer, and the first settle() takes its failure",
     [
       `${STREAM}/settlement.ts`,
       "if (delivery === this.#lastDelivery) return this.#last!;",
@@ -46,7 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "a failure is told to whoever waits",
+    "a failure reaches whichever delivery settles next",
     [
       `${STREAM}/settlement.ts`,
       "export class Settlement {",
@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "a failure is forgotten when it was told, or when nobody asked yet",
+    "a failure is forgotten after its report, or when no settle() waits for it",
     [
       `${STREAM}/settlement.ts`,
       "this.#waiting?.reject(this.#failure.error);",
@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     [`${STREAM}/delivery.ts`, "for (const writer of handler.writers) this.#settle(writer, this, pending);", ""],
   ),
   mutant(
-    "closing one writer takes what others had accepted",
+    "closing one writer drops what others have accepted",
     [
       "tests/simulation/model_sink.ts",
       "const step = () => {\n      if (model.isDead) return;",
@@ -88,8 +88,8 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       "tests/simulation/model_sink.ts",
-      "const queue: OnItsWay[] = [];",
-      "const queue: OnItsWay[] = [];\n    const others = (this as unknown as { others: OnItsWay[][] }).others ??= [];\n    others.push(queue);",
+      "const queue: AcceptedValue[] = [];",
+      "const queue: AcceptedValue[] = [];\n    const others = (this as unknown as { others: AcceptedValue[][] }).others ??= [];\n    others.push(queue);",
     ],
     [
       "tests/simulation/model_sink.ts",
@@ -110,7 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "messages that a stop left are done",
+    "messages that were not handled before a stop are done",
     [
       `${STREAM}/source_loop.ts`,
       "          messages.return?.();\n          return count;",
@@ -118,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "the message that a stop cut short is done",
+    "the message that a stop interrupts is done",
     [`${STREAM}/source_loop.ts`, "return count - 1;", "return count;"],
   ),
   mutant(
@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "what a pipe emits late fails unheard",
+    "the failure of a value that a pipe emits late is dropped",
     [
       `${STREAM}/handler_pipe.ts`,
       "      batch.owner.fail(error);\n      batch.end({ error });\n    });",
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "a pipe that is tried again emits twice",
+    "a pipe that is retried emits twice",
     [
       `${STREAM}/handler_pipe.ts`,
       "isRetrying ? handler.retried!(attempt, origin)",
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "a stop does not cut a back-off short",
+    "a stop does not end the wait for the next attempt",
     [`${STREAM}/retry.ts`, "const removeListener = stop.listen(abort);", "const removeListener = () => {};"],
   ),
   mutant(
@@ -244,7 +244,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant(
-    "a stop cuts the reader of a link before its writer",
+    "a stop ends the reader of a link before its writer",
     [`${STREAM}/links.ts`, `["possible", "certain"] as const`, `["certain", "possible"] as const`],
     [`${STREAM}/links.ts`, "link === kind && reaches", "reaches"],
   ),
@@ -286,7 +286,7 @@ export const MUTANTS: readonly Mutant[] = [
     [`${STREAM}/retry.ts`, "if (!isRetriable(error)) throw error;", ""],
   ),
   mutant(
-    "a handler that was taken out gets messages",
+    "a handler that was removed gets messages",
     [`${STREAM}/bound_handler.ts`, "if (this.isRemoved) return;", ""],
   ),
   mutant(
@@ -296,20 +296,20 @@ export const MUTANTS: readonly Mutant[] = [
   topicCacheMutant(
     "Topic: one account for all deliveries of a writer",
     [
-      "src/topic/write/deliveries.ts",
+      "src/topic/write/delivery_settlements.ts",
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
     [
-      "src/topic/write/deliveries.ts",
-      "return this.#accounts.get(delivery)?.outcome();",
+      "src/topic/write/delivery_settlements.ts",
+      "return this.#settlements.get(delivery)?.outcome();",
       "return this.#last?.outcome();",
     ],
   ),
   topicCacheMutant(
-    "Topic: who ends disconnects the others",
-    ["src/topic/write/topic_writer.ts", "for (const { keepsLink } of this.#sinks) if (keepsLink) return;", ""],
-    ["src/topic/write/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
+    "Topic: the end of one writer disconnects the others",
+    ["src/topic/write/topic_writer.ts", "for (const { keepsProducer } of this.#sinks) if (keepsProducer) return;", ""],
+    ["src/topic/write/topic_writer.ts", "while (producer.pending > 0) await producer.idle();", ""],
   ),
   topicCacheMutant("Topic: positions of a partition that has moved are stored", [
     "src/topic/read/offset_tracker.ts",
@@ -323,12 +323,12 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   topicCacheMutant("Cache: the failure of a group is forgotten", [
     "src/cache/engine/group_commit.ts",
-    "for (const account of this.#owed) account.settled(failure);",
-    "for (const account of this.#owed) account.settled();",
+    "for (const settlement of this.#settlements) settlement.settled(failure);",
+    "for (const settlement of this.#settlements) settlement.settled();",
   ]),
   topicCacheMutant("Cache: a value has settled before its commit", [
     "src/cache/engine/group_commit.ts",
-    "    account.accepted();\n",
-    "    account.accepted();\n    queueMicrotask(() => account.settled());\n    this.#owed.delete(account);\n",
+    "    settlement.accepted();\n",
+    "    settlement.accepted();\n    queueMicrotask(() => settlement.settled());\n    this.#settlements.delete(settlement);\n",
   ]),
 ];

@@ -1,5 +1,5 @@
 /**
- * Programs at random.
+ * Generates programs at random.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type {
   StageSpec,
 } from "./program.ts";
 
-/** Mostly the first: most parts of most programs are plain. */
+/** Generates mostly the first value: most parts of most programs are plain. */
 function mostly<T>(weight: number, usual: T, others: fc.Arbitrary<T>): fc.Arbitrary<T> {
   return fc.oneof({ weight, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: others });
 }

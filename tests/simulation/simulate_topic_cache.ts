@@ -1,60 +1,60 @@
 /**
- * Plays programs over the real Topic, on Kafka in memory, and the real Cache, on Deno KV in memory.
+ * Runs programs over the real Topic, on Kafka in memory, and the real Cache, on Deno KV in memory.
  *
  * @module
  */
 
 import { VirtualTime } from "./virtual_time.ts";
 import { Cache } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { text } from "../../src/codecs/text.ts";
 import type { Binding } from "../../src/stream/binding.ts";
 import { Slipstream } from "../../src/stream/slipstream.ts";
-import { MemoryKafka, type RecordFate } from "../../src/testing/memory_kafka.ts";
+import { MemoryKafka, type RecordOutcome } from "../../src/testing/memory_kafka.ts";
 import { Topic } from "../../src/topic/topic.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 import type { TopicCacheEvent, TopicCacheLife, TopicCacheProgram } from "./topic_cache_program.ts";
 import { type Output, WatchedCache, WatchedTopic } from "./topic_cache_sinks.ts";
 import { faultAt, GROUP, LETTERS, TopicCacheModel } from "./topic_cache_model.ts";
 
-/** What came of a program. */
+/** The outcome of a program. */
 export interface TopicCacheOutcome {
   readonly violations: readonly string[];
-  /** How many messages handlers began. */
+  /** How many times a handler was called. */
   readonly begun: number;
   readonly endings: readonly string[];
 }
 
 /**
- * How long a run may take to end after its stop: what one handler began waits in the pool of another, 6 s for each
- * message.
+ * How long a run may take to end after its stop: a message that one handler has begun waits for its key at another one, 6 s
+ * for each message.
  */
 const END_MS = 1_500_000;
-/** How long a close may take: it waits 30 s for records, and 5 s for a group. */
+/** How long a close may take: a Topic waits 30 s for its records, and 5 s for its group. */
 const CLOSE_MS = 45_000;
-/** How long everything may take in a life without faults. */
+/** How long a life without faults may take. */
 const LAST_MS = 5_000_000;
-/** Each failure ends a life: no program has more of them. */
+/** The most lives of a program. Each failure ends a life, and no program has more failures. */
 const MOST_LIVES = 80;
 
 let stores = 0;
-/** Whose timers are forgotten when it crashes. */
+/** The owner of the timers of the process, which a crash removes. */
 const PROCESS = "process";
 
-/** What a process has until it crashes, or closes it. */
+/** The apps, Topics and Caches of a process, until it crashes or closes them. */
 interface Opened {
   isDead: boolean;
   readonly apps: readonly Slipstream[];
-  /** By app and source. */
+  /** The Topics that are read, by app and source. */
   readonly inputs: readonly (readonly Topic[])[];
   readonly outs: readonly Topic[];
   readonly letters: Topic;
   readonly caches: readonly Cache<number>[];
   readonly watchedCaches: readonly WatchedCache[];
-  /** By app and handler. */
+  /** The bindings, by app and handler. */
   readonly bindings: readonly (readonly Binding[])[];
   readonly stopped: Set<string>;
-  /** What is sent and written beside the apps, until it is answered. */
+  /** The calls of `send()` and the writes beside the apps that are pending. */
   readonly beside: Set<string>;
   writable:
     | { readonly writer: WritableStreamDefaultWriter<readonly [string, string]>; readonly seqs: number[] }
@@ -64,7 +64,7 @@ interface Opened {
 
 class TopicCacheWorld {
   readonly program: TopicCacheProgram;
-  /** A Cache commits in a turn of its own. */
+  /** The turns of the event loop between two timers: a Cache commits in a turn of its own. */
   readonly time = new VirtualTime(3);
   readonly kafka: MemoryKafka;
   readonly model: TopicCacheModel;
@@ -75,7 +75,7 @@ class TopicCacheWorld {
   #throws = new Map<string, number>();
   #onMessage: (count: number) => void = () => {};
   #handled = 0;
-  /** A commit of a Cache never comes: only a crash ends that. */
+  /** Whether a commit of a Cache never ends: only a crash does. */
   #isStuck = false;
 
   constructor(program: TopicCacheProgram) {
@@ -88,7 +88,7 @@ class TopicCacheWorld {
     this.#kvs = this.model.disks.map((_, n) => this.#kv(n));
     program.sources.forEach((partitions, source) => {
       const topic = `in${source}`;
-      this.kafka.createTopic(topic, partitions.length);
+      this.kafka.createTopic(topic, { partitions: partitions.length });
       partitions.forEach((count, partition) => {
         for (let n = 0; n < count; n++) {
           const value = this.model.record(topic, partition, n);
@@ -96,8 +96,10 @@ class TopicCacheWorld {
         }
       });
     });
-    for (let out = 0; out < program.topics; out++) this.kafka.createTopic(`out${out}`, program.outPartitions);
-    this.kafka.createTopic(LETTERS, program.outPartitions);
+    for (let out = 0; out < program.topics; out++) {
+      this.kafka.createTopic(`out${out}`, { partitions: program.outPartitions });
+    }
+    this.kafka.createTopic(LETTERS, { partitions: program.outPartitions });
     this.kafka.faults.commit = ({ topic, partition, offset }) => this.model.committing(topic, partition, offset);
     this.kafka.faults.produce = (record) => {
       const kind = faultAt(program.produce, this.#produced++);
@@ -175,7 +177,7 @@ class TopicCacheWorld {
     return opened;
   }
 
-  /** The codec of a source, which can't read some values the first so many times. */
+  /** The codec of a source. Its first attempts at some values fail. */
   #unreadable(source: number) {
     const { program, model } = this;
     if (program.unreadable.length === 0) return text;
@@ -221,7 +223,7 @@ class TopicCacheWorld {
       ? async function* ({ value }: { value: string }) {
         begin(value);
         if (spec.ms > 0) await sleep(spec.ms);
-        // Of a process that has crashed nothing goes on.
+        // Nothing of a process goes on after its crash.
         if (opened.isDead) await new Promise(() => {});
         yield* outputs(value);
       }
@@ -229,8 +231,8 @@ class TopicCacheWorld {
         begin(value);
         return spec.emits === 1 ? outputs(value)[0] : all(value);
       };
-    const told = ({ topic, partition, offset }: { topic?: string; partition?: number; offset?: number }) => {
-      model.outcome(model.record(topic!, partition!, offset!), handler).wasTold = true;
+    const onError = ({ topic, partition, offset }: { topic?: string; partition?: number; offset?: number }) => {
+      model.outcome(model.record(topic!, partition!, offset!), handler).isDisposed = true;
     };
     return (app.handle as (...args: unknown[]) => Binding)(opened.inputs[index]![source], {
       name: `h${handler}`,
@@ -244,7 +246,7 @@ class TopicCacheWorld {
           jitter: 0,
         },
       }),
-      onError: spec.onError === "letters" ? opened.letters : spec.onError === "function" ? told : spec.onError,
+      onError: spec.onError === "letters" ? opened.letters : spec.onError === "function" ? onError : spec.onError,
     }, handle);
   }
 
@@ -256,7 +258,7 @@ class TopicCacheWorld {
     opened.isDead = true;
     for (const kv of this.#kvs) kv.crash();
     this.time.clear(PROCESS);
-    // A client that was just being made is of the same process. Groups notice later.
+    // A client that is just being created belongs to the same process. Groups notice the crash later.
     for (let turn = 0; turn < 4; turn++) {
       this.time.owner = "group";
       this.kafka.crash();
@@ -288,7 +290,7 @@ class TopicCacheWorld {
   #write(opened: Opened): void {
     const { model } = this;
     const seq = model.nextSeq();
-    // The one before is closing: it is the Topic's until its last write is over.
+    // The stream before is closing, and locks the Topic's writable until its last write has ended.
     if (opened.writable === undefined && opened.outs[0]!.writable.locked) return;
     opened.writable ??= { writer: opened.outs[0]!.writable.getWriter(), seqs: [] };
     const { writer, seqs } = opened.writable;
@@ -315,7 +317,7 @@ class TopicCacheWorld {
 
   #seek(opened: Opened, of: number): void {
     const app = of % opened.inputs.length, topics = opened.inputs[app]!;
-    topics[(of >> 1) % topics.length]!.seek("beginning").catch(() => {}); // its reader may end first
+    topics[(of >> 1) % topics.length]!.seek("beginning").catch(() => {}); // Its reader may end first.
   }
 
   #happen(opened: Opened, { what, of }: TopicCacheEvent, stops: readonly AbortController[], crash: () => void): void {
@@ -354,7 +356,7 @@ class TopicCacheWorld {
         const { producers } = kafka;
         if (producers.length === 0) return;
         model.isDisturbed = true;
-        return producers[of % producers.length]!.report(-150);
+        return producers[of % producers.length]!.reportError(-150);
       }
       case "down":
         kafka.setDown();
@@ -364,7 +366,7 @@ class TopicCacheWorld {
 
   // Lives
 
-  /** Plays a life; says whether everything was done in it. */
+  /** Runs a life; returns whether it was the last one: everything is done. */
   async live({ events, ms, goesOn }: TopicCacheLife, isLast = false): Promise<boolean> {
     const { model, time } = this;
     if (this.#opened === undefined) model.isDisturbed = false;
@@ -378,7 +380,7 @@ class TopicCacheWorld {
     for (const event of events) {
       if (event.on !== "ms") continue;
       setTimeout(() => {
-        // What a life that has ended left behind is none of the next one's business.
+        // Events of a life that has ended don't reach the next one.
         if (model.life === life) this.#happen(opened, event, stops, crash);
       }, event.at * 10);
     }
@@ -404,7 +406,7 @@ class TopicCacheWorld {
     const isOver = () => running === 0 || isCrashing || model.violations.length > 0;
     await time.passUntil(() => {
       if (isOver() || passed(isLast ? LAST_MS : ms)) return true;
-      // A life in which one app has failed may go on with the other.
+      // A life may go on with one app after the other has failed.
       return isLast && (hasFailed || (this.#isAllCommitted && model.isAllDone));
     });
     if (!isCrashing && !this.#isStuck) {
@@ -419,7 +421,7 @@ class TopicCacheWorld {
       await this.#crash();
       return false;
     }
-    // What is handled counts when it is committed: that takes its time, or a close.
+    // A life is over when offsets are committed, which takes a while, or a close.
     const isAllDone = !hasFailed && this.#isAllCommitted && model.isAllDone;
     if (isLast && !hasFailed && !isAllDone) model.violate("not everything is handled and committed in the end");
     if (goesOn && !isLast && model.removed.size === 0) return false;
@@ -427,7 +429,7 @@ class TopicCacheWorld {
     return isAllDone;
   }
 
-  /** Ends what is used beside, and everything else. */
+  /** Closes everything. */
   async #close(opened: Opened): Promise<void> {
     const { time, model } = this;
     this.#closeWritable(opened);
@@ -479,7 +481,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function fateOf(kind: "refused" | "refusedLater" | "unacknowledged" | "slow"): RecordFate {
+function fateOf(kind: "refused" | "refusedLater" | "unacknowledged" | "slow"): RecordOutcome {
   switch (kind) {
     case "refused":
       return { code: 10 };
@@ -499,14 +501,14 @@ globalThis.addEventListener("unhandledrejection", (event) => {
   unhandled(event.reason);
 });
 
-/** Plays a program, and says what was not as it must be. */
+/** Runs a program; the outcome lists its violations. */
 export async function simulateTopicCache(program: TopicCacheProgram): Promise<TopicCacheOutcome> {
   const world = new TopicCacheWorld(program), { model, time, endings } = world;
   const { warn } = console;
   time.install(20);
   time.owner = PROCESS;
   unhandled = (reason) => model.violate(`nobody handles a rejection: ${Deno.inspect(reason)}`);
-  // What opened say of broken brokers.
+  // Topics log notices about brokers that fail.
   console.warn = () => {};
   try {
     await world.play();

@@ -2,6 +2,7 @@ import "./virtual_time.ts";
 import { expand } from "./compact_program.ts";
 import { report, search } from "./search.ts";
 import { simulate } from "./simulate.ts";
+import { newSeed } from "../support/seed.ts";
 
 Deno.test("programs at random keep the invariants of the protocol", async () => {
   const { SIMULATION_PROGRAM: text, SIMULATION_SEED, SIMULATION_PROGRAMS, CI } = Deno.env.toObject();
@@ -10,7 +11,7 @@ Deno.test("programs at random keep the invariants of the protocol", async () => 
     if (violations.length > 0) throw new Error(violations.join("\n"));
     return;
   }
-  const seed = SIMULATION_SEED === "random" ? Math.floor(Math.random() * 2 ** 31) : Number(SIMULATION_SEED ?? 1);
+  const seed = SIMULATION_SEED === "random" ? newSeed() : Number(SIMULATION_SEED ?? 1);
   const found = await search({
     programs: Number(SIMULATION_PROGRAMS ?? (CI === undefined ? 2000 : 10_000)),
     seed,

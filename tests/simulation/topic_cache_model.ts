@@ -1,6 +1,6 @@
 /**
- * What is true of a program over the real opened: what handlers got, what sinks accepted, and what lies in the logs and
- * on the disks. It says what is not as it must be.
+ * The model of a program over Topics and Caches: what handlers got, what sinks accepted, and what the logs and the disks hold.
+ * It reports each violation of the delivery guarantee.
  *
  * @module
  */
@@ -9,34 +9,34 @@ import type { MemoryKafka, SentRecord } from "../../src/testing/memory_kafka.ts"
 import type { Mutation } from "../support/memory_kv.ts";
 import type { CommitFault, TopicCacheFault, TopicCacheProgram } from "./topic_cache_program.ts";
 
-/** What became of a record at one handler. */
+/** The outcome of a record at one handler. */
 interface Outcome {
   begun: number;
-  /** The handler has returned once. */
+  /** Whether the handler has returned for it at least once. */
   isOk: boolean;
   hasFailed: boolean;
-  wasTold: boolean;
+  isDisposed: boolean;
 }
 
-/** The group of all apps. */
-export const GROUP = "opened";
-/** The Topic of dead letters. */
+/** The consumer group of all apps. */
+export const GROUP = "simulation";
+/** The topic of dead letters. */
 export const LETTERS = "letters";
 
 const decoder = new TextDecoder();
 
-/** How a broker, or a disk, treats the so-many-th. */
+/** The fault of the record or the commit with a number. */
 export function faultAt<K extends string>(faults: readonly TopicCacheFault<K>[], count: number): K | undefined {
   return faults.find(({ at, times }) => count >= at && count < at + times)?.kind;
 }
 
-/** A disk of a Cache, and what the Cache has accepted. */
+/** The disk of a Cache, and the writes that the Cache has accepted. */
 export class Disk {
   readonly #model: TopicCacheModel;
   readonly #name: string;
-  /** The last write of each key that is on it, by number. */
+  /** The number of the last write of each key that is on the disk. */
   readonly entries = new Map<string, number>();
-  /** What was accepted and is not on it yet, in order. */
+  /** The writes that are accepted and not on the disk yet, in order. */
   #waiting: { readonly key: string; readonly seq: number }[] = [];
 
   constructor(model: TopicCacheModel, name: string) {
@@ -48,18 +48,18 @@ export class Disk {
     this.#waiting.push({ key, seq });
   }
 
-  /** A program that begins again knows nothing of what was accepted. */
+  /** The process has ended: what was accepted and is not on the disk may be lost. */
   restart(): void {
     this.#waiting = [];
   }
 
-  /** A commit fails: everything that it holds does, and the values of its keys that newer ones took the place of. */
+  /** A commit has failed: with it, all of its writes, and the earlier writes that they replaced. */
   failed(mutations: readonly Mutation[]): void {
     const lasts = writesOf(mutations);
     for (const { key, seq } of this.#waiting) if (seq <= (lasts.get(key) ?? 0)) this.#model.failed.add(seq);
   }
 
-  /** A commit is made: the disk has to be a prefix of what was accepted, as at every moment. */
+  /** A commit is on the disk: the disk must hold a prefix of the accepted writes. */
   made(mutations: readonly Mutation[]): void {
     let last = 0;
     for (const [key, seq] of writesOf(mutations)) {
@@ -77,7 +77,7 @@ export class Disk {
     this.#waiting.splice(0, count);
   }
 
-  /** Whether a write, or a later one of its key, is on it. */
+  /** Whether a write, or a later one of its key, is on the disk. */
   has(key: string, seq: number): boolean {
     return (this.entries.get(key) ?? 0) >= seq;
   }
@@ -89,7 +89,7 @@ function writesOf(mutations: readonly Mutation[]): Map<string, number> {
   }));
 }
 
-/** What is true. */
+/** The model of one program. */
 export class TopicCacheModel {
   readonly program: TopicCacheProgram;
   readonly kafka: MemoryKafka;
@@ -97,9 +97,9 @@ export class TopicCacheModel {
   readonly disks: readonly Disk[];
   /** The numbers of records and writes that were made to fail. */
   readonly failed = new Set<number>();
-  /** The numbers of those that lie in a log. */
+  /** The numbers of the records that a log holds. */
   readonly written = new Set<number>();
-  /** Handlers that were taken out once. */
+  /** The handlers that were removed. */
   readonly removed = new Set<number>();
   readonly #outputs = new Map<string, Set<string>>();
   readonly #letters = new Set<string>();
@@ -111,7 +111,7 @@ export class TopicCacheModel {
   #commits = 0;
   #seq = 0;
   life = 0;
-  /** Something has happened that may fail anything: a fatal error. */
+  /** Whether a fatal error has happened, which may fail anything. */
   isDisturbed = false;
 
   constructor(program: TopicCacheProgram, kafka: MemoryKafka) {
@@ -124,7 +124,7 @@ export class TopicCacheModel {
     if (this.violations.length < 20) this.violations.push(`life ${this.life}: ${text}`);
   }
 
-  /** How many messages handlers began. */
+  /** How many times a handler was called. */
   get begun(): number {
     return this.#begun;
   }
@@ -137,7 +137,7 @@ export class TopicCacheModel {
     const id = `${record}>${handler}`;
     let outcome = this.#outcomes.get(id);
     if (outcome === undefined) {
-      this.#outcomes.set(id, outcome = { begun: 0, isOk: false, hasFailed: false, wasTold: false });
+      this.#outcomes.set(id, outcome = { begun: 0, isOk: false, hasFailed: false, isDisposed: false });
     }
     return outcome;
   }
@@ -148,20 +148,20 @@ export class TopicCacheModel {
     return outcome;
   }
 
-  /** A record is what its value says. */
+  /** The value that identifies a record. */
   record(topic: string, partition: number, offset: number): string {
     return `${topic}[${partition}]@${offset}`;
   }
 
   // Sinks
 
-  /** The sinks of a handler: Caches are below the number of Caches. */
+  /** The sinks of a handler: numbers below the number of Caches are Caches, the others Topics. */
   sinksOf(handler: number): number[] {
     const { handlers, caches, topics } = this.program;
     return [...new Set(handlers[handler]!.sinks.map((sink) => sink % (caches + topics)))];
   }
 
-  /** Looks what is new in the logs. */
+  /** Reads the new records of the logs. */
   #scan(): void {
     const { topics, outPartitions } = this.program;
     for (let out = -1; out < topics; out++) {
@@ -169,47 +169,47 @@ export class TopicCacheModel {
       let outputs = this.#outputs.get(topic);
       if (outputs === undefined) this.#outputs.set(topic, outputs = new Set());
       for (let partition = 0; partition < outPartitions; partition++) {
-        const place = `${topic}/${partition}`;
+        const topicPartition = `${topic}/${partition}`;
         const records = this.kafka.records({ topic, partition });
-        for (let n = this.#scanned.get(place) ?? 0; n < records.length; n++) {
+        for (let n = this.#scanned.get(topicPartition) ?? 0; n < records.length; n++) {
           const { value, headers } = records[n]!;
           const text = decoder.decode(value!);
           if (out < 0) {
-            const header = headers?.find((one) => "slipstream.handler" in one)?.["slipstream.handler"];
-            this.#letters.add(`${text}>${decoder.decode(header)}`);
+            const handler = headers.find(([name]) => name === "slipstream.handler")?.[1] ?? undefined;
+            this.#letters.add(`${text}>${decoder.decode(handler)}`);
             continue;
           }
           const [id, seq, life] = text.split("#");
           if (this.written.has(Number(seq))) this.violate(`${topic}: ${text} was written twice`);
           this.written.add(Number(seq));
           outputs.add(id!);
-          // A WritableStream hands on later.
+          // A WritableStream passes its values on later.
           if (id!.startsWith("written")) continue;
-          // One program writes in the order in which it was asked to.
-          const last = this.#lastSeq.get(`${place}/${life}`) ?? 0;
+          // Within a life, records are written in the order of the calls.
+          const last = this.#lastSeq.get(`${topicPartition}/${life}`) ?? 0;
           if (last > Number(seq) && !this.isDisturbed) this.violate(`${topic}: ${text} comes behind ${last}`);
-          this.#lastSeq.set(`${place}/${life}`, Math.max(last, Number(seq)));
+          this.#lastSeq.set(`${topicPartition}/${life}`, Math.max(last, Number(seq)));
         }
-        this.#scanned.set(place, records.length);
+        this.#scanned.set(topicPartition, records.length);
       }
     }
   }
 
-  /** Whether a record, by its number, lies in a log. */
+  /** Whether a log holds the record with a number. */
   isWritten(seq: number): boolean {
     if (!this.written.has(seq)) this.#scan();
     return this.written.has(seq);
   }
 
-  /** Whether everything that comes of a record at a handler is where it belongs, or disposed of. */
+  /** Whether all values of a record at a handler are delivered, or disposed of. */
   isDone(record: string, handler: number): boolean {
     const { handlers, caches } = this.program;
     const { onError, emits } = handlers[handler]!;
-    const { isOk, hasFailed, wasTold, begun } = this.outcome(record, handler);
+    const { isOk, hasFailed, isDisposed, begun } = this.outcome(record, handler);
     if (this.removed.has(handler)) return true;
     if (onError === "skip" && hasFailed) return true;
-    if (onError === "function" && wasTold) return true;
-    // A letter that was too large with them has none of its headers.
+    if (onError === "function" && isDisposed) return true;
+    // A dead letter that would be too large with its headers has none.
     const isLetter = this.#letters.has(`${record}>h${handler}`) || this.#letters.has(`${record}>`);
     if (onError === "letters" && hasFailed && isLetter) return true;
     if (begun === 0 || !isOk) return false;
@@ -232,23 +232,25 @@ export class TopicCacheModel {
     return [...handlers.keys()].filter((handler) => handlers[handler]!.source % sources.length === source);
   }
 
-  /** An offset is to be committed: everything below it has to be done. */
+  /** An offset is committed: every record below it must be done. */
   committing(topic: string, partition: number, offset: number): void {
     this.#scan();
-    const place = `${topic}/${partition}`, source = Number(topic.slice(2));
+    const topicPartition = `${topic}/${partition}`, source = Number(topic.slice(2));
     const handlers = this.handlersOf(source);
-    let verified = this.#verified.get(place) ?? 0;
+    let verified = this.#verified.get(topicPartition) ?? 0;
     for (; verified < offset; verified++) {
       const record = this.record(topic, partition, verified);
       for (const handler of handlers) {
         if (this.isDone(record, handler)) continue;
-        this.violate(`${place} is committed up to ${offset}, and handler ${handler} is not done with ${verified}`);
+        this.violate(
+          `${topicPartition} is committed up to ${offset}, and handler ${handler} is not done with ${verified}`,
+        );
       }
     }
-    this.#verified.set(place, verified);
+    this.#verified.set(topicPartition, verified);
   }
 
-  /** Whether everything is done. */
+  /** Whether every record is done. */
   get isAllDone(): boolean {
     this.#scan();
     return this.program.sources.every((partitions, source) =>
@@ -265,14 +267,14 @@ export class TopicCacheModel {
 
   // Faults
 
-  /** A broker got a record. */
+  /** A broker has received a record. */
   produced({ value, topic }: SentRecord, fault: string | undefined): void {
     if (fault === undefined || fault === "slow") return;
     const text = decoder.decode(value!);
     if (topic !== LETTERS) this.failed.add(Number(text.split("#")[1]));
   }
 
-  /** What becomes of the next commit of a Cache. */
+  /** The fault of the next commit of a Cache. */
   nextCommit(): CommitFault | undefined {
     return faultAt(this.program.commits, this.#commits++);
   }

@@ -1,29 +1,29 @@
 /**
- * Programs over the real Topic and Cache, as data: what is drawn at random, shrunk and printed.
+ * Programs over the real Topic and Cache as data: they are generated at random, shrunk and printed.
  *
- * Numbers that refer to something are taken modulo how much of it there is.
+ * A number that refers to a part is taken modulo the number of such parts.
  *
  * @module
  */
 
 import fc from "fast-check";
 
-/** What a broker does with a record: refuses it, now or later; loses its answer; or takes its time. */
+/** How a broker fails for a record: it refuses it, now or later; it loses the answer; or it is slow. */
 export type ProduceFault = "refused" | "refusedLater" | "unacknowledged" | "slow";
-/** What becomes of a commit of a Cache: it fails, before or after it was made; is slow; or never comes, until a crash. */
+/** How a commit of a Cache fails: before or after it reaches the disk; it is slow; or it never ends. */
 export type CommitFault = "fails" | "failsMade" | "slow" | "never";
 
-/** The so-many-th record, or commit, of all, and the ones behind it, have a fault. */
+/** A fault of the record, or the commit, with a number, and of those that follow it. */
 export interface TopicCacheFault<K extends string> {
   readonly at: number;
   readonly times: number;
   readonly kind: K;
 }
 
-/** A handler: both apps have it. */
+/** A handler. Both apps have it. */
 export interface TopicCacheHandler {
   readonly source: number;
-  /** Caches first, then Topics. */
+  /** The sinks by number: Caches first, then Topics. */
   readonly sinks: readonly number[];
   readonly isAsync: boolean;
   readonly ms: number;
@@ -32,11 +32,11 @@ export interface TopicCacheHandler {
   readonly attempts: number;
   readonly retryMs: number;
   readonly onError: "fail" | "skip" | "letters" | "function";
-  /** Records whose offset is `at` fail the first so many times. */
+  /** The record with the offset `at` fails in its first attempts. */
   readonly throws: readonly { readonly at: number; readonly times: number }[];
 }
 
-/** Something that happens to a life: after some time, or within the so-many-th message that is handled. */
+/** An event in a life: after a time, or while the message of that number is handled. */
 export interface TopicCacheEvent {
   readonly on: "ms" | "message";
   readonly at: number;
@@ -57,7 +57,7 @@ export interface TopicCacheEvent {
   readonly of: number;
 }
 
-/** From a start of the apps to their end. */
+/** A life: from the start of the apps to their end. */
 export interface TopicCacheLife {
   readonly events: readonly TopicCacheEvent[];
   readonly ms: number;
@@ -68,13 +68,13 @@ export interface TopicCacheLife {
 /** A program. */
 export interface TopicCacheProgram {
   readonly apps: number;
-  /** By source, how many records each partition has. */
+  /** How many records each partition has, by source. */
   readonly sources: readonly (readonly number[])[];
   readonly isCooperative: boolean;
   readonly caches: number;
   readonly topics: number;
   readonly outPartitions: number;
-  /** How many records may be on their way. */
+  /** How many records a producer may hold. */
   readonly room: number;
   readonly encodesLater: boolean;
   readonly delayMs: number;

@@ -1,5 +1,5 @@
 /**
- * Looks for a program over the real opened that shows a fault.
+ * Searches for a program over Topics and Caches that breaks the delivery guarantee.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { anyTopicCacheProgram, type TopicCacheProgram } from "./topic_cache_program.ts";
 import { simulateTopicCache } from "./simulate_topic_cache.ts";
 
-/** What was found. */
+/** The result of a search. */
 export interface TopicCacheFound {
   readonly programs: number;
   readonly messages: number;
@@ -17,7 +17,7 @@ export interface TopicCacheFound {
   readonly failure?: { readonly after: number; readonly program: TopicCacheProgram; readonly text: string };
 }
 
-/** Plays programs at random, until one shows a fault. */
+/** Runs random programs until one fails. */
 export async function searchTopicCache(programs: number, seed: number, shrinks: boolean): Promise<TopicCacheFound> {
   const began = realMilliseconds();
   let played = 0, messages = 0;
@@ -35,10 +35,10 @@ export async function searchTopicCache(programs: number, seed: number, shrinks: 
   return { ...found, failure: { after: result.numRuns, program, text } };
 }
 
-/** What to tell about a program that shows a fault, and how to play it again. */
+/** Describes a failure, and how to replay it. */
 export function reportTopicCache({ failure, programs }: TopicCacheFound, seed: number): string {
   const { after, program, text } = failure!;
-  return `program ${after} of SIMULATION_SEED=${seed} (${programs} with those that made it small):\n${text}\n` +
+  return `program ${after} of SIMULATION_SEED=${seed} (${programs} shrinking included):\n${text}\n` +
     `TOPIC_CACHE_PROGRAM='${JSON.stringify(program)}'`;
 }
 

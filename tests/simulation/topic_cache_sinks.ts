@@ -1,5 +1,5 @@
 /**
- * Real sinks that are watched: what they settle has to be true.
+ * Wrappers around the real sinks: they check that what a sink reports as settled is delivered.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { type BatchSink, type Delivery, openSink, type SinkWriter } from "../../
 import type { Topic } from "../../src/topic/topic.ts";
 import type { TopicCacheModel } from "./topic_cache_model.ts";
 
-/** What handlers emit. */
+/** A value that a handler emits. */
 export interface Output {
   readonly id: string;
   readonly key: string;
 }
 
-/** What stands for a program until it crashes. */
+/** A process, which may crash. */
 export interface Process {
   isDead: boolean;
 }
@@ -29,13 +29,13 @@ interface Accepted {
 
 interface Watch {
   readonly accepted: Accepted[];
-  /** Messages of which the delivery was told, and the policy has disposed. */
+  /** The messages with an undelivered value that the policy has disposed of. */
   readonly disposed: Set<unknown>;
   hasFailed: boolean;
   readonly proxy: Delivery;
 }
 
-/** A sink of the programs. */
+/** A sink whose deliveries are checked. */
 export abstract class WatchedSink<T> implements BatchSink<Output> {
   protected readonly model: TopicCacheModel;
   protected readonly process: Process;
@@ -49,7 +49,7 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
     this.process = process;
   }
 
-  /** Does something before a value is accepted. */
+  /** Called before a value is accepted. */
   protected before(): void {}
   protected abstract inputOf(output: Output, seq: number): T;
   protected abstract isDelivered(accepted: Accepted): boolean;
@@ -86,7 +86,7 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
         const settled = writer.settle(watch.proxy);
         if (settled === undefined) return this.#settled(watch, accepted);
         return settled.then(async () => {
-          // Who was refused is told a little later.
+          // The caller gets the refusal a little later.
           for (let tick = 0; tick < 4; tick++) await undefined;
           this.#settled(watch, accepted);
         }, (error) => {
@@ -108,7 +108,7 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
           const { model, process } = this;
           const isOwn = watch.accepted.some((one) => one.message === message && model.failed.has(one.seq));
           if (!isOwn && !process.isDead && !model.isDisturbed && !isClosed(error)) {
-            model.violate(`${this.name}: a delivery is told of a failure that is not its own: ${error}`);
+            model.violate(`${this.name}: a delivery gets a failure that is not its own: ${error}`);
           }
           for (const one of watch.accepted) if (one.message === message && model.failed.has(one.seq)) this.#fails(one);
           let later: void | Promise<void>;
@@ -154,12 +154,12 @@ export abstract class WatchedSink<T> implements BatchSink<Output> {
   }
 }
 
-/** Whether something failed because its writer was closed before it was delivered. */
+/** Whether a value failed because its writer was closed before it was delivered. */
 function isClosed(error: unknown): boolean {
   return error instanceof Error && (/closed/.test(error.message) || isClosed(error.cause));
 }
 
-/** A Topic that is watched. */
+/** A Topic whose deliveries are checked. */
 export class WatchedTopic extends WatchedSink<readonly [string, string]> {
   protected override inputOf({ id, key }: Output, seq: number): readonly [string, string] {
     return [key, `${id}#${seq}#${this.model.life}`];
@@ -179,7 +179,7 @@ export class WatchedTopic extends WatchedSink<readonly [string, string]> {
   }
 }
 
-/** A Cache that is watched. Each value is a number that grows with each write, so that an older one is told from a newer. */
+/** A Cache whose deliveries are checked. Each value is the number of its write, so that older and newer values differ. */
 export class WatchedCache extends WatchedSink<readonly [readonly string[], number]> {
   readonly #cache: Cache<number>;
   readonly #number: number;
@@ -205,12 +205,12 @@ export class WatchedCache extends WatchedSink<readonly [readonly string[], numbe
     return `v/${id}`;
   }
 
-  /** Now and then a key that many write is set beside. */
+  /** Some writes also set a key that many writes share. */
   protected override before(): void {
     if (++this.#count % 3 === 0) this.set(`hot/${this.#count % 2}`);
   }
 
-  /** Sets a value beside what handlers emit. */
+  /** Sets a value directly, beside the values of handlers. */
   set(key: string): void {
     const { model, process } = this, seq = model.nextSeq(), disk = model.disks[this.#number]!;
     disk.accepted(key, seq);

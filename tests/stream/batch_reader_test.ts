@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { type Batch, batchReader, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
-import { QUIET } from "../support/scripted.ts";
+import { QUIET } from "../support/logged_stream.ts";
 
 type Generate = (signal: AbortSignal) => AsyncGenerator<Batch<number>>;
 
@@ -56,11 +56,18 @@ Deno.test("batchReader() closes after the last batch is done, once, and after th
   assert.deepEqual(log, ["1", "done", "2", "done", "finally", "close"]);
 });
 
-Deno.test("batchReader() ends without an error when a stop interrupts the generator's wait", async () => {
+Deno.test("batchReader() aborts its signal at a stop, and takes the error of the wait for the end", async () => {
+  let reason: unknown;
   await stoppedAtFirst(async function* (signal) {
     yield { messages: [1], done() {} };
-    await forever(signal);
+    try {
+      await forever(signal);
+    } catch (error) {
+      reason = error;
+      throw error;
+    }
   });
+  assert.equal((reason as Error).name, "AbortError");
 });
 
 Deno.test("batchReader() ends its batches at a stop though the generator waits for something else", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Cache, Slipstream, Topic } from "@slipstream/slipstream";
 import { openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { MemoryKafka, scripted, together } from "@slipstream/slipstream/testing";
-import { QUIET } from "../support/scripted.ts";
+import { QUIET } from "../support/logged_stream.ts";
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -115,7 +115,7 @@ Deno.test("a handler that is removed gets none of the messages that wait for the
 Deno.test("a value that a pipe emits by itself lets no message begin after a stop", async () => {
   const seen: unknown[] = [], aborter = new AbortController(), own = Promise.withResolvers<void>();
   const source = scripted([together(...Array.from({ length: 20 }, () => ({ key: "busy" })))], { then: "stayOpen" });
-  // The stage emits something once all messages wait for the first of their key.
+  // The stage emits a value when all messages wait for the first one of their key.
   const app = new Slipstream();
   app.handle(source, {
     concurrency: 2,
@@ -299,7 +299,7 @@ for (const kind of ["function", "generator"]) {
   Deno.test(`a stage that fails before it asks for anything fails the message that it was made for: ${kind}`, async () => {
     let made = 0;
     const fail = (): never => {
-      // Once it is made over and over, nothing else has a turn.
+      // A run that makes the stage again and again lets no timer fire: this ends the test instead.
       if (++made > 10) Deno.exit(1);
       throw new Error("no stage");
     };
@@ -325,7 +325,7 @@ Deno.test("a Topic.writable that failed takes nothing from the next one, though 
   await using topic = new Topic("failing", { "bootstrap.servers": kafka.bootstrapServers });
   const second = Promise.withResolvers<void>();
   kafka.faults.produce = async ({ value }) => {
-    // The second is on its way before the first has failed.
+    // The second write begins before the first one has failed.
     await (new TextDecoder().decode(value!) === "1" ? sleep(10) : second.promise);
     return { code: 10 };
   };

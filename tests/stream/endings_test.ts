@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, openSink, openSource } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** A sink that takes a while to settle, and writes down that it is closed. */
-function slow(log: string[], settle: () => Promise<void> = turn) {
+/** A sink that takes a while to settle, and logs that it is closed. */
+function slow(log: string[], settle: () => Promise<void> = turns) {
   return { [openSink]: () => ({ accept() {}, settle, close: () => void log.push("closed sink") }) };
 }
 
-/** The first batches take long to settle: whatever comes next comes before they are done. */
+/** Settles the first batches late: later ones are handled before these are done. */
 function settlesLate(batches: number) {
   return () => batches-- > 0 ? new Promise<void>((resolve) => setTimeout(resolve, 50)) : Promise.resolve();
 }
@@ -17,7 +17,7 @@ function settlesLate(batches: number) {
 Deno.test("stream() marks the batches as done before one whose handler fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2], [3], [4]], log), { sink: slow(log, settlesLate(2)) }, (n) => {
+  app.handle(loggedSource([[1], [2], [3], [4]], log), { sink: slow(log, settlesLate(2)) }, (n) => {
     if (n === 3) throw new Error("on purpose");
     return n;
   });
@@ -46,8 +46,8 @@ Deno.test("stream() marks the batches as done before an error of the source, and
 Deno.test("stream() lets the batches of other sources settle when one source fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1, 2]], log), { sink: slow(log) }, async (n) => {
-    await turn();
+  app.handle(loggedSource([[1, 2]], log), { sink: slow(log) }, async (n) => {
+    await turns();
     return n;
   });
   app.handle([1], () => {
@@ -62,11 +62,11 @@ Deno.test("stream() closes sinks only when no handler runs any more, though sett
   const handling = Promise.withResolvers<void>(), failed = Promise.withResolvers<void>();
   const settle = async () => {
     await handling.promise;
-    turn().then(failed.resolve);
+    turns().then(failed.resolve);
     throw new Error("disk full");
   };
   const app = new Slipstream();
-  app.handle(scripted([[1], [2, 3]]), { name: "count", sink: slow(log, settle) }, async (n) => {
+  app.handle(loggedSource([[1], [2, 3]]), { name: "count", sink: slow(log, settle) }, async (n) => {
     if (n === 2) {
       handling.resolve();
       await failed.promise;
@@ -79,7 +79,7 @@ Deno.test("stream() closes sinks only when no handler runs any more, though sett
     assert.equal(error.message, 'handler "count" failed: disk full');
     return true;
   });
-  // The batch in hand would never be done: the rest of it is not begun.
+  // The batch that is being handled would never be done, so the rest of it is not handled.
   assert.deepEqual(log, ["handled 1", "handled 2", "closed sink"]);
 });
 
@@ -94,7 +94,7 @@ Deno.test("stream() names the handler whose value a sink refuses", async () => {
     }),
   };
   const app = new Slipstream();
-  app.handle(scripted([[7]]), { name: "count", sink }, (n) => n);
+  app.handle(loggedSource([[7]]), { name: "count", sink }, (n) => n);
   await assert.rejects(app.stream(QUIET), {
     message: 'handler "count" failed on scripted@7: want [key, value]',
     value: 7,
@@ -104,7 +104,7 @@ Deno.test("stream() names the handler whose value a sink refuses", async () => {
 Deno.test("stream() closes a source when it has ended, not when all have", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1]], log), () => {});
+  app.handle(loggedSource([[1]], log), () => {});
   app.handle(
     (async function* () {
       yield await new Promise((resolve) => setTimeout(resolve, 50));
@@ -126,9 +126,9 @@ Deno.test("stream() cancels a ReadableStream that never answers a read, and give
   app.handle(new ReadableStream({ cancel: () => void (cancelled = true) }), () => {});
   app.handle(stuck(), () => {});
   const running = app.stream({ ...QUIET, signal: abort.signal });
-  await turn();
+  await turns();
   abort.abort();
-  await turn();
+  await turns();
   assert.ok(cancelled);
   await running;
 });
@@ -159,7 +159,7 @@ Deno.test("stream() rejects with the error of a stopped generator's finally bloc
     try {
       for (;;) yield await Promise.resolve(1);
     } finally {
-      // deno-lint-ignore no-unsafe-finally -- what is tested
+      // deno-lint-ignore no-unsafe-finally -- the test is about it
       throw new Error("can't clean up");
     }
   }
@@ -173,7 +173,7 @@ Deno.test("stream() runs the finally blocks of a handler's generator when a sink
     let ended = false;
     const app = new Slipstream();
     const refuse = async () => {
-      await turn();
+      await turns();
       throw new Error("refused");
     };
     const sink = later ? refuse : () => {
@@ -206,7 +206,7 @@ Deno.test("stream() handles the messages of a batch synchronously when handlers 
   let turns = 0;
   const seen: number[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1, 2, 3]]), { sink: () => void seen.push(turns) }, function* (n) {
+  app.handle(loggedSource([[1, 2, 3]]), { sink: () => void seen.push(turns) }, function* (n) {
     queueMicrotask(() => turns++);
     yield n;
   });
@@ -233,7 +233,7 @@ Deno.test("handle() reads streams of Node.js, and takes arrays and bytes in an a
   assert.deepEqual(new Set(seen.map((value) => JSON.stringify(value))), new Set(['"node"', '["a",1]', "1"]));
 });
 
-/** Numbers without end, or to the end of the time that a test gives them, so that it does not hang. */
+/** Endless numbers; they end after a while if the test fails, so that it does not hang. */
 function* numbers(ended: () => void) {
   const until = performance.now() + 5000;
   try {
@@ -247,7 +247,7 @@ async function* laterNumbers(ended: () => void) {
   yield* numbers(ended);
 }
 
-/** Streams end a queue later than generators do; this one never makes anybody wait. */
+/** A stream of numbers whose reads are answered at once. */
 function numbersStream(ended: () => void) {
   const from = numbers(ended);
   return new ReadableStream<number>({
@@ -291,7 +291,7 @@ Deno.test("stream() lets timers fire within a batch whose handlers wait for noth
       while (performance.now() < over);
       return wait ? Promise.resolve() : undefined;
     };
-    app.handle(scripted([Array.from({ length: 300 }, (_, n) => n)]), busy);
+    app.handle(loggedSource([Array.from({ length: 300 }, (_, n) => n)]), busy);
     await app.stream(QUIET);
     clearInterval(timer);
     assert.ok(performance.now() >= until - 1);
@@ -303,11 +303,11 @@ Deno.test("onExit() hooks run once a run, in order, after sources and sinks are 
   const log: string[] = [];
   const app = new Slipstream();
   let fail = false;
-  app.handle(scripted([[1], [2]], log), { sink: slow(log) }, (n) => {
+  app.handle(loggedSource([[1], [2]], log), { sink: slow(log) }, (n) => {
     if (fail && n === 2) throw new Error("on purpose");
   });
   const hook = async () => {
-    await turn();
+    await turns();
     log.push("first");
   };
   app.onExit(hook);
@@ -320,7 +320,7 @@ Deno.test("onExit() hooks run once a run, in order, after sources and sinks are 
   app.handle([1], () => {});
   const again = new Slipstream();
   again.onExit(() => log.push("other app's"));
-  again.handle(scripted([[1]]), () => {
+  again.handle(loggedSource([[1]]), () => {
     throw new Error("on purpose");
   });
   await assert.rejects(again.stream(QUIET), /on purpose/);
@@ -331,7 +331,7 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
   const log: string[] = [];
   const app = new Slipstream();
   let broken = false;
-  app.handle(scripted([[1]]), () => {
+  app.handle(loggedSource([[1]]), () => {
     if (broken) throw new Error("the run's");
   });
   app.onExit(() => Promise.reject(new Error("the hook's")));
@@ -355,16 +355,16 @@ Deno.test("two apps share no run, pause, hook or end", async () => {
   const log: string[] = [];
   const [one, other] = [new Slipstream(), new Slipstream()];
   const abort = new AbortController();
-  const held = scripted([["held"]], log);
+  const held = loggedSource([["held"]], log);
   one.handle(held, (word) => void log.push(word));
   one.pause(held);
   one.onExit(() => void log.push("one is over"));
-  other.handle(scripted([["other"]]), (word) => void log.push(word));
+  other.handle(loggedSource([["other"]]), (word) => void log.push(word));
   other.onExit(() => void log.push("other is over"));
   assert.throws(() => other.pause(held), /pause\(\): no handler is bound to this source/);
   const running = one.stream({ ...QUIET, signal: abort.signal });
   await other.stream(QUIET);
-  // While one runs, the other can still bind, and run again.
+  // While one app runs, the other can bind and run again.
   other.handle(["more"], (word) => void log.push(word));
   await other.stream(QUIET);
   assert.deepEqual(log, ["other", "other is over", "more", "other is over"]);
@@ -375,12 +375,12 @@ Deno.test("two apps share no run, pause, hook or end", async () => {
 
 Deno.test("a stop ends a batch after the message whose handling has begun; the next run reads the rest again", async () => {
   const abort = new AbortController();
-  const source = scripted([[1, 2, 3, 4]]);
+  const source = loggedSource([[1, 2, 3, 4]]);
   const seen: number[] = [];
   const app = new Slipstream();
   app.handle(source, async (n) => {
     if (n === 2) abort.abort();
-    await turn();
+    await turns();
     seen.push(n);
   });
   await app.stream({ ...QUIET, signal: abort.signal });
@@ -405,7 +405,7 @@ Deno.test("stream() marks no batch as done that comes after one that a stop has 
   const app = new Slipstream();
   app.handle(source, async (n) => {
     seen.push(n);
-    await turn();
+    await turns();
     abort.abort();
   });
   await app.stream({ ...QUIET, signal: abort.signal });

@@ -1,14 +1,14 @@
-/** What `tests/simulation` has found, as small programs. */
+/** Faults that `tests/simulation` has found, as small programs. */
 import { Slipstream } from "@slipstream/slipstream";
 import { scripted, together } from "@slipstream/slipstream/testing";
-import { QUIET, turn } from "../support/scripted.ts";
+import { QUIET, turns } from "../support/logged_stream.ts";
 
 function equal(got: unknown, wanted: unknown): void {
   if (JSON.stringify(got) === JSON.stringify(wanted)) return;
   throw new Error(`got ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`);
 }
 
-/** Asks for the next message before it emits the one before. */
+/** A stage that asks for the next message before it emits the one before. */
 async function* ahead(messages: AsyncIterable<number>) {
   const iterator = messages[Symbol.asyncIterator]();
   for (let next = iterator.next();;) {
@@ -72,7 +72,7 @@ Deno.test("a batch is not done while values that a pipe made of it are handled, 
     const source = scripted([together(1), together(2)], { on: (event, batch) => void log.push(`${event} ${batch}`) });
     const app = new Slipstream();
     app.handle(source, { pipe: [() => new TransformStream<number, number>(), ahead] }, async (n: number) => {
-      await turn();
+      await turns();
       log.push(`handled ${n}`);
       if (fails) throw new Error("no");
     });

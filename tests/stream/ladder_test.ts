@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { type ErrorPolicy, type HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type DeadLetterSink, openDeadLetters, type RawMessage } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** Runs one handler that refuses 2, and tells what went through and what was done. */
+/** Runs a handler that throws for 2; returns what the sink got and which messages are done. */
 async function refusing(options: { readonly onError: ErrorPolicy }) {
   const log: string[] = [], out: number[] = [];
   const app = new Slipstream();
   app.handle(
-    scripted([[1, 2], [3]], log),
+    loggedSource([[1, 2], [3]], log),
     { ...options, name: "check", sink: (n: number) => void out.push(n) },
     (n) => {
       if (n === 2) throw new Error("no good");
@@ -32,7 +32,7 @@ Deno.test("onError as a function receives the error, is awaited, and fails the r
   const errors: HandlerError[] = [];
   const { out, error } = await refusing({
     onError: async (error) => {
-      await turn();
+      await turns();
       errors.push(error);
     },
   });
@@ -61,11 +61,11 @@ Deno.test("a batch is done only when its dead letters have settled", async () =>
   };
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([["ok"], ["bad"]], log), { onError: sink }, (word) => {
+  app.handle(loggedSource([["ok"], ["bad"]], log), { onError: sink }, (word) => {
     if (word === "bad") throw new Error("no good");
   });
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.deepEqual([log, letters.map(({ value }) => new TextDecoder().decode(value!))], [["done 0"], ["bad"]]);
   settling.resolve();
   await running;
@@ -108,7 +108,7 @@ Deno.test("retry gives up after maxAttempts, or at once for an error that is not
 Deno.test("other handlers of the source get a message that one handler skips", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
-  const source = scripted([[1, 2]]);
+  const source = loggedSource([[1, 2]]);
   app.handle(source, { onError: "skip" }, () => {
     throw new Error("never");
   });
@@ -119,7 +119,7 @@ Deno.test("other handlers of the source get a message that one handler skips", a
 
 Deno.test("handle() refuses policies and options that are wrong or contradict each other", () => {
   const app = new Slipstream();
-  const source = Object.assign(scripted([[1]]), {
+  const source = Object.assign(loggedSource([[1]]), {
     [openDeadLetters]: () => ({ accept() {}, settle() {}, close() {} }),
   });
   const bad = (options: unknown, expected: RegExp) =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
-import { QUIET, scripted, turn } from "../support/scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
 async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {
   let last: number | undefined;
@@ -33,8 +33,8 @@ Deno.test("a batch is done when the values that a pipe made of its messages are 
   for (const pipe of [accumulate, doubled()]) {
     const log: string[] = [];
     const app = new Slipstream();
-    app.handle(scripted([[1, 2], [3]], log), { pipe: [pipe] }, async (n) => {
-      await turn();
+    app.handle(loggedSource([[1, 2], [3]], log), { pipe: [pipe] }, async (n) => {
+      await turns();
       log.push(`handled ${n}`);
     });
     await app.stream(QUIET);
@@ -52,15 +52,15 @@ Deno.test("a batch is done when the values that a pipe made of its messages are 
 Deno.test("a TransformStream that makes many values of a message is read before the next message, however slow the handler", async () => {
   const many = new TransformStream<number, string>({
     async transform(n, out) {
-      await turn();
+      await turns();
       for (const letter of "abc") out.enqueue(`${letter}${n}`);
     },
     flush: (out) => out.enqueue("end"),
   });
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]], log), { pipe: [many] }, async (line) => {
-    await turn();
+  app.handle(loggedSource([[1], [2]], log), { pipe: [many] }, async (line) => {
+    await turns();
     log.push(line);
   });
   await app.stream(QUIET);
@@ -102,7 +102,7 @@ Deno.test("retry and onError apply to a stage that fails, and the pipe goes on w
   const seen: number[] = [], errors: string[] = [];
   const app = new Slipstream();
   app.handle(
-    scripted([[1, 2, 3]]),
+    loggedSource([[1, 2, 3]]),
     { name: "check", pipe: [checked], onError: ({ message }) => errors.push(message) },
     (n) => void seen.push(n),
   );
@@ -148,7 +148,7 @@ Deno.test("a TransformStream that failed ends the run at the next message under 
   const log: string[] = [], seen: number[] = [];
   const app = new Slipstream();
   app.handle(
-    scripted([[1], [2], [3], [4]], log),
+    loggedSource([[1], [2], [3], [4]], log),
     { name: "check", pipe: [checked()], onError: "skip", retry: { minTimeout: 1 } },
     (n) => void seen.push(n),
   );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 const MOD = new URL("../../mod.ts", import.meta.url).href;
 
-/** Runs a program and signals it when it says "ready". */
+/** Runs a program and sends it a signal when it prints "ready". */
 async function signalled(code: string, signals: readonly Deno.Signal[], args: readonly string[] = []) {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   const config = new URL("../../deno.json", import.meta.url).pathname;

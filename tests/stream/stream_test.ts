@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { openSource } from "@slipstream/slipstream/protocol";
-import { manual, QUIET, scripted, turn } from "../support/scripted.ts";
+import { loggedSource, manualSink, QUIET, turns } from "../support/logged_stream.ts";
 
 Deno.test("stream() marks a batch as done only when its sinks have settled, in order, and closes them at the end", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
+  app.handle(loggedSource([[1], [2]], log), { sink }, (n) => n);
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.deepEqual(log, ["accept 1", "accept 2"]);
   sink.settling[1]!.resolve();
-  await turn();
+  await turns();
   assert.deepEqual(log.filter((line) => line.startsWith("done")), []);
   sink.settling[0]!.resolve();
   await running;
@@ -21,14 +21,14 @@ Deno.test("stream() marks a batch as done only when its sinks have settled, in o
 
 Deno.test("stream() marks no batch as done that failed to settle, nor one after it", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const app = new Slipstream();
-  app.handle(scripted([[1], [2], [3]], log), { sink }, (n) => n);
+  app.handle(loggedSource([[1], [2], [3]], log), { sink }, (n) => n);
   const running = app.stream(QUIET);
-  await turn();
-  // While the one before it is awaited: nobody listens to this one yet, and that is no unhandled rejection.
+  await turns();
+  // The run still awaits the batch before. The rejection of this one must not count as unhandled.
   sink.settling[1]!.reject(new Error("disk full"));
-  await turn();
+  await turns();
   sink.settling[0]!.resolve();
   sink.settling[2]!.resolve();
   await assert.rejects(running, /disk full/);
@@ -38,11 +38,11 @@ Deno.test("stream() marks no batch as done that failed to settle, nor one after 
 
 Deno.test("stream() accepts a bounded number of batches that have not settled", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const app = new Slipstream();
-  app.handle(scripted(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
+  app.handle(loggedSource(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   const accepted = log.length;
   assert.ok(accepted >= 2 && accepted <= 40, `${accepted} accepted`);
   // Settle everything as it comes.
@@ -55,11 +55,11 @@ Deno.test("stream() accepts a bounded number of batches that have not settled", 
 Deno.test("stream() runs the handlers of a message in the order of binding, and reads the source once", async () => {
   const log: string[] = [];
   let opened = 0;
-  const source = scripted([[1, 2]]);
+  const source = loggedSource([[1, 2]]);
   const once = { [openSource]: () => (opened++, source[openSource]()) };
   const app = new Slipstream();
   app.handle(once, { sink: (line: string) => void log.push(line) }, async (n) => {
-    await turn();
+    await turns();
     return `slow ${n}`;
   });
   app.handle(once, { sink: (line: string) => void log.push(line) }, (n) => `fast ${n}`);
@@ -70,11 +70,11 @@ Deno.test("stream() runs the handlers of a message in the order of binding, and 
 
 Deno.test("stream() reads several sources for one handler and opens a shared sink once", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const settling = setInterval(() => sink.settling.forEach(({ resolve }) => resolve()), 1);
   const app = new Slipstream();
-  app.handle([scripted([[1]]), scripted([[2]])], { sink }, (n) => n);
-  app.handle(scripted([[3]]), { sink }, (n) => n);
+  app.handle([loggedSource([[1]]), loggedSource([[2]])], { sink }, (n) => n);
+  app.handle(loggedSource([[3]]), { sink }, (n) => n);
   await app.stream(QUIET);
   clearInterval(settling);
   assert.equal(sink.opened(), 1);
@@ -95,7 +95,7 @@ Deno.test("handle() emits what handlers return and yield; undefined is nothing, 
     yield "b";
   });
   app.handle([1], { sink }, async function* () {
-    await turn();
+    await turns();
     yield "c";
   });
   app.handle([1], { sink }, (_n, args) => args.name);
@@ -114,7 +114,7 @@ Deno.test("stream() wraps a handler's error with its name, source and message, a
     try {
       for (let n = 0;; n++) {
         yield n;
-        await turn();
+        await turns();
       }
     } finally {
       finished = true;
@@ -122,7 +122,7 @@ Deno.test("stream() wraps a handler's error with its name, source and message, a
   }
   const app = new Slipstream();
   app.handle(endless(), () => {});
-  app.handle(scripted([["ok", "bad"]], log), { name: "check" }, (value) => {
+  app.handle(loggedSource([["ok", "bad"]], log), { name: "check" }, (value) => {
     if (value === "bad") throw new Error("no good");
   });
   await assert.rejects(app.stream(QUIET), (error: unknown) => {
@@ -158,7 +158,7 @@ Deno.test("stream() resolves when its signal aborts, and generators run their fi
   let pulled = 0;
   app.handle(sync(), async () => {
     if (++pulled === 3) abort.abort();
-    await turn();
+    await turns();
   });
   app.handle(stuck(), () => {});
   await app.stream({ ...QUIET, signal: abort.signal });
@@ -173,7 +173,7 @@ Deno.test("handle() writes to WritableStreams with backpressure, closes them at 
   const stream = () =>
     new WritableStream<number>({
       async write(n) {
-        await turn();
+        await turns();
         log.push(`wrote ${n}`);
       },
       close: () => void log.push("closed"),
@@ -203,7 +203,7 @@ Deno.test("handle() refuses arguments that are not a source, a sink or a handler
     () => app.handle([1], 3 as never),
     /^TypeError: handle\(\): the handler must be a function: got undefined$/,
   );
-  assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function; .* has to be called/);
+  assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function: .* pass what it returns/);
   assert.throws(
     () => app.handle([1], (() => {}) as never, { sink: console.log } as never),
     /options go before the handler/,
@@ -216,7 +216,7 @@ Deno.test("handle() refuses arguments that are not a source, a sink or a handler
   await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
   const running = app.stream(QUIET);
-  await assert.rejects(app.stream(QUIET), /stream\(\) runs already/);
+  await assert.rejects(app.stream(QUIET), /stream\(\) is running/);
   await running;
 });
 

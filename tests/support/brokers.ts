@@ -1,6 +1,5 @@
 /**
- * The broker that the integration tests run against: a real one when `KAFKA_BOOTSTRAP_SERVERS` is set, else a local one
- * for each test.
+ * The broker of the integration tests: the one that `KAFKA_BOOTSTRAP_SERVERS` names, or a `LocalBroker` for each test.
  *
  * @module
  */
@@ -9,10 +8,10 @@ import { type Conf, Topic, type TopicOptions } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
-/** A broker, and topics of a test's own on it. */
+/** A broker on which each test creates topics of its own. */
 export class TestBroker implements AsyncDisposable {
   readonly bootstrapServers: string;
-  /** The local broker, when it is one. */
+  /** The `LocalBroker`; `undefined` for a real broker. */
   readonly local: LocalBroker | undefined;
   readonly #run = crypto.randomUUID().slice(0, 8);
 
@@ -28,7 +27,7 @@ export class TestBroker implements AsyncDisposable {
     return new TestBroker(local.bootstrapServers, local);
   }
 
-  /** Makes a topic whose name says which test it belongs to; only a real broker takes a configuration. */
+  /** Creates a topic with the test's name in its name. Only a real broker uses `config`. */
   async createTopic(test: string, partitions = 1, config: Readonly<Record<string, string>> = {}): Promise<string> {
     const name = `${test}-${this.#run}-${crypto.randomUUID().slice(0, 4)}`;
     if (this.local !== undefined) this.local.createTopic(name, { partitions });
@@ -36,7 +35,7 @@ export class TestBroker implements AsyncDisposable {
     return name;
   }
 
-  /** The properties of a client: short waits, so that tests are quick. */
+  /** The properties of a client, with short waits for quick tests. */
   conf(own: Conf = {}): Conf {
     return {
       "bootstrap.servers": this.bootstrapServers,
@@ -47,9 +46,9 @@ export class TestBroker implements AsyncDisposable {
     };
   }
 
-  /** A topic that ends at its end. */
-  toEnd<K = string, V = string>(name: string, own: Conf = {}, options: TopicOptions<K, V> = {}): Topic<K, V> {
-    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options });
+  /** Makes a Topic that reads up to the end offsets. */
+  toEnd<K = string, V = string>(name: string, own: Conf = {}, options?: TopicOptions<K, V>): Topic<K, V> {
+    return new Topic<K, V>(name, this.conf(own), { until: "end", ...options } as TopicOptions<K, V>);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -57,18 +56,18 @@ export class TestBroker implements AsyncDisposable {
   }
 }
 
-/** The real broker's address, when there is one. */
+/** The address of the real broker; `undefined` without one. */
 export const REAL_SERVERS: string | undefined = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
 
-/** For tests of what the local broker can't judge. */
+/** Options of a test that needs what a `LocalBroker` lacks. */
 export const REAL_ONLY = { ignore: REAL_SERVERS === undefined } as const;
 
-/** For tests that inject errors into the local broker, or stop it. */
+/** Options of a test that injects errors into a `LocalBroker`, or takes it off the network. */
 export const LOCAL_ONLY = { ignore: REAL_SERVERS !== undefined } as const;
 
 /**
- * A member's session. The local broker takes one in only after a session, once another has left; a real one's shortest
- * is 6 s.
+ * The session of a member: short, because a `LocalBroker` takes a member in only after a session when another has left. A
+ * real broker refuses less than 6 s.
  */
 export const SESSION = {
   "session.timeout.ms": REAL_SERVERS === undefined ? 2000 : 6000,
@@ -96,7 +95,7 @@ async function createOnRealBroker(
   }
 }
 
-/** Resolves when a condition holds; rejects when it does not within the time. */
+/** Resolves when a condition holds; rejects if it does not in time. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
@@ -109,7 +108,7 @@ export async function until(
   }
 }
 
-/** Everything of a topic, read without a group. */
+/** Reads a whole topic, without a group. */
 export async function everything(
   broker: TestBroker,
   name: string,
@@ -118,19 +117,19 @@ export async function everything(
   return await Array.fromAsync(topic, ({ key, value, partition }) => ({ key, value, partition }));
 }
 
-type Watched = "assign" | "pause" | "resume";
+type WatchedMethod = "assign" | "pause" | "resume";
 
-/** Tells of each such call of a consumer in this process, of which partitions, and whose. */
+/** Calls a function for each call of a method of any consumer in this process, with the partitions and the consumer. */
 export async function watchConsumers(
-  calls: readonly Watched[],
-  tell: (what: Watched, partitions: number[], consumer: unknown) => unknown,
+  calls: readonly WatchedMethod[],
+  onCall: (what: WatchedMethod, partitions: number[], consumer: unknown) => unknown,
 ): Promise<Disposable> {
   type Call = (partitions: { partition: number }[]) => unknown;
   const prototype = (await loadKafkaJavascript()).KafkaConsumer.prototype as unknown as Record<string, Call>;
   const originals = Object.fromEntries(calls.map((what) => [what, prototype[what]!]));
   for (const what of calls) {
     prototype[what] = function (this: unknown, partitions) {
-      tell(what, partitions.map(({ partition }) => partition), this);
+      onCall(what, partitions.map(({ partition }) => partition), this);
       return originals[what]!.call(this, partitions);
     };
   }

@@ -1,4 +1,4 @@
-/** What the tests of several processes run in another one: `cache_program.ts MODE PATH COUNT OFFSETS`. */
+/** The program that tests of several processes run in the others: `cache_program.ts MODE PATH COUNT OFFSETS`. */
 import { Cache } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
 import { deliver } from "./deliver.ts";
@@ -38,7 +38,7 @@ if (mode === "hold") {
   await write();
 }
 
-/** Every acknowledged write is said, until somebody kills this. */
+/** Writes until it is killed, and prints every acknowledged write. */
 async function write(): Promise<void> {
   const cache = new Cache<number | Uint8Array>(path);
   const logged = new Cache<number>(path, { prefix: "logged", log: { limit: 50 } });
@@ -64,12 +64,12 @@ async function write(): Promise<void> {
   await Promise.all([...writers, big(), emitting(), seen]);
 }
 
-/** Numbers without end, in batches; which of them are done with is kept in a file. */
+/** Numbers without end, in batches. A file keeps how many of them are done. */
 function numbersFrom(file: string): BatchSource<number> {
   let next = 0;
   try {
     next = Number(Deno.readTextFileSync(file).split("\n").at(-2) ?? 0);
-  } catch { /* the first time */ }
+  } catch { /* there is no file at first */ }
   const offsets = Deno.openSync(file, { append: true, create: true });
   const batches = new ReadableStream<Batch<number>>({
     pull(controller) {

@@ -1,5 +1,5 @@
 /**
- * A real browser for tests, if there is one.
+ * Chromium for tests, if it is installed.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const PLACES = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** As on a machine without a screen, and with nothing sent anywhere else. */
+/** No screen, and no traffic of the browser's own. */
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -37,12 +37,12 @@ if (found === undefined && Deno.env.get("CI") === "true") {
   throw new Error("Chromium is not installed: CI must run the tests of a browser with it");
 }
 
-/** How to ignore a test when there is no browser, and what to add to its name. */
+/** Ignores a test if there is no browser, and says so in its name. */
 export const noBrowser = found === undefined
   ? { ignore: true, reason: " (ignored: Chromium is not installed)" }
   : { ignore: false, reason: "" };
 
-/** Starts it, for as long as the test runs. */
+/** Starts Chromium; the caller closes it. */
 export async function startChromium(): Promise<Browser> {
   return await chromium.launch({ executablePath: found!, args: FLAGS });
 }

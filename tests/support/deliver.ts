@@ -1,17 +1,18 @@
 /**
- * What runs a source into a Cache, as far as the protocol asks: for tests of the Cache by itself.
+ * Runs a source into a Cache as the protocol demands, for tests of Cache without the stream room.
  *
  * @module
  */
 
-import type { Cache, CacheInput } from "../../src/cache/cache.ts";
+import type { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
 import { type BatchSource, type Delivery, openSink, openSource } from "../../src/stream/protocol.ts";
 
 /**
- * Has a sink accept what is made of each message, one delivery for each batch, and has the batch done when that has
+ * Makes a sink accept a value for each message, with one delivery for each batch. A batch is done when its delivery has
  * settled. Some batches overlap.
  *
- * @throws what the sink throws, or a delivery's settlement rejects with; no batch is done then, nor any after it
+ * @throws what the sink throws, or what a delivery rejects with; then neither its batch nor a later one is done
  */
 export async function deliver<T, V>(
   source: BatchSource<T>,

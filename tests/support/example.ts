@@ -1,15 +1,15 @@
 /**
- * Runs examples as a user would.
+ * Runs the examples as a user does.
  *
  * @module
  */
 
-/** Where an example is. */
+/** The URL of an example. */
 export function exampleUrl(name: string): URL {
   return new URL(`../../examples/${name}`, import.meta.url);
 }
 
-/** Runs an example, or a changed copy of one, with a directory of its own. */
+/** Runs an example, or a changed copy of one, in a directory of its own. */
 export async function example(
   name: string | URL,
   args: readonly string[] = [],

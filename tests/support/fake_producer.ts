@@ -1,5 +1,5 @@
 /**
- * A producer that delivers when it is told to.
+ * A producer whose records are reported when a test says so.
  *
  * @module
  */
@@ -20,20 +20,20 @@ import type { Codec } from "../../src/codecs/codec.ts";
 const decoder = new TextDecoder(), encoder = new TextEncoder();
 const QUEUE_FULL = -184, PURGED = -152;
 
-/** Takes records and reports them when it is told to. */
+/** A producer that accepts records, and reports them when a test calls `report()`. */
 export class FakeProducer implements PortProducer {
-  /** The values of all that were produced. */
+  /** The values of all records that were produced. */
   readonly values: (string | null)[] = [];
-  /** How many bytes of values it has room for. */
+  /** The room of its queue, in bytes of values. */
   room = Infinity;
-  /** Why it can't connect; a promise while it is not known. */
+  /** The error of `connect()`, or a promise of it. */
   connecting: Promise<unknown> = Promise.resolve();
-  /** What the next `produce` throws. */
+  /** The error that the next `produce()` throws. */
   refusal: unknown;
   readonly events: ProducerEvents;
   isConnected = false;
   isDisconnecting = false;
-  readonly #onTheirWay: { key: Uint8Array | null; value: string; target: ReportTarget; number: number }[] = [];
+  readonly #inFlight: { key: Uint8Array | null; value: string; target: ReportTarget; number: number }[] = [];
   #closed = Promise.withResolvers<void>();
   #offset = 0;
 
@@ -64,18 +64,18 @@ export class FakeProducer implements PortProducer {
     _timestamp: number | null,
     target: ReportTarget,
   ): void {
-    if ((target.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("there is no such number");
+    if ((target.recordNumber ?? 0) >= RECORDS_PER_TARGET) throw new RangeError("the number is out of its range");
     if (this.refusal !== undefined) {
       const { refusal } = this;
       this.refusal = undefined;
       throw refusal;
     }
-    if (this.#onTheirWay.reduce((sum, { value }) => sum + value.length, 0) + (value?.length ?? 0) > this.room) {
+    if (this.#inFlight.reduce((sum, { value }) => sum + value.length, 0) + (value?.length ?? 0) > this.room) {
       throw Object.assign(new Error("Queue full"), { code: QUEUE_FULL });
     }
     const text = value === null ? null : decoder.decode(value);
     this.values.push(text);
-    this.#onTheirWay.push({
+    this.#inFlight.push({
       key: key && key.slice(),
       value: text ?? "",
       target,
@@ -83,19 +83,19 @@ export class FakeProducer implements PortProducer {
     });
   }
 
-  /** Reports the first so many records, or those of a value. */
+  /** Reports the first so many records, or the record with a value. */
   report(which: number | string, code = 0): void {
     const some = typeof which === "number"
-      ? this.#onTheirWay.splice(0, which)
-      : this.#onTheirWay.splice(this.#onTheirWay.findIndex(({ value }) => value === which), 1);
+      ? this.#inFlight.splice(0, which)
+      : this.#inFlight.splice(this.#inFlight.findIndex(({ value }) => value === which), 1);
     for (const { target, number } of some) target.reported(code, 0, code === 0 ? this.#offset++ : -1, number);
   }
 
-  /** Answers a request of the first so many records. */
+  /** Answers a request with the first so many records. */
   answer(count: number, code = 0): void {
     if (this.events.requests?.wants(code) !== true) return this.report(count, code);
     this.events.requests.answered(
-      this.#onTheirWay.splice(0, count).map(({ key, value, target, number }) => ({
+      this.#inFlight.splice(0, count).map(({ key, value, target, number }) => ({
         code,
         partition: 0,
         offset: code === 0 ? this.#offset++ : -1,
@@ -116,11 +116,11 @@ export class FakeProducer implements PortProducer {
 /** A writer over fake producers. */
 export interface Fakes extends Disposable {
   readonly writer: TopicWriter<string, string>;
-  /** Those that were made, in order. */
+  /** The producers, in the order in which they were made. */
   readonly producers: FakeProducer[];
-  /** The last one. */
+  /** The last producer. */
   readonly producer: FakeProducer;
-  /** Prepares those that are made from now on. */
+  /** Called with each producer that is made from now on. */
   prepare: (producer: FakeProducer) => void;
 }
 
@@ -150,12 +150,12 @@ export function fakes(conf: Record<string, unknown> = {}, value: Codec<string> =
   return made;
 }
 
-/** A few turns of the event loop. */
+/** Waits for a few turns of the event loop. */
 export async function turns(count = 3): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** What a promise has come to by now, or after so many turns. */
+/** Describes the state of a promise after a few turns of the event loop. */
 export async function stateOf(promise: void | Promise<unknown>, count = 3): Promise<string> {
   promise?.catch(() => {});
   await turns(count);

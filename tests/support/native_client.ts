@@ -6,20 +6,20 @@
 
 import assert from "node:assert/strict";
 
-// deno-lint-ignore no-explicit-any -- called with what the addon's types forbid
+// deno-lint-ignore no-explicit-any -- called with arguments that the addon's types forbid
 export type Native = any;
 
-/** What a callback is given. */
-export function answer(ask: (callback: (...args: unknown[]) => void) => void): Promise<unknown[]> {
-  return new Promise((resolve) => ask((...args) => resolve(args)));
+/** Makes a call that takes a callback, and resolves with the arguments of the callback. */
+export function answer(call: (callback: (...args: unknown[]) => void) => void): Promise<unknown[]> {
+  return new Promise((resolve) => call((...args) => resolve(args)));
 }
 
-/** Connects a client, which must succeed. */
+/** Connects a client; fails if that fails. */
 export async function connect(client: Native): Promise<void> {
   assert.equal((await answer((callback) => client.connect(callback)))[0], null);
 }
 
-/** What disconnecting answers. */
+/** Disconnects a client, and resolves with the arguments of the callback. */
 export function disconnect(client: Native): Promise<unknown[]> {
   return answer((callback) => client.disconnect(callback));
 }

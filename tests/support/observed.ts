@@ -1,5 +1,5 @@
 /**
- * A Cache whose disk is compared, after each commit, with what was accepted: it must show a prefix of that.
+ * A Cache whose disk is compared after each commit with the accepted writes: it must show a prefix of them.
  *
  * @module
  */
@@ -7,15 +7,16 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
-import { type Engine, openEngine } from "../../src/cache/engine/engine.ts";
+import type { Engine } from "../../src/cache/engine/engine.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import type { Group } from "../../src/cache/engine/group_commit.ts";
 import { idOf, type KeyPart } from "../../src/cache/cache_key.ts";
-import { registerStore } from "../../src/cache/store/registered_store.ts";
+import { registerStore } from "./registered_store.ts";
 import { decode, fromEntry } from "../../src/cache/store/stored_value.ts";
 import type { Write } from "../../src/cache/store/write.ts";
 import { type CommitFate, MemoryKv, type Mutation, type Snapshot } from "./memory_kv.ts";
 
-/** Every value of a program is a number of its own, or bytes that begin with that number. */
+/** Each write of a program has a value of its own: a number, or bytes that begin with that number. */
 export type Value = number | Uint8Array;
 
 /** The bytes of a large value. */
@@ -37,25 +38,25 @@ interface Accepted {
 
 let stores = 0;
 
-/** A Cache, its disk, and the order in which writes were accepted. */
+/** A Cache, its disk, and the accepted writes in order. */
 export class Observed implements AsyncDisposable {
   readonly cache: Cache<Value>;
   readonly engine: Engine;
   readonly disk: MemoryKv;
-  /** What was accepted, in order. */
+  /** The accepted writes, in order. */
   readonly accepted: Accepted[] = [];
-  /** What is wrong with the disk: the first violation. */
+  /** The first violation that was found. */
   violation: string | undefined;
   readonly #store: Disposable;
   readonly #release: () => Promise<void>;
   readonly #onDisk: Map<string, number>;
   readonly #chunks: Map<string, Uint8Array>;
-  /** The state after the first {@linkcode Observed.#at} of what was accepted, and in how many keys the disk differs. */
+  /** The state after the first `#applied` accepted writes. */
   readonly #state: Map<string, number>;
-  #at = 0;
-  readonly #made = new Set<Group>();
+  #applied = 0;
+  readonly #tookEffect = new Set<Group>();
   readonly #ended = new Map<number, number>();
-  /** Transactions of a shared store that are on their way, by their number, and what was accepted before them. */
+  /** Transactions of a shared store that are committing, by their number, and how many writes were accepted before. */
   readonly #transactions = new Map<number, { readonly writes: readonly Write[]; readonly after: number }>();
 
   private constructor(
@@ -66,7 +67,7 @@ export class Observed implements AsyncDisposable {
     [this.#onDisk, this.#chunks] = [new Map(), new Map()];
     this.#read(this.disk.entries());
     this.#state = new Map(this.#onDisk);
-    observing.onMade = (mutations) => this.#look(mutations);
+    observing.onMade = (mutations) => this.#checkDisk(mutations);
     const write = this.engine.write.bind(this.engine);
     this.engine.write = (writes, updates) => {
       const group = write(writes, updates);
@@ -99,30 +100,30 @@ export class Observed implements AsyncDisposable {
     return new Observed({ cache: new Cache(store.path, options), engine, disk, store, release }, observing);
   }
 
-  /** How many of what was accepted are on disk at most: later ones may have left the same state. */
+  /** How many of the accepted writes may be on disk: some of the last may leave the same state as those before. */
   get onDisk(): number {
-    let most = this.#at;
+    let most = this.#applied;
     const state = new Map(this.#state);
-    for (let at = this.#at; at < this.accepted.length; at++) {
+    for (let at = this.#applied; at < this.accepted.length; at++) {
       this.#apply(state, this.accepted[at]!);
-      if (this.#same(state)) most = at + 1;
+      if (this.#isOnDisk(state)) most = at + 1;
     }
     return most;
   }
 
-  /** Whether a group's writes never got on disk. */
+  /** Whether a group has failed, and its commit did not take effect. */
   isLost(group: Group): boolean {
-    return group.state === "failed" && !this.#made.has(group);
+    return group.state === "failed" && !this.#tookEffect.has(group);
   }
 
-  /** The function of a transaction that writes a number ends: what is accepted by now comes before it. */
-  ends(n: number): number {
+  /** Notes that the function of a transaction that writes `n` has ended: writes accepted by now come before it. */
+  functionEnded(n: number): number {
     this.#ended.set(n, this.accepted.length);
     return n;
   }
 
-  /** Whether a transaction of a shared store is on its way, or was given up. */
-  isUnderWay(n: number): boolean {
+  /** Whether a transaction of a shared store is committing, or has failed. */
+  isCommitting(n: number): boolean {
     return this.#transactions.has(n);
   }
 
@@ -136,36 +137,39 @@ export class Observed implements AsyncDisposable {
     this.#store[Symbol.dispose]();
   }
 
-  /** Lets the program crash; gives what is on disk. */
+  /** Makes the program crash; returns the contents of the disk. */
   crash(): Snapshot {
-    this.disk.bury(new Error("crashed"));
+    this.disk.crashAndReject(new Error("crashed"));
     this.#store[Symbol.dispose]();
     return this.disk.snapshot();
   }
 
-  /** Looks at the disk after a commit. */
-  #look(mutations: readonly Mutation[]): void {
+  /** Checks the disk after a commit. */
+  #checkDisk(mutations: readonly Mutation[]): void {
     if (!this.#read(mutations)) return;
     const written = new Set(mutations.map(({ key, value }) => key[1] === "v" ? value : undefined));
     for (const [n, { writes, after }] of this.#transactions) {
       if (!written.has(n)) continue;
       this.#transactions.delete(n);
-      while (this.#at < after) this.#apply(this.#state, this.accepted[this.#at++]!);
+      while (this.#applied < after) this.#apply(this.#state, this.accepted[this.#applied++]!);
       for (const { id, stored } of writes) put(this.#state, id, stored && numberOf(decode(stored)));
-      if (!this.#same(this.#state)) this.violation ??= `transaction ${n} is on disk before what was accepted before it`;
+      if (!this.#isOnDisk(this.#state)) {
+        this.violation ??= `transaction ${n} is on disk before what was accepted before it`;
+      }
       return;
     }
-    // The longest prefix that the group ends, of those that look the same: deletes of what is not there leave no trace.
-    let end = this.#at;
+    // Several prefixes may leave the same state, because removing a missing key changes nothing. Take the longest one
+    // that ends with the group that is committing.
+    let end = this.#applied;
     const state = new Map(this.#state);
-    for (let at = this.#at; at < this.accepted.length; at++) {
+    for (let at = this.#applied; at < this.accepted.length; at++) {
       const { group } = this.accepted[at]!;
-      if (group.state === "committing") this.#made.add(group);
+      if (group.state === "committing") this.#tookEffect.add(group);
       this.#apply(state, this.accepted[at]!);
-      if (this.#same(state) && (end === this.#at || group.state === "committing")) end = at + 1;
+      if (this.#isOnDisk(state) && (end === this.#applied || group.state === "committing")) end = at + 1;
     }
-    while (this.#at < end) this.#apply(this.#state, this.accepted[this.#at++]!);
-    if (!this.#same(this.#state)) {
+    while (this.#applied < end) this.#apply(this.#state, this.accepted[this.#applied++]!);
+    if (!this.#isOnDisk(this.#state)) {
       this.violation ??= `the disk shows no prefix of ${this.accepted.length} accepted writes`;
     }
   }
@@ -175,13 +179,13 @@ export class Observed implements AsyncDisposable {
     for (const [id, n] of writes) put(state, id, n);
   }
 
-  #same(state: ReadonlyMap<string, number>): boolean {
+  #isOnDisk(state: ReadonlyMap<string, number>): boolean {
     if (state.size !== this.#onDisk.size) return false;
     for (const [id, n] of state) if (this.#onDisk.get(id) !== n) return false;
     return true;
   }
 
-  /** Follows what is on disk; says whether entries have changed. */
+  /** Applies changes of the disk; returns whether entries have changed. */
   #read(mutations: readonly Mutation[]): boolean {
     let changed = false;
     for (const { key, value } of mutations) {

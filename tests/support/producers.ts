@@ -1,5 +1,5 @@
 /**
- * The npm client's producers, as the tests of the producer use them.
+ * Tests of the npm client's producer on a local broker.
  *
  * @module
  */
@@ -27,8 +27,8 @@ export interface Report {
   readonly opaque?: unknown;
 }
 
-/** Calls a method that takes a callback last. */
-// deno-lint-ignore no-explicit-any -- what comes back is the method's own
+/** Calls a method whose last parameter is a callback, and resolves with its result. */
+// deno-lint-ignore no-explicit-any -- the type of the result depends on the method
 export function ask(client: unknown, method: string, ...args: unknown[]): Promise<any> {
   return new Promise((resolve, reject) =>
     (client as Record<string, (...args: unknown[]) => void>)[method]!(
@@ -38,8 +38,8 @@ export function ask(client: unknown, method: string, ...args: unknown[]): Promis
   );
 }
 
-/** A connected producer, its reports, and the addon's class under it; disconnected at the end of the block. */
-export async function connected(
+/** Connects a producer; resolves with it, its delivery reports and the addon's producer under it. Disposing disconnects it. */
+export async function connectProducer(
   bootstrapServers: string,
   own: Record<string, unknown> = {},
 ): Promise<{ producer: Producer; native: Native; reports: Report[] } & AsyncDisposable> {
@@ -66,7 +66,7 @@ export interface Read {
   readonly headers?: readonly Readonly<Record<string, Uint8Array | null>>[];
 }
 
-/** The first messages of a topic's only partition. */
+/** Reads the first messages of a topic's only partition. */
 export async function readBack(
   bootstrapServers: string,
   topic: string,
@@ -86,14 +86,14 @@ export async function readBack(
   }
 }
 
-/** A broker with a topic `t` of one partition. */
-export async function oneTopic(): Promise<LocalBroker> {
+/** Starts a local broker with a topic `t` of one partition. */
+export async function startBrokerWithTopic(): Promise<LocalBroker> {
   const broker = await LocalBroker.start();
   broker.createTopic("t", { partitions: 1 });
   return broker;
 }
 
-/** The text of bytes; what is none stays as it is. */
-export function text(bytes: Uint8Array | null | undefined): string | null | undefined {
+/** Decodes bytes; `null` and `undefined` stay as they are. */
+export function decode(bytes: Uint8Array | null | undefined): string | null | undefined {
   return bytes ? new TextDecoder().decode(bytes) : bytes;
 }

@@ -19,7 +19,7 @@ export const P1: TopicPartition = { topic: "t", partition: 1 };
 /** A cluster with topic `t`. @param lengths how many messages each partition has */
 export function kafkaWith(lengths: readonly number[], options?: MemoryKafkaOptions): MemoryKafka {
   const kafka = new MemoryKafka(options);
-  kafka.createTopic("t", lengths.length);
+  kafka.createTopic("t", { partitions: lengths.length });
   for (const [partition, length] of lengths.entries()) {
     for (let offset = 0; offset < length; offset++) {
       kafka.append({ topic: "t", partition }, { value: `${partition}@${offset}` });

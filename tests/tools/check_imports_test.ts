@@ -10,7 +10,7 @@ Deno.test("checkImports() finds no problem in imports that are allowed", () => {
       module("src/stream/stream.ts", ["src/stream/protocol.ts", "node:path"]),
       module("src/topic/topic.ts", ["src/stream/protocol.ts", "src/codecs/mod.ts", "src/kafka/port.ts"]),
       module("src/kafka/npm_client_factory.ts", ["src/addon/load_kafka_javascript.ts"]),
-      module("src/cache/cache.ts", ["src/stream/protocol.ts", "src/cache/keys.ts"]),
+      module("src/cache/cache.ts", ["src/stream/protocol.ts", "src/options/problems.ts", "src/cache/engine/engine.ts"]),
       module(
         "src/addon/load_kafka_javascript.ts",
         ["npm:@confluentinc/kafka-javascript"],
@@ -36,6 +36,9 @@ const BROKEN: readonly [what: string, module: Module, expected: RegExp][] = [
   ],
   ["codecs that import the native room", module("src/codecs/a.ts", ["src/ffi/b.ts"]), /codecs may import/],
   ["cache that imports Topic", module("src/cache/a.ts", ["src/topic/topic.ts"]), /cache may import src\/stream/],
+  ["the store that imports the engine", module("src/cache/store/a.ts", ["src/cache/engine/b.ts"]), /cache\/store may/],
+  ["the engine that imports Cache", module("src/cache/engine/a.ts", ["src/cache/cache.ts"]), /cache\/engine may/],
+  ["sse() that imports Cache", module("src/endpoint/a.ts", ["src/cache/cache_error.ts"]), /endpoint may import/],
   [
     "the native room that imports Topic",
     module("src/ffi/a.ts", ["src/topic/topic.ts"]),

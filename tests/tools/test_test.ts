@@ -52,6 +52,25 @@ Deno.test("deno task test fails if a file fails or its process dies, and names t
   assert.equal((await run(`${folder}/good_test.ts`)).code, 0);
 });
 
+Deno.test("deno task test --watch runs the tests again when one of their modules changes", async () => {
+  const program = (name: string) => `Deno.test(${JSON.stringify(name)}, () => {});`;
+  const folder = await folderWith({ "a_test.ts": program("before") });
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", TOOL, folder, "--watch", "--no-lock"],
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    if (/after \.\.\. ok[^]*1 passed/.test(output)) break;
+    if (/before \.\.\. ok[^]*1 passed/.test(output)) await Deno.writeTextFile(`${folder}/a_test.ts`, program("after"));
+  }
+  child.kill("SIGTERM");
+  await child.status;
+});
+
 Deno.test("filesOf() leaves out what --except names, and refuses what is not there", async () => {
   const folder = await folderWith({ "a/one_test.ts": "", "b/two_test.ts": "", "b/three_test.ts": "" });
   assert.deepEqual(filesOf(["--except", `${folder}/a/`, "--except", `${folder}/b/two_test.ts`, folder]), [

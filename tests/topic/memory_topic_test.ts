@@ -14,7 +14,7 @@ function topicOf(kafka: MemoryKafka, conf = {}, options: TopicOptions = {}): Top
 /** Topic `t` with three messages in partition 0 and five in partition 1. */
 function filled(): MemoryKafka {
   const kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   for (let n = 0; n < 3; n++) kafka.append(P0, { key: "k", value: `0@${n}` });
   for (let n = 0; n < 5; n++) kafka.append(P1, { value: `1@${n}` });
   return kafka;

@@ -1,51 +1,55 @@
 /**
- * Time limits of many at once, with one timer: most are kept, and making a timer for each takes longer than they do.
+ * Deadlines of many tasks with one timer. Most tasks end before their deadline, and a timer for each would cost more
+ * than the task.
  *
  * @module
  */
 
-/** Has until a moment to be done. */
+/** A task that has a deadline. */
 export interface Deadline {
-  /** When its time is over, in milliseconds since the epoch. */
-  readonly until: number;
-  /** Called once, when it is. */
-  over(): void;
+  /** The deadline, in milliseconds since the epoch. */
+  readonly at: number;
+  /** Called once, when the deadline has passed. */
+  onExpired(): void;
 }
 
-/** Those whose time runs. */
+/** A timer takes at most 24 days; this one is set again after a day. */
+const MAX_TIMER_MS = 86_400_000;
+
+/** The deadlines that have not passed. */
 export class Deadlines {
-  readonly #running = new Set<Deadline>();
+  readonly #pending = new Set<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires. */
   #next = Infinity;
 
-  /** Begins to watch the time. */
-  add(limited: Deadline): void {
-    this.#running.add(limited);
-    if (limited.until < this.#next) this.#wait(limited.until);
+  /** Begins to watch a deadline. */
+  add(deadline: Deadline): void {
+    this.#pending.add(deadline);
+    if (deadline.at < this.#next) this.#setTimer(deadline.at);
   }
 
-  /** It is done. */
-  delete(limited: Deadline): void {
-    this.#running.delete(limited);
-    if (this.#running.size === 0) this.#wait(Infinity);
+  /** Stops watching a deadline: its task has ended. */
+  delete(deadline: Deadline): void {
+    this.#pending.delete(deadline);
+    if (this.#pending.size === 0) this.#setTimer(Infinity);
   }
 
-  #wait(until: number): void {
+  #setTimer(at: number): void {
     clearTimeout(this.#timer);
-    this.#next = until;
-    // A day at most, and then again: a timer takes no more than 24 of them.
-    if (until < Infinity) this.#timer = setTimeout(() => this.#look(), Math.min(until - Date.now(), 86_400_000));
+    this.#next = at;
+    if (at < Infinity) this.#timer = setTimeout(() => this.#expire(), Math.min(at - Date.now(), MAX_TIMER_MS));
   }
 
-  #look(): void {
+  #expire(): void {
     const now = Date.now();
     let next = Infinity;
-    for (const limited of this.#running) {
-      if (limited.until <= now) {
-        this.#running.delete(limited);
-        limited.over();
-      } else next = Math.min(next, limited.until);
+    for (const deadline of this.#pending) {
+      if (deadline.at <= now) {
+        this.#pending.delete(deadline);
+        deadline.onExpired();
+      } else next = Math.min(next, deadline.at);
     }
-    this.#wait(next);
+    this.#setTimer(next);
   }
 }

@@ -1,26 +1,30 @@
 /**
- * What works under all the Caches of one process that have the same path and prefix.
+ * The engine of all Caches of one process that have the same store and prefix.
+ *
+ * It joins four things: the overlay (writes that are accepted and not on disk yet), the entries that memory remembers,
+ * the store on disk, and group commit, which moves writes from the overlay to the disk.
  *
  * @module
  */
 
-import { CacheError, closed } from "../cache_error.ts";
+import { closedError } from "../cache_error.ts";
+import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
+import type { Range } from "../cache_range.ts";
 import { Committer } from "../store/committer.ts";
+import { EntryReader } from "../store/entry_reader.ts";
+import { type KvStore, openKvStore } from "../store/kv_store.ts";
+import { backOff, retryWhileLocked } from "../store/retrying_kv.ts";
+import { ABSENT, fromEntry, isExpired, type StoredValue, type ValueOrAbsent } from "../store/stored_value.ts";
+import { UpdateLog } from "../store/update_log.ts";
 import type { Check, Write } from "../store/write.ts";
+import { UpdateReaders } from "../updates/update_readers.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type Group, GroupCommit } from "./group_commit.ts";
-import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
 import { KeyLocks } from "./key_locks.ts";
-import { type KvStore, openKvStore, storeIdentity } from "../store/kv_store.ts";
-import { ABSENT, RememberedEntries, type ValueOrAbsent } from "./remembered_entries.ts";
-import { backOff, retryWhileLocked } from "../store/retrying_kv.ts";
-import { EntryReader } from "../store/entry_reader.ts";
-import { type Entry, type Range, type RangeOptions, Scan } from "./scan.ts";
-import { UpdateLog } from "../store/update_log.ts";
-import { UpdateReaders } from "../updates/update_readers.ts";
-import { fromEntry, isExpired, type StoredValue } from "../store/stored_value.ts";
+import { RememberedEntries } from "./remembered_entries.ts";
+import { type Entry, type RangeOptions, Scan } from "./scan.ts";
 
-/** How an engine is opened. */
+/** The options of an engine. */
 export interface EngineOptions {
   readonly prefix: string;
   readonly shared: boolean;
@@ -32,85 +36,29 @@ export interface EngineOptions {
   readonly logLimit: number;
 }
 
+/** A write of the overlay. */
 interface PendingWrite extends Write {
   readonly group: Group;
 }
 
-/** The entries of a range, in order. */
+/** The entries of a range, in order: each key with the value at the same index. */
 export interface Snapshot {
   readonly keys: (readonly KeyPart[])[];
   readonly values: StoredValue[];
 }
 
-/** One who has read a key, and wants to know whether it is still what it was. */
+/** Learns that a key that it has read was written since. */
 interface Watcher {
   changed: boolean;
 }
 
-/** How much is read when a store is opened: of one that is new or small nothing is looked for on disk later. */
-const LITTLE = 500;
-const LITTLE_BYTES = 1024 * 1024;
-/** After how many reads from disk it is worth while to read the rest. */
-const MANY_READS = 1_000;
+/** How much is read into memory when a store is opened. Small stores need no reads from disk later. */
+const FIRST_ENTRIES = 500;
+const FIRST_BYTES = 1024 * 1024;
+/** After so many reads from disk, the engine reads all entries into memory, if they fit. */
+const READS_BEFORE_LOADING = 1_000;
 
-const engines = new Map<string, { users: number; options: EngineOptions; opening: Promise<Engine> }>();
-
-/**
- * Opens an engine, or joins the Caches that have it open.
- *
- * @throws {CacheError} If the store can't be opened, or is open with other options.
- */
-export async function openEngine(
-  path: string | undefined,
-  options: EngineOptions,
-): Promise<{ engine: Engine; release: () => Promise<void> }> {
-  const store = await storeIdentity(path, options.followSymlinks);
-  if (store === undefined) {
-    const engine = await Engine.open(path, store, options);
-    return { engine, release: () => engine.close() };
-  }
-  const name = JSON.stringify([store, options.prefix]);
-  let entry = engines.get(name);
-  if (entry === undefined) {
-    entry = { users: 0, options, opening: Engine.open(path, store, options) };
-    engines.set(name, entry);
-  } else if (entry.options.logLimit !== options.logLimit) {
-    throw new CacheError(
-      "in-use",
-      `${path ?? "The default store"} is open in this process with another log limit, ${entry.options.logLimit}`,
-    );
-  } else if (entry.options.shared !== options.shared) {
-    throw new CacheError(
-      "in-use",
-      `${path ?? "The default store"} is open in this process with shared: ${entry.options.shared}`,
-    );
-  }
-  const joined = entry;
-  joined.users++;
-  try {
-    const engine = await joined.opening;
-    return {
-      engine,
-      release: async () => {
-        // Before it counts as left: who opens it meanwhile joins, and finds the writes.
-        await engine.groups.flush();
-        if (--joined.users > 0) return;
-        if (engines.get(name) === joined) engines.delete(name);
-        await engine.close();
-      },
-    };
-  } catch (error) {
-    if (--joined.users === 0 && engines.get(name) === joined) engines.delete(name);
-    throw error;
-  }
-}
-
-/** Forgets the engines of a store that nobody will close, such as those of a program that a simulation has let crash. */
-export function forgetEngines(store: string): void {
-  for (const name of engines.keys()) if (JSON.parse(name)[0] === store) engines.delete(name);
-}
-
-/** Reads from memory, writes by groups, and keeps both in step. */
+/** Answers reads from the overlay, memory or the disk, and accepts writes. */
 export class Engine {
   readonly shared: boolean;
   readonly log: UpdateLog | undefined;
@@ -119,83 +67,84 @@ export class Engine {
   readonly deadlines = new Deadlines();
   readonly groups: GroupCommit;
   readonly committer: Committer;
-  readonly reads: EntryReader;
-  readonly #file: KvStore;
+  readonly entries: EntryReader;
+  readonly #store: KvStore;
+  /** What error messages call the store. */
   readonly #name: string;
   readonly #prefix: string;
-  readonly #memory: RememberedEntries;
+  readonly #remembered: RememberedEntries;
   /** The latest write of each key that is not on disk yet. */
-  readonly #pending = new Map<string, PendingWrite>();
-  /** Reads from disk under way, which a write makes stale. */
+  readonly #overlay = new Map<string, PendingWrite>();
+  /** The reads from disk that are under way. A write of their key makes them stale. */
   readonly #reading = new Map<string, { stale: boolean; promise: Promise<ValueOrAbsent> }>();
-  /** Scans under way; those that were left without a word are collected as garbage. */
+  /** The scans under way. Weak: a scan may be abandoned without being ended. */
   readonly #scans = new Set<WeakRef<Scan>>();
-  /** Told when a key is written that a transaction has read. */
+  /** The transactions that have read a key, by its id. */
   readonly #watchers = new Map<string, Watcher>();
-  /** Transactions that have a commit of their own under way. */
-  readonly #alone = new Set<Promise<boolean>>();
-  #latest = "";
+  /** The transactions that are committing by themselves. */
+  readonly #transactionCommits = new Set<Promise<boolean>>();
+  #lastVersionstamp = "";
   #diskReads = 0;
-  #filling: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(file: KvStore, name: string, options: EngineOptions) {
-    this.#file = file;
+  private constructor(store: KvStore, name: string, options: EngineOptions) {
+    this.#store = store;
     this.#name = name;
     this.#prefix = options.prefix;
     this.shared = options.shared;
-    this.#memory = new RememberedEntries(options.memoryBytes);
+    this.#remembered = new RememberedEntries(options.memoryBytes);
     this.log = options.logLimit > 0
-      ? new UpdateLog(file.kv, options.prefix, options.logLimit, options.shared)
+      ? new UpdateLog(store.kv, options.prefix, options.logLimit, options.shared)
       : undefined;
-    this.committer = new Committer(file.kv, options, this.log);
-    this.reads = new EntryReader(file.kv, this.committer);
+    this.committer = new Committer(store.kv, options, this.log);
+    this.entries = new EntryReader(store.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
-      // Each key has a part before its own that says what it is of.
+      // Two parts stand before each key: the prefix of the Cache, and one that says what kind of entry it is.
       prefixBytes: textBytes(options.prefix) + textBytes("v"),
       logged: this.log !== undefined,
     });
   }
 
-  /** Opens the store and sets right what a process that was killed has left. */
+  /** Opens the store, and removes what a killed process has left half-written. */
   static async open(path: string | undefined, store: string | undefined, options: EngineOptions): Promise<Engine> {
-    const file = await retryWhileLocked(() => openKvStore(path, store, options.shared));
+    const opened = await retryWhileLocked(() => openKvStore(path, store, options.shared));
     try {
-      const engine = new Engine(file, path ?? "on the default store", options);
+      const engine = new Engine(opened, path ?? "on the default store", options);
       await engine.committer.recover();
       await engine.log?.open();
-      if (!options.shared) await engine.#fill(LITTLE);
+      if (!options.shared) await engine.#load(FIRST_ENTRIES);
       return engine;
     } catch (error) {
-      file.release();
+      opened.release();
       throw error;
     }
   }
 
-  /** What memory knows of a key; undefined when the disk must be asked. */
+  /** Reads a key from the overlay or memory; undefined if only the disk knows. */
   peek(id: string): ValueOrAbsent | undefined {
-    const known = this.#pending.size === 0 ? undefined : this.#pending.get(id);
-    if (known !== undefined) return alive(known.stored ?? ABSENT);
-    const cached = this.shared ? undefined : this.#memory.get(id);
-    return cached === undefined ? undefined : alive(cached);
+    const pending = this.#overlay.size === 0 ? undefined : this.#overlay.get(id);
+    if (pending !== undefined) return absentIfExpired(pending.stored ?? ABSENT);
+    const remembered = this.shared ? undefined : this.#remembered.get(id);
+    return remembered === undefined ? undefined : absentIfExpired(remembered);
   }
 
   /** Reads a key from disk. */
   read(key: CheckedKey): Promise<ValueOrAbsent> {
-    if (this.shared) return this.#open(this.reads.read(key)).then(alive);
+    if (this.shared) return this.#orClosed(this.entries.read(key)).then(absentIfExpired);
     const { id } = key;
     const reading = this.#reading.get(id);
-    if (reading !== undefined && !reading.stale) return reading.promise.then(alive);
-    // What goes wrong goes wrong for those who read as well.
-    if (++this.#diskReads === MANY_READS) this.#filling = this.#fill().catch(() => {});
-    const mine = { stale: false, promise: this.#open(this.reads.read(key)) };
-    this.#reading.set(id, mine);
-    return mine.promise.then((known) => {
-      if (!mine.stale) this.#memory.set(id, key.parts, known);
-      return alive(known);
+    if (reading !== undefined && !reading.stale) return reading.promise.then(absentIfExpired);
+    // A disk that fails this load fails the reads too, and those report it.
+    if (++this.#diskReads === READS_BEFORE_LOADING) this.#loading = this.#load().catch(() => {});
+    const current = { stale: false, promise: this.#orClosed(this.entries.read(key)) };
+    this.#reading.set(id, current);
+    return current.promise.then((value) => {
+      if (!current.stale) this.#remembered.set(id, key.parts, value);
+      return absentIfExpired(value);
     }).finally(() => {
-      if (this.#reading.get(id) === mine) this.#reading.delete(id);
+      if (this.#reading.get(id) === current) this.#reading.delete(id);
     });
   }
 
@@ -205,22 +154,23 @@ export class Engine {
    * @throws {CacheError} If the store is closed meanwhile.
    */
   readVersioned(key: readonly KeyPart[]): ReturnType<EntryReader["readVersioned"]> {
-    return this.#open(this.reads.readVersioned(key));
+    return this.#orClosed(this.entries.readVersioned(key));
   }
 
   /**
-   * Accepts writes that belong together: reads see them at once, and they get on disk together, after everything that
-   * was accepted before them.
+   * Accepts writes that belong together. Reads see them at once. They reach the disk in one commit, after everything
+   * that was accepted before them.
    *
-   * @throws {RangeError} If they are more than an atomic can hold.
+   * @param updates those of the writes that are published
+   * @throws {RangeError} If one commit can't hold them.
    * @throws {CacheError} If the store is closed.
    */
   write(writes: readonly Write[], updates: readonly Write[]): Group {
     this.throwIfClosed();
-    const group = this.groups.add(writes, this.#published(updates));
+    const group = this.groups.add(writes, this.#updatesToKeep(updates));
     for (const write of writes) {
       const { id } = write;
-      this.#pending.set(id, { id, key: write.key, keyBytes: write.keyBytes, stored: write.stored, group });
+      this.#overlay.set(id, { id, key: write.key, keyBytes: write.keyBytes, stored: write.stored, group });
       const reading = this.#reading.get(id);
       if (reading !== undefined) reading.stale = true;
       const watcher = this.#watchers.size === 0 ? undefined : this.#watchers.get(id);
@@ -230,9 +180,10 @@ export class Engine {
   }
 
   /**
-   * Commits a transaction of a shared store by itself, after what this process has accepted before.
+   * Commits a transaction of a shared store by itself, after everything that this process has accepted before.
    *
-   * @returns whether it was written; if not, a version that it rests on has changed
+   * @param checks the versions that the transaction has read
+   * @returns whether it was committed; if not, one of those versions has changed
    */
   async commitTransaction(
     writes: readonly Write[],
@@ -242,58 +193,54 @@ export class Engine {
     await this.groups.flush();
     this.throwIfClosed();
     const committing = this.committer.commit(writes, updates, checks).then((versionstamp) => {
-      if (versionstamp !== undefined) this.#committed(updates, versionstamp);
+      if (versionstamp !== undefined) this.#onCommit(updates, versionstamp);
       return versionstamp !== undefined;
     });
-    this.#alone.add(committing);
+    this.#transactionCommits.add(committing);
     try {
       return await committing;
     } finally {
-      this.#alone.delete(committing);
+      this.#transactionCommits.delete(committing);
     }
   }
 
-  /** The latest version of the store that this process has made; empty before the first. */
-  get latest(): string {
-    return this.#latest;
+  /** The version of the last commit of this process; empty before the first. */
+  get lastVersionstamp(): string {
+    return this.#lastVersionstamp;
   }
 
-  /** Waits for all commits under way, and until their updates are published. */
-  async settle(): Promise<void> {
-    await Promise.allSettled([this.groups.flush(), ...this.#alone]);
+  /** Waits until all commits under way have ended and their updates are published. */
+  async allCommits(): Promise<void> {
+    await Promise.allSettled([this.groups.flush(), ...this.#transactionCommits]);
   }
 
-  /** Whether writes would go into a certain group, if they were accepted now. */
-  joins(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
-    return this.groups.joins(group, writes, this.#published(updates));
+  /** Whether writes would go into this group if they were accepted now. */
+  wouldJoin(group: Group, writes: readonly Write[], updates: readonly Write[]): boolean {
+    return this.groups.wouldJoin(group, writes, this.#updatesToKeep(updates));
   }
 
-  #published(updates: readonly Write[]): readonly Write[] {
-    return this.log !== undefined || this.updates.wanted ? updates : [];
-  }
-
-  /** The group that a key's latest write waits in. */
+  /** The group that holds the latest write of a key; undefined if that is on disk. */
   pendingGroup(id: string): Group | undefined {
-    return this.#pending.get(id)?.group;
+    return this.#overlay.get(id)?.group;
   }
 
-  /** Tells someone when a key is written; to be called by who holds its lock, and nobody else. */
+  /** Marks the watcher when a key is written. Only the holder of the key's lock may watch it. */
   watch(id: string, watcher: Watcher): void {
     this.#watchers.set(id, watcher);
   }
 
-  /** Tells no more. */
+  /** Ends `watch()`. */
   unwatch(id: string): void {
     this.#watchers.delete(id);
   }
 
-  /** The entries of a range as they are now, if all of them are in memory. */
+  /** The entries of a range as they are now; undefined unless memory holds all entries. */
   snapshot(range: Range): Snapshot | undefined {
     this.throwIfClosed();
-    if (this.shared || !this.#memory.complete) return undefined;
-    const found = this.#memory.order.range((key) => range.hasBegun(key), (key) => range.isPast(key));
+    if (this.shared || !this.#remembered.complete) return undefined;
+    const remembered = this.#remembered.sorted.range((key) => range.hasBegun(key), (key) => range.isPast(key));
     const snapshot: Snapshot = { keys: [], values: [] };
-    const late = [...this.#pending.values()].filter(({ key }) => range.has(key))
+    const pending = [...this.#overlay.values()].filter(({ key }) => range.has(key))
       .sort((a, b) => compareKeys(a.key, b.key));
     let next = 0;
     const add = (key: readonly KeyPart[], stored: StoredValue | undefined) => {
@@ -301,89 +248,97 @@ export class Engine {
       snapshot.keys.push(key);
       snapshot.values.push(stored);
     };
-    for (const { id, key, known } of found) {
-      // What is written and not on disk comes in between, or takes the place of what is.
-      while (next < late.length && compareKeys(late[next]!.key, key) < 0) add(late[next]!.key, late[next++]!.stored);
-      if (next < late.length && late[next]!.id === id) add(key, late[next++]!.stored);
-      else if (isExpired(known as StoredValue)) this.#memory.set(id, key, ABSENT);
-      else add(key, known as StoredValue);
+    for (const { id, key, value } of remembered) {
+      // Pending writes go between the remembered entries, or replace them.
+      while (next < pending.length && compareKeys(pending[next]!.key, key) < 0) {
+        add(pending[next]!.key, pending[next++]!.stored);
+      }
+      if (next < pending.length && pending[next]!.id === id) add(key, pending[next++]!.stored);
+      else if (isExpired(value as StoredValue)) this.#remembered.set(id, key, ABSENT);
+      else add(key, value as StoredValue);
     }
-    for (const { key, stored } of late.slice(next)) add(key, stored);
+    for (const { key, stored } of pending.slice(next)) add(key, stored);
     return snapshot;
   }
 
   /**
-   * Walks over a range as it is now, on disk.
+   * Reads a range as it is now, from the disk and the overlay.
    *
    * @throws {CacheError} If the store is closed meanwhile.
    */
-  async *scan(range: Range, { reverse, limit, whole }: RangeOptions): AsyncGenerator<Entry, void, undefined> {
-    const { forgotten } = this.#memory;
-    let left = limit;
+  async *scan(range: Range, { reverse, limit, largeValues }: RangeOptions): AsyncGenerator<Entry, void, undefined> {
+    const { evictions } = this.#remembered;
+    let remaining = limit;
     let complete = range.all && !this.shared;
     const remember = (id: string, { key, stored }: Entry) => {
-      if (stored.chunks || this.#memory.forgotten !== forgotten) complete = false;
-      else if (!this.shared) this.#memory.offer(id, key, stored);
+      if (stored.chunks || this.#remembered.evictions !== evictions) complete = false;
+      else if (!this.shared) this.#remembered.addIfRoom(id, key, stored);
     };
-    const scan = new Scan(range, reverse, this.#pending.values(), remember);
+    const scan = new Scan(range, reverse, this.#overlay.values(), remember);
     const ref = new WeakRef(scan);
     this.#scans.add(ref);
     try {
       const batchSize = Math.min(500, Math.max(10, limit));
-      const listed = this.#file.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
+      const listed = this.#store.kv.list<unknown>(range.selector([this.#prefix, "v"]), { reverse, batchSize });
       for await (const { key, stored } of scan.walk(listed)) {
         this.throwIfClosed();
         if (isExpired(stored)) continue;
-        let found: ValueOrAbsent = stored;
-        if (whole && stored.chunks && stored.data === undefined) {
-          found = await this.reads.resolve(stored) ?? (await this.reads.readVersioned(key)).known;
+        let value: ValueOrAbsent = stored;
+        if (largeValues && stored.chunks && stored.data === undefined) {
+          value = await this.entries.withChunks(stored) ?? (await this.entries.readVersioned(key)).value;
         }
-        if (found === ABSENT) continue;
-        yield { key, stored: found };
-        if (--left === 0) return;
+        if (value === ABSENT) continue;
+        yield { key, stored: value };
+        if (--remaining === 0) return;
       }
-      if (complete) this.#memory.markComplete(forgotten);
+      if (complete) this.#remembered.markComplete(evictions);
     } catch (error) {
-      throw this.#closed ? closed(this.#name) : error;
+      throw this.#closed ? closedError(this.#name) : error;
     } finally {
       this.#scans.delete(ref);
     }
   }
 
-  /** Waits for what was written, ends the readers of updates, and gives the store back. */
+  /** Waits for all writes, ends the readers of updates, and releases the store. */
   async close(): Promise<void> {
     await this.groups.flush();
     this.#closed = true;
-    await this.#filling;
+    await this.#loading;
     this.updates.close();
-    this.#file.release();
+    this.#store.release();
   }
 
-  /** @throws {CacheError} If it is closed. */
+  /** @throws {CacheError} If the engine is closed. */
   throwIfClosed(): void {
-    if (this.#closed) throw closed(this.#name);
+    if (this.#closed) throw closedError(this.#name);
   }
 
-  /** Reads what is on disk into memory, as long as there is room, and notes if that is everything. */
-  async #fill(limit?: number): Promise<void> {
-    const { forgotten } = this.#memory;
+  /** Updates need not be kept if there is no log and nobody reads them. */
+  #updatesToKeep(updates: readonly Write[]): readonly Write[] {
+    return this.log !== undefined || this.updates.hasReaders ? updates : [];
+  }
+
+  /** Reads entries from disk into memory while there is room, and marks memory as complete if it holds all of them. */
+  async #load(limit?: number): Promise<void> {
+    const { evictions } = this.#remembered;
     const options = limit === undefined ? { batchSize: 500 } : { batchSize: 100, limit };
     let [complete, count] = [true, 0];
-    for await (const { key, value } of this.#file.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
-      // What was written since it was listed is in memory, and stays as it is there; unless it was forgotten again.
-      if (this.#closed || this.#memory.forgotten !== forgotten) return;
+    for await (const { key, value } of this.#store.kv.list<unknown>({ prefix: [this.#prefix, "v"] }, options)) {
+      // A key written since KV listed it is in memory, and the newer value there stays. After an eviction that is not
+      // sure.
+      if (this.#closed || this.#remembered.evictions !== evictions) return;
       const [parts, stored] = [key.slice(2) as KeyPart[], fromEntry(value)];
-      if (stored.chunks === undefined) this.#memory.offer(idOf(parts), parts, stored);
+      if (stored.chunks === undefined) this.#remembered.addIfRoom(idOf(parts), parts, stored);
       else complete = false;
-      if (limit !== undefined && (++count === limit || this.#memory.bytes > LITTLE_BYTES)) return;
+      if (limit !== undefined && (++count === limit || this.#remembered.bytes > FIRST_BYTES)) return;
     }
-    if (complete) this.#memory.markComplete(forgotten);
+    if (complete) this.#remembered.markComplete(evictions);
   }
 
-  /** Says that the store was closed, rather than what KV says then. */
-  #open<T>(asked: Promise<T>): Promise<T> {
-    return asked.catch((error) => {
-      throw this.#closed ? closed(this.#name) : error;
+  /** Replaces what KV throws after a close by an error that says so. */
+  #orClosed<T>(reading: Promise<T>): Promise<T> {
+    return reading.catch((error) => {
+      throw this.#closed ? closedError(this.#name) : error;
     });
   }
 
@@ -391,7 +346,7 @@ export class Engine {
     const writes = [...group.writes.values()];
     let versionstamp: string | undefined;
     try {
-      if (this.#scans.size > 0) await this.#keepForScans(writes);
+      if (this.#scans.size > 0) await this.#preserveForScans(writes);
       for (let attempt = 0;; attempt++) {
         versionstamp = await this.committer.commit(writes, group.updates);
         if (versionstamp !== undefined) break;
@@ -399,26 +354,26 @@ export class Engine {
       }
     } catch (error) {
       for (const { id } of writes) {
-        // What was read before is on disk still, but perhaps not what memory has: ask again.
-        this.#memory.delete(id);
-        if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
+        // The disk may hold the old value or the new one. The next read asks it.
+        this.#remembered.delete(id);
+        if (this.#overlay.get(id)?.group === group) this.#overlay.delete(id);
       }
       throw error;
     }
     for (const { id, key, stored } of writes) {
-      if (!this.shared) this.#memory.set(id, key, stored ?? ABSENT);
-      if (this.#pending.get(id)?.group === group) this.#pending.delete(id);
+      if (!this.shared) this.#remembered.set(id, key, stored ?? ABSENT);
+      if (this.#overlay.get(id)?.group === group) this.#overlay.delete(id);
     }
-    this.#committed(group.updates, versionstamp);
+    this.#onCommit(group.updates, versionstamp);
   }
 
-  #committed(updates: readonly Write[], versionstamp: string): void {
-    if (versionstamp > this.#latest) this.#latest = versionstamp;
+  #onCommit(updates: readonly Write[], versionstamp: string): void {
+    if (versionstamp > this.#lastVersionstamp) this.#lastVersionstamp = versionstamp;
     if (updates.length > 0) this.updates.publish(updates, versionstamp);
   }
 
-  /** Tells the scans under way what is about to change. */
-  async #keepForScans(writes: readonly Write[]): Promise<void> {
+  /** Gives the scans under way the entries that a commit is about to change, as they are before it. */
+  async #preserveForScans(writes: readonly Write[]): Promise<void> {
     const scans: Scan[] = [];
     for (const ref of this.#scans) {
       const scan = ref.deref();
@@ -427,14 +382,13 @@ export class Engine {
     }
     const needed = writes.filter(({ id, key }) => scans.some((scan) => scan.needs(id, key)));
     await Promise.all(needed.map(async ({ id, key, keyBytes }) => {
-      const known = await this.reads.read({ id, parts: key, bytes: keyBytes });
-      const stored = known === ABSENT ? undefined : known;
-      for (const scan of scans) scan.keep(id, { key, stored });
+      const value = await this.entries.read({ id, parts: key, bytes: keyBytes });
+      const stored = value === ABSENT ? undefined : value;
+      for (const scan of scans) scan.preserve(id, { key, stored });
     }));
   }
 }
 
-/** Leaves out what has ended. */
-export function alive(known: ValueOrAbsent): ValueOrAbsent {
-  return known !== ABSENT && isExpired(known) ? ABSENT : known;
+function absentIfExpired(value: ValueOrAbsent): ValueOrAbsent {
+  return value !== ABSENT && isExpired(value) ? ABSENT : value;
 }

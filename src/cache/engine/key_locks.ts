@@ -1,66 +1,55 @@
 /**
- * Turns at keys: who asks first goes first.
+ * Locks on keys, each given to those who wait in the order in which they asked.
  *
  * @module
  */
 
-/** One who waits, until it has a reason not to. */
+/** A caller that waits for locks, and can give up. */
 export interface LockWait {
-  /** Why it has stopped. */
+  /** Why it has given up; undefined while it has not. */
   readonly reason: unknown;
-  /** What to call when it stops. */
-  stop: ((reason: unknown) => void) | undefined;
+  /** Set while the caller waits. Whoever makes it give up calls this with the reason. */
+  giveUp: ((reason: unknown) => void) | undefined;
 }
 
-/** Locks by id, each a queue of those who wait. */
+/** Locks by the ids of keys. */
 export class KeyLocks {
-  /** For each held lock, who is next. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  /** For each held lock, those who wait for it; the first is next. */
+  readonly #queues = new Map<string, (() => void)[]>();
 
   /**
-   * Takes all of the ids if they are free.
+   * Takes all of these locks if they are free.
    *
    * @param ids each once
-   * @returns what gives them back, to be called once; undefined when some are not free, and none is held
+   * @returns a function that releases them, to be called once; undefined if one is held, and then none is taken
    */
-  take(ids: readonly string[]): (() => void) | undefined {
-    for (const id of ids) if (this.#waiting.has(id)) return undefined;
-    for (const id of ids) this.#waiting.set(id, []);
+  tryAcquire(ids: readonly string[]): (() => void) | undefined {
+    for (const id of ids) if (this.#queues.has(id)) return undefined;
+    for (const id of ids) this.#queues.set(id, []);
     return () => {
       for (const id of ids) this.#release(id);
     };
   }
 
   /**
-   * Waits for all of the ids. Taken in one order by everyone, so nobody waits in a circle.
+   * Waits for all of these locks. Every caller takes its locks in the same order, so none waits in a circle.
    *
-   * @param patience who stops waiting, by calling the function that it is given with a reason
-   * @returns what gives them back, to be called once
-   * @throws the reason; none is held then
+   * @param ids each once
+   * @param wait lets the caller give up
+   * @returns a function that releases them, to be called once
+   * @throws the reason why the caller gave up; then it holds none
    */
-  async acquire(ids: readonly string[], patience: LockWait): Promise<() => void> {
+  async acquire(ids: readonly string[], wait: LockWait): Promise<() => void> {
     const held: string[] = [];
     const release = () => {
       for (const id of held) this.#release(id);
     };
     try {
       for (const id of ids.toSorted()) {
-        if (patience.reason !== undefined) throw patience.reason;
-        const waiting = this.#waiting.get(id);
-        if (waiting === undefined) this.#waiting.set(id, []);
-        else {
-          await new Promise<void>((resolve, reject) => {
-            const turn = () => {
-              patience.stop = undefined;
-              resolve();
-            };
-            waiting.push(turn);
-            patience.stop = (reason) => {
-              waiting.splice(waiting.indexOf(turn), 1);
-              reject(reason);
-            };
-          });
-        }
+        if (wait.reason !== undefined) throw wait.reason;
+        const queue = this.#queues.get(id);
+        if (queue === undefined) this.#queues.set(id, []);
+        else await join(queue, wait);
         held.push(id);
       }
       return release;
@@ -71,9 +60,24 @@ export class KeyLocks {
   }
 
   #release(id: string): void {
-    const waiting = this.#waiting.get(id)!;
-    const next = waiting.shift();
-    if (next === undefined) this.#waiting.delete(id);
+    const queue = this.#queues.get(id)!;
+    const next = queue.shift();
+    if (next === undefined) this.#queues.delete(id);
     else next();
   }
+}
+
+/** Waits in a queue until the lock is passed on, or the caller gives up. */
+function join(queue: (() => void)[], wait: LockWait): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const onLock = () => {
+      wait.giveUp = undefined;
+      resolve();
+    };
+    queue.push(onLock);
+    wait.giveUp = (reason) => {
+      queue.splice(queue.indexOf(onLock), 1);
+      reject(reason);
+    };
+  });
 }

@@ -1,16 +1,17 @@
 /**
- * The entries of a range, one after the other.
+ * The iterator behind `entries()`, `keys()` and `values()`.
  *
  * @module
  */
 
-import type { Engine, Snapshot } from "./engine.ts";
-import type { Entry, Range, RangeOptions } from "./scan.ts";
+import type { Range } from "../cache_range.ts";
 import { isExpired, type StoredValue } from "../store/stored_value.ts";
+import type { Engine, Snapshot } from "./engine.ts";
+import type { Entry, RangeOptions } from "./scan.ts";
 
 /**
- * Walks over a range from memory where everything is there, else from disk. Written by hand: each `yield` of an async
- * generator takes as long as all the rest.
+ * Reads a range from memory if all entries are there, else from disk. It is not an async generator, because each
+ * `yield` of one takes as long as everything else here.
  */
 export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
   readonly #open: () => Promise<Engine>;
@@ -20,13 +21,17 @@ export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
   #beginning: Promise<void> | undefined;
   #engine: Engine | undefined;
   #scan: AsyncGenerator<Entry, void, undefined> | undefined;
-  /** What memory had when the first one was asked for. */
+  /** What memory held when the first entry was asked for. */
   #keys: Snapshot["keys"] = [];
   #values: Snapshot["values"] = [];
-  #at = 0;
-  #left: number;
+  #next = 0;
+  #remaining: number;
 
-  /** Opens nothing before the first one is asked for. */
+  /**
+   * Opens nothing before the first entry is asked for.
+   *
+   * @param make what the iterator returns for an entry
+   */
   constructor(
     open: () => Promise<Engine>,
     range: Range,
@@ -37,12 +42,12 @@ export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
     this.#range = range;
     this.#options = options;
     this.#make = make;
-    this.#left = options.limit;
+    this.#remaining = options.limit;
   }
 
   next(): Promise<IteratorResult<T, void>> {
     if (this.#engine === undefined) {
-      if (this.#left === 0) return Promise.resolve({ value: undefined, done: true });
+      if (this.#remaining === 0) return Promise.resolve({ value: undefined, done: true });
       return (this.#beginning ??= this.#begin()).then(() => this.next());
     }
     if (this.#scan !== undefined) {
@@ -52,13 +57,13 @@ export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
     }
     try {
       const { length } = this.#values;
-      while (this.#left > 0 && this.#at < length) {
-        const at = this.#options.reverse ? length - 1 - this.#at++ : this.#at++;
-        const stored = this.#values[at]!;
+      while (this.#remaining > 0 && this.#next < length) {
+        const index = this.#options.reverse ? length - 1 - this.#next++ : this.#next++;
+        const stored = this.#values[index]!;
         if (isExpired(stored)) continue;
         this.#engine.throwIfClosed();
-        this.#left--;
-        return Promise.resolve({ value: this.#make(this.#keys[at]!, stored), done: false });
+        this.#remaining--;
+        return Promise.resolve({ value: this.#make(this.#keys[index]!, stored), done: false });
       }
       return this.return();
     } catch (error) {
@@ -67,7 +72,7 @@ export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
   }
 
   async return(): Promise<IteratorResult<T, void>> {
-    this.#left = 0;
+    this.#remaining = 0;
     this.#keys = [];
     this.#values = [];
     await this.#scan?.return();

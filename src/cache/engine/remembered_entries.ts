@@ -1,143 +1,139 @@
 /**
- * What a Cache has read or written lately, within a number of bytes; when that is all there is, no one asks the disk.
+ * The entries that a Cache keeps in memory, up to a number of bytes. While they are all entries, reads need no disk.
  *
  * @module
  */
 
 import type { KeyPart } from "../cache_key.ts";
-import { type Ordered, SortedByKey } from "./sorted_by_key.ts";
-import type { StoredValue } from "../store/stored_value.ts";
+import { ABSENT, type ValueOrAbsent } from "../store/stored_value.ts";
+import { type Keyed, SortedByKey } from "./sorted_by_key.ts";
 
-/** Says that a key is known not to be there. */
-export const ABSENT: unique symbol = Symbol("absent") as never;
-
-/** A value, or the knowledge that there is none. */
-export type ValueOrAbsent = StoredValue | typeof ABSENT;
-
-/** A key and what is known of it. */
-export interface Remembered extends Ordered {
+/** A key with its value, or with the knowledge that it does not exist. */
+interface RememberedEntry extends Keyed {
   readonly id: string;
-  known: ValueOrAbsent;
+  value: ValueOrAbsent;
   bytes: number;
+  /** Whether it was read or written since it last came to the back of the eviction order. */
   used: boolean;
 }
 
-/** What an entry costs beside its key and value, about. */
+/** About how many bytes an entry takes beside its key and value. */
 const ENTRY_BYTES = 200;
 
-/** Entries by id, of which those not used for long give way first. */
+/** Entries by id. When they take too many bytes, those not used for longest are evicted. */
 export class RememberedEntries {
-  readonly #entries = new Map<string, Remembered>();
-  readonly #limit: number;
+  readonly #entries = new Map<string, RememberedEntry>();
+  readonly #limitBytes: number;
   #bytes = 0;
   #complete = false;
-  #forgotten = 0;
-  /** Made when it is first asked for, while everything is here. */
-  #order: SortedByKey<Remembered> | undefined;
+  #evictions = 0;
+  /** Made when it is first needed; kept while the entries are complete. */
+  #sorted: SortedByKey<RememberedEntry> | undefined;
 
-  /** @param limit how many bytes the entries may take together */
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** @param limitBytes how many bytes the entries may take together */
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
   }
 
-  /** About how many bytes it holds. */
+  /** About how many bytes the entries take. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Whether what is not here is not on disk either. */
+  /** Whether these are all entries of the Cache: a key that is not here does not exist. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** How often something was forgotten. */
-  get forgotten(): number {
-    return this.#forgotten;
+  /** How often an entry was evicted or did not fit. */
+  get evictions(): number {
+    return this.#evictions;
   }
 
   /**
-   * Says that everything on disk is here, as someone has seen to who began when so much was forgotten: if more is by
-   * now, it is not.
+   * Declares the entries complete, after a reader has added everything that is on disk.
+   *
+   * @param evictions what `evictions` was when the reader began; if it has grown, the entries are not complete
    */
-  markComplete(forgotten: number): void {
-    this.#complete = forgotten === this.#forgotten;
+  markComplete(evictions: number): void {
+    this.#complete = evictions === this.#evictions;
   }
 
-  /** What is known of a key; undefined when nothing is. */
+  /** The value of a key, or `ABSENT`; undefined if this key is not remembered. */
   get(id: string): ValueOrAbsent | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return this.#complete ? ABSENT : undefined;
     entry.used = true;
-    return entry.known;
+    return entry.value;
   }
 
-  /** Remembers, and forgets others as it must. */
-  set(id: string, key: readonly KeyPart[], known: ValueOrAbsent): void {
+  /** Remembers the value of a key, and evicts others if there is no room. */
+  set(id: string, key: readonly KeyPart[], value: ValueOrAbsent): void {
     const entry = this.#entries.get(id);
-    if (known === ABSENT && this.#complete) {
-      if (entry !== undefined) this.#drop(entry);
+    if (value === ABSENT && this.#complete) {
+      if (entry !== undefined) this.#remove(entry);
       return;
     }
-    const bytes = bytesOf(id, known);
-    // One value may not drive out all the others.
-    if (bytes > this.#limit / 4) return this.delete(id);
-    if (entry === undefined) this.#insert({ id, key, known, bytes, used: false });
+    const bytes = bytesOf(id, value);
+    // One large value would evict all others.
+    if (bytes > this.#limitBytes / 4) return this.delete(id);
+    if (entry === undefined) this.#insert({ id, key, value, bytes, used: false });
     else {
       this.#bytes += bytes - entry.bytes;
-      entry.known = known;
+      entry.value = value;
       entry.bytes = bytes;
       entry.used = true;
     }
-    if (this.#bytes > this.#limit) this.#makeRoom();
+    if (this.#bytes > this.#limitBytes) this.#makeRoom();
   }
 
-  /** Remembers what someone came by, if it is new and there is room. */
-  offer(id: string, key: readonly KeyPart[], known: ValueOrAbsent): void {
+  /** Remembers a value read from disk, unless the key is remembered already or there is no room. */
+  addIfRoom(id: string, key: readonly KeyPart[], value: ValueOrAbsent): void {
     if (this.#entries.has(id)) return;
-    const bytes = bytesOf(id, known);
-    if (bytes > this.#limit / 4 || this.#bytes + bytes > this.#limit) this.#forgotten++;
-    else this.#insert({ id, key, known, bytes, used: false });
+    const bytes = bytesOf(id, value);
+    if (bytes > this.#limitBytes / 4 || this.#bytes + bytes > this.#limitBytes) this.#evictions++;
+    else this.#insert({ id, key, value, bytes, used: false });
   }
 
-  /** Forgets a key. */
+  /** Evicts a key. */
   delete(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) this.#drop(entry);
-    this.#forget();
+    if (entry !== undefined) this.#remove(entry);
+    this.#onEviction();
   }
 
-  /** The keys in order, while everything is here. */
-  get order(): SortedByKey<Remembered> {
-    if (!this.#complete) throw new Error("What is not complete has no order");
-    for (const entry of this.#order === undefined ? this.#entries.values() : []) {
-      if (entry.known === ABSENT) this.#drop(entry);
+  /** The entries in the order of their keys. Only while `complete`. */
+  get sorted(): SortedByKey<RememberedEntry> {
+    if (!this.#complete) throw new Error("Only complete entries are sorted");
+    for (const entry of this.#sorted === undefined ? this.#entries.values() : []) {
+      if (entry.value === ABSENT) this.#remove(entry);
     }
-    return this.#order ??= new SortedByKey([...this.#entries.values()]);
+    return this.#sorted ??= new SortedByKey([...this.#entries.values()]);
   }
 
-  #insert(entry: Remembered): void {
+  #insert(entry: RememberedEntry): void {
     this.#entries.set(entry.id, entry);
     this.#bytes += entry.bytes;
-    this.#order?.add(entry);
+    this.#sorted?.add(entry);
   }
 
-  #drop(entry: Remembered): void {
+  #remove(entry: RememberedEntry): void {
     this.#entries.delete(entry.id);
     this.#bytes -= entry.bytes;
-    this.#order?.remove(entry);
+    this.#sorted?.remove(entry);
   }
 
-  #forget(): void {
-    this.#forgotten++;
+  #onEviction(): void {
+    this.#evictions++;
     this.#complete = false;
-    this.#order = undefined;
+    this.#sorted = undefined;
   }
 
   #makeRoom(): void {
-    this.#forget();
-    // The second chance: what was used since it came to the front goes to the back, once.
+    this.#onEviction();
+    // Second-chance eviction: an entry that was used goes to the back of the order once, instead of being evicted.
     for (const [oldest, entry] of this.#entries) {
-      if (this.#bytes <= this.#limit) break;
+      if (this.#bytes <= this.#limitBytes) break;
       this.#entries.delete(oldest);
       if (entry.used) {
         entry.used = false;
@@ -147,6 +143,6 @@ export class RememberedEntries {
   }
 }
 
-function bytesOf(id: string, known: ValueOrAbsent): number {
-  return ENTRY_BYTES + 2 * id.length + (known === ABSENT ? 0 : known.bytes);
+function bytesOf(id: string, value: ValueOrAbsent): number {
+  return ENTRY_BYTES + 2 * id.length + (value === ABSENT ? 0 : value.bytes);
 }

@@ -1,43 +1,45 @@
 /**
- * Reads that go to the disk, ten at a time: one by one they take four times as long.
+ * Reads of entries from KV, up to ten in one call: one by one, they take four times as long.
  *
  * @module
  */
 
-import type { Committer } from "./committer.ts";
 import { type CheckedKey, idOf, type KeyPart, showKey } from "../cache_key.ts";
-import { ABSENT, type ValueOrAbsent } from "../engine/remembered_entries.ts";
+import type { Committer } from "./committer.ts";
 import type { RetryingKv } from "./retrying_kv.ts";
-import type { Entry } from "../engine/scan.ts";
-import { fromEntry, isExpired, type StoredValue } from "./stored_value.ts";
+import { ABSENT, fromEntry, isExpired, type StoredValue, type ValueOrAbsent } from "./stored_value.ts";
 
-const AT_ONCE = 10;
+/** How many keys KV reads in one call. */
+const KEYS_PER_CALL = 10;
 
-interface Waiting {
+/** A read that waits for its call. */
+interface WaitingRead {
   readonly key: CheckedKey;
-  readonly resolve: (known: ValueOrAbsent) => void;
+  readonly resolve: (value: ValueOrAbsent) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** An entry, and the version of the store that it was written with. */
-export interface Versioned extends Entry {
+/** An entry with the version of the store that wrote it. */
+export interface VersionedEntry {
   readonly id: string;
+  readonly key: readonly KeyPart[];
+  readonly stored: StoredValue;
   readonly versionstamp: string;
 }
 
-/** Reads entries and the chunks they point at. */
+/** Reads entries, and the chunks of large values. */
 export class EntryReader {
   readonly #kv: RetryingKv;
   readonly #committer: Committer;
-  #waiting: Waiting[] = [];
+  #waiting: WaitingRead[] = [];
 
-  /** @param committer says where things lie */
+  /** @param committer knows the keys of the entries in KV */
   constructor(kv: RetryingKv, committer: Committer) {
     this.#kv = kv;
     this.#committer = committer;
   }
 
-  /** Reads a key, together with others that are asked for now. */
+  /** Reads a key, in one call with others that are read in the same turn of the event loop. */
   read(key: CheckedKey): Promise<ValueOrAbsent> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, resolve, reject });
@@ -48,71 +50,79 @@ export class EntryReader {
   /**
    * Reads a key with its version.
    *
-   * @throws {Error} If a part of its value is missing in the store.
+   * @returns the value, its version, and as `pointer` what the entry itself holds: for a large value, where its chunks
+   *   are
+   * @throws {Error} If a chunk of the value is missing in the store.
    */
   async readVersioned(
     key: readonly KeyPart[],
-  ): Promise<{ known: ValueOrAbsent; versionstamp: string | null; pointer: ValueOrAbsent }> {
-    let before: string | null | undefined;
+  ): Promise<{ value: ValueOrAbsent; versionstamp: string | null; pointer: ValueOrAbsent }> {
+    let previous: string | null | undefined;
     for (;;) {
-      const { value, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));
-      const pointer = versionstamp === null ? ABSENT : fromEntry(value);
-      const known = await this.resolve(pointer);
-      if (known !== undefined) return { known, versionstamp, pointer };
-      // Replaced meanwhile, and to be read again; unless it is still the same.
-      if (versionstamp === before) throw new Error(`A part of the value of ${showKey(key)} is missing in the store`);
-      before = versionstamp;
+      const { value: entry, versionstamp } = await this.#kv.get(this.#committer.entryKey(key));
+      const pointer = versionstamp === null ? ABSENT : fromEntry(entry);
+      const value = await this.withChunks(pointer);
+      if (value !== undefined) return { value, versionstamp, pointer };
+      // The value was replaced between the two reads, so read again. If the entry is unchanged, a chunk is lost.
+      if (versionstamp === previous) throw new Error(`A chunk of the value of ${showKey(key)} is missing in the store`);
+      previous = versionstamp;
     }
   }
 
   /**
-   * Walks over the entries on disk whose keys begin with some parts, or are those parts: each as it is when the walk
-   * comes by, with its version. What is committed meanwhile is in some and not in others.
+   * Reads the entries on disk whose keys begin with some parts, or are exactly these parts. Each entry is as it is when
+   * this reader comes to it: what is committed meanwhile shows in some entries and not in others.
    */
-  async *list(prefix: readonly KeyPart[]): AsyncGenerator<Versioned, void, undefined> {
+  async *list(prefix: readonly KeyPart[]): AsyncGenerator<VersionedEntry, void, undefined> {
     if (prefix.length > 0) {
-      const { known, versionstamp } = await this.readVersioned(prefix);
-      const own = versioned(prefix, known, versionstamp);
-      if (own !== undefined) yield own;
+      const { value, versionstamp } = await this.readVersioned(prefix);
+      const entry = versionedEntry(prefix, value, versionstamp);
+      if (entry !== undefined) yield entry;
     }
     const listed = this.#kv.list<unknown>({ prefix: this.#committer.entryKey(prefix) }, { batchSize: 500 });
     for await (const { key, value, versionstamp } of listed) {
       const parts = key.slice(2) as KeyPart[];
-      const known = await this.resolve(fromEntry(value));
-      const now = known === undefined ? await this.readVersioned(parts) : undefined;
-      const found = versioned(parts, now?.known ?? known!, now?.versionstamp ?? versionstamp);
-      if (found !== undefined) yield found;
+      const whole = await this.withChunks(fromEntry(value));
+      const again = whole === undefined ? await this.readVersioned(parts) : undefined;
+      const entry = versionedEntry(parts, again?.value ?? whole!, again?.versionstamp ?? versionstamp);
+      if (entry !== undefined) yield entry;
     }
   }
 
-  /** Adds the bytes from the chunks; undefined when the value was replaced meanwhile. */
-  async resolve(known: ValueOrAbsent): Promise<ValueOrAbsent | undefined> {
-    if (known === ABSENT || known.chunks === undefined) return known;
-    const data = await this.#committer.chunks.read(known.chunks);
-    return data && { ...known, data, bytes: data.length } satisfies StoredValue;
+  /** Reads the chunks of a value, if it is large; undefined if the value was replaced meanwhile. */
+  async withChunks(value: ValueOrAbsent): Promise<ValueOrAbsent | undefined> {
+    if (value === ABSENT || value.chunks === undefined) return value;
+    const data = await this.#committer.chunks.read(value.chunks);
+    return data && { ...value, data, bytes: data.length } satisfies StoredValue;
   }
 
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (let from = 0; from < waiting.length; from += AT_ONCE) void this.#readSome(waiting.slice(from, from + AT_ONCE));
+    for (let from = 0; from < waiting.length; from += KEYS_PER_CALL) {
+      void this.#readTogether(waiting.slice(from, from + KEYS_PER_CALL));
+    }
   }
 
-  async #readSome(some: readonly Waiting[]): Promise<void> {
+  async #readTogether(reads: readonly WaitingRead[]): Promise<void> {
     try {
-      const entries = await this.#kv.getMany(some.map(({ key }) => this.#committer.entryKey(key.parts)));
-      await Promise.all(entries.map(async ({ value, versionstamp }, n) => {
-        const { key, resolve } = some[n]!;
-        const known = await this.resolve(versionstamp === null ? ABSENT : fromEntry(value));
-        resolve(known ?? (await this.readVersioned(key.parts)).known);
+      const entries = await this.#kv.getMany(reads.map(({ key }) => this.#committer.entryKey(key.parts)));
+      await Promise.all(entries.map(async ({ value: entry, versionstamp }, n) => {
+        const { key, resolve } = reads[n]!;
+        const value = await this.withChunks(versionstamp === null ? ABSENT : fromEntry(entry));
+        resolve(value ?? (await this.readVersioned(key.parts)).value);
       }));
     } catch (error) {
-      for (const { reject } of some) reject(error);
+      for (const { reject } of reads) reject(error);
     }
   }
 }
 
-function versioned(key: readonly KeyPart[], known: ValueOrAbsent, versionstamp: string | null): Versioned | undefined {
-  if (known === ABSENT || versionstamp === null || isExpired(known)) return undefined;
-  return { id: idOf(key), key, stored: known, versionstamp };
+function versionedEntry(
+  key: readonly KeyPart[],
+  value: ValueOrAbsent,
+  versionstamp: string | null,
+): VersionedEntry | undefined {
+  if (value === ABSENT || versionstamp === null || isExpired(value)) return undefined;
+  return { id: idOf(key), key, stored: value, versionstamp };
 }

@@ -1,95 +1,79 @@
 /**
- * The KV store under a Cache: found, checked, locked and opened once in a process, closed when nobody uses it.
+ * The KV stores that are open in this process. Each is locked and opened once, and closed by its last user.
  *
  * @module
  */
 
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { CacheError, ofStore } from "../cache_error.ts";
+import { dirname } from "node:path";
+import { CacheError, diskError } from "../cache_error.ts";
+import { registeredStores } from "./registered_stores.ts";
 import { backOff, RetryingKv } from "./retrying_kv.ts";
+import { isUrl } from "./store_identity.ts";
 
-/** For how long a remote store is asked again before it counts as one that can't be opened. */
-const REMOTE_PATIENCE_MS = 5_000;
+/** How long to ask a remote store again that can't be reached, before opening it fails. */
+const MAX_UNREACHABLE_MS = 5_000;
 
-/** An open store and who may write to it. */
+/** An open store. */
 export interface KvStore {
   readonly kv: RetryingKv;
-  /** Gives it back; the last one to do so closes it. */
+  /** Releases the store. The last user to do so closes it. */
   release(): void;
 }
 
-interface Open {
+/** A store that is open, or being opened. */
+interface OpenStore {
   users: number;
   readonly shared: boolean;
   readonly opening: Promise<{ kv: RetryingKv; lock?: Deno.FsFile }>;
 }
 
-const open = new Map<string, Open>();
+const openStores = new Map<string, OpenStore>();
 
-/** Stores that are neither files nor remote, by path; `registered_store.ts` says what for. */
-export const registered: Map<string, () => Deno.Kv | Promise<Deno.Kv>> = new Map();
-
-/** Forgets who has a store open, such as a program that a simulation has let crash: the next one opens it anew. */
-export function forgetKvStore(name: string): void {
-  open.delete(name);
+/** Forgets an open store without closing it: one of a program that a simulation has made to crash. */
+export function forgetKvStore(identity: string): void {
+  openStores.delete(identity);
 }
 
 /**
- * What a store goes by, by whatever path it is named; undefined for a store in memory, of which each is its own.
+ * Opens a store, or joins those who have it open in this process.
  *
- * @throws {CacheError} If its path goes through a symlink that is not to be followed.
- */
-export async function storeIdentity(path: string | undefined, followSymlinks: boolean): Promise<string | undefined> {
-  if (path === ":memory:") return undefined;
-  if (path === undefined || isUrl(path)) return path ?? "";
-  if (registered.has(path)) return path;
-  if (!followSymlinks) await refuseSymlinks(path);
-  return await realPath(resolve(path));
-}
-
-/** Whether it is a remote store. */
-export function isUrl(path: string): boolean {
-  return /^https?:\/\//.test(path);
-}
-
-/**
- * Opens a store, or joins those in this process who have it open.
- *
- * @param name what it goes by
- * @throws {CacheError} If it is in use by another process, or KV is not enabled.
+ * @param identity what `storeIdentity()` returns for the path
+ * @throws {CacheError} If KV is not enabled, the store can't be opened, or it is in use by another process or, in this
+ *   one, with another value of `shared`.
  */
 export async function openKvStore(
   path: string | undefined,
-  name: string | undefined,
+  identity: string | undefined,
   shared: boolean,
 ): Promise<KvStore> {
-  if (typeof Deno.openKv !== "function" && !registered.has(path ?? "")) {
+  if (typeof Deno.openKv !== "function" && !registeredStores.has(path ?? "")) {
     throw new CacheError(
       "unstable",
       'A Cache needs Deno KV: run with --unstable-kv, or put "unstable": ["kv"] into deno.json',
     );
   }
-  if (name === undefined) {
+  if (identity === undefined) {
     const kv = new RetryingKv(await Deno.openKv(":memory:"), ":memory:", shared);
     return { kv, release: () => kv.close() };
   }
-  let entry = open.get(name);
+  let entry = openStores.get(identity);
   if (entry === undefined) {
-    entry = { users: 0, shared, opening: openStore(path, name, shared) };
-    open.set(name, entry);
+    entry = { users: 0, shared, opening: openStore(path, identity, shared) };
+    openStores.set(identity, entry);
   } else if (entry.shared !== shared) {
     throw new CacheError(
       "in-use",
       `${
         path ?? "The default store"
-      } is open in this process with shared: ${entry.shared}; use it the same way everywhere`,
+      } is open in this process with shared: ${entry.shared}: use the same value everywhere`,
     );
   }
   const joined = entry;
   joined.users++;
+  /** Counts one user less; returns whether that was the last one. */
   const leave = () => {
     if (--joined.users > 0) return false;
-    if (open.get(name) === joined) open.delete(name);
+    if (openStores.get(identity) === joined) openStores.delete(identity);
     return true;
   };
   try {
@@ -110,26 +94,27 @@ export async function openKvStore(
 
 async function openStore(path: string | undefined, file: string, shared: boolean) {
   const name = path ?? "on the default store";
-  const openRegistered = path === undefined ? undefined : registered.get(path);
+  const openRegistered = path === undefined ? undefined : registeredStores.get(path);
   if (openRegistered !== undefined) return { kv: new RetryingKv(await openRegistered(), name, shared) };
   try {
     if (path === undefined) return { kv: new RetryingKv(await Deno.openKv(), name, shared) };
     if (isUrl(path)) return { kv: new RetryingKv(await openRemote(path), name, shared) };
     return await openFile(path, file, shared);
   } catch (error) {
-    // Deno says itself what permission is missing.
+    // Deno's own error names the permission that is missing.
     if (error instanceof CacheError || error instanceof Deno.errors.NotCapable) throw error;
-    const known = ofStore(error, name);
+    const known = diskError(error, name);
     if (known instanceof CacheError) throw known;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CacheError("path", `The Cache ${name} can't be opened: ${why}`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CacheError("path", `The Cache ${name} can't be opened: ${reason}`, { cause: error });
   }
 }
 
 /**
- * Opens a remote store. Deno asks its server once; a server that can't be reached, or is busy, is asked again here.
+ * Opens a remote store. Deno asks its server only once, so a server that is busy or can't be reached is asked again
+ * here.
  *
- * @throws {TypeError} What Deno said last, when nothing has come for five seconds; at once if the server refuses.
+ * @throws {TypeError} The last error of Deno: after five seconds, or at once if the server refuses.
  */
 async function openRemote(url: string): Promise<Deno.Kv> {
   const started = Date.now();
@@ -137,16 +122,16 @@ async function openRemote(url: string): Promise<Deno.Kv> {
     try {
       return await Deno.openKv(url);
     } catch (error) {
-      const isPassing = /failed to connect|responded with status (429|5\d\d)/.test(String(error));
-      if (!isPassing || Date.now() - started > REMOTE_PATIENCE_MS) throw error;
+      const mayPass = /failed to connect|responded with status (429|5\d\d)/.test(String(error));
+      if (!mayPass || Date.now() - started > MAX_UNREACHABLE_MS) throw error;
       await backOff(attempt);
     }
   }
 }
 
 /**
- * Gives a lock back. Closing the file is not enough: a process that another thread starts at this moment has the file
- * open too until it runs its own program, and would keep the lock for as long.
+ * Releases a lock. Closing the file is not enough: a child process that another thread starts at this moment has the
+ * file open too, until it runs its own program, and would hold the lock for that long.
  */
 function unlock(lock: Deno.FsFile): void {
   lock.unlockSync();
@@ -157,7 +142,7 @@ async function openFile(path: string, file: string, shared: boolean) {
   await Deno.mkdir(dirname(file), { recursive: true });
   const lock = await Deno.open(`${file}.lock`, { read: true, write: true, create: true });
   try {
-    // The system gives the lock back when the process ends, however it ends.
+    // The system releases the lock when the process ends, also when it is killed.
     if (!await lock.tryLock(!shared)) {
       throw new CacheError(
         "in-use",
@@ -170,51 +155,6 @@ async function openFile(path: string, file: string, shared: boolean) {
     return { kv: new RetryingKv(await Deno.openKv(file), path, shared), lock };
   } catch (error) {
     unlock(lock);
-    throw error;
-  }
-}
-
-/**
- * Looks at what the caller named, and at what SQLite and the lock put beside it; not above a relative path. What lies
- * in the root folder is the system's: macOS has /tmp and /var as symlinks.
- */
-async function refuseSymlinks(path: string): Promise<void> {
-  const file = resolve(path);
-  const start = isAbsolute(path) ? "/" : Deno.cwd();
-  const places = [`${file}.lock`, `${file}-wal`, `${file}-shm`];
-  for (let place = file; place.startsWith(start) && place !== start; place = dirname(place)) {
-    if (dirname(dirname(place)) === dirname(place)) break;
-    places.push(place);
-  }
-  for (const place of places) {
-    if (await unlessAway(() => Deno.lstat(place)).then((info) => info?.isSymlink)) {
-      throw new CacheError(
-        "path",
-        `${path} leads through a symlink, ${place}: name the real path, or allow it with followSymlinks: true`,
-      );
-    }
-  }
-}
-
-/** Where a path ends up; what is not there yet goes by the name that it will be made with. */
-async function realPath(file: string): Promise<string> {
-  const real = await unlessAway(() => Deno.realPath(file));
-  if (real !== undefined) return real;
-  const target = await unlessAway(() => Deno.readLink(file)); // to what is not there
-  const folder = dirname(file);
-  if (target !== undefined) return await realPath(resolve(folder, target));
-  return folder === file ? file : join(await realPath(folder), basename(file));
-}
-
-/** Nothing, when there is nothing, or the program may not look: above what it was granted. */
-async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    const { NotFound, NotCapable, NotADirectory, InvalidData } = Deno.errors;
-    if ([NotFound, NotCapable, NotADirectory].some((type) => error instanceof type)) return undefined;
-    // Whoever reads a link where there is none.
-    if (error instanceof InvalidData || (error as { code?: string }).code === "EINVAL") return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Values of a Cache as they lie in Deno KV: primitives as they are, everything else serialised once, when it is
- * given, so that what a caller changes afterwards changes nothing here.
+ * Values of a Cache as they are stored in Deno KV: primitives as they are, everything else serialised. A value is
+ * serialised when the Cache accepts it, so a caller can change its object afterwards.
  *
  * @module
  */
@@ -8,15 +8,15 @@
 import { Deserializer, Serializer } from "node:v8";
 import { showKey } from "../cache_key.ts";
 
-/** A value at rest. */
+/** A value as it is stored. */
 export interface StoredValue {
-  /** A primitive, or the serialised bytes; undefined when the bytes lie in chunks and have not been read. */
+  /** A primitive, or the serialised bytes; undefined while the bytes are in chunks that have not been read. */
   readonly data: Primitive | Uint8Array | undefined;
-  /** Where the chunks are, of a value that is too large for one entry. */
+  /** The chunks of a large value: one that does not fit into one entry. */
   readonly chunks?: ChunkList;
-  /** When it ends, in ms since the epoch; 0 for never. */
+  /** When the entry expires, in milliseconds since the epoch; 0 for never. */
   readonly expiresAt: number;
-  /** About how many bytes it takes. */
+  /** About how many bytes the value takes in memory. */
   readonly bytes: number;
 }
 
@@ -26,11 +26,17 @@ export interface ChunkList {
   readonly count: number;
 }
 
+/** Stands for the value of a key that does not exist. */
+export const ABSENT: unique symbol = Symbol("absent") as never;
+
+/** What a read of a key finds. */
+export type ValueOrAbsent = StoredValue | typeof ABSENT;
+
 type Primitive = string | number | bigint | boolean | null;
 
-/** Deno KV takes 65,536 bytes; the rest is for the wrapping. */
+/** Deno KV takes values of 65,536 bytes. The rest is for what it adds to them. */
 export const CHUNK_BYTES = 65_000;
-/** What can be views of bytes, by the number that they are stored with. */
+/** The types of views of bytes. A stored view names its type by the index here, so new types go to the end. */
 const VIEWS = [
   Uint8Array,
   Uint8ClampedArray,
@@ -46,22 +52,24 @@ const VIEWS = [
   DataView,
   Float16Array,
 ] as const;
-/** Objects that are neither plain nor someone's class, and that V8 serialises as what they are. */
+/** Built-in classes whose objects V8 serialises as what they are. */
 const BUILT_IN = [Date, RegExp, Error, ArrayBuffer, Boolean, Number, String, BigInt] as const;
-/** Strings up to this length go in as they are. */
+/** Strings up to this length are stored as they are, longer ones serialised. */
 const SHORT_STRING = 4_096;
 let chunkIds = 0;
 
 /**
  * Makes a value ready to be stored.
  *
- * @throws {TypeError} If it is undefined, or nothing that structured clone takes.
+ * @param key the key of the value, for errors
+ * @param expiresAt when the entry expires, in milliseconds since the epoch; 0 for never
+ * @throws {TypeError} If the value is undefined, or structured clone refuses it.
  */
 export function encode(value: unknown, key: unknown, expiresAt = 0): StoredValue {
   switch (typeof value) {
     case "undefined":
       throw new TypeError(
-        `A value must not be undefined, which is what get() says of a key that is not there: ${showKey(key)}`,
+        `A value must not be undefined: get() returns that for a key that does not exist. The key is ${showKey(key)}`,
       );
     case "number":
     case "boolean":
@@ -72,12 +80,12 @@ export function encode(value: unknown, key: unknown, expiresAt = 0): StoredValue
   if (value === null) return { data: null, expiresAt, bytes: 16 };
   const data = serialise(value, key);
   if (data.length <= CHUNK_BYTES) return { data, expiresAt, bytes: data.length };
-  // The time leads, for those who look for what was left behind long ago.
+  // The id begins with the time, so that ChunkStore.recover() can tell which chunks are old.
   const id = `${Date.now()}-${crypto.randomUUID().slice(0, 8)}-${chunkIds++}`;
   return { data, chunks: { id, count: Math.ceil(data.length / CHUNK_BYTES) }, expiresAt, bytes: data.length };
 }
 
-/** The value again, each time a copy of its own. */
+/** The value again: a new copy each time. */
 export function decode({ data }: StoredValue): unknown {
   if (!(data instanceof Uint8Array)) return data;
   const deserializer = new ViewReader(data);
@@ -85,13 +93,13 @@ export function decode({ data }: StoredValue): unknown {
   return deserializer.readValue();
 }
 
-/** What KV is given. Only what needs more than the value itself is an array. */
+/** The value of the entry in KV: an array only if it needs more than the value itself. */
 export function toEntry({ data, chunks, expiresAt }: StoredValue): unknown {
   if (chunks !== undefined) return [expiresAt, undefined, chunks.id, chunks.count];
   return expiresAt > 0 ? [expiresAt, data] : data;
 }
 
-/** What KV has given, without the bytes of chunks. */
+/** The stored value of an entry in KV, without the bytes in chunks. */
 export function fromEntry(entry: unknown): StoredValue {
   if (!Array.isArray(entry)) return { data: entry as Primitive | Uint8Array, expiresAt: 0, bytes: sizeOf(entry) };
   const [expiresAt, data, id, count] = entry;
@@ -100,7 +108,7 @@ export function fromEntry(entry: unknown): StoredValue {
     : { data: undefined, chunks: { id, count }, expiresAt, bytes: 0 };
 }
 
-/** Whether a value has ended: KV forgets lazily, a Cache exactly. */
+/** Whether an entry has expired. KV removes expired entries late, so a Cache checks the time itself. */
 export function isExpired({ expiresAt }: StoredValue): boolean {
   return expiresAt > 0 && expiresAt <= Date.now();
 }
@@ -116,43 +124,45 @@ function serialise(value: unknown, key: unknown): Uint8Array {
     serializer.writeValue(value);
     return serializer.releaseBuffer();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(`The value of ${showKey(key)} can't be stored: ${why}`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TypeError(`The value of ${showKey(key)} can't be stored: ${reason}`, { cause });
   }
 }
 
 /**
- * Whether something in a value is a view of a part of a buffer.
+ * Whether a value contains a view of only a part of a buffer.
  *
- * @throws {TypeError} If something is what structured clone refuses and V8's serializer takes for an empty object, such
- *   as a Response, or lives only as long as the program, such as a Blob.
+ * @throws {TypeError} If the value contains an object that V8's serialiser takes for an empty object though structured
+ *   clone refuses it, such as a Response, or one that lives only as long as the program, such as a Blob.
  */
 function hasPartialView(value: object): boolean {
-  let partial = false;
+  let isPartial = false;
   const found = new Set([value]);
-  const look = (some: unknown) => typeof some === "object" && some !== null && found.add(some);
-  // It grows while it is walked over, so that depth and circles do no harm.
+  const visit = (item: unknown) => typeof item === "object" && item !== null && found.add(item);
+  // The set grows while it is iterated: this needs no recursion, and cycles end.
   for (const some of found) {
     if (ArrayBuffer.isView(some)) {
-      partial ||= some.byteLength < some.buffer.byteLength;
+      isPartial ||= some.byteLength < some.buffer.byteLength;
       continue;
     }
-    if (some instanceof Map) some.forEach((item, name) => (look(item), look(name)));
-    else if (some instanceof Set) some.forEach(look);
+    if (some instanceof Map) some.forEach((item, name) => (visit(item), visit(name)));
+    else if (some instanceof Set) some.forEach(visit);
     else if (!BUILT_IN.some((type) => some instanceof type)) {
-      // The platform's own objects have a tag, as hardly any others do.
+      // Objects of the platform have a toStringTag. Few others do.
       if (!Array.isArray(some) && Object.prototype.toString.call(some) !== "[object Object]") {
         if (Object.getPrototypeOf(structuredClone(some)) !== Object.prototype) {
           throw new TypeError(`a ${some.constructor?.name} does not outlive the program`);
         }
       }
-      Object.values(some).forEach(look);
+      Object.values(some).forEach(visit);
     }
   }
-  return partial;
+  return isPartial;
 }
 
-/** Writes of a view the bytes that it shows; V8 would write its whole buffer, such as that of a batch of messages. */
+/**
+ * Serialises of each view only its own bytes. V8 would serialise its whole buffer, such as that of a batch of messages.
+ */
 class ViewWriter extends Serializer {
   constructor() {
     super();
@@ -170,7 +180,7 @@ class ViewWriter extends Serializer {
   }
 }
 
-/** Gives each view a buffer of its own. */
+/** Deserialises what `ViewWriter` writes. Each view gets a buffer of its own. */
 class ViewReader extends Deserializer {
   /** Called by V8. */
   _readHostObject(): ArrayBufferView {

@@ -1,5 +1,5 @@
 /**
- * The last updates of a Cache, numbered, in the same atomics as the values.
+ * The log of updates: the last updates of a Cache, numbered, each committed together with its value.
  *
  * @module
  */
@@ -9,46 +9,49 @@ import type { KeyPart } from "../cache_key.ts";
 import type { RetryingKv } from "./retrying_kv.ts";
 import { fromEntry, type StoredValue, toEntry } from "./stored_value.ts";
 
-/** How large a value may be that is kept twice: a key stands beside it, in an entry of 65,536 bytes. */
-const WHOLE_BYTES = 60_000;
+/** Up to this size, the log holds a copy of the value. Its entry of at most 65,536 bytes also holds the key. */
+const MAX_COPIED_BYTES = 60_000;
 
-/** An update as it is read again. */
+/** An update in the log. */
 export interface LoggedUpdate {
   readonly sequence: number;
   readonly key: readonly KeyPart[];
-  /** The value; undefined when the key was deleted, `"large"` when it is too large to be kept twice. */
+  /** The value; undefined if the key was removed, `"large"` if the value is too large for the log. */
   readonly stored: StoredValue | undefined | "large";
-  /** The version of the store that it made. */
+  /** The version of the store that the update was committed with. */
   readonly versionstamp: string;
 }
 
-/** Which updates the log holds. */
+/** The state of the log. */
 export interface LogState {
-  /** The log's identity: a store that is wiped, another file and another prefix have another. Empty before the first. */
+  /**
+   * Identifies the log: a wiped store, another file and another prefix have other logs. Empty if there is no log yet.
+   */
   readonly id: string;
-  /** The number of the oldest update that is kept; one more than the last when none is. */
+  /** The number of the oldest update that the log holds; `last + 1` if it holds none. */
   readonly first: number;
-  /** The number of the last update; 0 when there was none. */
+  /** The number of the last update; 0 before the first. */
   readonly last: number;
-  /** The version of the store at the last update. */
+  /** The version of the entry that holds this state; null if there is none. */
   readonly versionstamp: string | null;
 }
 
-/** How many updates are removed in one atomic. */
-const TRIMMED_AT_ONCE = 500;
-const NONE: LogState = { id: "", first: 1, last: 0, versionstamp: null };
+/** How many updates to remove in one atomic. */
+const REMOVED_PER_ATOMIC = 500;
+const NO_LOG: LogState = { id: "", first: 1, last: 0, versionstamp: null };
 
-/** Reads and writes the log. */
+/** Appends updates to the log and reads them. */
 export class UpdateLog {
   readonly #kv: RetryingKv;
   readonly #prefix: string;
   readonly #limit: number;
   readonly #shared: boolean;
-  /** As this process knows it; others may have written to a shared store since. */
-  #known = NONE;
-  #doubtful = false;
+  /** The state after the last commit of this process. In a shared store, others may have appended since. */
+  #known = NO_LOG;
+  /** Whether a commit has failed that may have taken effect all the same, so that `#known` may be wrong. */
+  #isUncertain = false;
 
-  /** @param limit how many updates are kept */
+  /** @param limit how many updates the log keeps */
   constructor(kv: RetryingKv, prefix: string, limit: number, shared: boolean) {
     this.#kv = kv;
     this.#prefix = prefix;
@@ -56,19 +59,19 @@ export class UpdateLog {
     this.#shared = shared;
   }
 
-  /** Finds where it ends, or begins it; removes what is more than the limit, and what a log without a state has left. */
+  /** Reads the state, or makes a new log. Removes updates above the limit, and those of a log whose state is gone. */
   async open(): Promise<void> {
     for (;;) {
-      const state = this.#known = await this.stored();
-      const first = Math.min(state.last - this.#limit + 1, state.first + TRIMMED_AT_ONCE);
+      const state = this.#known = await this.readState();
+      const first = Math.min(state.last - this.#limit + 1, state.first + REMOVED_PER_ATOMIC);
       if (state.id !== "" && first <= state.first) return;
-      // Another process may be first; then once more.
+      // If another process changes the state first, the check fails, and the loop reads it again.
       const atomic = this.#kv.atomic().check({ key: this.#stateKey, versionstamp: state.versionstamp });
       if (state.id === "") {
-        const left = this.#kv.list({ prefix: [this.#prefix, "u"] }, { limit: TRIMMED_AT_ONCE });
-        const keys = (await Array.fromAsync(left)).map(({ key }) => key);
+        const leftover = this.#kv.list({ prefix: [this.#prefix, "u"] }, { limit: REMOVED_PER_ATOMIC });
+        const keys = (await Array.fromAsync(leftover)).map(({ key }) => key);
         for (const key of keys) atomic.delete(key);
-        if (keys.length < TRIMMED_AT_ONCE) atomic.set(this.#stateKey, [newId(), 1, 0]);
+        if (keys.length < REMOVED_PER_ATOMIC) atomic.set(this.#stateKey, [newId(), 1, 0]);
       } else {
         for (let sequence = state.first; sequence < first; sequence++) atomic.delete(this.#key(sequence));
         atomic.set(this.#stateKey, [state.id, first, state.last]);
@@ -77,47 +80,53 @@ export class UpdateLog {
     }
   }
 
-  /** Which updates there are; asks the store when others write to it, or a commit may have been made. */
+  /** The state: from the store if other processes write to it or a failed commit may have taken effect. */
   async state(): Promise<LogState> {
-    if (!this.#shared && !this.#doubtful) return this.#known;
-    const state = await this.stored();
-    // A commit may have been made while it was read.
+    if (!this.#shared && !this.#isUncertain) return this.#known;
+    const state = await this.readState();
+    // A commit that ended while the state was read has set a later one.
     if (state.last >= this.#known.last) this.#known = state;
     return state;
   }
 
-  /** As `UpdateLog.state`, for who adds to it next: in a store that is not shared, one at a time. */
-  async next(): Promise<LogState> {
+  /** The state, for the commit that appends to the log. In a store that is not shared, commits come one at a time. */
+  async stateForAppend(): Promise<LogState> {
     const state = await this.state();
-    this.#doubtful = false;
+    this.#isUncertain = false;
     return state;
   }
 
-  /** Which updates there are in the store. */
-  async stored(): Promise<LogState> {
+  /** Reads the state from the store. */
+  async readState(): Promise<LogState> {
     const { value, versionstamp } = await this.#kv.get<[string, number, number]>(this.#stateKey);
-    if (value === null) return NONE;
+    if (value === null) return NO_LOG;
     const [id, first, last] = value;
     return { id, first, last, versionstamp };
   }
 
-  /** Notes that a commit has failed, and may have been made all the same. */
-  doubt(): void {
-    this.#doubtful = true;
+  /** Notes that a commit has failed, which may have taken effect all the same. */
+  commitFailed(): void {
+    this.#isUncertain = true;
   }
 
   /**
-   * Adds updates to an atomic, and takes out what is over the limit: one for each at most, as room is made for.
+   * Adds updates to an atomic, and removes the oldest ones above the limit: at most one for each that is added, as
+   * `GroupCommit` counts.
    *
-   * @returns what the log is when the atomic is committed
+   * @param state what `stateForAppend()` has returned
+   * @returns the state of the log once the atomic is committed
    */
   append(atomic: Deno.AtomicOperation, updates: readonly Write[], state: LogState): LogState {
     let { id, first, last } = state;
-    // The store was wiped while it was open.
+    // The store was wiped while it was open: a new log begins.
     if (id === "") id = newId();
     for (const { key, stored } of updates) {
       last++;
-      const value = stored === undefined ? [key, 0] : stored.bytes > WHOLE_BYTES ? [key, 2] : [key, 1, toEntry(stored)];
+      const value = stored === undefined
+        ? [key, 0]
+        : stored.bytes > MAX_COPIED_BYTES
+        ? [key, 2]
+        : [key, 1, toEntry(stored)];
       atomic.set(this.#key(last), value);
       if (last - first >= this.#limit) atomic.delete(this.#key(first++));
     }
@@ -126,12 +135,12 @@ export class UpdateLog {
     return { id, first, last, versionstamp: null };
   }
 
-  /** Notes what the log is, now that an atomic is committed. */
+  /** Notes the state that a commit has made. */
   committed(state: LogState): void {
     if (!this.#shared) this.#known = state;
   }
 
-  /** Reads some updates on from a number; fewer when the log ends, or has lost the first. */
+  /** Reads up to `limit` updates, from a number on. Begins later if the log no longer holds that number. */
   async read(from: number, limit: number): Promise<LoggedUpdate[]> {
     const found: LoggedUpdate[] = [];
     const range = { prefix: [this.#prefix, "u"], start: this.#key(from) };

@@ -1,78 +1,94 @@
 /**
- * What a Cache has, and what becomes of it: entries first, then updates, each key's in order.
+ * Reads the entries of a Cache, and then their updates.
  *
  * @module
  */
 
-import type { Engine } from "../engine/engine.ts";
 import type { KeyPart } from "../cache_key.ts";
-import type { Entry } from "../engine/scan.ts";
+import type { EntryReader } from "../store/entry_reader.ts";
+import type { StoredValue } from "../store/stored_value.ts";
 import type { UpdateEvent, UpdateReader } from "./update_reader.ts";
 
-/** What is read: that the entries follow, an entry, or what a reader of updates reads. */
-export type Change = UpdateEvent | { readonly type: "snapshot" } | { readonly type: "entry" } & Entry;
+/** What is read: the start of a snapshot, an entry, or what the reader of updates reads. */
+export type Change =
+  | UpdateEvent
+  | { readonly type: "snapshot" }
+  | { readonly type: "entry"; readonly key: readonly KeyPart[]; readonly stored: StoredValue };
 
-/** Entries, and then their updates. */
+/**
+ * Reads a snapshot of the entries, and then the updates that follow it.
+ *
+ * A snapshot takes a while, and commits are made meanwhile. So the reader of updates begins before the first entry is
+ * read:
+ *
+ * 1. `skipToEnd()` returns a version. Everything up to it is on disk, and every later update will be read.
+ * 2. The entries are read. An entry whose version is later shows an update that will be read too, perhaps with others
+ *    that came before it.
+ * 3. When the updates are read, those that are not later than the version of their entry are left out.
+ */
 export class ChangeReader {
-  readonly #engine: Engine;
-  readonly #reader: UpdateReader;
+  readonly #entries: EntryReader;
+  readonly #updates: UpdateReader;
   readonly #changes: AsyncGenerator<Change, void, undefined>;
   #closed = false;
 
   /**
-   * @param reader reads the updates
-   * @param prefix what the keys of the entries begin with; no entries are read when it is left out
-   * @param resumes whether the reader goes on behind an update: then entries are read after a gap only
+   * @param prefix the first parts of the keys of the entries; undefined to read no entries
+   * @param resumes whether the updates resume at an earlier position; then entries are read only after a gap
    */
-  constructor(engine: Engine, reader: UpdateReader, prefix: readonly KeyPart[] | undefined, resumes: boolean) {
-    this.#engine = engine;
-    this.#reader = reader;
+  constructor(
+    entries: EntryReader,
+    updates: UpdateReader,
+    prefix: readonly KeyPart[] | undefined,
+    resumes: boolean,
+  ) {
+    this.#entries = entries;
+    this.#updates = updates;
     this.#changes = this.#read(prefix, resumes);
   }
 
-  /** The next one; undefined at the end. */
+  /** The next change; undefined at the end. */
   async next(): Promise<Change | undefined> {
     const { value } = await this.#changes.next();
     return value || undefined;
   }
 
-  /** Ends it, and a `next()` that waits for updates. */
+  /** Ends the reader, and a `next()` that waits for updates. */
   close(): void {
     this.#closed = true;
-    this.#reader.close();
+    this.#updates.close();
   }
 
   async *#read(prefix: readonly KeyPart[] | undefined, resumes: boolean): AsyncGenerator<Change, void, undefined> {
-    let isDue = prefix !== undefined && !resumes;
-    /** The versions of the entries that may be updated by what the reader reads next: some they are ahead of. */
-    let versions = new Map<string, string>();
-    if (!isDue) await this.#reader.mark();
+    let needsSnapshot = prefix !== undefined && !resumes;
+    /** The versions of the entries that are later than the start of the snapshot, by the ids of their keys. */
+    let laterVersions = new Map<string, string>();
+    if (!needsSnapshot) await this.#updates.reportLive();
     for (;;) {
-      if (isDue) {
-        isDue = false;
-        versions = new Map();
-        const version = await this.#reader.restart();
+      if (needsSnapshot) {
+        needsSnapshot = false;
+        laterVersions = new Map();
+        const start = await this.#updates.skipToEnd();
         yield { type: "snapshot" };
-        for await (const { id, versionstamp, ...found } of this.#engine.reads.list(prefix!)) {
+        for await (const { id, key, stored, versionstamp } of this.#entries.list(prefix!)) {
           if (this.#closed) return;
-          if (versionstamp > version) versions.set(id, versionstamp);
-          yield { type: "entry", ...found };
+          if (versionstamp > start) laterVersions.set(id, versionstamp);
+          yield { type: "entry", key, stored };
         }
-        await this.#reader.mark();
+        await this.#updates.reportLive();
       }
-      const read = await this.#reader.next();
-      if (read === undefined) return;
-      if (read.type === "gap" && prefix !== undefined) {
-        isDue = true;
-        // Who comes back before it has all entries must get them again.
-        yield { ...read, position: undefined };
-      } else if (read.type === "update") {
-        // An entry that was read later than this update was made shows it already, or what came after it.
-        const version = versions.get(read.id);
-        if (version === undefined || read.versionstamp > version) yield read;
+      const event = await this.#updates.next();
+      if (event === undefined) return;
+      if (event.type === "gap" && prefix !== undefined) {
+        needsSnapshot = true;
+        // Without a position: a client that reconnects before it has all entries has to start with a new snapshot.
+        yield { ...event, position: undefined };
+      } else if (event.type === "update") {
+        const entryVersion = laterVersions.get(event.id);
+        if (entryVersion === undefined || event.versionstamp > entryVersion) yield event;
       } else {
-        if (read.type === "live") versions.clear();
-        yield read;
+        if (event.type === "live") laterVersions.clear();
+        yield event;
       }
     }
   }

@@ -1,53 +1,59 @@
 /**
- * What a reader of updates reads.
+ * What readers of updates have in common, with a log or without.
  *
  * @module
  */
 
+import type { KeyPart } from "../cache_key.ts";
 import type { LoggedUpdate } from "../store/update_log.ts";
 
-/** A place in a log. */
+/** A position in a log: behind one of its updates. */
 export interface LogPosition {
-  /** The identity of the log. */
+  /** Identifies the log. */
   readonly log: string;
-  /** The number of the last update that was read. */
+  /** The number of the update behind which the position is; 0 for the start of the log. */
   readonly sequence: number;
 }
 
-/** An update on its way to a reader. */
+/** A published update, as a reader gets it. */
 export interface PublishedUpdate extends Pick<LoggedUpdate, "key" | "stored" | "versionstamp"> {
   readonly type: "update";
+  /** The id of the key. */
   readonly id: string;
-  /** Its number in the log. */
+  /** The number in the log; undefined without a log. */
   readonly sequence: number | undefined;
-  /** The log's identity. */
+  /** Identifies the log; undefined without a log. */
   readonly log: string | undefined;
 }
 
 /**
- * Why updates are missing: the log no longer holds them (`"trimmed"`); it is not the log that was read before, such as
- * after the store was wiped (`"other-log"`); there is no log, and the reader was too slow (`"behind"`).
+ * Why updates are missing: the log no longer holds them (`"trimmed"`); the reader's position is in another log, for
+ * example because the store was wiped (`"other-log"`); there is no log, and the reader was too slow (`"behind"`).
  */
 export type GapReason = "trimmed" | "other-log" | "behind";
 
-/** What a reader reads: an update; that some are missing; that it has caught up with what there was when it was marked. */
+/** What a reader reads: an update; a gap, where updates are missing; or that it has caught up, after `reportLive()`. */
 export type UpdateEvent =
   | PublishedUpdate
   | { readonly type: "gap"; readonly reason: GapReason; readonly position: LogPosition | undefined }
   | { readonly type: "live"; readonly position: LogPosition | undefined };
 
-/** A reader of updates. */
+/** Tests whether a reader wants the updates of a key. */
+export type WantedKeys = (key: readonly KeyPart[]) => boolean;
+
+/** Reads updates. */
 export interface UpdateReader {
-  /** The next one; undefined at the end. */
+  /** The next event; undefined at the end. */
   next(): Promise<UpdateEvent | undefined>;
   /**
-   * Leaves out everything up to now, and reads on from here.
+   * Skips everything up to now.
    *
-   * @returns a version of the store: all that is read from now on has a later one, and what was left out is on disk
+   * @returns a version of the store: what was skipped is on disk, and everything that is read from now on is later than
+   *   it
    */
-  restart(): Promise<string>;
-  /** Has it answer "live" once it has read everything that was committed until now. */
-  mark(): Promise<void>;
-  /** Ends it, and a `next()` that waits. */
+  skipToEnd(): Promise<string>;
+  /** Makes `next()` return a "live" event once it has returned everything that is committed by now. */
+  reportLive(): Promise<void>;
+  /** Ends the reader, and a `next()` that waits. */
   close(): void;
 }

@@ -7,7 +7,7 @@
 import { PROPERTIES } from "./properties.ts";
 
 /**
- * The number that a property is set to, or librdkafka's default.
+ * Returns the number that a property is set to, or librdkafka's default.
  *
  * @param values properties by their dotted names
  * @param name the dotted name of a property whose default is a number

@@ -123,16 +123,17 @@ export class Assignment {
   }
 
   /**
-   * Runs a function between two changes.
+   * Runs a function while no partition is assigned or revoked.
    *
+   * @param purpose what the function does, as the error says it: closed before it could `purpose`
    * @throws What the function throws; a `KafkaError` if the reader is stopped first.
    */
-  exclusively(act: () => Promise<void>): Promise<void> {
+  exclusively(purpose: string, act: () => Promise<void>): Promise<void> {
     const result = this.#changes.then(act);
     this.#changes = result.catch(() => {});
     return this.#context.stopped.raceOrReject(
       result,
-      () => new KafkaError(`${this.#context.names.where}: closed meanwhile`),
+      () => new KafkaError(`${this.#context.names.where}: closed before it could ${purpose}`),
     );
   }
 

@@ -64,7 +64,10 @@ export class EndOffsets {
     this.#fireIfFinished();
   }
 
-  /** Keeps the reader from finishing until `EndOffsets.release`: topics may be missing that are to be read too. */
+  /**
+   * Keeps the reader from finishing until `EndOffsets.release`. Until all topics exist, the assigned partitions may be read
+   * to their ends while those of another topic are still to come.
+   */
   hold(): void {
     this.#isHeld = true;
   }

@@ -91,7 +91,7 @@ export class Fetcher {
     });
   }
 
-  /** Runs a function while nothing polls. Messages of a poll during a seek could be from before or after it. */
+  /** Runs a function while nothing polls. (It could not be known whether messages fetched during a seek are from before it.) */
   exclusively<T>(act: () => Promise<T>): Promise<T> {
     const result = this.#exclusive.then(act);
     this.#exclusive = result.catch(() => {});

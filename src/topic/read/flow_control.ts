@@ -8,16 +8,19 @@ import type { PortConsumer, TopicPartition } from "../../kafka/port.ts";
 import { ResettableSignal } from "../../async/resettable_signal.ts";
 
 /**
- * Pauses the assigned partitions for two reasons: the user calls `pause()`, or nobody pulls (backpressure: messages that
- * nobody pulls must not fill the memory). Partitions flow when neither holds.
+ * - `flowing`: partitions are fetched.
+ * - `backpressure`: partitions are paused, since nobody pulls: messages that nobody pulls must not fill the memory.
+ * - `paused`: the user has paused the reader.
  */
+type FlowState = "flowing" | "backpressure" | "paused";
+
+/** Pauses and resumes the assigned partitions, for the user and for backpressure. */
 export class FlowControl {
   readonly #stopped: ResettableSignal;
   readonly #consumer: () => PortConsumer | undefined;
   readonly #partitions: () => readonly TopicPartition[];
   readonly #resumed = new ResettableSignal();
-  #isPausedByUser = false;
-  #isUnderBackpressure = false;
+  #state: FlowState = "flowing";
 
   /**
    * @param stopped ends all waits
@@ -36,44 +39,45 @@ export class FlowControl {
 
   /** Whether the user has paused the reader. */
   get isPausedByUser(): boolean {
-    return this.#isPausedByUser;
+    return this.#state === "paused";
   }
 
   /** Whether partitions are paused, for either reason. Newly assigned ones have to be paused too. */
   get arePartitionsPaused(): boolean {
-    return this.#isPausedByUser || this.#isUnderBackpressure;
+    return this.#state !== "flowing";
   }
 
-  /** Pauses for the user. */
+  /** Pauses for the user. The end of backpressure does not resume. */
   pause(): void {
-    this.#isPausedByUser = true;
+    this.#state = "paused";
     this.#resumed.reset();
     this.#connected?.pause(this.#partitions());
   }
 
-  /** Resumes for the user. This also ends backpressure, which comes back if nobody pulls. */
+  /** Resumes for the user. This ends backpressure too, which comes back if nobody pulls. */
   resume(): void {
-    this.#isPausedByUser = this.#isUnderBackpressure = false;
+    this.#state = "flowing";
     this.#connected?.resume(this.#partitions());
     this.#resumed.fire();
   }
 
   /** Pauses, since nobody pulls. */
   startBackpressure(): void {
-    if (!this.arePartitionsPaused) this.#connected?.pause(this.#partitions());
-    this.#isUnderBackpressure = true;
+    if (this.#state !== "flowing") return;
+    this.#state = "backpressure";
+    this.#connected?.pause(this.#partitions());
   }
 
   /** Resumes, since somebody pulls; unless the user has paused the reader. */
   endBackpressure(): void {
-    if (!this.#isUnderBackpressure) return;
-    this.#isUnderBackpressure = false;
-    if (!this.#isPausedByUser) this.#connected?.resume(this.#partitions());
+    if (this.#state !== "backpressure") return;
+    this.#state = "flowing";
+    this.#connected?.resume(this.#partitions());
   }
 
   /** Resolves when the user has resumed the reader, or the reader is stopped. */
   async resumed(): Promise<void> {
-    while (this.#isPausedByUser && !this.#stopped.fired) {
+    while (this.#state === "paused" && !this.#stopped.fired) {
       await this.#stopped.race(this.#resumed.race(new Promise<never>(() => {})));
     }
   }

@@ -119,14 +119,17 @@ export class OffsetTracker implements BatchOwner {
     this.#unstored.set(position, position);
   }
 
-  /** Whether `OffsetTracker.handledUpTo` has to be called for the first message of each run of one partition. */
+  /**
+   * Whether fetched messages may have been handled already, before their partition was revoked and came back. Then
+   * `OffsetTracker.handledUpTo` has to be called for the first message of each run of one partition.
+   */
   get mayRepeatMessages(): boolean {
     return this.#storeOffsets !== undefined && this.#revoked.isActive;
   }
 
   /**
-   * The offset below which messages of a partition were handled before it was revoked and came back; 0 if there are none.
-   * They must not be handed out again; this stores their position.
+   * The offset below which the messages of a partition are handled already; 0 if none is. They must not be handed out again.
+   * Stores that offset.
    */
   handledUpTo(message: FetchedMessage): number {
     this.#updatePositions();

@@ -21,9 +21,12 @@ export interface BatchOwner {
   isRevokedSince(version: number, partition: TopicPartition): boolean;
   /** Whether the partition is being revoked: no message of it may be begun. */
   isBeingRevoked(partition: TopicPartition): boolean;
-  /** Records that a message of a batch of a version is skipped. */
+  /** Records that a message is skipped; the version is that of its batch. */
   skip(version: number, message: TopicPartition & { readonly offset: number }): void;
-  /** The lowest offset that was skipped of batches of a version: positions above it do not count. Else `Infinity`. */
+  /**
+   * The lowest offset of a partition that was skipped in batches of a version; `Infinity` if none was. Positions above it do
+   * not count.
+   */
   firstSkippedOffset(version: number, partition: TopicPartition): number;
   /** Records that a batch is handled, or given up. */
   onDone(batch: ReadBatch): void;

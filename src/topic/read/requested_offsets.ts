@@ -19,11 +19,11 @@ export interface PartitionQueries {
 }
 
 /**
- * The requested start offset of each partition. It holds until a message of the partition has been handled and its commit
- * has succeeded; from then on, the committed offset counts.
+ * The requested start offset of each partition. It applies until a message of the partition has been handled and the group
+ * has committed an offset; from then on, the committed offset applies.
  *
- * Two cases would be left to `auto.offset.reset` otherwise, and lose messages: a rebalance before the first message is
- * handled, and a rebalance after a commit that has failed.
+ * It is remembered for two events, after which there is no committed offset yet and `auto.offset.reset` would decide: a
+ * rebalance before the first message is handled, and a rebalance after the first commit has failed.
  */
 export class RequestedOffsets {
   readonly #where: string;
@@ -66,7 +66,10 @@ export class RequestedOffsets {
     return await this.#queries.committed(partition) >= 0;
   }
 
-  /** The start offset of a partition of which no message has been handled since; `undefined` once one was. */
+  /**
+   * The resolved requested offset of a partition; `undefined` if there is none, or a message of the partition was handled
+   * before it was revoked.
+   */
   pendingOffset(partition: TopicPartition): number | undefined {
     return this.#handled.has(partition) ? undefined : this.#resolved.get(partition);
   }

@@ -12,21 +12,24 @@ import { PartitionMap } from "../../kafka/partition_map.ts";
 type OffsetOf = TopicPartition & { readonly offset: number };
 
 /**
- * Remembers the positions of partitions that were revoked before they could be committed, as when a handler takes longer
- * than `max.poll.interval.ms`. Such a partition comes back with an older committed offset. Without this, its first message
- * would be handled, and its commit refused by the group, over and over.
+ * Remembers the position of each partition when it is revoked.
  *
- * A group whose offsets were reset to earlier ones reads again from there: if a partition starts below the offset at
- * which it started before, or below one that was committed since, its remembered position is dropped.
+ * When a handler takes longer than `max.poll.interval.ms`, the group removes the member and refuses to commit what it has
+ * handled meanwhile. The partition comes back with its old committed offset. Without the remembered position, the same
+ * message would be handled, and its commit refused, over and over. With it, the reader drops the messages below the
+ * position, and commits that.
+ *
+ * An operator may reset the offsets of a group, so that messages are read again. So the position is forgotten if the
+ * partition starts below the offset at which it started before, or below one that was committed since.
  */
 export class RevokedPositions {
   readonly #positions = new PartitionMap<Position>();
-  /** The offset at which a partition started, or what was committed of it since. */
+  /** The offset at which a partition started last, or the one committed since. A start below it is a reset. */
   readonly #floors = new PartitionMap<number>();
   /** Assigned partitions of which no message has come yet. */
   readonly #awaitingFirst = new PartitionMap<true>();
   #awaitingFirstCount = 0;
-  /** Partitions whose committed offset was reset to an earlier one: positions of theirs are not remembered. */
+  /** Assigned partitions whose offset was reset to an earlier one: their positions are not remembered. */
   readonly #wereReset = new PartitionMap<true>();
   #hasPositions = false;
 

@@ -47,7 +47,7 @@ export interface TopicReaderOptions {
   /** How long to wait for the first answer of a broker, in milliseconds; without a limit when left out. */
   readonly connectTimeoutMs?: number | undefined;
   /** How long to wait for topics that do not exist, in milliseconds; without a limit when left out. */
-  readonly missingMs?: number | undefined;
+  readonly missingTopicMs?: number | undefined;
   /** Whether offsets are stored, and committed in the background. */
   readonly autoCommit: boolean;
 }
@@ -123,7 +123,7 @@ export class TopicReader {
       stopped: this.#stopped,
       isGrouped: this.#isGrouped,
       resetTo,
-      missingTopicMs: options.missingMs,
+      missingTopicMs: options.missingTopicMs,
       arePartitionsPaused: () => this.#flow.arePartitionsPaused,
       dropFetched: (revoked) => this.#fetcher.drop((partition) => revoked.has(partition)),
       onFailure: (error) => this.#fail(error),
@@ -247,7 +247,7 @@ export class TopicReader {
   }
 
   /** Whether `TopicReader.pause` was called, and `TopicReader.resume` not since. */
-  get paused(): boolean {
+  get isPaused(): boolean {
     return this.#flow.isPausedByUser;
   }
 
@@ -273,12 +273,12 @@ export class TopicReader {
   }
 
   /** Stores no offsets any more: messages that are handled and whose offsets are not stored are read again. */
-  giveUp(): void {
+  stopStoring(): void {
     this.#tracker.stopStoring();
   }
 
   /** The positions of the assigned partitions of which a message is handled. */
-  get handled(): readonly Position[] {
+  get positions(): readonly Position[] {
     return this.#tracker.positions();
   }
 
@@ -302,7 +302,7 @@ export class TopicReader {
   }
 
   /**
-   * Moves the position of assigned partitions.
+   * Moves the positions of assigned partitions, all of them before the next message is read.
    *
    * @param offsetOf returns the offset for a partition (of each topic); `undefined` for one that stays where it is
    * @throws {RangeError} If a partition does not have its offset; then no position is moved.
@@ -310,14 +310,12 @@ export class TopicReader {
    */
   async seek(offsetOf: (partition: number) => number | undefined): Promise<void> {
     const consumer = await this.#connection.openInTime("seek");
-    // No partition is assigned or revoked meanwhile.
-    await this.#assignment.exclusively(async () => {
+    await this.#assignment.exclusively("seek", async () => {
       const requested = this.#assignment.partitions.flatMap(({ topic, partition }) => {
         const offset = offsetOf(partition);
         return offset === undefined ? [] : [{ topic, partition, offset }];
       });
       const targets = await Promise.all(requested.map((target) => this.#requested.resolve(target)));
-      // Nothing is polled meanwhile, so no message is read before all positions are moved.
       await this.#fetcher.exclusively(async () => {
         for (const target of targets) await this.#seek(consumer, target);
       });

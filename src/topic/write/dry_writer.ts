@@ -1,56 +1,60 @@
 /**
- * A writer that only says what it would write.
+ * The writing half of a Topic with the option `dry`.
  *
  * @module
  */
 
 import type { Codec } from "../../codecs/codec.ts";
 import type { SinkWriter } from "../../stream/protocol.ts";
+import { hasKey, toRecord } from "./record_input.ts";
 import type { DeliveryReport, TopicInput } from "./topic_record.ts";
-import { normalized } from "./records.ts";
 
-/** Says each record on stdout and sends nothing. Encodes all the same, so that what can't be sent is an error here too. */
+/**
+ * Prints records on stdout instead of sending them. It encodes them too, so that a record that could not be sent fails
+ * here as well.
+ */
 export class DryWriter<K, V> {
   readonly #topic: string;
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
 
-  constructor(topic: string, codecs: { key: Codec<K>; value: Codec<V> }) {
+  constructor(topic: string, codecs: { readonly key: Codec<K>; readonly value: Codec<V> }) {
     this.#topic = topic;
     this.#key = codecs.key;
     this.#value = codecs.value;
   }
 
-  /** A user; all say the same. */
+  /** Opens a sink that prints records. */
   open(): SinkWriter<TopicInput<K, V>> {
-    return { accept: (input) => this.#say(input), settle() {}, close() {} };
+    return { accept: (input) => this.#print(input), settle() {}, close() {} };
   }
 
-  #say(input: TopicInput<K, V>): void | Promise<void> {
-    const { key, value, ...rest } = normalized(input);
+  #print(input: TopicInput<K, V>): void | Promise<void> {
+    const record = toRecord(input);
+    const { key = null, value, ...rest } = record;
     const encoded = [
-      key === null || key === undefined ? undefined : this.#key.encode(key),
+      hasKey(record) ? this.#key.encode(record.key!) : undefined,
       value === null ? undefined : this.#value.encode(value),
     ];
-    const say = () => console.info(`Topic ${JSON.stringify(this.#topic)} (dry):`, { key: key ?? null, value, ...rest });
-    if (!encoded.some((one) => one instanceof Promise)) return say();
-    return Promise.all(encoded).then(say);
+    const print = () => console.info(`Topic ${JSON.stringify(this.#topic)} (dry):`, { key, value, ...rest });
+    if (!encoded.some((bytes) => bytes instanceof Promise)) return print();
+    return Promise.all(encoded).then(print);
   }
 
-  /** Says a record; it is reported at partition −1 and offset −1, which are nowhere. */
+  /** Prints a record. The report has partition −1 and offset −1. */
   async send(input: TopicInput<K, V>): Promise<DeliveryReport> {
-    await this.#say(input);
+    await this.#print(input);
     return { topic: this.#topic, partition: -1, offset: -1 };
   }
 
-  /** Says records, as `DryWriter.send` does. */
+  /** Prints records: see `DryWriter.send`. */
   async sendBatch(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
     const reports: DeliveryReport[] = [];
     for (const input of inputs) reports.push(await this.send(input));
     return reports;
   }
 
-  /** There is nothing to close. */
+  /** Does nothing. */
   close(): Promise<void> {
     return Promise.resolve();
   }

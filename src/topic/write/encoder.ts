@@ -1,33 +1,36 @@
 /**
- * Keys and values to bytes, for a topic.
+ * Turns keys and values into bytes, for one topic.
  *
  * @module
  */
 
 import type { Codec } from "../../codecs/codec.ts";
+import { EncodedBatch } from "./encoded_batch.ts";
+import { hasKey } from "./record_input.ts";
 import type { TopicRecord } from "./topic_record.ts";
-import { hasKey } from "./records.ts";
 
-/** Any bytes: clients take them as they are, and a Buffer for each would cost more than its message. */
+/** Any bytes: clients accept them as they are, and a Buffer for each would cost more than its record. */
 export type Bytes = Uint8Array;
 
-/** A record with its bytes. */
-export interface Encoded {
+/** A record with the bytes of its key and value. */
+export interface EncodedRecord {
   readonly record: TopicRecord<unknown, unknown>;
   readonly key: Bytes | null;
   readonly value: Bytes | null;
 }
 
+/** The size of the memory that a codec's `encodeInto()` gets; a larger key or value gets memory of its own. */
 const KEY_BYTES = 1024, VALUE_BYTES = 65_536;
 
-/** Encodes with a pair of codecs. */
+/** Encodes keys and values with a pair of codecs. */
 export class Encoder<K, V> {
   readonly #topic: string;
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
-  readonly #keyScratch = new Scratch(KEY_BYTES);
-  readonly #valueScratch = new Scratch(VALUE_BYTES);
-  #slab: Slab | undefined;
+  readonly #keyBuffer = new ScratchBuffer(KEY_BYTES);
+  readonly #valueBuffer = new ScratchBuffer(VALUE_BYTES);
+  /** A batch whose memory can be used again. */
+  #free: EncodedBatch | undefined;
 
   constructor(topic: string, codecs: { readonly key: Codec<K>; readonly value: Codec<V> }) {
     this.#topic = topic;
@@ -36,204 +39,108 @@ export class Encoder<K, V> {
   }
 
   /**
-   * The bytes of a record's key, until the next key is encoded.
+   * Encodes the key of a record. The bytes are valid until the next key is encoded.
    *
    * @throws {TypeError} If the codec can't encode it.
    */
   key(record: TopicRecord<K, V>): Bytes | null | Promise<Bytes> {
-    return hasKey(record) ? this.#inScratch(this.#key, record.key!, "key", this.#keyScratch) : null;
+    return hasKey(record) ? this.#encode(this.#key, record.key!, "key", this.#keyBuffer) : null;
   }
 
   /**
-   * The bytes of a record's value, until the next value is encoded.
+   * Encodes the value of a record. The bytes are valid until the next value is encoded.
    *
    * @throws {TypeError} If the codec can't encode it.
    */
   value(record: TopicRecord<K, V>): Bytes | null | Promise<Bytes> {
-    return record.value === null ? null : this.#inScratch(this.#value, record.value, "value", this.#valueScratch);
+    return record.value === null ? null : this.#encode(this.#value, record.value, "value", this.#valueBuffer);
   }
 
   /**
-   * The bytes of many records, in memory that is used again after `Slab.release`. A promise when a codec
-   * makes one: of bytes that stay.
+   * Encodes many records into one piece of memory, which `EncodedBatch.release` frees to be used again. Returns a promise,
+   * of copies, if a codec returns one.
    *
    * @throws {TypeError} If a codec can't encode one of them.
    */
-  all(records: readonly TopicRecord<K, V>[]): Slab | Promise<Encoded[]> {
-    // A codec may send by itself: then it finds no slab here and makes another.
-    const slab = this.#slab ?? new Slab((free) => this.#slab = free);
-    this.#slab = undefined;
-    slab.begin(records);
+  all(records: readonly TopicRecord<K, V>[]): EncodedBatch | Promise<EncodedRecord[]> {
+    // A codec may itself send records through this encoder: it finds no free batch, and makes another one.
+    const batch = this.#free ?? new EncodedBatch((released) => this.#free = released);
+    this.#free = undefined;
+    batch.begin(records);
     try {
       for (const record of records) {
         const key = this.key(record), value = this.value(record);
         if (key instanceof Promise || value instanceof Promise) {
-          const before = slab.kept();
-          slab.release();
-          return this.#allLater(records, before, Promise.all([kept(key), kept(value)]));
+          const before = batch.copy();
+          batch.release();
+          return this.#allLater(records, before, Promise.all([copyOf(key), copyOf(value)]));
         }
-        slab.add(key, value);
+        batch.add(key, value);
       }
     } catch (error) {
-      slab.release();
+      batch.release();
       throw error;
     }
-    return slab;
+    return batch;
   }
 
   async #allLater(
     records: readonly TopicRecord<K, V>[],
-    encoded: Encoded[],
+    encoded: EncodedRecord[],
     pending: Promise<(Bytes | null)[]>,
-  ): Promise<Encoded[]> {
+  ): Promise<EncodedRecord[]> {
     for (;;) {
       const [key, value] = await pending as [Bytes | null, Bytes | null];
       encoded.push({ record: records[encoded.length]!, key, value });
       const next = records[encoded.length];
       if (next === undefined) return encoded;
-      pending = Promise.all([kept(this.key(next)), kept(this.value(next))]);
+      pending = Promise.all([copyOf(this.key(next)), copyOf(this.value(next))]);
     }
   }
 
-  #inScratch<T>(codec: Codec<T>, value: T, what: string, scratch: Scratch): Bytes | Promise<Bytes> {
+  #encode<T>(codec: Codec<T>, value: T, part: "key" | "value", buffer: ScratchBuffer): Bytes | Promise<Bytes> {
     let encoded;
     try {
-      const written = codec.encodeInto?.(value, scratch.all) ?? -1;
-      if (written >= 0) return scratch.first(written);
+      const written = codec.encodeInto?.(value, buffer.bytes) ?? -1;
+      if (written >= 0) return buffer.head(written);
       encoded = codec.encode(value);
-      if (!(encoded instanceof Promise)) return checked(encoded);
+      if (!(encoded instanceof Promise)) return checkedBytes(encoded);
     } catch (error) {
-      throw this.#error(codec, what, error);
+      throw this.#error(codec, part, error);
     }
-    return encoded.then(checked).catch((error) => Promise.reject(this.#error(codec, what, error)));
+    return encoded.then(checkedBytes).catch((error) => Promise.reject(this.#error(codec, part, error)));
   }
 
-  #error({ name }: { readonly name: string }, what: string, cause: unknown): TypeError {
+  #error({ name }: { readonly name: string }, part: "key" | "value", cause: unknown): TypeError {
     const why = cause instanceof Error ? cause.message : String(cause);
-    return new TypeError(`Topic ${JSON.stringify(this.#topic)}: can't encode the ${what} as ${name}: ${why}`, {
+    return new TypeError(`Topic ${JSON.stringify(this.#topic)}: can't encode the ${part} as ${name}: ${why}`, {
       cause,
     });
   }
 }
 
-/** Bytes that stay as they are. */
-export function kept(bytes: Bytes | null | Promise<Bytes>): Bytes | null | Promise<Bytes> {
+/** Returns a copy of bytes that the encoder may overwrite. A codec's promise is of bytes that stay. */
+export function copyOf(bytes: Bytes | null | Promise<Bytes>): Bytes | null | Promise<Bytes> {
   return bytes === null || bytes instanceof Promise ? bytes : new Uint8Array(bytes);
 }
 
-function checked(encoded: unknown): Bytes {
+function checkedBytes(encoded: unknown): Bytes {
   if (encoded instanceof Uint8Array) return encoded;
-  throw new TypeError(`a codec must make a Uint8Array: it made ${encoded === null ? "null" : typeof encoded}`);
+  throw new TypeError(`a codec must return a Uint8Array: got ${encoded === null ? "null" : typeof encoded}`);
 }
 
-/** Memory that is written to again and again. */
-class Scratch {
-  readonly all: Uint8Array<ArrayBuffer>;
-  #first: Bytes;
+/** Memory that every record is written to. */
+class ScratchBuffer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  #head: Bytes;
 
   constructor(bytes: number) {
-    this.all = new Uint8Array(bytes);
-    this.#first = this.all;
+    this.bytes = new Uint8Array(bytes);
+    this.#head = this.bytes;
   }
 
-  /** The first so many bytes. Most have one length: a view for each would be the collector's to take away. */
-  first(bytes: number): Bytes {
-    return this.#first.length === bytes ? this.#first : this.#first = this.all.subarray(0, bytes);
-  }
-}
-
-/** How many bytes a slab begins with, and how many it has at most to be used again. */
-const SLAB_BYTES = 262_144, KEPT_SLAB_BYTES = 4_194_304;
-/** What is not longer is moved to where a view of it lies ready. */
-const MOVED_BYTES = 4096;
-const KEY_AT = 0, VALUE_AT = MOVED_BYTES, DATA_AT = 2 * MOVED_BYTES;
-/** The length of a key or value that is none. */
-const NONE = -1;
-
-/** The bytes of many records, one after the other. */
-export class Slab {
-  #bytes = new Uint8Array(SLAB_BYTES);
-  #key: Bytes = this.#bytes;
-  #value: Bytes = this.#bytes;
-  #used = DATA_AT;
-  /** Where each record begins. */
-  readonly #starts: number[] = [];
-  readonly #keyLengths: number[] = [];
-  readonly #valueLengths: number[] = [];
-  #records: readonly TopicRecord<unknown, unknown>[] = [];
-  readonly #free: (slab: Slab) => void;
-
-  /** @param free gets the slab back, to be used again */
-  constructor(free: (slab: Slab) => void) {
-    this.#free = free;
-  }
-
-  /** Begins with other records. */
-  begin(records: readonly TopicRecord<unknown, unknown>[]): void {
-    this.#records = records;
-  }
-
-  /** Copies the bytes of the next record. */
-  add(key: Bytes | null, value: Bytes | null): void {
-    const keyLength = key?.length ?? 0;
-    const end = this.#used + keyLength + (value?.length ?? 0);
-    if (end > this.#bytes.length) this.#grow(2 * end);
-    if (key !== null) this.#bytes.set(key, this.#used);
-    if (value !== null) this.#bytes.set(value, this.#used + keyLength);
-    this.#starts.push(this.#used);
-    this.#keyLengths.push(key?.length ?? NONE);
-    this.#valueLengths.push(value?.length ?? NONE);
-    this.#used = end;
-  }
-
-  /** The key of a record; until the next one is asked for. */
-  key(index: number): Bytes | null {
-    const length = this.#keyLengths[index]!;
-    if (length === NONE) return null;
-    return this.#key = this.#at(KEY_AT, this.#starts[index]!, length, this.#key);
-  }
-
-  /** The value of a record; until the next one is asked for. */
-  value(index: number): Bytes | null {
-    const length = this.#valueLengths[index]!;
-    if (length === NONE) return null;
-    const start = this.#starts[index]! + Math.max(0, this.#keyLengths[index]!);
-    return this.#value = this.#at(VALUE_AT, start, length, this.#value);
-  }
-
-  /** A copy of the records from an index on. */
-  kept(from = 0): Encoded[] {
-    const bytes = this.#bytes.slice(0, this.#used);
-    return this.#starts.slice(from).map((start, i) => {
-      const key = this.#keyLengths[from + i]!, value = this.#valueLengths[from + i]!;
-      const valueAt = start + Math.max(0, key);
-      return {
-        record: this.#records[from + i]!,
-        key: key === NONE ? null : bytes.subarray(start, start + key),
-        value: value === NONE ? null : bytes.subarray(valueAt, valueAt + value),
-      };
-    });
-  }
-
-  /** The bytes are used no more. */
-  release(): void {
-    this.#used = DATA_AT;
-    this.#starts.length = this.#keyLengths.length = this.#valueLengths.length = 0;
-    this.#records = [];
-    if (this.#bytes.length <= KEPT_SLAB_BYTES) this.#free(this);
-  }
-
-  /** A view of bytes. Most have one length: a view for each would be the collector's to take away. */
-  #at(head: number, start: number, length: number, last: Bytes): Bytes {
-    if (length > MOVED_BYTES) return this.#bytes.subarray(start, start + length);
-    this.#bytes.copyWithin(head, start, start + length);
-    const isSame = last.length === length && last.byteOffset === head && last.buffer === this.#bytes.buffer;
-    return isSame ? last : this.#bytes.subarray(head, head + length);
-  }
-
-  #grow(bytes: number): void {
-    const grown = new Uint8Array(bytes);
-    grown.set(this.#bytes.subarray(0, this.#used));
-    this.#bytes = grown;
+  /** Returns a view of the first bytes. Most records have one length: a view for each would be garbage. */
+  head(length: number): Bytes {
+    return this.#head.length === length ? this.#head : this.#head = this.bytes.subarray(0, length);
   }
 }

@@ -1,156 +1,158 @@
 /**
- * One user of a Topic that is written to.
+ * One writer of a Topic: a handler, a dead letter policy or a `WritableStream`.
  *
  * @module
  */
 
+import { settlesWithin } from "../../async/settles_within.ts";
+import { KafkaError } from "../../kafka/kafka_error.ts";
 import { ErrorCode } from "../../kafka/port.ts";
 import type { Delivery, SinkWriter } from "../../stream/protocol.ts";
-import { DeliveryAccounts, type DeliveryRecords, type NumberedRecords } from "./deliveries.ts";
-import { type Bytes, type Encoded, type Encoder, kept } from "./encoder.ts";
-import { KafkaError } from "../../kafka/kafka_error.ts";
+import { type DeliverySettlement, DeliverySettlements, type NumberedRecords } from "./delivery_settlements.ts";
+import { type Bytes, copyOf, type EncodedRecord, type Encoder } from "./encoder.ts";
+import { toRecord } from "./record_input.ts";
+import type { QueuedRecords } from "./send_queue.ts";
+import type { SharedProducer } from "./shared_producer.ts";
 import type { TopicInput, TopicRecord } from "./topic_record.ts";
-import type { Waiting } from "./line.ts";
-import type { ProducerLink } from "./producer_link.ts";
-import { normalized } from "./records.ts";
-import { settlesWithin } from "../../async/settles_within.ts";
 
-/** What users of a Topic share. */
-export interface SinkHome<K, V> {
+/** What the sinks of a Topic share. */
+export interface SinkParent<K, V> {
   readonly topic: string;
   readonly encoder: Encoder<K, V>;
   /**
-   * What everybody writes through now.
+   * Returns the producer that all sinks write through now.
    *
    * @throws {KafkaError} If the Topic is closed.
    */
-  link(): ProducerLink;
-  /** A user needs nothing any more. */
-  left(sink: TopicSink<K, V>): Promise<void>;
+  producer(): SharedProducer;
+  /** A sink was closed. */
+  onClosed(sink: TopicSink<K, V>): Promise<void>;
 }
 
-/** How long a close waits for what is still on its way, in milliseconds: without a reason, and with one. */
-const FLUSH_MS = 30_000, GIVEN_UP_MS = 500;
+/** How long `close()` waits for records in flight, in milliseconds: without a reason, and with one. */
+const FLUSH_MS = 30_000, ABANDON_MS = 500;
 
-/** Writes for one user, such as a run, and keeps the accounts of its deliveries. */
+/** Writes records, and reports which of each delivery have settled. */
 export class TopicSink<K, V> implements SinkWriter<TopicInput<K, V>> {
-  readonly #home: SinkHome<K, V>;
+  readonly #parent: SinkParent<K, V>;
   readonly #encoder: Encoder<K, V>;
-  readonly #accounts = new DeliveryAccounts();
-  /** Whether its client is kept for it until it is closed. */
-  readonly keepsLink: boolean;
-  #link: ProducerLink | undefined;
-  /** Why nothing is accepted any more. */
+  readonly #settlements = new DeliverySettlements();
+  /** Whether the producer stays connected until this sink is closed. */
+  readonly keepsProducer: boolean;
+  #producer: SharedProducer | undefined;
+  /** Why no more records are accepted. */
   #refusal: KafkaError | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(home: SinkHome<K, V>, keepsLink: boolean) {
-    this.#home = home;
-    this.#encoder = home.encoder;
-    this.keepsLink = keepsLink;
+  constructor(parent: SinkParent<K, V>, keepsProducer: boolean) {
+    this.#parent = parent;
+    this.#encoder = parent.encoder;
+    this.keepsProducer = keepsProducer;
   }
 
   accept(input: TopicInput<K, V>, delivery: Delivery, message?: unknown): void | Promise<void> {
     if (this.#refusal !== undefined) throw this.#refusal;
-    const record = normalized(input);
+    const record = toRecord(input);
     const key = this.#encoder.key(record), value = this.#encoder.value(record);
-    const account = this.#accounts.of(delivery);
-    const link = this.#link;
-    if (link?.isReady !== true || key instanceof Promise || value instanceof Promise) {
-      return this.#wait(record, key, value, account, message);
+    const settlement = this.#settlements.of(delivery);
+    const producer = this.#producer;
+    if (producer?.isReady !== true || key instanceof Promise || value instanceof Promise) {
+      return this.#enqueue(record, key, value, settlement, message);
     }
-    const numbered = account.numbered(link);
-    if (!link.produce(record, key, value, numbered)) return this.#wait(record, key, value, account, message);
+    const numbered = settlement.numbered(producer);
+    if (!producer.produce(record, key, value, numbered)) {
+      return this.#enqueue(record, key, value, settlement, message);
+    }
     numbered.add(message);
-    account.accepted();
+    settlement.accepted();
   }
 
-  #wait(
+  #enqueue(
     record: TopicRecord<K, V>,
     key: Bytes | null | Promise<Bytes>,
     value: Bytes | null | Promise<Bytes>,
-    account: DeliveryRecords,
+    settlement: DeliverySettlement,
     message: unknown,
   ): Promise<void> {
-    if (this.#link === undefined || this.#link.isOver) this.#link = this.#home.link();
-    const link = this.#link;
-    const waiting = new WaitingRecord(this, account, link, message);
+    if (this.#producer === undefined || this.#producer.isOver) this.#producer = this.#parent.producer();
+    const producer = this.#producer;
+    const queued = new QueuedRecord(this, settlement, producer, message);
     if (key instanceof Promise || value instanceof Promise) {
-      Promise.all([kept(key), kept(value)]).then(
-        ([key, value]) => waiting.encoded([{ record, key: key as Bytes | null, value: value as Bytes | null }]),
-        (error) => waiting.refused(0, error),
-      ).then(() => link.move());
-    } else waiting.encoded([{ record, key: kept(key) as Bytes | null, value: kept(value) as Bytes | null }]);
-    link.wait(waiting);
-    return waiting.accepted;
+      Promise.all([copyOf(key), copyOf(value)]).then(
+        ([key, value]) => queued.encoded([{ record, key: key as Bytes | null, value: value as Bytes | null }]),
+        (error) => queued.refused(0, error),
+      ).then(() => producer.move());
+    } else queued.encoded([{ record, key: copyOf(key) as Bytes | null, value: copyOf(value) as Bytes | null }]);
+    producer.enqueue(queued);
+    return queued.accepted;
   }
 
   settle(delivery: Delivery): void | Promise<void> {
-    return this.#accounts.settle(delivery);
+    return this.#settlements.settle(delivery);
   }
 
-  /** Accepts nothing any more: its client can't deliver, or the Topic is closed. */
-  refuse(error: KafkaError, link: ProducerLink | undefined = this.#link): void {
-    if (link === this.#link) this.#refusal ??= error;
+  /** Accepts no more records: the producer has failed, or the Topic is closed. */
+  refuse(error: KafkaError, producer: SharedProducer | undefined = this.#producer): void {
+    if (producer === this.#producer) this.#refusal ??= error;
   }
 
-  /** Waits for nothing any more. */
-  giveUp(error: unknown): void {
-    this.#link?.takeBack(this, error);
-    this.#accounts.giveUp(error);
+  /** Removes the queued records, and waits for no record in flight: `settle()` of their deliveries rejects. */
+  abandon(error: unknown): void {
+    this.#producer?.withdraw(this, error);
+    this.#settlements.abandon(error);
   }
 
   /**
-   * Ends; waits for its own records, 30 s at most, or half a second when there is a reason. With a reason, what still
-   * waits for room or a connection is taken back at once. What can't be waited for counts as not delivered: settling
-   * rejects.
+   * Waits until the records of this sink are delivered, and ends. Waits for 30 s at most; with a reason, for half a
+   * second, and without the records that are queued. The remaining records count as not delivered: `settle()` of their
+   * deliveries rejects.
    *
-   * @throws {KafkaError} If some were not delivered, unless there is a reason.
+   * @throws {KafkaError} If records remain, unless there is a reason.
    */
   close(reason?: unknown): Promise<void> {
     return this.#closing ??= this.#close(reason);
   }
 
   async #close(reason: unknown): Promise<void> {
-    const where = `Topic ${JSON.stringify(this.#home.topic)}`;
+    const where = `Topic ${JSON.stringify(this.#parent.topic)}`;
     const closed = new KafkaError(`${where}: closed before the message was delivered`, { cause: reason });
-    this.#refusal ??= new KafkaError(`${where}: it is closed for this user`, { cause: reason });
-    const link = this.#link, ms = reason === undefined ? FLUSH_MS : GIVEN_UP_MS;
-    if (reason !== undefined) link?.takeBack(this, closed);
-    let left = 0;
-    if (link?.isConnected === true && this.#accounts.pending > 0) {
-      // What waits for linger.ms goes at once; others' records go along.
-      void link.flush(ms);
-      if (!await settlesWithin(this.#accounts.settled(), ms)) left = this.#accounts.pending;
+    this.#refusal ??= new KafkaError(`${where}: this writer is closed`, { cause: reason });
+    const producer = this.#producer, ms = reason === undefined ? FLUSH_MS : ABANDON_MS;
+    if (reason !== undefined) producer?.withdraw(this, closed);
+    let undelivered = 0;
+    if (producer?.isConnected === true && this.#settlements.pending > 0) {
+      // What waits for linger.ms goes at once, records of other sinks included.
+      void producer.flush(ms);
+      if (!await settlesWithin(this.#settlements.allSettled(), ms)) undelivered = this.#settlements.pending;
     }
-    this.giveUp(closed);
-    await this.#home.left(this);
-    if (left > 0 && reason === undefined) {
-      throw new KafkaError(`${where}: closed with ${left} messages undelivered after ${ms} ms`, {
+    this.abandon(closed);
+    await this.#parent.onClosed(this);
+    if (undelivered > 0 && reason === undefined) {
+      throw new KafkaError(`${where}: closed with ${undelivered} messages undelivered after ${ms} ms`, {
         code: ErrorCode.TIMED_OUT,
       });
     }
   }
 }
 
-/** A record that waits for its turn. */
-class WaitingRecord implements Waiting {
+/** A record of a sink that is queued. */
+class QueuedRecord implements QueuedRecords {
   readonly owner: object;
-  readonly #account: DeliveryRecords;
-  readonly #link: ProducerLink;
+  readonly #settlement: DeliverySettlement;
+  readonly #producer: SharedProducer;
   readonly #message: unknown;
   readonly #outcome = Promise.withResolvers<void>();
   #numbered: NumberedRecords | undefined;
   #isOver = false;
-  records: readonly Encoded[] | undefined;
+  records: readonly EncodedRecord[] | undefined;
 
-  constructor(owner: object, account: DeliveryRecords, link: ProducerLink, message: unknown) {
+  constructor(owner: object, settlement: DeliverySettlement, producer: SharedProducer, message: unknown) {
     this.owner = owner;
-    this.#account = account;
-    this.#link = link;
+    this.#settlement = settlement;
+    this.#producer = producer;
     this.#message = message;
-    account.accepted();
-    // Who was stopped meanwhile awaits it no more; settling tells as well.
+    settlement.accepted();
+    // A run that was stopped does not await acceptance any more; `settle()` rejects as well.
     this.#outcome.promise.catch(() => {});
   }
 
@@ -159,12 +161,12 @@ class WaitingRecord implements Waiting {
     return this.#outcome.promise;
   }
 
-  encoded(records: readonly Encoded[]): void {
+  encoded(records: readonly EncodedRecord[]): void {
     if (!this.#isOver) this.records = records;
   }
 
-  accountOf(): NumberedRecords {
-    return this.#numbered = this.#account.numbered(this.#link);
+  targetOf(): NumberedRecords {
+    return this.#numbered = this.#settlement.numbered(this.#producer);
   }
 
   produced(): void {
@@ -173,7 +175,7 @@ class WaitingRecord implements Waiting {
     this.#outcome.resolve();
   }
 
-  /** It belongs to whoever awaits its acceptance; the delivery has nothing of it. */
+  /** Rejects the acceptance: the caller of `accept()` handles the error, and the delivery does not fail. */
   refused(_index: number, error: unknown): void {
     this.#end(error, undefined);
   }
@@ -186,7 +188,7 @@ class WaitingRecord implements Waiting {
     if (this.#isOver) return;
     this.#isOver = true;
     this.records = [];
-    this.#account.settled(failure);
+    this.#settlement.settled(failure);
     this.#outcome.reject(error);
   }
 }

@@ -1,52 +1,52 @@
 /**
- * The writing half of a topic: what all who write share.
+ * The writing half of a Topic, which everyone who writes to it shares.
  *
  * @module
  */
 
-import { ErrorCode } from "../../kafka/port.ts";
+import { settlesWithin } from "../../async/settles_within.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import { clientFactoryFor } from "../../kafka/client_factories.ts";
+import { KafkaError } from "../../kafka/kafka_error.ts";
+import { ErrorCode } from "../../kafka/port.ts";
+import type { Notices } from "../../notices/notices.ts";
 import { confFor } from "../conf/conf.ts";
 import { Encoder } from "./encoder.ts";
-import { KafkaError } from "../../kafka/kafka_error.ts";
+import { QueuedBatch, QueuedSend } from "./queued_sends.ts";
+import { toRecord } from "./record_input.ts";
+import { SendBatchCall, SendCalls } from "./send_calls.ts";
+import { SharedProducer, type SharedProducerOptions } from "./shared_producer.ts";
 import type { DeliveryReport, TopicInput } from "./topic_record.ts";
-import type { Notices } from "../../notices/notices.ts";
-import { type LinkOptions, ProducerLink } from "./producer_link.ts";
-import { normalized } from "./records.ts";
-import { SendBatch, Sends } from "./sends.ts";
-import { type SinkHome, TopicSink } from "./topic_sink.ts";
-import { settlesWithin } from "../../async/settles_within.ts";
-import { WaitingBatch, WaitingSend } from "./waiting_sends.ts";
+import { type SinkParent, TopicSink } from "./topic_sink.ts";
 
 /**
- * The settings a writer adds where nothing was said. Nothing may be lost, reordered or written twice by a retry. And who
- * awaits what it sends waits for `linger.ms` each time: librdkafka's 5 ms are most of what a small batch takes, and
- * without any, records to many partitions make many small requests.
+ * The properties of a producer, where the program sets no others. With idempotence, no record is lost, reordered or
+ * duplicated by a retry. `linger.ms`: a program that awaits its sends waits that long each time, and librdkafka's 5 ms are
+ * most of the time that a small batch takes; with 0 ms, records for many partitions make many small requests.
  */
 const DEFAULTS = { "enable.idempotence": true, "queue.buffering.max.messages": 100_000, "linger.ms": 1 } as const;
-/** How long a close waits for what is still on its way, in milliseconds; then it says how much was left. */
+/** How long `close()` waits for the records in flight, in milliseconds. */
 const FLUSH_MS = 30_000;
-/** After so long, in milliseconds, one line on stderr says what a close waits for. */
-const PATIENCE_MS = 3000;
+/** After so long, in milliseconds, `close()` reports a notice. */
+const NOTICE_AFTER_MS = 3000;
 
 /**
- * Writes to one topic, for many at once: runs, pipes, and calls of `send()`. Records are written in the order of the
- * calls, whoever calls. The client is made for the first who writes, and disconnected when the last run has ended and
- * nobody else has anything on its way.
+ * Writes to one topic, for many at once: handlers, `WritableStream`s, and calls of `send()`. Records are written in the
+ * order of the calls, whoever calls. The producer is made when the first of them writes. It is disconnected when the last
+ * handler has ended and no record is queued or in flight.
  */
-export class TopicWriter<K, V> implements SinkHome<K, V> {
+export class TopicWriter<K, V> implements SinkParent<K, V> {
   readonly topic: string;
   readonly encoder: Encoder<K, V>;
-  readonly #options: LinkOptions;
+  readonly #options: SharedProducerOptions;
   readonly #sinks = new Set<TopicSink<K, V>>();
-  #link: ProducerLink | undefined;
-  /** The last run has ended: the client is kept no longer than there is something on its way. */
+  #producer: SharedProducer | undefined;
+  /** Whether the last handler has ended, so that the producer ends as soon as no record is queued or in flight. */
   #isRetiring = false;
-  /** What the last `send()` was counted by, and its client. */
-  #sends: Sends | undefined;
-  #sendsLink: ProducerLink | undefined;
-  /** Clients on their way out. */
+  /** The calls of `send()` that the next one joins, and their producer. */
+  #sendCalls: SendCalls | undefined;
+  #sendCallsProducer: SharedProducer | undefined;
+  /** Producers that are ending. */
   readonly #ending = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
 
@@ -60,185 +60,173 @@ export class TopicWriter<K, V> implements SinkHome<K, V> {
     this.encoder = new Encoder(topic, codecs);
     this.#options = {
       topic,
-      // Who writes hears of every record here: without the report of what is delivered it would never settle.
+      // Without the reports of records that are delivered, nothing would ever settle.
       conf: { ...defaultsFor(conf), ...confFor("P", conf), "delivery.report.only.error": false },
       clients: clientFactoryFor(conf),
       notices,
-      onFatal: (link, error) => {
-        for (const sink of this.#sinks) sink.refuse(error, link);
-        this.#end(link);
+      onFatal: (producer, error) => {
+        for (const sink of this.#sinks) sink.refuse(error, producer);
+        this.#end(producer);
       },
     };
   }
 
-  /** A user of its own. With `keepsLink`, the client stays connected for it until it is closed. */
-  open({ keepsLink }: { readonly keepsLink: boolean }): TopicSink<K, V> {
-    const sink = new TopicSink<K, V>(this, keepsLink);
+  /** Opens a sink. With `keepsProducer`, the producer stays connected until the sink is closed. */
+  open({ keepsProducer }: { readonly keepsProducer: boolean }): TopicSink<K, V> {
+    const sink = new TopicSink<K, V>(this, keepsProducer);
     this.#sinks.add(sink);
-    if (keepsLink) this.#isRetiring = false;
+    if (keepsProducer) this.#isRetiring = false;
     return sink;
   }
 
-  link(): ProducerLink {
-    if (this.#closing !== undefined) throw this.#closed();
-    if (this.#link === undefined || this.#link.isOver) this.#link = new ProducerLink(this.#options);
-    return this.#link;
+  producer(): SharedProducer {
+    if (this.#closing !== undefined) throw this.#closedError();
+    if (this.#producer === undefined || this.#producer.isOver) this.#producer = new SharedProducer(this.#options);
+    return this.#producer;
   }
 
-  async left(sink: TopicSink<K, V>): Promise<void> {
-    if (!this.#sinks.delete(sink) || !sink.keepsLink) return;
-    for (const { keepsLink } of this.#sinks) if (keepsLink) return;
-    const link = this.#link;
-    if (link === undefined || this.#closing !== undefined) return;
+  async onClosed(sink: TopicSink<K, V>): Promise<void> {
+    if (!this.#sinks.delete(sink) || !sink.keepsProducer) return;
+    for (const { keepsProducer } of this.#sinks) if (keepsProducer) return;
+    const producer = this.#producer;
+    if (producer === undefined || this.#closing !== undefined) return;
     this.#isRetiring = true;
-    const retiring = this.#retire(link);
-    // Others' records are not waited for.
-    if (link.pending === 0) await retiring;
+    const retiring = this.#retire(producer);
+    // The sink's close does not wait for records of others.
+    if (producer.pending === 0) await retiring;
   }
 
-  /** Disconnects when nobody uses a client. */
-  async #retire(link: ProducerLink): Promise<void> {
-    while (link.pending > 0) await link.idle();
-    if (this.#isRetiring && link === this.#link) await this.#end(link);
+  /** Ends a producer once no record is queued or in flight, unless a sink was opened meanwhile. */
+  async #retire(producer: SharedProducer): Promise<void> {
+    while (producer.pending > 0) await producer.idle();
+    if (this.#isRetiring && producer === this.#producer) await this.#end(producer);
   }
 
-  #end(link: ProducerLink): Promise<void> {
-    const ended = link.end();
+  #end(producer: SharedProducer): Promise<void> {
+    const ended = producer.end();
     this.#ending.add(ended);
     return ended.finally(() => this.#ending.delete(ended));
   }
 
-  /**
-   * Sends a record, and resolves with where it was written.
-   *
-   * @throws {TypeError} If a codec can't encode it; nothing is written.
-   * @throws {KafkaError} If it is not delivered.
-   */
+  /** See `Topic.send`. */
   send(input: TopicInput<K, V>): Promise<DeliveryReport> {
     try {
-      const record = normalized(input);
+      const record = toRecord(input);
       const key = this.encoder.key(record), value = this.encoder.value(record);
-      const link = this.link(), sends = this.#sendsOf(link);
-      const report = sends.add(input), number = sends.recordNumber;
-      if (link.isReady && !(key instanceof Promise) && !(value instanceof Promise)) {
+      const producer = this.producer(), calls = this.#sendCallsOf(producer);
+      const report = calls.add(input), number = calls.recordNumber;
+      if (producer.isReady && !(key instanceof Promise) && !(value instanceof Promise)) {
         try {
-          if (link.produce(record, key, value, sends)) return report;
+          if (producer.produce(record, key, value, calls)) return report;
         } catch (error) {
-          sends.refused(number, error);
+          calls.refused(number, error);
           return report;
         }
       }
-      link.wait(new WaitingSend(sends, number, link, record, key, value));
+      producer.enqueue(new QueuedSend(calls, number, producer, record, key, value));
       return report;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #sendsOf(link: ProducerLink): Sends {
-    if (link !== this.#sendsLink || !this.#sends!.hasRoom) {
-      this.#sends = new Sends(this.topic, link);
-      this.#sendsLink = link;
+  #sendCallsOf(producer: SharedProducer): SendCalls {
+    if (producer !== this.#sendCallsProducer || !this.#sendCalls!.hasRoom) {
+      this.#sendCalls = new SendCalls(this.topic, producer);
+      this.#sendCallsProducer = producer;
     }
-    return this.#sends!;
+    return this.#sendCalls!;
   }
 
-  /**
-   * Sends records in order, and resolves with where they were written. All are encoded before one is written.
-   *
-   * @throws {TypeError} If a codec can't encode one of them; nothing is written.
-   * @throws {KafkaError} If some are not delivered; `records` holds them.
-   */
-  // deno-lint-ignore require-await -- what it throws rejects
+  /** See `Topic.sendBatch`. */
+  // deno-lint-ignore require-await -- an error that it throws must reject
   async sendBatch(inputs: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
-    const records = inputs.map(normalized<K, V>);
-    const slab = this.encoder.all(records);
-    const link = this.link();
-    const batch = new SendBatch(this.topic, link, inputs);
-    if (slab instanceof Promise) {
-      link.wait(new WaitingBatch(batch, 0, link, slab));
+    const records = inputs.map(toRecord<K, V>);
+    const encoded = this.encoder.all(records);
+    const producer = this.producer();
+    const batch = new SendBatchCall(this.topic, producer, inputs);
+    if (encoded instanceof Promise) {
+      producer.enqueue(new QueuedBatch(batch, 0, producer, encoded));
       return batch.reports;
     }
     let index = 0;
-    if (link.isReady) {
+    if (producer.isReady) {
       for (; index < records.length; index++) {
         try {
-          const account = batch.accountOf(index);
-          if (!link.produce(records[index]!, slab.key(index), slab.value(index), account)) break;
+          const target = batch.targetOf(index);
+          if (!producer.produce(records[index]!, encoded.key(index), encoded.value(index), target)) break;
         } catch (error) {
           batch.failed(index, error);
         }
       }
     }
-    if (index < records.length) link.wait(new WaitingBatch(batch, index, link, slab.kept(index)));
-    slab.release();
+    if (index < records.length) producer.enqueue(new QueuedBatch(batch, index, producer, encoded.copy(index)));
+    encoded.release();
     return batch.reports;
   }
 
   /**
-   * Delivers what is on its way and disconnects, for all who write; it is not written to again. At once where no broker
-   * has answered.
+   * Delivers all records of all sinks and calls, and disconnects. Nothing can be written afterwards. Does not wait for
+   * brokers that have never answered.
    *
-   * @throws {KafkaError} If some could not be delivered within 30 s: says how many.
+   * @throws {KafkaError} If records are not delivered within 30 s; the error has their number.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
-    const link = this.#link;
-    for (const sink of this.#sinks) sink.refuse(this.#closed());
-    let left = 0;
-    if (link?.isConnected === true && !await this.#idle(link)) left = link.pending;
-    const closed = this.#closed();
-    for (const sink of this.#sinks) sink.giveUp(closed);
-    if (link !== undefined) this.#end(link);
+    const producer = this.#producer;
+    for (const sink of this.#sinks) sink.refuse(this.#closedError());
+    let undelivered = 0;
+    if (producer?.isConnected === true && !await this.#idle(producer)) undelivered = producer.pending;
+    const closed = this.#closedError();
+    for (const sink of this.#sinks) sink.abandon(closed);
+    if (producer !== undefined) this.#end(producer);
     await Promise.all(this.#ending);
-    if (left > 0) {
+    if (undelivered > 0) {
       throw new KafkaError(
-        `Topic ${JSON.stringify(this.topic)}: closed with ${left} messages undelivered after ${FLUSH_MS} ms`,
+        `Topic ${JSON.stringify(this.topic)}: closed with ${undelivered} messages undelivered after ${FLUSH_MS} ms`,
         { code: ErrorCode.TIMED_OUT },
       );
     }
   }
 
-  async #idle(link: ProducerLink): Promise<boolean> {
-    const patience = setTimeout(() => {
-      const seconds = (FLUSH_MS - PATIENCE_MS) / 1000;
+  async #idle(producer: SharedProducer): Promise<boolean> {
+    const timer = setTimeout(() => {
+      const where = `Topic ${JSON.stringify(this.topic)}`, seconds = (FLUSH_MS - NOTICE_AFTER_MS) / 1000;
       this.#options.notices.event(
         "close-slow",
-        `Topic ${
-          JSON.stringify(this.topic)
-        }: ${link.pending} messages are not delivered yet; waiting ${seconds} s more`,
+        `${where}: ${producer.pending} messages are not delivered yet; waiting ${seconds} s more`,
       );
-    }, PATIENCE_MS);
+    }, NOTICE_AFTER_MS);
     try {
       // What waits for linger.ms goes at once.
-      void link.flush(FLUSH_MS);
-      return await settlesWithin(link.idle(), FLUSH_MS);
+      void producer.flush(FLUSH_MS);
+      return await settlesWithin(producer.idle(), FLUSH_MS);
     } finally {
-      clearTimeout(patience);
+      clearTimeout(timer);
     }
   }
 
-  #closed(): KafkaError {
+  #closedError(): KafkaError {
     return new KafkaError(`Topic ${JSON.stringify(this.topic)} is closed: make a new one`, { fatal: true });
   }
 }
 
-/** The defaults that what was said does not speak against. */
+/** Returns the defaults that don't contradict a configuration. */
 function defaultsFor(conf: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { "enable.idempotence": idempotence, "linger.ms": linger, ...rest } = DEFAULTS;
   const acks = conf.acks ?? conf["request.required.acks"] ?? "all";
   const inFlight = Number(conf["max.in.flight"] ?? conf["max.in.flight.requests.per.connection"] ?? 5);
   const retries = Number(conf.retries ?? conf["message.send.max.retries"] ?? 1);
   const threshold = Number(conf["queue.buffering.backpressure.threshold"] ?? 1);
-  const fits = ["-1", "all"].includes(String(acks)) && inFlight <= 5 && retries > 0 && threshold === 1 &&
+  const allowsIdempotence = ["-1", "all"].includes(String(acks)) && inFlight <= 5 && retries > 0 && threshold === 1 &&
     conf["queuing.strategy"] !== "lifo";
   return {
     ...rest,
-    ...(fits ? { "enable.idempotence": idempotence } : {}),
-    // The same property by its other name.
+    ...(allowsIdempotence ? { "enable.idempotence": idempotence } : {}),
+    // queue.buffering.max.ms is another name of linger.ms.
     ...(conf["queue.buffering.max.ms"] === undefined ? { "linger.ms": linger } : {}),
   };
 }

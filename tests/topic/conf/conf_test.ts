@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { conf, Slipstream, Topic } from "@slipstream/slipstream";
 import { PROPERTIES } from "../../../src/topic/conf/properties.ts";
-import { dotted, INSTEAD, SNAKE_CASE } from "../../../src/topic/conf/snake_case.ts";
+import { propertyName, REPLACEMENTS, SNAKE_CASE } from "../../../src/topic/conf/property_names.ts";
 import { parseOffsets } from "../../../src/topic/read/offsets.ts";
 
 const SERVERS = { "bootstrap.servers": "localhost:1" };
@@ -67,7 +67,31 @@ Deno.test("Topic() refuses names that Kafka refuses, and wrong options", () => {
   assert.throws(() => new Topic("t", SERVERS, { until: "now" as never }), /until must be "end"/);
   assert.throws(() => new Topic("t", SERVERS, { commit: "maybe" as never }), /commit must be/);
   assert.throws(() => new Topic("t", SERVERS, { value: {} as never }), /a codec must have encode and decode/);
-  assert.throws(() => new Topic("t", SERVERS, { offset: -3 }), RangeError);
+  assert.throws(() => new Topic("t", SERVERS, { offset: -3 }), /offset must be a whole number from -2 on/);
+  assert.throws(() => new Topic("t", SERVERS, { connectTimeoutMs: 0 }), /connectTimeoutMs must be milliseconds from 1/);
+});
+
+Deno.test("Topic() reports all problems of name, properties and options in one error", () => {
+  assert.throws(
+    () =>
+      new Topic("a b", { ...SERVERS, "linger.ms": "soon" }, { offset: -3, until: "now", value: {}, app: 5 } as never),
+    (error: TypeError) => {
+      assert.ok(error instanceof TypeError);
+      const [first, ...problems] = error.message.split("\n");
+      assert.equal(first, "new Topic(): 6 problems");
+      for (
+        const expected of [
+          /A topic's name must be 1 to 249 .*: "a b"/,
+          /value: a codec must have encode and decode: got an object/,
+          /until must be "end": now/,
+          /app must be a Slipstream: 5/,
+          /offset must be a whole number from -2 on .*: -3/,
+          /linger.ms must be a number: "soon"/,
+        ]
+      ) assert.ok(problems.some((problem) => expected.test(problem)), `${expected} in ${error.message}`);
+      return true;
+    },
+  );
 });
 
 Deno.test("conf() merges defaults; topics take them as they are then, and their own come on top", () => {
@@ -174,11 +198,11 @@ Deno.test("Topic() takes the Python clients' names, and refuses two spellings of
     () => new Topic("t", { ...SERVERS, value_serializer: JSON.stringify, ssl_context: {} } as never),
     /2 problems[^]*value_serializer has no counterpart here: give Topic a codec[^]*ssl_context has no counterpart/,
   );
-  for (const name of Object.keys(INSTEAD)) assert.equal(dotted(name, (name) => PROPERTIES.has(name)), name);
+  for (const name of Object.keys(REPLACEMENTS)) assert.equal(propertyName(name), name);
   for (const [spelling, name] of Object.entries(SNAKE_CASE)) assert.ok(PROPERTIES.has(name), `${spelling}: ${name}`);
 });
 
-Deno.test("what librdkafka refuses a reader's configuration for is told whole", async () => {
+Deno.test("the error of a configuration that librdkafka refuses has librdkafka's whole text", async () => {
   const topic = new Topic("t", { ...SERVERS, "group.id": "g", "plugin.library.paths": "/nowhere/at_all" });
   const reading = topic[Symbol.asyncIterator]().next();
   await assert.rejects(reading, /can't connect to .*: dlopen\(\) failed: .*\(plugin \/nowhere\/at_all\)/);
@@ -199,16 +223,20 @@ Deno.test("Topic() takes acks in words and numbers, and lists of servers", () =>
   }
 });
 
-Deno.test("Topic() says what to give instead of what is taken for a property or an option", () => {
+Deno.test("Topic() names the remedy for mistaken properties and options", () => {
   const refusals: [object, object, RegExp][] = [
     [{ "bootstrap.servers": "" }, {}, /bootstrap.servers is empty: give host and port, such as "localhost:9092"$/],
     [{ "bootstrap.servers": [] }, {}, /bootstrap.servers is empty/],
-    [{ "bootstrap.servers": "http://a:1" }, {}, /bootstrap.servers has no URLs: give host and port.*"http:\/\/a:1"/],
-    [{ "bootstrap.servers": "a:1,kafka://b" }, {}, /has no URLs.*"kafka:\/\/b"/],
+    [
+      { "bootstrap.servers": "http://a:1" },
+      {},
+      /bootstrap.servers must not have URLs: give host and port.*"http:\/\/a:1"/,
+    ],
+    [{ "bootstrap.servers": "a:1,kafka://b" }, {}, /must not have URLs.*"kafka:\/\/b"/],
     [{ "bootstrap.servers": "a:1 b:2" }, {}, /needs a comma between addresses: "a:1 b:2"/],
     [{ "bootstrap.servers": "a:99999" }, {}, /has a port that is not from 1 to 65535/],
     [{ brokers: ["a:1"] }, {}, /brokers has no counterpart here: give "bootstrap.servers"/],
-    [{ ...SERVERS, offset: "beginning" }, {}, /offset is no property: give it in the third argument/],
+    [{ ...SERVERS, offset: "beginning" }, {}, /offset is not a property: give it in the third argument/],
     [SERVERS, { offset: "earliest" }, /for "earliest" give "beginning"/],
     [SERVERS, { offset: "latest" }, /for "latest" give "end"/],
     [SERVERS, { offsets: "end" }, /no option "offsets": did you mean "offset"\?/],
@@ -252,7 +280,7 @@ Deno.test("Topic() says what to give instead of what is taken for a property or 
   }
 });
 
-Deno.test("Topic() asks nothing of max.poll.interval.ms but what its group protocol asks", () => {
+Deno.test("Topic() compares max.poll.interval.ms with session.timeout.ms only where the group protocol does", () => {
   new Topic("t", { ...SERVERS, "group.protocol": "consumer", "max.poll.interval.ms": 6000 });
   assert.throws(
     () => new Topic("t", { ...SERVERS, "max.poll.interval.ms": 6000 }),

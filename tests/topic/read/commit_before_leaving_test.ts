@@ -30,14 +30,14 @@ Deno.test("TopicReader.close() takes at most a few seconds when its commit is re
   assert.equal(kafka.committed("g", P0), undefined);
 });
 
-Deno.test("TopicReader.close() commits nothing with manual commits, or after giveUp()", async () => {
+Deno.test("TopicReader.close() commits nothing with manual commits, or after stopStoring()", async () => {
   using kafka = kafkaWith([3, 5]);
   const manual = newReader(kafka, { "group.id": "manual" }, { autoCommit: false });
   (await manual.next())!.done();
   await manual.close();
   const givenUp = newReader(kafka, { "group.id": "given up" });
   const batch = await givenUp.next();
-  givenUp.giveUp();
+  givenUp.stopStoring();
   batch!.done();
   await givenUp.close();
   assert.deepEqual([kafka.committed("manual", P0), kafka.committed("given up", P0)], [undefined, undefined]);

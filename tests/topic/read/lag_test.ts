@@ -42,7 +42,7 @@ Deno.test("lag() of a Topic that is being read lists the position of its reader"
 
 Deno.test("lag() of several topics has the same shape, sorted by topic and partition", async () => {
   using kafka = kafkaWith([1, 2]);
-  kafka.createTopic("a", 1);
+  kafka.createTopic("a");
   await using topic = new Topic(["t", "a"], { "bootstrap.servers": kafka.bootstrapServers, "group.id": "g" });
   assert.deepEqual(await topic.lag(), {
     total: 3,

@@ -24,7 +24,7 @@ Deno.test("ReadBatch.positions() are the positions after the first messages; ask
     [...next].map(([partition, offset]) => `${partition}@${offset}`).sort(),
   );
   assert.equal(batch.positions()[0]!.leaderEpoch, 0);
-  assert.deepEqual(reader.handled, [], "no message counts as handled");
+  assert.deepEqual(reader.positions, [], "no message counts as handled");
   await reader.close();
 });
 
@@ -33,10 +33,10 @@ Deno.test("OffsetTracker stores positions in the order of the batches, whichever
   const { reader, first, second } = await overlapping(kafka);
   second.done();
   await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.deepEqual(reader.handled, []);
+  assert.deepEqual(reader.positions, []);
   first.done();
   assert.deepEqual(
-    positionsOf(reader.handled),
+    positionsOf(reader.positions),
     positionsOf([...first.positions(), ...second.positions()].filter(
       (one, index, all) => !all.slice(index + 1).some((later) => later.partition === one.partition),
     )),
@@ -58,7 +58,7 @@ Deno.test("OffsetTracker stores no position after a batch of which messages were
   first.done(3);
   first.done();
   const three = positionsOf(first.positions(3));
-  assert.deepEqual(positionsOf(reader.handled), three);
+  assert.deepEqual(positionsOf(reader.positions), three);
   await reader.close();
   const committed = [P0, P1].flatMap((partition) => {
     const offset = kafka.committed("g", partition);
@@ -72,7 +72,7 @@ Deno.test("OffsetTracker counts the handled messages of a batch in flight", asyn
   const reader = newReader(kafka, { "group.id": "g", "auto.commit.interval.ms": 1 });
   const batch = await reader.next() as ReadBatch;
   batch.handled = 4;
-  assert.deepEqual(positionsOf(reader.handled), positionsOf(batch.positions(4)));
+  assert.deepEqual(positionsOf(reader.positions), positionsOf(batch.positions(4)));
   batch.handled = 5;
   reader.store();
   await until(() => kafka.committed("g", P0) === 3 && kafka.committed("g", P1) === 2);
@@ -93,7 +93,7 @@ Deno.test("OffsetTracker forgets a revoked partition in every batch in flight, a
   assert.deepEqual([...first.positions(), ...second.positions()], []);
   first.done();
   second.done();
-  assert.deepEqual(reader.handled, []);
+  assert.deepEqual(reader.positions, []);
   await Promise.all([reader.close(), other.close()]);
   await joining;
   assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [undefined, undefined]);
@@ -105,7 +105,7 @@ Deno.test("OffsetTracker ignores positions of batches in flight in a partition t
   await reader.seek((partition) => partition === 0 ? 2 : undefined);
   first.done();
   second.done();
-  assert(reader.handled.every(({ partition }) => partition === 1));
+  assert(reader.positions.every(({ partition }) => partition === 1));
   const third = await reader.next() as ReadBatch;
   assert.equal(messagesOf(third).find((name) => name.startsWith("0")), "0@2");
   third.done(1);

@@ -11,7 +11,7 @@ const START = { startAt: (partition: number) => partition === 0 ? 2 : END };
 /** The first message of each partition in a batch. */
 function firsts(batch: ReadBatch | undefined): string[] {
   const seen = new Set<string>();
-  return messagesOf(batch).filter((place) => !seen.has(place[0]!) && seen.add(place[0]!)).sort();
+  return messagesOf(batch).filter((name) => !seen.has(name[0]!) && seen.add(name[0]!)).sort();
 }
 
 Deno.test("After a rebalance before any message was handled, a reader starts at the requested offsets", async () => {
@@ -120,10 +120,10 @@ Deno.test("seek() moves all partitions before a message of one of them is read",
   await new Promise((resolve) => setTimeout(resolve, 20));
   await reader.seek((partition) => partition + 5);
   sought = true;
-  await until(() => ["0", "1"].every((partition) => after.some((place) => place[0] === partition)));
+  await until(() => ["0", "1"].every((partition) => after.some((name) => name[0] === partition)));
   await reader.close();
   await reading;
-  assert.deepEqual(["0", "1"].map((partition) => after.find((place) => place[0] === partition)), ["0@5", "1@6"]);
+  assert.deepEqual(["0", "1"].map((partition) => after.find((name) => name[0] === partition)), ["0@5", "1@6"]);
 });
 
 const LATEST = { ...CONF, "auto.offset.reset": "latest" };
@@ -140,7 +140,7 @@ for (const strategy of ["range", "cooperative-sticky"]) {
         for (let batch; (batch = await reader.next()) !== undefined; batch.done()) read.push(...messagesOf(batch));
       });
       await until(() => kafka.committed("g", P0) === 6 && kafka.committed("g", P1) === 3);
-      kafka.createTopic("t", 4);
+      kafka.createTopic("t", { partitions: 4 });
       for (const partition of [2, 2, 3]) kafka.append({ topic: "t", partition }, { value: "first" });
       kafka.append(P0, { value: "new" });
       await until(() => new Set(read).size === 4);
@@ -157,7 +157,7 @@ Deno.test("A reader that starts at the end reads a partition that was added whil
   await until(() => kafka.committed("g", P0) === 6 && kafka.committed("g", P1) === 3);
   await first.close();
   await waiting;
-  kafka.createTopic("t", 3);
+  kafka.createTopic("t", { partitions: 3 });
   kafka.append({ topic: "t", partition: 2 }, { value: "first" });
   const reader = newReader(kafka, LATEST);
   assert.deepEqual(messagesOf(await reader.next()), ["2@0"]);
@@ -173,7 +173,7 @@ for (const conf of [LATEST, { "auto.offset.reset": "latest" }]) {
     try {
       const reader = newReader(kafka, conf), next = reader.next();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      kafka.createTopic("t", 2);
+      kafka.createTopic("t", { partitions: 2 });
       kafka.append(P1, { value: "first" });
       assert.deepEqual(messagesOf(await next), ["1@0"]);
       await reader.close();

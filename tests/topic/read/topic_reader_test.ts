@@ -229,7 +229,7 @@ Deno.test("TopicReader.seek() makes messages stale that were handed out before, 
   const sought = await more;
   assert.deepEqual(messagesOf(sought), ["0@4", "0@5"]);
   sought!.done();
-  assert.deepEqual(positionsOf(reader.handled), ["0@6", "1@3"]);
+  assert.deepEqual(positionsOf(reader.positions), ["0@6", "1@3"]);
   await reader.close();
 });
 
@@ -241,7 +241,7 @@ Deno.test("TopicReader.seek() that fails changes nothing: no message is skipped"
   await assert.rejects(reader.seek(() => 1), KafkaError);
   assert(batch!.messages.every((message) => !batch!.isStale(message)));
   batch!.done();
-  assert.deepEqual(positionsOf(reader.handled), ["0@6", "1@3"]);
+  assert.deepEqual(positionsOf(reader.positions), ["0@6", "1@3"]);
   await reader.close();
 });
 
@@ -268,7 +268,7 @@ Deno.test("TopicReader loses no message when a partition is assigned after all o
   const reader = newReader(kafka, conf, { untilEnd: true });
   const [batch] = await take(reader, 2);
   // All ends are reached while the batch is in flight. Then a partition is added.
-  kafka.createTopic("t", 3);
+  kafka.createTopic("t", { partitions: 3 });
   for (let n = 0; n < 3; n++) kafka.append({ topic: "t", partition: 2 }, { value: "new" });
   await until(() => kafka.consumers[0]!.assigned.length === 3);
   batch!.done();

@@ -5,7 +5,7 @@ import { LocalBroker } from "@slipstream/slipstream/testing";
 
 const INIT_PRODUCER_ID = 22, CLUSTER_AUTHORIZATION_FAILED = 31;
 
-Deno.test("a fatal error of a producer tells its cause to all who write", async () => {
+Deno.test("after a fatal error of the producer, every record fails with its cause", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("out", { partitions: 2 });
   broker.pushErrors(INIT_PRODUCER_ID, Array(10).fill(CLUSTER_AUTHORIZATION_FAILED));
@@ -32,7 +32,7 @@ Deno.test("a fatal error of a producer tells its cause to all who write", async 
   await sink.close(new Error("it failed"));
 });
 
-Deno.test("what is purged is not retriable, a broker's passing trouble is", () => {
+Deno.test("the error of a purged record is not retriable, that of a broker's passing trouble is", () => {
   const isRetriable = (code: number) => new KafkaError("x", { code }).retriable;
   for (const code of [-152, -151, -150, -144, 10, 29, 31, 87, 47, 90]) {
     assert.equal(isRetriable(code), false, `${code}`);

@@ -44,7 +44,7 @@ async function comeAndGo(open: () => SinkWriter<never>, value: unknown, until: P
 /** Deno's sanitizers are off unless a test asks for them. */
 const SANITIZED = { sanitizeOps: true, sanitizeResources: true } as const;
 
-Deno.test("a run that ends takes nothing from another one of the same sink", async () => {
+Deno.test("a run that ends fails no record of another run with the same sink", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("out");
   await using topic = new Topic("out", { "bootstrap.servers": broker.bootstrapServers });
@@ -61,7 +61,7 @@ Deno.test("a run that ends takes nothing from another one of the same sink", asy
   assert.deepEqual(values, Array.from({ length: COUNT }, (_, n) => `${n}`));
 });
 
-Deno.test("a run that ends takes nothing from another one of the same dead letters", async () => {
+Deno.test("a run that ends fails no dead letter of another run with the same Topic", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("dead");
   await using topic = new Topic("dead", { "bootstrap.servers": broker.bootstrapServers });
@@ -79,7 +79,7 @@ Deno.test("a run that ends takes nothing from another one of the same dead lette
   assert.equal((await valuesOf(broker, "dead")).filter((value) => value !== "short").length, COUNT);
 });
 
-Deno.test("a run that ends takes nothing from send(), sendBatch() and writable", async () => {
+Deno.test("a run that ends fails no record of send(), sendBatch() and writable", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("out");
   await using topic = new Topic("out", { "bootstrap.servers": broker.bootstrapServers });
@@ -103,7 +103,7 @@ Deno.test("a run that ends takes nothing from send(), sendBatch() and writable",
   assert.equal(values.length, 2 * COUNT + COUNT / 10);
 });
 
-Deno.test("what fails of one delivery is not told to another, which is asked first", async () => {
+Deno.test("a failure of one delivery does not reject another one that settles first", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("out");
   await using topic = new Topic("out", { "bootstrap.servers": broker.bootstrapServers, "linger.ms": 0 });
@@ -118,7 +118,7 @@ Deno.test("what fails of one delivery is not told to another, which is asked fir
   await writer.close();
 });
 
-Deno.test("a writable errors on what is not delivered, and the next one starts clean", async () => {
+Deno.test("a writable fails when a record is not delivered, and the next one works", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("out");
   await using topic = new Topic("out", { "bootstrap.servers": broker.bootstrapServers, "linger.ms": 0 });

@@ -14,9 +14,9 @@ function delivery(fails = false): Delivery & { readonly told: [string, unknown][
   };
 }
 
-Deno.test("a delivery settles by its own records, whoever asks and however often", async () => {
+Deno.test("a delivery settles by its own records alone, with one outcome however often it is asked for", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery(true), c = delivery();
   await sink.accept(["k", "a1"], a, 1);
   sink.accept(["k", "b1"], b, 2);
@@ -40,9 +40,9 @@ Deno.test("a delivery settles by its own records, whoever asks and however often
   await sink.close();
 });
 
-Deno.test("a record has settled when its delivery has disposed of the message", async () => {
+Deno.test("a failed record has settled when undelivered() of its delivery has", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const disposed = Promise.withResolvers<void>();
   const patient: Delivery = { undelivered: () => disposed.promise };
   await sink.accept(["k", "x"], patient);
@@ -55,9 +55,9 @@ Deno.test("a record has settled when its delivery has disposed of the message", 
   await sink.close();
 });
 
-Deno.test("a record that waits for room keeps its delivery and its place", async () => {
+Deno.test("a queued record keeps its delivery and its order", async () => {
   using all = fakes({ "queue.buffering.max.messages": 2 });
-  const sink = all.writer.open({ keepsLink: true }), other = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
   await sink.accept(["k", "1"], a, 1);
   sink.accept(["k", "2"], b, 2);
@@ -80,9 +80,9 @@ Deno.test("a record that waits for room keeps its delivery and its place", async
   await Promise.all([sink.close(), other.close()]);
 });
 
-Deno.test("when bytes are full, what comes later does not overtake what waits", async () => {
+Deno.test("a small record does not overtake a large one that waits for room", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await sink.accept(["k", "12345678"], a);
   all.producer.room = 10;
   const large = sink.accept(["k", "abcdefgh"], a);
@@ -103,10 +103,10 @@ Deno.test("when bytes are full, what comes later does not overtake what waits", 
   await sink.close();
 });
 
-Deno.test("a record that will never have room is refused, and those behind it go on", async () => {
+Deno.test("a record that there will never be room for is refused, and the records behind it are produced", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.room = 4;
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await assert.rejects(Promise.resolve(sink.accept(["k", "too large"], a)), { code: -184 });
   assert.equal(sink.settle(a), undefined, "it kept nothing of it");
   const many = Array.from({ length: 100 }, (_, n) => all.writer.send(["k", n === 0 ? "too large" : "f"]));
@@ -123,7 +123,7 @@ Deno.test("a record that will never have room is refused, and those behind it go
   await sink.close();
 });
 
-Deno.test("a client that gives room back late refuses nothing, however many wait", async () => {
+Deno.test("a client that frees room late refuses no record, however many are queued", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.room = 0;
   const sends = Array.from({ length: 100 }, (_, n) => all.writer.send(["k", `${n}`]));
@@ -136,9 +136,9 @@ Deno.test("a client that gives room back late refuses nothing, however many wait
   await all.writer.close();
 });
 
-Deno.test("closing with a reason drops what waits, and settles what can't be waited for", async () => {
+Deno.test("close() with a reason drops queued records, and abandons records in flight", async () => {
   using all = fakes({ "queue.buffering.max.messages": 1 });
-  const sink = all.writer.open({ keepsLink: true }), other = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
   await sink.accept(["k", "1"], a);
   const waiting = sink.accept(["k", "2"], a), others = other.accept(["k", "3"], b);
@@ -165,17 +165,17 @@ Deno.test("closing with a reason drops what waits, and settles what can't be wai
   assert.equal(all.producer.isDisconnecting, true);
 });
 
-Deno.test("closing while the client connects leaves nothing behind", async () => {
+Deno.test("close() while the client connects leaves no client behind", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.connecting = new Promise(() => {});
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   const waiting = sink.accept(["k", "1"], a);
   await sink.close(new Error("stopped"));
   assert.match(await stateOf(waiting), /rejected: .*closed/);
   assert.match(await stateOf(sink.settle(a)), /rejected: .*closed/);
   assert.equal(all.producer.isDisconnecting, true);
   // In the same turn as the first use, before there is a client.
-  const next = all.writer.open({ keepsLink: true });
+  const next = all.writer.open({ keepsProducer: true });
   next.accept(["k", "1"], a)?.catch(() => {});
   await next.close(new Error("stopped"));
   await turns();
@@ -185,12 +185,12 @@ Deno.test("closing while the client connects leaves nothing behind", async () =>
   ]);
 });
 
-Deno.test("the client is kept for whoever uses it, and disconnected after the last one", async () => {
+Deno.test("the client stays connected while a sink uses it, and is disconnected after the last one", async () => {
   using all = fakes();
-  const one = all.writer.open({ keepsLink: true }), two = all.writer.open({ keepsLink: true }), a = delivery();
+  const one = all.writer.open({ keepsProducer: true }), two = all.writer.open({ keepsProducer: true }), a = delivery();
   await one.accept(["k", "0"], a);
   all.producer.report(1);
-  const three = all.writer.open({ keepsLink: true });
+  const three = all.writer.open({ keepsProducer: true });
   await three.close();
   assert.equal(all.producer.isDisconnecting, false, "another run has nothing on its way, and goes on");
   one.accept(["k", "1"], a);
@@ -215,9 +215,9 @@ Deno.test("the client is kept for whoever uses it, and disconnected after the la
   assert.equal(all.producer.isDisconnecting, true);
 });
 
-Deno.test("a fatal error ends who uses the client, and the next one gets another", async () => {
+Deno.test("a fatal error ends the sinks of a client, and the next sink gets another client", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const told: unknown[] = [];
   const a: Delivery = { undelivered: (error) => void told.push((error as { fatal: boolean }).fatal) };
   await sink.accept(["k", "1"], a);
@@ -227,7 +227,7 @@ Deno.test("a fatal error ends who uses the client, and the next one gets another
   await assert.rejects(sent, { fatal: true });
   await turns();
   assert.deepEqual(told, [true]);
-  const next = all.writer.open({ keepsLink: true });
+  const next = all.writer.open({ keepsProducer: true });
   await next.accept(["k", "4"], a);
   all.producer.report(1);
   assert.deepEqual([all.producers.length, all.producer.values], [2, ["4"]]);
@@ -235,10 +235,10 @@ Deno.test("a fatal error ends who uses the client, and the next one gets another
   await Promise.all([sink.close(new Error("failed")), next.close()]);
 });
 
-Deno.test("a client that can't be made is fatal to who waits for it, and tried again", async () => {
+Deno.test("a client that can't be made fails the sink that waits for it, and the next sink tries again", async () => {
   using all = fakes();
   all.prepare = (producer) => producer.connecting = Promise.resolve(Object.assign(new Error("no"), { code: -169 }));
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await assert.rejects(Promise.resolve(sink.accept(["k", "1"], a)), { fatal: true, code: -169 });
   assert.match(await stateOf(sink.settle(a)), /rejected/);
   await assert.rejects(all.writer.send(["k", "1"]), { fatal: true });
@@ -251,9 +251,9 @@ Deno.test("a client that can't be made is fatal to who waits for it, and tried a
   await all.writer.close();
 });
 
-Deno.test("what a client refuses is the caller's, and no part of the delivery", async () => {
+Deno.test("a record that the client refuses rejects accept(), and does not fail the delivery", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), a = delivery();
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery();
   await sink.accept(["k", "1"], a);
   all.producer.report(1);
   all.producer.refusal = Object.assign(new Error("unknown partition"), { code: -190 });
@@ -265,9 +265,9 @@ Deno.test("what a client refuses is the caller's, and no part of the delivery", 
   await sink.close();
 });
 
-Deno.test("many records of one delivery and one batch are told apart", async () => {
+Deno.test("each of many records of one delivery and of one batch gets its own report", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), a = delivery(), count = 10_000;
+  const sink = all.writer.open({ keepsProducer: true }), a = delivery(), count = 10_000;
   await sink.accept(["k", "0"], a, 0);
   for (let n = 1; n < count; n++) sink.accept(["k", `${n}`], a, n);
   all.producer.report("9000", 87);
@@ -292,9 +292,9 @@ Deno.test("many records of one delivery and one batch are told apart", async () 
   await sink.close();
 });
 
-Deno.test("a close says how many records were left only when the time has passed, and counts the right ones", async () => {
+Deno.test("close() reports how many of its own records are undelivered, after its time has passed", async () => {
   using all = fakes();
-  const sink = all.writer.open({ keepsLink: true }), other = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true }), other = all.writer.open({ keepsProducer: true });
   const a = delivery(), b = delivery();
   await sink.accept(["k", "1"], a);
   await other.accept(["k", "2"], b);

@@ -50,7 +50,7 @@ Deno.test("send() writes in the order of the calls when an async codec finishes 
   assert.deepEqual(await read(topic), ["a", "b", "c", "d"]);
 });
 
-Deno.test("send() gives its turn to the next call when its codec fails", async () => {
+Deno.test("a call of send() whose codec fails does not hold up the next call", async () => {
   await using broker = await LocalBroker.start();
   await using topic = new Topic("send-fails", { "bootstrap.servers": broker.bootstrapServers }, {
     value: backwards(2),
@@ -63,11 +63,11 @@ Deno.test("send() gives its turn to the next call when its codec fails", async (
   assert.deepEqual(await read(topic), ["a", "b"]);
 });
 
-Deno.test("what no broker ever takes is not delivered after message.timeout.ms, and not before", async () => {
+Deno.test("a record fails after message.timeout.ms without a broker, and not before", async () => {
   using all = fakes({ "message.timeout.ms": 400 });
   all.prepare = (producer) => producer.connecting = new Promise(() => {});
   const told: unknown[] = [];
-  const sink = all.writer.open({ keepsLink: true });
+  const sink = all.writer.open({ keepsProducer: true });
   const started = performance.now();
   const since = (promise: Promise<unknown>) =>
     promise.then(() => assert.fail("it is delivered"), (error) => {
@@ -89,7 +89,7 @@ Deno.test("what no broker ever takes is not delivered after message.timeout.ms, 
   await all.writer.close();
 });
 
-Deno.test("what waits for a broker that comes in time is delivered, however long its delivery takes", async () => {
+Deno.test("a record is delivered when a broker answers within message.timeout.ms, however long its delivery takes then", async () => {
   using all = fakes({ "message.timeout.ms": 200 });
   const connected = Promise.withResolvers<undefined>();
   all.prepare = (producer) => producer.connecting = connected.promise;
