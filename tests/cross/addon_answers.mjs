@@ -73,7 +73,6 @@ const CALLS = {
     produce: ["", "s", "s 0", "s 0 n", "s n b", "s u b s", "s 0 s", "s 0 u", "s 0 b 1", "s 0 b o", "s 0 b n s"],
     poll: [""],
     setPollInBackground: ["", "1"],
-    setPartitioner: ["", "s"],
     flush: ["", "1", "1 s", "s f", "long f"],
     initTransactions: ["", "1", "s f", "1 s"],
     beginTransaction: ["", "s", "f"],
