@@ -89,7 +89,8 @@ export function defaultProblems(sources: readonly Source[]): string[] {
   return problems;
 }
 
-const OBJECT = /^(export )?const (\w*DEFAULTS) = \{([^;]*?)\}(?: as const)? satisfies (?:Required<)?(\w+(?:Options|Settings))\b/gm;
+const OBJECT =
+  /^(export )?const (\w*DEFAULTS) = \{([^;]*?)\}(?: as const)? satisfies (?:Required<)?(\w+(?:Options|Settings))\b/gm;
 const INTERFACE = /\binterface (\w+(?:Options|Settings))\b[^{]*\{\n([^]*?)\n\}/g;
 /** A documented option: its last tag is `@default`. */
 const TAG = /@default \{(.+)\}\s*(?:\*\s*)?\*\/\s*(?:readonly )?(\w+)\??:/g;
