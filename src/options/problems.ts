@@ -6,8 +6,6 @@
 
 import { closestName, isMisspelled } from "./closest_name.ts";
 
-export { closestName };
-
 /** Returns one problem for each option that is not known. It suggests the closest known name, or lists all of them. */
 export function unknownOptions(options: object, known: readonly string[]): string[] {
   return Object.keys(options).filter((name) => !known.includes(name)).map((name) => {

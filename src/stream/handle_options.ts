@@ -5,7 +5,8 @@
  */
 
 import { describeValue } from "../options/describe_value.ts";
-import { closestName, unknownOptions } from "../options/problems.ts";
+import { closestName } from "../options/closest_name.ts";
+import { unknownOptions } from "../options/problems.ts";
 import type { HandlerError } from "./handler_error.ts";
 import { type PipeStage, stageProblem } from "./pipe.ts";
 import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";

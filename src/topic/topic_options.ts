@@ -8,7 +8,8 @@ import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { text } from "../codecs/text.ts";
 import { describeValue } from "../options/describe_value.ts";
-import { closestName } from "../options/problems.ts";
+import { closestName } from "../options/closest_name.ts";
+
 import { isProperty } from "./conf/property_names.ts";
 import { type Offsets, parseOffsets } from "./read/offsets.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { closestName } from "../../options/problems.ts";
+import { closestName } from "../../options/closest_name.ts";
+
 import { PROPERTIES, type Property } from "./properties.ts";
 import { REPLACEMENTS } from "./property_names.ts";
 import { isSecret, MASK } from "./secrets.ts";
