@@ -89,8 +89,7 @@ export function defaultProblems(sources: readonly Source[]): string[] {
   return problems;
 }
 
-const OBJECT =
-  /^(export )?const (\w*DEFAULTS) = \{([^;]*?)\}(?: as const)? satisfies (?:Required<)?(\w+(?:Options|Settings))\b/gm;
+const OBJECT = /^(export )?const (\w*DEFAULTS) = \{([^;]*?)\}(?: as const)? satisfies (?:Required<)?(\w+Options)\b/gm;
 const INTERFACE = /\binterface (\w+)\b[^{]*\{\n([^]*?)\n\}/g;
 /** A type that begins on a line of its own, such as one with an object type in it. */
 const LONG_TYPE = /\btype (\w+)\b[^\n]*=\n([^]*?);\n(?:\n|$)/g;

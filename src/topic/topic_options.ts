@@ -119,7 +119,7 @@ export interface CheckedTopicOptions<K, V> {
   readonly app: object | undefined;
 }
 
-const DEFAULTS = { whenMissing: "wait", dry: false } as const satisfies TopicSettings;
+const DEFAULTS = { key: text, value: text, whenMissing: "wait", dry: false } as const satisfies TopicOptions;
 
 /** The names of all options: a record, so that the compiler finds one that is missing. */
 const OPTIONS = Object.keys(
@@ -154,7 +154,7 @@ export function checkTopicOptions<K, V>(options: unknown, problems: string[]): C
   const given = (isObject ? options : {}) as Record<keyof TopicOptions, unknown>;
   for (const name of Object.keys(given)) if (!OPTIONS.includes(name)) problems.push(unknownOption(name));
 
-  const { key = text, value = text, whenMissing = DEFAULTS.whenMissing, dry = DEFAULTS.dry } = given;
+  const { key = DEFAULTS.key, value = DEFAULTS.value, whenMissing = DEFAULTS.whenMissing, dry = DEFAULTS.dry } = given;
   const { offset, until, connectTimeoutMs, commit, app } = given;
   const check = (holds: boolean, problem: () => string) => {
     if (!holds) problems.push(problem());
