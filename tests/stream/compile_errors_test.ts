@@ -55,7 +55,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a key that may be null": {
     code: `app.handle(customers, { sink: table }, (m) => [m.key, m.value]);`,
     at: "m.key",
-    says: [/Type 'string \| null' is not assignable to type 'CacheKey'/, /Type 'null' is not assignable to/],
+    says: [/Type 'string \| null' is not assignable to type 'KeyInput<CacheKey>'/, /Type 'null' is not assignable to/],
   },
   "a first stage that can't take the messages": {
     code: `app.handle([1], { pipe: [words] }, () => {});`,
