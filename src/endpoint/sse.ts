@@ -122,6 +122,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * - **Shutdown.** `shutdown()` of `Deno.serve()` waits for every response and ends none. So first end the responses, by
  *   closing the Cache that they read or aborting their `signal`, then shut down the server:
  *   `await cache.close(); await server.shutdown()`. In the other order, the shutdown waits until all clients have left.
+ *   `deno serve` shuts down in the same way at SIGTERM: close the Cache in a listener of that signal.
  * - **Resuming.** With a Cache that has a log, a client that reconnects with `Last-Event-ID` gets the updates that
  *   follow, each once, from any process that uses the store.
  * - **Gaps.** If updates are missing, for example because the log no longer holds them, the client gets an event `gap`
