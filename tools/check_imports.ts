@@ -10,32 +10,41 @@
  * @module
  */
 
-const PROTOCOL = "src/stream/protocol.ts";
-const SETTLEMENT = "src/stream/settlement.ts";
-
 /** For each room, the other rooms, files and packages (`npm:NAME`) that it may import. */
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // It exports LibraryError, of the ffi room.
   "mod.ts": [
-    ...["stream", "topic", "topic/conf", "topic/read", "topic/write", "cache", "codecs", "time", "endpoint"],
+    ...[
+      "protocol",
+      "stream",
+      "topic",
+      "topic/conf",
+      "topic/read",
+      "topic/write",
+      "cache",
+      "codecs",
+      "time",
+      "endpoint",
+    ],
     ...["kafka", "ffi", "notices"],
   ],
   options: ["npm:deno-std"],
   async: [],
+  protocol: ["async"],
   notices: [],
-  stream: ["options", "async", "notices", "npm:deno-std"],
-  topic: [PROTOCOL, "async", "options", "codecs", "kafka", "notices", "topic/conf", "topic/read", "topic/write"],
+  stream: ["protocol", "options", "async", "notices", "npm:deno-std"],
+  topic: ["protocol", "async", "options", "codecs", "kafka", "notices", "topic/conf", "topic/read", "topic/write"],
   "topic/conf": ["options", "kafka"],
-  "topic/read": [PROTOCOL, "async", "codecs", "kafka", "notices", "topic/conf"],
-  "topic/write": [PROTOCOL, SETTLEMENT, "async", "codecs", "kafka", "notices", "topic/conf"],
+  "topic/read": ["protocol", "async", "codecs", "kafka", "notices", "topic/conf"],
+  "topic/write": ["protocol", "async", "codecs", "kafka", "notices", "topic/conf"],
   kafka: ["addon", "ffi", "notices"],
   ffi: ["notices"],
   addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
   // The face of a Cache is above its engine, that above the readers of updates, and those above the store. The lower
   // rooms know the face by its keys, ranges and errors, and by what a transaction shows.
-  cache: [PROTOCOL, SETTLEMENT, "options", "cache/engine", "cache/updates", "cache/store"],
+  cache: ["protocol", "options", "cache/engine", "cache/updates", "cache/store"],
   "cache/engine": [
-    SETTLEMENT,
+    "protocol",
     "cache/updates",
     "cache/store",
     ...["cache_key", "cache_range", "cache_error", "cache_transaction"].map((name) => `src/cache/${name}.ts`),
@@ -43,10 +52,10 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   "cache/updates": ["async", "cache/store", "src/cache/cache_key.ts"],
   "cache/store": ["src/cache/cache_key.ts", "src/cache/cache_error.ts"],
   codecs: ["options"],
-  time: [PROTOCOL, "async", "options"],
+  time: ["protocol", "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
-  endpoint: [PROTOCOL, "options"],
-  testing: [PROTOCOL, "src/stream/wrap_readers.ts", "async", "kafka", "ffi"],
+  endpoint: ["protocol", "options"],
+  testing: ["protocol", "src/stream/wrap_readers.ts", "async", "kafka", "ffi"],
   // Only this room imports the package that depends on the SDKs of the clouds.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It loads the package to find librdkafka's sources in it.

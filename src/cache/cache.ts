@@ -13,8 +13,8 @@ import {
   openSource,
   type SinkWriter,
   type SourceReader,
-} from "../stream/protocol.ts";
-import { Settlements } from "../stream/settlement.ts";
+} from "../protocol/protocol.ts";
+import { Settlements } from "../protocol/settlement.ts";
 import {
   type CacheChange,
   type CacheUpdate,

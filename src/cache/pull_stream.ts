@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Batch, SourceReader } from "../stream/protocol.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
 import type { PullReader } from "./open_changes.ts";
 
 /**

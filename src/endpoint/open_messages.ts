@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Batch, type BatchSource, openSource } from "../stream/protocol.ts";
+import { type Batch, type BatchSource, openSource } from "../protocol/protocol.ts";
 
 /** An open source. */
 export interface OpenMessages<T> {

@@ -5,7 +5,7 @@
  */
 
 import { assertNoProblems, unknownOptions } from "../options/problems.ts";
-import type { BatchSource } from "../stream/protocol.ts";
+import type { BatchSource } from "../protocol/protocol.ts";
 import { eventBody, eventText } from "./event_body.ts";
 import { mapMessages, type OpenMessages, openMessages } from "./open_messages.ts";
 import { toJson } from "./to_json.ts";

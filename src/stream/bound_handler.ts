@@ -19,7 +19,7 @@ import { HandlerStop } from "./handler_stop.ts";
 import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
 import { KeyedPool } from "./keyed_pool.ts";
 import { comesAgain, type Origin } from "./origin.ts";
-import type { RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
+import type { RawMessage, SinkWriter, Unreadable } from "../protocol/protocol.ts";
 import { retried } from "./retry.ts";
 import type { OpenSink } from "./sinks.ts";
 

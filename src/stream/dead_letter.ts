@@ -6,7 +6,7 @@
 
 import { type HandlerError, textOf } from "./handler_error.ts";
 import { DEAD_LETTER_ERROR_BYTES } from "./limits.ts";
-import type { Batch, RawMessage } from "./protocol.ts";
+import type { Batch, RawMessage } from "../protocol/protocol.ts";
 
 const encoder = new TextEncoder();
 

@@ -10,7 +10,7 @@
  */
 
 import { HandlerError } from "./handler_error.ts";
-import type { Batch, Delivery, RawMessage, SinkWriter } from "./protocol.ts";
+import type { Batch, Delivery, RawMessage, SinkWriter } from "../protocol/protocol.ts";
 
 /** The loop that reads the batches, as a delivery sees it: a `SourceLoop`. */
 export interface BatchOwner {

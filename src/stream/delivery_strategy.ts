@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { Batch } from "./protocol.ts";
+import type { Batch } from "../protocol/protocol.ts";
 
 /** When and where it is stored how far a source is handled. */
 export interface DeliveryStrategy {

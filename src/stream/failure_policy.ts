@@ -12,7 +12,7 @@ import type { ErrorPolicy } from "./handle_options.ts";
 import { HandlerError, isFatal } from "./handler_error.ts";
 import { isInterrupted } from "./interrupted.ts";
 import type { Origin } from "./origin.ts";
-import type { RawMessage, SinkWriter } from "./protocol.ts";
+import type { RawMessage, SinkWriter } from "../protocol/protocol.ts";
 import { RetryAbortedError } from "./retry.ts";
 
 /** Waits until a sink has accepted a value, or until a stop ends the wait. */

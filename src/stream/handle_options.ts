@@ -9,7 +9,7 @@ import { closestName } from "../options/closest_name.ts";
 import { unknownOptions } from "../options/problems.ts";
 import type { HandlerError } from "./handler_error.ts";
 import { type PipeStage, stageProblem } from "./pipe.ts";
-import { type DeadLetterSink, feeds, openDeadLetters } from "./protocol.ts";
+import { type DeadLetterSink, feeds, openDeadLetters } from "../protocol/protocol.ts";
 import { type RetryOptions, retryProblems } from "./retry.ts";
 import { type AnySink, sinkProblem } from "./sinks.ts";
 

@@ -38,8 +38,6 @@ export const MESSAGES_BETWEEN_YIELDS = 32;
 
 /** How long a source that was stopped may take to end its stream of batches, in milliseconds; then it is read no more. */
 export const SOURCE_END_MS = 1000;
-/** How long a generator that was ended may take to run its `finally` blocks, in milliseconds; then the run ends without it. */
-export const GENERATOR_END_MS = 1000;
 /** After a stop, how long a sink may take to make room for a value, in milliseconds; then the message is not done. */
 export const ROOM_AFTER_STOP_MS = 1000;
 /**

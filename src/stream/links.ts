@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openSink, openSource } from "./protocol.ts";
+import { openSink, openSource } from "../protocol/protocol.ts";
 import type { Sink } from "./sinks.ts";
 import type { SourceLoop } from "./source_loop.ts";
 import type { Source } from "./sources.ts";

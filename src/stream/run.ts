@@ -11,7 +11,7 @@ import { BoundHandler } from "./bound_handler.ts";
 import { AT_LEAST_ONCE } from "./delivery_strategy.ts";
 import { CLOSE_AFTER_FAILURE_MS, LINK_END_MS, RELEASE_MS } from "./limits.ts";
 import { findLinks, type Links } from "./links.ts";
-import type { SourceReader } from "./protocol.ts";
+import type { SourceReader } from "../protocol/protocol.ts";
 import { RunSinks } from "./run_sinks.ts";
 import { SourceLoop } from "./source_loop.ts";
 import { openAnySource, type Source } from "./sources.ts";

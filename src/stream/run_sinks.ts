@@ -5,7 +5,7 @@
  */
 
 import type { ResolvedBinding } from "./binding.ts";
-import { openDeadLetters, openSink, type RawMessage, type SinkWriter } from "./protocol.ts";
+import { openDeadLetters, openSink, type RawMessage, type SinkWriter } from "../protocol/protocol.ts";
 import { serializedWriter } from "./serialized_writer.ts";
 import { openAnySink, type OpenSink, type Sink } from "./sinks.ts";
 

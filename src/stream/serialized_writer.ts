@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Delivery, SinkWriter } from "./protocol.ts";
+import type { Delivery, SinkWriter } from "../protocol/protocol.ts";
 
 /**
  * Makes a writer safe for callers that call `accept()` while it waits: each value is offered only after the writer has

@@ -6,7 +6,7 @@
 
 import { isThenable } from "../async/is_thenable.ts";
 import { describeValue } from "../options/describe_value.ts";
-import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
+import { type BatchSink, type Delivery, openSink, type SinkWriter } from "../protocol/protocol.ts";
 
 /**
  * What `handle()` writes to: a function, a WritableStream, an object with one as `.writable`, a Topic or a Cache.

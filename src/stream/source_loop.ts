@@ -11,7 +11,7 @@ import { BatchDelivery, type BatchOwner } from "./delivery.ts";
 import type { DeliveryStrategy } from "./delivery_strategy.ts";
 import { isInterrupted } from "./interrupted.ts";
 import { MESSAGES_BETWEEN_YIELDS, SOURCE_END_MS } from "./limits.ts";
-import type { Batch, SourceReader } from "./protocol.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
 import { UndoneBatches } from "./undone_batches.ts";
 
 /** The options of a `SourceLoop`. */

@@ -5,9 +5,9 @@
  */
 
 import { describeValue } from "../options/describe_value.ts";
-import { pullReader } from "./batch_reader.ts";
+import { pullReader } from "../protocol/batch_reader.ts";
 import { ITERABLE_BATCH_MESSAGES } from "./limits.ts";
-import { type Batch, type BatchSource, openSource, type SourceReader } from "./protocol.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
 
 /**
  * What `handle()` reads from: an iterable, an async iterable, a ReadableStream, an object with one as `.readable`, a Topic

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceReader } from "./protocol.ts";
+import type { SourceReader } from "../protocol/protocol.ts";
 
 /** Receives the reader of each source that a run opens, and returns the reader that the run uses. */
 export type WrapReader = <T>(reader: SourceReader<T>) => SourceReader<T>;

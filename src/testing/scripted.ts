@@ -5,7 +5,7 @@
  */
 
 import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
-import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
 import { busyReaders } from "./source_activity.ts";
 
 /** A step of a script other than a single message. Made by `together()`, `delay()` and `fail()`. */

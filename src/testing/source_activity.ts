@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Batch, SourceReader } from "../stream/protocol.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
 
 /** Readers that are busy with something of their own, such as a delay in a script. An app that reads them is not idle. */
 export const busyReaders: WeakSet<SourceReader<unknown>> = new WeakSet();

@@ -6,7 +6,7 @@
 
 import { describeValue } from "../options/describe_value.ts";
 import { assertNoProblems } from "../options/problems.ts";
-import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
 import { scheduleProblems } from "./cron_schedule.ts";
 import { readTicks, type Tick } from "./tick.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Batch, SourceReader } from "../stream/protocol.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
 
 /** What `timer()` and `cron()` emit: a time that has come. */
 export interface Tick {

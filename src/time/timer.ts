@@ -8,7 +8,7 @@ import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import { ResettableSignal } from "../async/resettable_signal.ts";
 import { describeValue } from "../options/describe_value.ts";
 import { assertNoProblems } from "../options/problems.ts";
-import { type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
+import { type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
 import { readTicks, type Tick } from "./tick.ts";
 
 /**

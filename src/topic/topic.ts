@@ -21,7 +21,7 @@ import {
   type RawMessage,
   type SinkWriter,
   type SourceReader,
-} from "../stream/protocol.ts";
+} from "../protocol/protocol.ts";
 import { type Conf, mergedConf, wordsInLibraryCase } from "./conf/conf.ts";
 import { masked, redact } from "./conf/secrets.ts";
 import { Decoder } from "./read/decoder.ts";

@@ -5,7 +5,7 @@
  */
 
 import { partitionText } from "../kafka/partition_map.ts";
-import type { Batch, SourceReader } from "../stream/protocol.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
 import { type Decoder, headersOf } from "./read/decoder.ts";
 import type { Message } from "./read/message.ts";
 import type { ReadBatch } from "./read/read_batch.ts";

@@ -6,7 +6,7 @@ import { checkOptions } from "../../src/cache/cache_options.ts";
 import type { Engine } from "../../src/cache/engine/engine.ts";
 import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import { registerStore } from "../support/registered_store.ts";
-import { openSink } from "../../src/stream/protocol.ts";
+import { openSink } from "../../src/protocol/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
 const BOUND = 32 * 1024 * 1024;

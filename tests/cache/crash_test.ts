@@ -6,7 +6,7 @@ import type { CacheOptions } from "../../src/cache/cache_options.ts";
 import type { Engine } from "../../src/cache/engine/engine.ts";
 import type { Group } from "../../src/cache/engine/group_commit.ts";
 import { registerStore } from "../support/registered_store.ts";
-import { type Delivery, openSink } from "../../src/stream/protocol.ts";
+import { type Delivery, openSink } from "../../src/protocol/protocol.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 import { large, numberOf, Observed, type Value } from "../support/observed.ts";
 import { SEED } from "../support/seed.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import FakeTimers from "@sinonjs/fake-timers";
 import { Cache } from "../../src/cache/cache.ts";
 import { registerStore } from "../support/registered_store.ts";
-import { openSink } from "../../src/stream/protocol.ts";
+import { openSink } from "../../src/protocol/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
 Deno.test("registerStore() makes Caches of its path share a store and open it again", async () => {

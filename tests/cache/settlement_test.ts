@@ -6,7 +6,7 @@ import { checkOptions } from "../../src/cache/cache_options.ts";
 import { CacheError } from "../../src/cache/cache_error.ts";
 import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import { registerStore } from "../support/registered_store.ts";
-import { type Delivery, openSink } from "../../src/stream/protocol.ts";
+import { type Delivery, openSink } from "../../src/protocol/protocol.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 
 const delivery = (): Delivery => ({ undelivered() {} });

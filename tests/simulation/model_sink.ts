@@ -10,8 +10,8 @@ import {
   openSink,
   type RawMessage,
   type SinkWriter,
-} from "../../src/stream/protocol.ts";
-import { Settlements } from "../../src/stream/settlement.ts";
+} from "../../src/protocol/protocol.ts";
+import { Settlements } from "../../src/protocol/settlement.ts";
 import type { Model } from "./model.ts";
 import type { SinkFault, SinkSpec } from "./program.ts";
 import { type Account, type Fault, Value } from "./model_values.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Batch, type BatchSource, openSource, type SourceReader } from "../../src/stream/protocol.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../../src/protocol/protocol.ts";
 import type { BatchState, Model, SourceState } from "./model.ts";
 import type { SourceSpec } from "./program.ts";
 import { Message } from "./model_values.ts";

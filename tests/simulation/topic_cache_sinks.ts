@@ -5,7 +5,7 @@
  */
 
 import type { Cache } from "../../src/cache/cache.ts";
-import { type BatchSink, type Delivery, openSink, type SinkWriter } from "../../src/stream/protocol.ts";
+import { type BatchSink, type Delivery, openSink, type SinkWriter } from "../../src/protocol/protocol.ts";
 import type { Topic } from "../../src/topic/topic.ts";
 import type { TopicCacheModel } from "./topic_cache_model.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type Delivery, openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
-import { Settlements } from "../../src/stream/settlement.ts";
+import { Settlements } from "../../src/protocol/settlement.ts";
 import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
 /** How a run ends: `"resolved"`, `"rejected: …"`, or `"hangs"` if it takes longer than a time. */

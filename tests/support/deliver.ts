@@ -6,7 +6,7 @@
 
 import type { Cache } from "../../src/cache/cache.ts";
 import type { CacheInput } from "../../src/cache/cache_input.ts";
-import { type BatchSource, type Delivery, openSink, openSource } from "../../src/stream/protocol.ts";
+import { type BatchSource, type Delivery, openSink, openSource } from "../../src/protocol/protocol.ts";
 
 /**
  * Makes a sink accept a value for each message, with one delivery for each batch. A batch is done when its delivery has

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Message, Topic, type TopicOptions, transform } from "@slipstream/slipstream";
 import { MemoryKafka } from "@slipstream/slipstream/testing";
-import { openSource } from "../../src/stream/protocol.ts";
+import { openSource } from "../../src/protocol/protocol.ts";
 import { P0, P1, positionsOf, until } from "../support/readers.ts";
 
 const NO_FFI: Deno.PermissionOptions = { ffi: false, net: false, read: "inherit", env: "inherit", sys: "inherit" };

@@ -14,7 +14,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { Settlement } from "../../stream/settlement.ts";
+import type { Settlement } from "../../protocol/settlement.ts";
 import type { Write } from "../store/write.ts";
 
 /** What a group may hold. KV limits an atomic to 1,000 mutations and 819,200 bytes, 81,920 of them keys. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Settlement } from "../../stream/settlement.ts";
+import type { Settlement } from "../../protocol/settlement.ts";
 import { closedError } from "../cache_error.ts";
 import type { Write } from "../store/write.ts";
 import type { Engine, EngineOptions } from "./engine.ts";

@@ -5,7 +5,7 @@
  */
 
 import { ErrorCode, type PortConsumer, type TopicPartitionOffset } from "../../kafka/port.ts";
-import type { Position } from "../../stream/protocol.ts";
+import type { Position } from "../../protocol/protocol.ts";
 import { partitionText } from "../../kafka/partition_map.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { ResettableSignal } from "../../async/resettable_signal.ts";

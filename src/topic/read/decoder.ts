@@ -6,7 +6,7 @@
 
 import type { Codec } from "../../codecs/codec.ts";
 import { type FetchedMessage, NULL_HEADER } from "../../kafka/port.ts";
-import type { Unreadable } from "../../stream/protocol.ts";
+import type { Unreadable } from "../../protocol/protocol.ts";
 import { partitionText } from "../../kafka/partition_map.ts";
 import type { Message, MessageHeader } from "./message.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
-import type { Position } from "../../stream/protocol.ts";
+import type { Position } from "../../protocol/protocol.ts";
 import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import type { TopicPartition } from "../../kafka/port.ts";
-import type { Position } from "../../stream/protocol.ts";
+import type { Position } from "../../protocol/protocol.ts";
 import { PartitionMap } from "../../kafka/partition_map.ts";
 
 /** An offset of a partition: a message's, or a position. */

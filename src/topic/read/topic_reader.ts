@@ -11,7 +11,7 @@ import {
   type TopicPartitionOffset,
   type Watermarks,
 } from "../../kafka/port.ts";
-import type { Position } from "../../stream/protocol.ts";
+import type { Position } from "../../protocol/protocol.ts";
 import { Assignment } from "./assignment.ts";
 import { BrokerQueries } from "./broker_queries.ts";
 import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";

@@ -7,7 +7,7 @@
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import { ErrorCode } from "../../kafka/port.ts";
 import type { Notices } from "../../notices/notices.ts";
-import type { Delivery, RawMessage, SinkWriter } from "../../stream/protocol.ts";
+import type { Delivery, RawMessage, SinkWriter } from "../../protocol/protocol.ts";
 
 /**
  * Returns the properties of a producer that can write every message that could be read. So its own limit,

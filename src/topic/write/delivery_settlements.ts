@@ -6,8 +6,8 @@
 
 import { type RecordBytes, RECORDS_PER_TARGET, type ReportTarget } from "../../kafka/port.ts";
 import type { KafkaError } from "../../kafka/kafka_error.ts";
-import type { Delivery } from "../../stream/protocol.ts";
-import { Settlement } from "../../stream/settlement.ts";
+import type { Delivery } from "../../protocol/protocol.ts";
+import { Settlement } from "../../protocol/settlement.ts";
 import { undeliveredRecord } from "./record_errors.ts";
 import type { RecordTracker } from "./record_tracker.ts";
 

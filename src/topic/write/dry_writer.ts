@@ -5,7 +5,7 @@
  */
 
 import type { Codec } from "../../codecs/codec.ts";
-import type { SinkWriter } from "../../stream/protocol.ts";
+import type { SinkWriter } from "../../protocol/protocol.ts";
 import { hasKey, toRecord } from "./record_input.ts";
 import type { DeliveryReport, TopicInput } from "./topic_record.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Bytes, EncodedRecord } from "./encoder.ts";
+import type { Bytes, EncodedRecord } from "./encoded_record.ts";
 import type { TopicRecord } from "./topic_record.ts";
 
 /** The size that the memory begins with, and up to which it is kept to be used again. */

@@ -6,18 +6,9 @@
 
 import type { Codec } from "../../codecs/codec.ts";
 import { EncodedBatch } from "./encoded_batch.ts";
+import type { Bytes, EncodedRecord } from "./encoded_record.ts";
 import { hasKey } from "./record_input.ts";
 import type { TopicRecord } from "./topic_record.ts";
-
-/** Any bytes: clients accept them as they are, and a Buffer for each would cost more than its record. */
-export type Bytes = Uint8Array;
-
-/** A record with the bytes of its key and value. */
-export interface EncodedRecord {
-  readonly record: TopicRecord<unknown, unknown>;
-  readonly key: Bytes | null;
-  readonly value: Bytes | null;
-}
 
 /** The size of the memory that a codec's `encodeInto()` gets; a larger key or value gets memory of its own. */
 const KEY_BYTES = 1024, VALUE_BYTES = 65_536;

@@ -5,7 +5,8 @@
  */
 
 import type { ReportTarget } from "../../kafka/port.ts";
-import { type Bytes, copyOf, type EncodedRecord } from "./encoder.ts";
+import { copyOf } from "./encoder.ts";
+import type { Bytes, EncodedRecord } from "./encoded_record.ts";
 import type { SendBatchCall, SendCalls } from "./send_calls.ts";
 import type { QueuedRecords } from "./send_queue.ts";
 import type { SharedProducer } from "./shared_producer.ts";

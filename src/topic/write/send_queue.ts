@@ -5,7 +5,7 @@
  */
 
 import type { ReportTarget } from "../../kafka/port.ts";
-import type { EncodedRecord } from "./encoder.ts";
+import type { EncodedRecord } from "./encoded_record.ts";
 
 /** Records of one call that wait together: for a connection, for room, for records before them, or for their codecs. */
 export interface QueuedRecords {

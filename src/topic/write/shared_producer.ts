@@ -16,7 +16,7 @@ import { bootstrapServersOf } from "../../kafka/client_factories.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import type { Notices } from "../../notices/notices.ts";
 import { numberOrDefault } from "../conf/number_or_default.ts";
-import type { Bytes, EncodedRecord } from "./encoder.ts";
+import type { Bytes, EncodedRecord } from "./encoded_record.ts";
 import { deliveryError, type ProducerFacts, refusalError, type UndeliveredRecord } from "./record_errors.ts";
 import { headerList } from "./record_input.ts";
 import type { RecordTracker } from "./record_tracker.ts";

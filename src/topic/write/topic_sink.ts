@@ -7,9 +7,10 @@
 import { settlesWithin } from "../../async/settles_within.ts";
 import { KafkaError } from "../../kafka/kafka_error.ts";
 import { ErrorCode } from "../../kafka/port.ts";
-import type { Delivery, SinkWriter } from "../../stream/protocol.ts";
+import type { Delivery, SinkWriter } from "../../protocol/protocol.ts";
 import { type DeliverySettlement, DeliverySettlements, type NumberedRecords } from "./delivery_settlements.ts";
-import { type Bytes, copyOf, type EncodedRecord, type Encoder } from "./encoder.ts";
+import { copyOf, type Encoder } from "./encoder.ts";
+import type { Bytes, EncodedRecord } from "./encoded_record.ts";
 import { toRecord } from "./record_input.ts";
 import type { QueuedRecords } from "./send_queue.ts";
 import type { SharedProducer } from "./shared_producer.ts";

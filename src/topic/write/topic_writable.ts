@@ -5,7 +5,7 @@
  */
 
 import { KafkaError } from "../../kafka/kafka_error.ts";
-import type { Delivery, SinkWriter } from "../../stream/protocol.ts";
+import type { Delivery, SinkWriter } from "../../protocol/protocol.ts";
 import type { TopicInput } from "./topic_record.ts";
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Delivery } from "../../../src/stream/protocol.ts";
+import type { Delivery } from "../../../src/protocol/protocol.ts";
 import type { KafkaError } from "../../../src/kafka/kafka_error.ts";
 import { fakes, stateOf, turns } from "../../support/fake_producer.ts";
 

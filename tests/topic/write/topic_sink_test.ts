@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Delivery } from "../../../src/stream/protocol.ts";
+import type { Delivery } from "../../../src/protocol/protocol.ts";
 import { fakes, stateOf, turns } from "../../support/fake_producer.ts";
 
 /** A delivery that notes what it is told; it disposes of the message unless it is to fail. */

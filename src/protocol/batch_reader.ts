@@ -5,8 +5,10 @@
  */
 
 import { settlesWithin } from "../async/settles_within.ts";
-import { GENERATOR_END_MS } from "./limits.ts";
 import type { Batch, SourceReader } from "./protocol.ts";
+
+/** How long a generator that was ended may take to run its `finally` blocks, in milliseconds; then the run ends without it. */
+const GENERATOR_END_MS = 1000;
 
 /**
  * Makes a reader of a generator of batches: the short way to write `BatchSource`.
