@@ -34,13 +34,13 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "one account for all deliveries of a writer, and the first settle() takes its failure",
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
-    [`${STREAM}/settlement.ts`, "return this.#accounts.get(delivery)?.outcome();", "return this.#last?.outcome();"],
+    ["src/protocol/settlement.ts", "return this.#accounts.get(delivery)?.outcome();", "return this.#last?.outcome();"],
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "this.#waiting?.reject(this.#failure.error);",
       "{ this.#waiting?.reject(this.#failure.error); this.#failure = undefined; this.#waiting = undefined; }",
     ],
@@ -48,13 +48,13 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "a failure reaches whichever delivery settles next",
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "export class Settlement {",
       "let stray: { readonly error: unknown } | undefined;\nexport class Settlement {",
     ],
-    [`${STREAM}/settlement.ts`, "this.#failure ??= failure;", "stray ??= failure;"],
+    ["src/protocol/settlement.ts", "this.#failure ??= failure;", "stray ??= failure;"],
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "if (this.isSettled) return;",
       "if (stray !== undefined) { const { error } = stray; stray = undefined; return Promise.reject(error); }\n    if (this.isSettled) return;",
     ],
@@ -62,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "a failure is forgotten after its report, or when no settle() waits for it",
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "this.#waiting?.reject(this.#failure.error);",
       "{ this.#waiting?.reject(this.#failure.error); this.#failure = undefined; this.#waiting = undefined; }",
     ],
