@@ -26,7 +26,10 @@ export type CacheUpdate<V, K extends CacheKey = CacheKey> = readonly [
  * @typeParam K the keys of the Cache
  */
 export interface UpdatesOptions<K extends CacheKey = CacheKey> {
-  /** Reads only updates of keys that begin with these parts, or are exactly these parts. @default {all keys} */
+  /**
+   * Reads only updates of keys that begin with these parts, or are exactly these parts.
+   * @default {all keys}
+   */
   readonly prefix?: KeyPrefix<K>;
   /**
    * The number of the first update to read. Needs a log. If the log no longer holds it, reading begins with the oldest
@@ -48,7 +51,10 @@ export interface ChangesOptions<K extends CacheKey = CacheKey> {
    * @default {all keys}
    */
   readonly prefix?: KeyPrefix<K>;
-  /** The id of the last change that was read before; reading resumes behind it. Needs a log. @default {from now on} */
+  /**
+   * The id of the last change that was read before; reading resumes behind it. Needs a log.
+   * @default {from now on}
+   */
   readonly after?: string;
   /**
    * Reads the entries of the Cache first, unless `after` is given, and again after each gap.

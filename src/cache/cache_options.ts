@@ -34,7 +34,10 @@ export interface CacheOptions {
    * @default {none}
    */
   readonly log?: CacheLogOptions;
-  /** Allows a path that leads through a symlink. @default {false} */
+  /**
+   * Allows a path that leads through a symlink.
+   * @default {false}
+   */
   readonly followSymlinks?: boolean;
 }
 

@@ -17,9 +17,15 @@ export interface CacheRange<K extends CacheKey = CacheKey> {
    * @default {all keys}
    */
   readonly prefix?: KeyPrefix<K>;
-  /** The first key, or the first parts of it; inclusive. @default {from the first key} */
+  /**
+   * The first key, or the first parts of it; inclusive.
+   * @default {from the first key}
+   */
   readonly start?: KeyPrefix<K>;
-  /** The key at which the range ends, or the first parts of it; exclusive. @default {to the last key} */
+  /**
+   * The key at which the range ends, or the first parts of it; exclusive.
+   * @default {to the last key}
+   */
   readonly end?: KeyPrefix<K>;
 }
 
@@ -29,9 +35,15 @@ export interface CacheRange<K extends CacheKey = CacheKey> {
  * @typeParam K the keys of the Cache
  */
 export interface CacheListOptions<K extends CacheKey = CacheKey> extends CacheRange<K> {
-  /** Reads from the last key to the first. @default {false} */
+  /**
+   * Reads from the last key to the first.
+   * @default {false}
+   */
   readonly reverse?: boolean;
-  /** How many entries to read at most: 0 or more. @default {Infinity} */
+  /**
+   * How many entries to read at most: 0 or more.
+   * @default {Infinity}
+   */
   readonly limit?: number;
 }
 

@@ -57,7 +57,10 @@ export type SseKeyPart = Uint8Array | string | number | bigint | boolean;
  * @typeParam P what the keys of a Cache can begin with
  */
 export interface SseOptions<T, P = SsePrefix> {
-  /** The request to answer. Its `Last-Event-ID` header says where a client resumes. @default {none: from now on} */
+  /**
+   * The request to answer. Its `Last-Event-ID` header says where a client resumes.
+   * @default {none: from now on}
+   */
   readonly request?: Request;
   /**
    * For a Cache: sends its entries before the updates, and again after a gap, so that a new page is not empty. A client
@@ -65,7 +68,10 @@ export interface SseOptions<T, P = SsePrefix> {
    * @default {false}
    */
   readonly snapshot?: boolean;
-  /** For a Cache: sends only keys that begin with these parts, or are exactly these parts. @default {all keys} */
+  /**
+   * For a Cache: sends only keys that begin with these parts, or are exactly these parts.
+   * @default {all keys}
+   */
   readonly prefix?: P;
   /**
    * The name of the events, or a function that returns it for a message.
@@ -88,11 +94,20 @@ export interface SseOptions<T, P = SsePrefix> {
    * @default {15_000}
    */
   readonly keepAliveMs?: number;
-  /** How many milliseconds a client waits before it reconnects. @default {the client's own default} */
+  /**
+   * How many milliseconds a client waits before it reconnects.
+   * @default {the client's own default}
+   */
   readonly retryMs?: number;
-  /** Headers to add to the response. @default {none} */
+  /**
+   * Headers to add to the response.
+   * @default {none}
+   */
   readonly headers?: HeadersInit;
-  /** Ends the response when it aborts. @default {none} */
+  /**
+   * Ends the response when it aborts.
+   * @default {none}
+   */
   readonly signal?: AbortSignal;
 }
 

@@ -32,7 +32,10 @@ export interface RegistryCodecOptions {
    * @default {false}
    */
   readonly register?: boolean;
-  /** The rules of data contracts, such as the encryption of fields: a registry of the package. @default {none} */
+  /**
+   * The rules of data contracts, such as the encryption of fields: a registry of the package.
+   * @default {none}
+   */
   readonly rules?: RuleRegistry;
 }
 
@@ -46,9 +49,15 @@ export interface AvroCodecOptions extends RegistryCodecOptions {
    * @default {that of `serializer`, such as `useLatestVersion`; otherwise one that is derived from each value}
    */
   readonly schema?: string | Readonly<Record<string, unknown>>;
-  /** Settings of the package's serializer, such as `useLatestVersion`, and those of avsc. @default {the package's} */
+  /**
+   * Settings of the package's serializer, such as `useLatestVersion`, and those of avsc.
+   * @default {the package's}
+   */
   readonly serializer?: Omit<AvroSerializerConfig, "autoRegisterSchemas">;
-  /** Settings of the package's deserializer. @default {the package's} */
+  /**
+   * Settings of the package's deserializer.
+   * @default {the package's}
+   */
   readonly deserializer?: AvroDeserializerConfig;
 }
 
@@ -59,17 +68,29 @@ export interface JsonCodecOptions extends RegistryCodecOptions {
    * @default {that of `serializer`, such as `useLatestVersion`; otherwise one that is derived from each value}
    */
   readonly schema?: string | Readonly<Record<string, unknown>>;
-  /** Settings of the package's serializer, such as `useLatestVersion`, `validate`, and those of ajv. @default {the package's} */
+  /**
+   * Settings of the package's serializer, such as `useLatestVersion`, `validate`, and those of ajv.
+   * @default {the package's}
+   */
   readonly serializer?: Omit<JsonSerializerConfig, "autoRegisterSchemas">;
-  /** Settings of the package's deserializer. @default {the package's} */
+  /**
+   * Settings of the package's deserializer.
+   * @default {the package's}
+   */
   readonly deserializer?: JsonDeserializerConfig;
 }
 
 /** Options of `SchemaRegistry.protobuf()`. */
 export interface ProtobufCodecOptions extends RegistryCodecOptions {
-  /** Settings of the package's serializer. @default {the package's} */
+  /**
+   * Settings of the package's serializer.
+   * @default {the package's}
+   */
   readonly serializer?: Omit<ProtobufSerializerConfig, "autoRegisterSchemas" | "registry">;
-  /** Settings of the package's deserializer. @default {the package's} */
+  /**
+   * Settings of the package's deserializer.
+   * @default {the package's}
+   */
   readonly deserializer?: ProtobufDeserializerConfig;
 }
 

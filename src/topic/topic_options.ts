@@ -61,7 +61,10 @@ export interface TopicSettings {
    * @default {false}
    */
   readonly dry?: boolean;
-  /** The `Slipstream` whose `conf()` defaults apply. @default {the default app} */
+  /**
+   * The `Slipstream` whose `conf()` defaults apply.
+   * @default {the default app}
+   */
   readonly app?: object;
 }
 
@@ -74,9 +77,15 @@ export interface TopicSettings {
  */
 export type TopicCodecs<K = string, V = string> =
   & {
-    /** The codec of keys. @default {text} */
+    /**
+     * The codec of keys.
+     * @default {text}
+     */
     readonly key?: Codec<K>;
-    /** The codec of values. @default {text} */
+    /**
+     * The codec of values.
+     * @default {text}
+     */
     readonly value?: Codec<V>;
   }
   & IfText<K, unknown, { readonly key: Codec<K> }>

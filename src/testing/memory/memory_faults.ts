@@ -11,7 +11,10 @@ export type RequestKind = "connect" | "metadata" | "watermarks" | "committed" | 
 
 /** What comes of a record that a producer sends. */
 export interface RecordOutcome {
-  /** librdkafka's code in the delivery report: 0 if the record is delivered. @default {0} */
+  /**
+   * librdkafka's code in the delivery report: 0 if the record is delivered.
+   * @default {0}
+   */
   readonly code?: number;
   /**
    * Whether the record is written. A record that is written and has another code than 0 has lost its acknowledgement.

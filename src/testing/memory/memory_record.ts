@@ -27,13 +27,22 @@ export interface MemoryRecord {
 
 /** A record to be written. Strings stand for their bytes in UTF-8. */
 export interface NewRecord {
-  /** The key, or `null`. @default {null} */
+  /**
+   * The key, or `null`.
+   * @default {null}
+   */
   readonly key?: Uint8Array | string | null;
   /** The value, or `null` for a tombstone. */
   readonly value: Uint8Array | string | null;
-  /** The time in milliseconds since 1970. @default {Date.now()} */
+  /**
+   * The time in milliseconds since 1970.
+   * @default {Date.now()}
+   */
   readonly timestamp?: number;
-  /** The headers in order. @default {none} */
+  /**
+   * The headers in order.
+   * @default {none}
+   */
   readonly headers?: readonly (readonly [name: string, value: Uint8Array | string | null])[];
 }
 
