@@ -28,8 +28,8 @@
  *
  * Delivery is at least once, for a source that can begin again where it was, such as a Topic with `group.id`: the offset of
  * a message is stored after everything that the handlers made of it, and of all messages before it, has settled in the
- * sinks. After a crash, what was handled and not committed is handled again. An end in order, by SIGTERM or `signal`,
- * repeats nothing. The messages of a partition are handled in order.
+ * sinks. After a crash, what was handled and not committed is handled again. A graceful shutdown, by SIGTERM or
+ * `signal`, repeats no finished message unless it cuts a `retry` short. The messages of a partition are handled in order.
  *
  * ```ts
  * import { Cache, Slipstream, Topic } from "@slipstream/slipstream";

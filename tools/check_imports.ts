@@ -55,7 +55,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   time: ["protocol", "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
   endpoint: ["protocol", "options"],
-  testing: ["protocol", "src/stream/wrap_readers.ts", "async", "kafka", "ffi"],
+  testing: ["protocol", "src/stream/wrap_readers.ts", "async", "options", "kafka", "ffi"],
   // Only this room imports the package that depends on the SDKs of the clouds.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],
   // It loads the package to find librdkafka's sources in it.

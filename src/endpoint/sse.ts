@@ -191,6 +191,8 @@ export function sse<T, P = SsePrefix>(source: SseSource<T, P>, options: SseOptio
 }
 
 function problemsOf<T, P>(source: SseSource<T, P>, options: SseOptions<T, P>): string[] {
+  // A Request has no keys of its own that unknownOptions() could see.
+  if (options instanceof Request) return ["the request is an option: sse(source, { request })"];
   const problems = unknownOptions(options, OPTIONS);
   for (const name of ["keepAliveMs", "retryMs"] as const) {
     const ms = options[name];

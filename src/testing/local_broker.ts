@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import { MockCluster } from "./mock_cluster.ts";
 
 /** Options of `LocalBroker.start()`. */
@@ -60,17 +61,17 @@ export class LocalBroker implements AsyncDisposable {
   /**
    * Starts a cluster.
    *
-   * @throws {RangeError} If an option is not a whole number from 1 on.
+   * @throws {TypeError} If an option is unknown, or is not a whole number from 1 on. One error lists all problems.
    * @throws {LibraryError} If no usable librdkafka is found.
    */
   // deno-lint-ignore require-await -- errors are rejections, and starting may become asynchronous
   static async start(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
     const { brokers, partitions } = { ...DEFAULTS, ...options };
+    const problems = unknownOptions(options, Object.keys(DEFAULTS));
     for (const [name, count] of Object.entries({ brokers, partitions })) {
-      if (!Number.isInteger(count) || count < 1) {
-        throw new RangeError(`${name} must be a whole number from 1 on: ${count}`);
-      }
+      if (!Number.isInteger(count) || count < 1) problems.push(`${name} must be a whole number from 1 on: ${count}`);
     }
+    assertNoProblems("LocalBroker.start()", problems);
     return new LocalBroker(brokers, partitions);
   }
 

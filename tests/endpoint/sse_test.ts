@@ -481,3 +481,10 @@ Deno.test("sse() reports every unknown and wrong option at once", () => {
   - snapshot is for a Cache: pass the Cache itself as the source`,
   });
 });
+
+Deno.test("sse() refuses a Request in the place of its options, and says where it goes", () => {
+  assert.throws(
+    () => sse(silent([]), new Request("http://localhost/") as never),
+    { name: "TypeError", message: "sse(): the request is an option: sse(source, { request })" },
+  );
+});
