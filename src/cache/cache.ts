@@ -219,24 +219,24 @@ export class Cache<V = unknown, K extends CacheKey = CacheKey>
   }
 
   /**
-   * Runs a function that reads and writes some keys as if nobody else used them.
+   * Runs a function that reads and writes the named keys in isolation, and commits all of its writes at once, or none.
    *
-   * - Transactions on the same key run one after the other, in the order of the calls. Plain reads and writes do not
-   *   wait.
-   * - All writes of the function are in one commit. If the function throws, nothing is written.
-   * - If another process or a plain write changes a key that the function has read, the function runs again.
-   * - Transactions that name several keys can't deadlock, in whatever order they name them. A transaction inside
-   *   another one takes its keys later: two such pairs that take keys crosswise wait for each other until `timeoutMs`
-   *   is over.
+   * - **Isolation**: within a process, one transaction at a time holds a key, and others wait. Transactions that name the
+   *   same single key run in the order of the calls. Plain reads and writes do not wait. If a plain write, or another
+   *   process, changes a key that the function has read, the function runs again: it must have no other effects.
+   * - **Errors**: if the function throws, nothing is written, and the promise rejects with that error.
+   * - **Deadlocks**: a transaction that names all its keys can't deadlock. A transaction that is started inside another one,
+   *   on other keys, can, since the outer one holds its keys meanwhile; `timeoutMs` ends that.
    *
    * @param keys one key, or an array of arrays for several keys: `[["a"], ["b"]]`
-   * @param fn the function; gets the object that reads and writes the keys
+   * @param fn the function; gets the object that reads and writes the keys, whose calls it must await
    * @param options how long the transaction may take
    * @returns what the function returns, once its writes are on disk
-   * @throws {CacheError} If it takes longer than `timeoutMs`, or runs inside another transaction on the same key.
-   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys; or if it
-   *   reads more keys than one commit can check: 97 keys of a file that is `shared`, 7 of a remote or the default
-   *   store.
+   * @throws {CacheError} `"timeout"` or `"conflict"` if the transaction does not get its keys and finish in `timeoutMs`;
+   *   `"nested"` if it runs inside another transaction on the same key.
+   * @throws {RangeError} If it makes more than 990 changes, or they take more than 780,000 bytes, or 78,000 bytes of keys.
+   *   In a Cache with a log, `emit()` makes three changes. In a shared store, also if it reads more keys than one commit
+   *   can check: 97 of a file, 7 of a remote or the default store.
    * @throws {TypeError} If an option is wrong, or the function uses a key that the transaction does not name.
    *
    * @example Two keys

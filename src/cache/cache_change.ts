@@ -32,9 +32,11 @@ export interface UpdatesOptions<K extends CacheKey = CacheKey> {
    */
   readonly prefix?: KeyPrefix<K>;
   /**
-   * The number of the first update to read. Needs a log. If the log no longer holds it, reading begins with the oldest
-   * update that the log holds. If the log has not reached it, the log is another one, and reading begins with its
-   * oldest update too. `Cache.changes` reports both as a gap.
+   * The sequence number of the first update to read. Needs a log. The number after the last update waits for that update.
+   *
+   * Reading begins with the oldest update of the log if the log no longer holds this number, and also if the number is
+   * higher than that of the next update: the Cache then assumes that the store was wiped and the number belongs to an earlier
+   * log. `Cache.changes` reports both as a gap.
    * @default {the next update}
    */
   readonly from?: number;

@@ -20,7 +20,8 @@ export interface SetOptions {
 /** The options of a transaction. */
 export interface TransactionOptions {
   /**
-   * How long the transaction may take, waiting for its keys included, in milliseconds: a number above 0.
+   * How long the transaction may wait for its keys and run its function, repeats included; in milliseconds, above 0. It does
+   * not bound the commit. The function is not stopped when the time is over; its further calls of the transaction throw.
    * @default {30_000}
    */
   readonly timeoutMs?: number;
@@ -28,6 +29,9 @@ export interface TransactionOptions {
 
 /**
  * Reads and writes the keys of a transaction.
+ *
+ * Every method throws a `TypeError` for a key that the transaction does not name, and a `CacheError` with the code `"over"`
+ * after the function has ended or its time is over.
  *
  * @typeParam V the values of the Cache
  * @typeParam K its keys

@@ -15,7 +15,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  *   doesn't fit is not written: `Topic.send` rejects, and in `handle()` the message that led to it goes to `onError`.
  * - **Transforms**: since values have the output type, the JSON of the output must be a valid input. A schema that makes a
  *   `Date` of an ISO string passes, because the JSON of a `Date` is that string; so does one that adds defaults. A schema
- *   that makes a number of a string can read and not write: use one that takes numbers as well.
+ *   whose output is not also a valid input can only decode: one that turns `"1"` into 1 refuses to encode 1. Let it accept
+ *   numbers too.
  * - **Asynchronous schemas** work. Order is kept; each value waits for its check.
  * - **Tombstones** (`null` values) reach neither the codec nor the schema.
  *

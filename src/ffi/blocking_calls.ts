@@ -1,15 +1,15 @@
 /**
- * Calls that wait inside librdkafka for a broker, arranged so that no client waits for another client's broker.
+ * Runs librdkafka's blocking calls on Deno's 32 blocking threads, which file reads and DNS use too, so that a client whose
+ * broker does not answer hardly delays other clients.
  *
- * They run on Deno's 32 blocking threads, which file reads and DNS need too.
- *
- * - A request with a long time-out is made as a series of calls with short ones, called *slices*, so that the client can
- *   be closed at any time.
- * - Clients whose broker responds and clients whose broker does not use different threads. Until it is known that a
- *   broker does not respond, it costs the others one slice of a tenth of a second.
- * - While no broker is connected, no thread waits: the client is asked from time to time whether one is.
- * - A broker that is connected and does not respond gets longer and longer slices, since the answer of a slow broker must
- *   fit in one. Between the slices there are pauses, in which other clients use the thread.
+ * - A request with a long time-out is split into calls with short time-outs, called *slices*. A client can be closed between
+ *   slices, so closing waits for at most one (1.6 s).
+ * - Clients whose broker answered the last call, and the other clients, have 8 threads each. A client that stops answering
+ *   holds a thread of the first 8 for one slice: 100 ms, or up to 1.6 s if its broker has needed that before.
+ * - A client without a connected broker holds no thread after its first slice: it checks from time to time, without waiting,
+ *   whether a broker is connected.
+ * - The slices of a connected broker that does not answer double up to 1.6 s, because an answer must arrive within one slice.
+ *   Between slices the thread is free for other clients.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export class BlockingCalls {
     this.#isClosing = isClosing;
   }
 
-  /** Makes a call that waits for librdkafka's threads, and hardly for a broker. */
+  /** Runs a call that waits for librdkafka's own threads, and only briefly, if at all, for a broker. */
   run<T>(call: () => Promise<T>): Promise<T> {
     return (this.#isResponsive ? RESPONSIVE : UNRESPONSIVE).run(call);
   }

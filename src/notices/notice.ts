@@ -5,8 +5,8 @@
  */
 
 /**
- * What a `Notice` is about. Trouble of a code that has an end is reported twice: when it begins, and with
- * `Notice.isOver` when it ends. `onNotice` lists cause and remedy of each.
+ * What a `Notice` is about. Codes of the first group describe a state: one notice when it begins, and one with
+ * `Notice.isOver` when it ends. The others describe a single event. `onNotice` lists cause and remedy of each.
  */
 export type NoticeCode =
   // With an end.

@@ -20,8 +20,9 @@
  *
  * The run, the sources and the sinks keep these invariants. `tests/simulation` looks for programs that break one:
  *
- * 1. **Settlement belongs to a delivery.** `SinkWriter.settle` gives the same answer to everyone who asks, at any time and
- *    any number of times. The answer depends on the values of that delivery alone, whoever else shares the sink.
+ * 1. **Settlement belongs to a delivery.** Anyone may call `SinkWriter.settle`, at any time and any number of times. It
+ *    covers the values accepted for that delivery so far, and no others, whoever else shares the sink. Once it has rejected,
+ *    it always rejects.
  * 2. **A failure belongs to its message.** A value that a sink accepted and could not deliver is reported to its own
  *    delivery, or makes that delivery's settlement reject. Its batch is not done then, unless the error policy disposes of
  *    the message.

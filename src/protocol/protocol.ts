@@ -84,11 +84,14 @@ export interface Batch<T> {
    */
   readonly unreadable?: ReadonlyMap<number, Unreadable<T>>;
   /**
-   * Returns whether a message must not be handled any more: its partition has moved to another reader since it was read, or
-   * this reader has seeked. The run asks just before it handles the message.
+   * Decides whether the run must skip a message. The run asks just before it handles the message. It skips the message if the
+   * answer is `true`, and the source may then stop storing positions from this message on.
    *
-   * @param askedBefore whether the run has asked for this message before, and the answer was `false`: it has waited for its
-   * key since (`concurrency`)
+   * A Topic answers `true` if the partition was revoked, or the reader has called `seek()`, since the message was read; and, at
+   * the first question, if the partition is being revoked.
+   *
+   * @param askedBefore `true` at the second question about a message that waited for its key (`concurrency`). The first answer
+   * was `false`; a Topic lets such a message finish while its partition is being revoked.
    */
   stale?(message: T, askedBefore?: boolean): boolean;
   /**
@@ -168,10 +171,13 @@ export interface SinkWriter<T> {
    */
   accept(value: T, delivery: Delivery, message?: unknown): void | Promise<void>;
   /**
-   * Resolves when every value that the sink has accepted for the delivery is delivered (for a Cache: on disk), or disposed
-   * of by `Delivery.undelivered`. Rejects when a value can't be delivered. The run asks when it has handled a batch, so a
-   * sink that holds values back delivers them now. Everyone who asks gets the same answer, at any time; a delivery for which
-   * the sink has accepted nothing has settled.
+   * Waits for the values that the sink has accepted for a delivery so far. The run calls it when the handlers have finished a
+   * batch; a sink that buffers values writes them now.
+   *
+   * Returns `undefined` or resolves when each of these values is delivered (for a Cache: on disk), or when
+   * `Delivery.undelivered` has resolved for it. Rejects with the first failure. It may be called several times. A failure is
+   * final: every later call rejects with it. After a success, a later call also waits for values accepted since. A delivery
+   * without values has settled.
    */
   settle(delivery: Delivery): void | Promise<void>;
   /**
@@ -189,9 +195,14 @@ export interface SinkWriter<T> {
  */
 export interface Delivery {
   /**
-   * Receives an error that concerns one value alone, from a sink that tells its values apart. The value has settled when this
-   * returns or its promise resolves: the policy has disposed of the message. When it throws or rejects, the settlement of the
-   * delivery rejects with that error. `Settlement.undelivered` does both.
+   * Applies the option `onError` to the message of one value that the sink has accepted and can't deliver. For sinks that can
+   * tell which value has failed; other sinks let `SinkWriter.settle` reject.
+   *
+   * - When it returns or resolves, the message is skipped, written as a dead letter, or handled by the program's function:
+   *   count the value as delivered.
+   * - When it throws or rejects, the run fails: make `settle` reject with this error.
+   *
+   * `Settlement.undelivered` calls it and counts the value accordingly.
    *
    * @param error why the sink could not deliver a value that it had accepted. An error whose `fatal` is `true` means that the
    * sink can't deliver anything any more, and ends the run under every policy.

@@ -20,7 +20,8 @@ import type { Batch } from "../protocol/protocol.ts";
 export interface DeliveryStrategy {
   /**
    * Stores how far a source is handled. The run calls it in the order of the batches, after everything that their messages
-   * led to has settled, and never after a batch that failed or that a stop has interrupted.
+   * led to has settled. For a batch that a stop has interrupted, it is called with the number of handled messages, unless that
+   * is 0. It is not called for a batch that failed, nor for any later batch.
    *
    * @param handled how many messages, from the first on, are handled; all of them when absent
    */

@@ -68,7 +68,8 @@ export interface HandleOptions<M, S extends AnySink = AnySink, P = readonly Pipe
    * - Messages with the same key are handled one after the other, and sinks accept their values in that order. Messages
    *   without a key, and those of different keys, have no order between them.
    * - A batch is done when all of its messages are. So an offset is stored only when the messages before it are done.
-   * - At most 16 times `concurrency` messages wait for their keys. When so many wait for one busy key, the source waits.
+   * - At most 16 times `concurrency` messages wait, whatever their keys. Then the source is not read until one of them
+   *   starts.
    *
    * @default {1}
    */

@@ -8,11 +8,12 @@ import { ResettableSignal } from "../async/resettable_signal.ts";
 import { RETRIES_AFTER_STOP_MS, ROOM_AFTER_STOP_MS } from "./limits.ts";
 
 /**
- * The waits of a handler that a stop ends.
+ * The two waits of a handler that a stop ends: the wait for the next attempt (`retriesOver`), and the wait for a sink to have
+ * room (`roomOver`).
  *
- * A handler waits for a sink to have room, and for the next attempt after a failure. These waits go on until its last source
- * has ended or is stopped. If one of them is stopped, `retriesOver` fires then, and `roomOver` a second later. (If all have
- * ended by themselves, nothing is left to wait for.)
+ * Their deadlines begin when the last source of the handler has ended or was stopped, if one of them was stopped:
+ * `retriesOver` fires at once, with `concurrency` after 300 ms; `roomOver` fires after 1 s. If all sources ended by
+ * themselves, neither fires before `close()`.
  */
 export class HandlerStop {
   /** Fires when nothing is tried again. */
@@ -36,8 +37,9 @@ export class HandlerStop {
   }
 
   /**
-   * Whether the run was stopped while other handlers of it write the messages of this one. No source delivers these again, so
-   * a message whose wait ends has failed, and the error policy applies; otherwise it is interrupted, and comes again.
+   * Whether the run was stopped, and every source of this handler is a stream that another handler of the run writes to. No
+   * source reads such a message again. So a message whose wait ends has failed, and `onError` applies. Without a link, the
+   * message is interrupted: it is not done, and its source delivers it again in the next run.
    */
   get isLinked(): boolean {
     return this.#isLinked;

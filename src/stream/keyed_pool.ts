@@ -14,8 +14,8 @@ export type Task = () => void | Promise<void>;
  *
  * - **Bounded**: at most 17 times `limit` tasks run or wait. Beyond that, `run()` returns a promise: the caller waits for
  *   room.
- * - **Fair**: keys with tasks alternate, so one busy key does not hold up others whose tasks wait already. Its tasks can
- *   fill the room for waiting tasks, though; the others are then as slow as that key, because their messages are not read.
+ * - **Fair**: keys with tasks alternate, so one busy key does not hold up others whose tasks wait already. But a busy key
+ *   can fill all waiting places. Then no further message is read, and the other keys wait for that key.
  */
 export class KeyedPool {
   readonly #limit: number;

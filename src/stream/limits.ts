@@ -1,5 +1,5 @@
 /**
- * How much the stream room holds, and how long it waits: every figure, with its reason.
+ * The limits of memory and time in `src/stream`: every figure, with its reason.
  *
  * @module
  */
@@ -19,8 +19,8 @@ export const MAX_UNDONE_BYTES = 64 * 1024 * 1024;
 /** How many messages of a synchronous iterable make a batch. The batch takes them from the iterable one by one. */
 export const ITERABLE_BATCH_MESSAGES = 1000;
 /**
- * How many tasks of a `KeyedPool` may wait for each one that may run: messages of other keys are found behind
- * that many of one busy key.
+ * How many tasks of a `KeyedPool` may wait per running task. With more, the pool looks past more messages of one busy key to
+ * find other keys.
  */
 export const WAITING_TASKS_PER_RUNNING = 16;
 /** The longest error text in a dead letter, in bytes: an error that quotes the message would not fit beside it. */

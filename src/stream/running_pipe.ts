@@ -39,8 +39,8 @@ type State = "new" | "starting" | "running" | "ended" | "failed";
 /**
  * The stages of a pipe in a run: messages are pushed into the first one, and what the last one emits is handled.
  *
- * Stages pull, so a push is over when the first stage asks for the next message and everything that the stages made of this
- * one is handled. Values that a stage emits after that, or because it has asked ahead, are passed to `PipeEvents`.
+ * A stage asks for its input. So a message counts as processed when the first stage asks for the next one, and everything
+ * emitted for this one is handled. Values that a stage emits after that, or because it has asked ahead, are passed to `PipeEvents`.
  */
 export class RunningPipe {
   readonly #stages: readonly PipeStage<unknown, unknown>[];

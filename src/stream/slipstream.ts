@@ -33,8 +33,8 @@ import { readerWrapper } from "./wrap_readers.ts";
  *   is skipped, it goes to a Topic as a dead letter, or a function decides.
  * - **Concurrency**: with the option `concurrency`, a handler works on several messages at a time, and on those of one key in
  *   order.
- * - **Backpressure**: a slow handler or sink slows its sources. The app reads no further while 32 batches of a source, or
- *   64 MiB of a Topic's messages, are not done.
+ * - **Backpressure**: a slow handler or sink slows its sources. The app reads no further while 32 batches of a source (or
+ *   as many as `concurrency`, if that is more), or 64 MiB of a Topic's messages, are not done.
  *
  * An app needs no permission of its own.
  *
@@ -208,8 +208,8 @@ export class Slipstream<Args = unknown> {
    *
    * @param parameters one object of options
    * @throws {HandlerError} If a codec, a stage, a handler or a sink fails, and `onError` is `"fail"`: the first such error.
-   * `stream()` rejects with it after the end of the run: the batches before the failure, and those that other sources have
-   * begun, are settled and done.
+   * `stream()` rejects with it after the end of the run: the batches before the failure, and the messages that handlers
+   * of other sources have begun, are settled and done.
    * @throws The error of a source that fails, unchanged, in the same way.
    * @throws {TypeError} If an option is unknown or wrong; the error lists all problems, and nothing runs.
    * @throws {Error} If nothing is bound, the app is running, or the end takes longer than `shutdownTimeoutMs`.
@@ -319,16 +319,22 @@ export class Slipstream<Args = unknown> {
   }
 
   /**
-   * Pauses a source: its handlers get no more messages, from the next one on, until `resume()`. A source that is paused
-   * before `stream()` begins paused. A Topic stays a member of its consumer group. After a stop, the messages of a paused
-   * source are not handled.
+   * Pauses a source: the app hands no further message of it to handlers until `resume()` is called. Messages that handlers
+   * have begun, and messages that wait for their key (`concurrency`), are still handled.
    *
-   * The app passes the pause on to the source. It calls the methods `pause` and `resume` of the source, if there are such. An
-   * async generator gets `"pause"` and `"resume"` as the value of the `yield` where it waits; the next value that it yields is
-   * a message, unless it is `undefined`. So a generator that ignores the value of `yield` is asked for one message more,
-   * which waits until `resume()`.
+   * The pause lasts until `resume()`, also into the next run. It can be set before `stream()`. When a run stops, it does not
+   * handle the remaining messages of a paused source.
    *
-   * @param source the very source that `handle()` got
+   * The app tells the source about the pause where it can:
+   *
+   * - a `BatchSource`: it calls `SourceReader.pause` and `SourceReader.resume`, if the reader has them. The reader of a Topic
+   *   has not: the Topic stays a member of its consumer group, and pauses its partitions when nobody asks for messages;
+   * - an async generator that has begun: its pending `yield` returns `"pause"` or `"resume"`. If the generator then yields a
+   *   value other than `undefined`, that value is a message, and waits until `resume()`;
+   * - any other iterable: it calls the methods `pause` and `resume` of the object, if they exist;
+   * - a ReadableStream, or an object with `.readable`: it is not told.
+   *
+   * @param source the same object that was passed to `handle()`
    * @throws {TypeError} If no handler is bound to the source.
    */
   pause(source: AnySource): void {
@@ -341,7 +347,7 @@ export class Slipstream<Args = unknown> {
   /**
    * Resumes a source that is paused. Does nothing if it is not.
    *
-   * @param source the very source that `handle()` got
+   * @param source the same object that was passed to `handle()`
    * @throws {TypeError} If no handler is bound to the source.
    */
   resume(source: AnySource): void {

@@ -38,8 +38,8 @@ export class UndoneBatches {
 
   /**
    * @param onFailure receives each failure: of a batch that can't settle, and of the strategy
-   * @param concurrency how many messages may be handled side by side. A batch may hold one message, so that many batches are
-   * allowed.
+   * @param concurrency how many messages may be handled side by side. At least that many batches are
+   * allowed, because a batch may hold a single message.
    */
   constructor(strategy: DeliveryStrategy, onFailure: (error: unknown) => void, concurrency: number) {
     this.#strategy = strategy;

@@ -26,7 +26,8 @@ interface DueTick {
  * - **A run of the cron ends with its tick**: it lasts until the handlers have handled the tick and the sinks have settled
  *   what they emit, and Deno Deploy keeps the isolate until then. It fails when they fail, or when reading ends before.
  * - **No overlap**: the runs of one cron follow each other. A tick that is due before `stream()` begins waits for it.
- * - **No trace**: the cron is removed when the run of `stream()` ends, and registered again when the source is read again.
+ * - **Registration**: the cron is removed from the runtime when the run of `stream()` ends, and registered again when the
+ *   source is read again. One run or loop at a time can read it; a second one fails.
  *
  * Needs `--unstable-cron` (or `"unstable": ["cron"]` in deno.json).
  *

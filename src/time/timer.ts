@@ -16,7 +16,7 @@ import { readTicks, type Tick } from "./tick.ts";
  *
  * - **No drift**: tick n is due n × `ms` after the start, however long the handlers take.
  * - **No backlog**: ticks that become due while the handlers are busy are merged into one. The source emits it when they
- *   are free, with the number of the ticks that it stands for, less one, as `skipped`.
+ *   are free; its `skipped` is the number of ticks that were merged into it.
  * - **Prompt stop**: the wait for the next tick ends at once when the run is stopped or the loop is left.
  *
  * Each reader of a timer counts from its own start.

@@ -52,16 +52,16 @@ import { TopicWriter } from "./write/topic_writer.ts";
  * - **Delivery when writing**: `Topic.send` resolves when all in-sync replicas have the record (`acks=all`). The producer
  *   is idempotent, so its retries neither duplicate nor reorder records. `acks` and `enable.idempotence` change that.
  * - **Refused records**: a broker refuses a whole request when one of its records is invalid. The Topic sends the other
- *   records again by itself, and nothing else meanwhile, so only invalid records fail. The last record sent with a key
- *   stays the last one of its key. To keep that so, a record may be written twice. Records without a key may change places.
+ *   records again by itself, and nothing else meanwhile, so only invalid records fail. For each key, the record
+ *   sent last is also the last one in the partition. To guarantee this, the Topic may write a record twice. Records without a key may change places.
  * - **Backpressure**: fetching pauses while messages are handled slowly, and the member stays in its group. Writing waits
  *   while 100,000 records (`queue.buffering.max.messages`) are not acknowledged.
  * - **Latency**: a record waits up to 1 ms (`linger.ms`) for others to share its request.
  * - **Sharing**: handlers, `Topic.send` and `Topic.writable` may write through one Topic at the same time, over one
  *   connection. None of them ends or fails another. Only one of them can read a Topic at a time.
  * - **Outages**: while no broker is reachable, reading and writing wait, and one notice is reported (see `onNotice`).
- *   A record fails after `message.timeout.ms` (5 minutes) without a broker; once a broker has answered, it has that time
- *   again to be delivered. `Topic.close` waits for 30 s at most.
+ *   A record fails after `message.timeout.ms` (5 minutes) without a broker; when a broker answers, the time
+ *   starts again. `Topic.close` waits for 30 s at most.
  *
  * Nothing is opened before the first use. Needs `--allow-ffi`; librdkafka's sockets need no `--allow-net`.
  *
@@ -130,7 +130,7 @@ export class Topic<K = string, V = string>
    *
    * @param name the name of the topic: 1 to 249 letters, digits, `.`, `_` and `-`. A Topic that is only read may have
    * several names, or an expression that begins with `^`, as a RegExp or a string. Brokers match expressions as POSIX's
-   * extended ones, without `\\d`, `(?…)` and flags. New topics that match are found every
+   * extended ones, without `\d`, `(?…)` and flags. New topics that match are found every
    * `topic.metadata.refresh.interval.ms` (5 minutes by default); without a `group.id`, only those that exist at the start.
    * @param conf properties of librdkafka, which override the defaults of `conf()`
    * @param options the codecs, and how to read and write
@@ -212,13 +212,14 @@ export class Topic<K = string, V = string>
   }
 
   /**
-   * The messages as a Web Stream, which reads a message when one is pulled. The property is the same stream until that
-   * has ended or was cancelled, and a new one afterwards.
+   * The messages as a Web Stream. The stream reads a message when one is pulled. The property returns the same stream until
+   * it has ended or is cancelled, and a new one afterwards.
    *
-   * A message counts as handled when the next one is pulled, so a pipe of k stages can hold k messages that count
-   * already. When the pipe fails (or the stream is cancelled with a reason), the messages that were pulled during the last
-   * 100 ms or so do not count, and are read again. For more certainty use `handle()`, or `commit: "manual"` and
-   * `Topic.commit`.
+   * **Delivery: not at least once.** A message counts as handled, and its offset may be committed, when the next message is
+   * pulled, although stages of a pipe may still hold it. When the pipe fails, or the stream is cancelled with a reason, the
+   * Topic stores no further offsets. It has stored those of all handled messages at the end of the last batch, and at least
+   * every 100 ms while messages are pulled. So messages that the pipe held may be lost. Use `handle()`, or
+   * `commit: "manual"` with `Topic.commit`, where none may be lost.
    *
    * @throws {KafkaError} If the Topic is closed.
    */

@@ -16,24 +16,34 @@ import { type Offsets, parseOffsets } from "./read/offsets.ts";
 /** How a `Topic` reads and writes, except for its codecs. */
 export interface TopicSettings {
   /**
-   * Where reading starts in a partition when it is assigned for the first time: `"beginning"`, `"end"`, an offset, or one
-   * of these for each partition number. It overrides what the group has committed.
+   * The offset at which a reader starts in each partition: `"beginning"`, `"end"`, a number, or an object that gives one of
+   * these by partition number. It takes precedence over the committed offset of the group.
    *
-   * When left out, reading starts at the offset that the group has committed, and without one where `auto.offset.reset`
-   * says, which is the end by default.
+   * Each reader applies it once for each partition: each run of `stream()`, each loop, and each member of a group. So with
+   * `"beginning"`, a restarted program, or a member that gets the partition in a rebalance, reads the whole partition again,
+   * whatever the group has committed. The reader uses the committed offset only after it has handled a message of the
+   * partition and the group has committed an offset.
+   *
+   * With `"end"`, a partition that is created after the reader began is read from its beginning, unless the group has
+   * committed an offset in it. Reading fails with a `RangeError` if a partition does not have the offset.
+   *
+   * When left out, reading starts at the committed offset of the group, and without one where `auto.offset.reset` says, which
+   * is the end by default.
    */
   readonly offset?: Offsets;
   /**
-   * `"end"`: reading ends at the end offsets that the partitions have when they are assigned; for scripts, tests and
-   * drains. When left out, reading goes on until it is stopped.
+   * `"end"`: reading ends when every assigned partition is read up to its end offset. The end offset is looked up when the
+   * partition is first assigned to this reader; later records are not read. When left out, reading goes on until it is
+   * stopped.
    *
-   * In a group, a member without a partition waits for one, and ends when the group has committed everything up to the
-   * end offsets of its start.
+   * In a group, a member without partitions looks up the end offsets of all partitions once, when all topics exist. It ends
+   * when the group has committed these offsets, which it checks once a second. If no member commits them, it does not end.
    */
   readonly until?: "end";
   /**
-   * What reading does while the topic does not exist: `"wait"` waits for it and reports the notice `topic-missing`;
-   * `"fail"` fails after 3 s with a `KafkaError` that names it.
+   * What a reader does while a topic does not exist. `"wait"`: it reports the notice `topic-missing` and waits; with
+   * `until: "end"` it fails with a `KafkaError` after `connectTimeoutMs`, or after 30 s if that is not set. `"fail"`: it
+   * fails with a `KafkaError` after 3 s.
    * @default {"wait"}
    */
   readonly whenMissing?: "wait" | "fail";

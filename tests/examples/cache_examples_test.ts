@@ -65,8 +65,8 @@ Deno.test("temporal_join.ts loads the table, and finds the nearest earlier repor
   ], err);
 });
 
-Deno.test("transaction.ts moves money, and moves none when there is too little", async () => {
-  const { out, err } = await run("transaction.ts");
+Deno.test("cache_transaction.ts moves money, and moves none when there is too little", async () => {
+  const { out, err } = await run("cache_transaction.ts");
   assert.equal(out, "moved 30\nrefused: only 70 left\nann 70, bob 30\n", err);
 });
 

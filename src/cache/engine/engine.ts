@@ -10,7 +10,7 @@
 import { closedError } from "../cache_error.ts";
 import { type CheckedKey, compareKeys, idOf, type KeyPart, textBytes } from "../cache_key.ts";
 import type { Range } from "../cache_range.ts";
-import { Committer } from "../store/committer.ts";
+import { KvCommitter } from "../store/kv_committer.ts";
 import { EntryReader } from "../store/entry_reader.ts";
 import { type KvStore, openKvStore } from "../store/kv_store.ts";
 import { backOff, retryWhileLocked } from "../store/retrying_kv.ts";
@@ -66,7 +66,7 @@ export class Engine {
   readonly locks = new KeyLocks();
   readonly deadlines = new Deadlines();
   readonly groups: GroupCommit;
-  readonly committer: Committer;
+  readonly committer: KvCommitter;
   readonly entries: EntryReader;
   readonly #store: KvStore;
   /** What error messages call the store. */
@@ -97,7 +97,7 @@ export class Engine {
     this.log = options.logLimit > 0
       ? new UpdateLog(store.kv, options.prefix, options.logLimit, options.shared)
       : undefined;
-    this.committer = new Committer(store.kv, options, this.log);
+    this.committer = new KvCommitter(store.kv, options, this.log);
     this.entries = new EntryReader(store.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),

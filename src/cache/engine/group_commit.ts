@@ -20,9 +20,9 @@ import type { Write } from "../store/write.ts";
 /** What a group may hold. KV limits an atomic to 1,000 mutations and 819,200 bytes, 81,920 of them keys. */
 const ATOMIC_LIMITS = { mutations: 990, bytes: 780_000, keyBytes: 78_000 };
 /**
- * The next group to be committed takes new keys only up to so many mutations: while it is written, the writers that the
- * group before it woke up fill another one. Groups further back take as many as an atomic holds, because there more
- * values replace older ones of the same key.
+ * The group that is committed next is closed at so many mutations. Writers that resume after the current commit then fill
+ * another group while this one is written. Groups further back fill to the limit of an atomic, because there more values
+ * replace older ones of the same key.
  */
 const NEXT_GROUP_MUTATIONS = 500;
 /** How much memory the values of a group may take. Large values lie in chunks, outside the atomic. */
@@ -172,7 +172,7 @@ export class GroupCommit {
       keyBytes + readBytes <= ATOMIC_LIMITS.keyBytes;
     if (fits) return;
     throw new RangeError(
-      "A transaction must fit into one atomic of Deno KV (1,000 changes, 800 KB, 80 KB of keys): this one has " +
+      "A transaction must fit into one atomic of Deno KV (990 changes, 780,000 bytes, 78,000 bytes of keys): this one has " +
         `${writes.length} writes of ${bytes} bytes, and ${keyBytes + readBytes} bytes of keys. Use several`,
     );
   }

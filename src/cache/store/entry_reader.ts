@@ -5,7 +5,7 @@
  */
 
 import { type CheckedKey, idOf, type KeyPart, showKey } from "../cache_key.ts";
-import type { Committer } from "./committer.ts";
+import type { KvCommitter } from "./kv_committer.ts";
 import type { RetryingKv } from "./retrying_kv.ts";
 import { ABSENT, fromEntry, isExpired, type StoredValue, type ValueOrAbsent } from "./stored_value.ts";
 
@@ -30,11 +30,11 @@ export interface VersionedEntry {
 /** Reads entries, and the chunks of large values. */
 export class EntryReader {
   readonly #kv: RetryingKv;
-  readonly #committer: Committer;
+  readonly #committer: KvCommitter;
   #waiting: WaitingRead[] = [];
 
   /** @param committer knows the keys of the entries in KV */
-  constructor(kv: RetryingKv, committer: Committer) {
+  constructor(kv: RetryingKv, committer: KvCommitter) {
     this.#kv = kv;
     this.#committer = committer;
   }

@@ -30,7 +30,7 @@ export interface AssignmentContext {
   readonly queries: BrokerQueries;
   readonly requested: RequestedOffsets;
   readonly initial: InitialPartitions;
-  /** Whether reading may start at the end of a partition: then the partitions that exist at the beginning are recorded. */
+  /** Whether reading may start at the end of a partition: then the partitions that exist when the reader starts are recorded. */
   readonly mayStartAtEnd: boolean;
   /** The end offsets of a reader with `until: "end"`. */
   readonly ends: EndOffsets | undefined;

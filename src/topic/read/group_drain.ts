@@ -22,7 +22,7 @@ export interface GroupDrainContext {
 
 /**
  * Finishes a reader with `until: "end"` whose group has assigned it no partition, once the group has committed up to the
- * current end offsets. In a group with more members than partitions, such a member may never be assigned one. Resolves when
+ * end offsets that the partitions had when this function was called. In a group with more members than partitions, such a member may never be assigned one. Resolves when
  * the reader is stopped.
  */
 export async function finishWhenGroupDrained(

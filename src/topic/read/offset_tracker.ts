@@ -7,7 +7,7 @@
 import type { FetchedMessage, TopicPartition } from "../../kafka/port.ts";
 import type { Position } from "../../protocol/protocol.ts";
 import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
-import { type BatchOwner, ReadBatch } from "./read_batch.ts";
+import { ReadBatch, type ReadBatchOwner } from "./read_batch.ts";
 import { RevokedPositions } from "./revoked_positions.ts";
 import { SkippedMessages } from "./skipped_messages.ts";
 
@@ -24,7 +24,7 @@ interface ReachedEnd {
  * - Positions of a batch count after those of all batches before it, in whatever order the batches are done.
  * - After a batch of which messages were given up, no position counts any more.
  */
-export class OffsetTracker implements BatchOwner {
+export class OffsetTracker implements ReadBatchOwner {
   readonly #positions = new PartitionMap<Position>();
   readonly #unstored = new PartitionMap<Position>();
   /** The version of the assignment: grows with each revocation and each seek. */
@@ -182,7 +182,7 @@ export class OffsetTracker implements BatchOwner {
     for (const offset of offsets) this.#revoked.onCommitted(offset);
   }
 
-  /** Records that a partition has no further message below an offset. It is the position once all in flight is handled. */
+  /** Records that the reader has reached an end offset. It becomes the position when all messages handed out before are handled. */
   onReachedEnd({ topic, partition, offset }: Position): void {
     if (this.#isGivenUp) return;
     this.#inFlight.push({ position: { topic, partition, offset }, version: this.#version });

@@ -14,7 +14,7 @@ import { isSamePartition, PartitionMap } from "../../kafka/partition_map.ts";
  * A *version* of the assignment is a number that grows with each revocation and each seek. A batch keeps the version at
  * which it was handed out.
  */
-export interface BatchOwner {
+export interface ReadBatchOwner {
   /** Whether the partition was revoked or sought in after a version. */
   isStaleSince(version: number, partition: TopicPartition): boolean;
   /** Whether the partition was revoked after a version, and not sought in since. */
@@ -43,12 +43,12 @@ export class ReadBatch {
    * count is stored with the next `OffsetTracker.store`.
    */
   handled = 0;
-  readonly #owner: BatchOwner;
+  readonly #owner: ReadBatchOwner;
   readonly #version: number;
   #isDone = false;
 
   /** @param version the version of the assignment at which the batch is handed out */
-  constructor(messages: readonly FetchedMessage[], bytes: number, owner: BatchOwner, version: number) {
+  constructor(messages: readonly FetchedMessage[], bytes: number, owner: ReadBatchOwner, version: number) {
     this.messages = messages;
     this.bytes = bytes;
     this.#owner = owner;

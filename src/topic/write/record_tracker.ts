@@ -12,8 +12,8 @@ export interface RecordTracker {
   /** A record was reported: one less is in flight. */
   landed(): void;
   /**
-   * Nobody waits any more for so many of the records in flight: they don't hold up `idle()`. Called with −1 when one of them
-   * has landed.
+   * Excludes a number of records in flight from `idle()`, because nobody waits for them. The caller passes −1 when the report
+   * of an excluded record arrives.
    */
   abandon(records: number): void;
   /** Returns the error of a record that was reported as failed. */

@@ -1,7 +1,7 @@
 // Exactly once, by the transactions of the npm client: the squares of a batch and its offsets become visible
 // together or not at all. The first attempt fails on purpose: nothing is lost or doubled.
 //
-// Run:    deno run -A examples/transactions.ts   (KAFKA_BOOTSTRAP_SERVERS names a broker; else a Kafka in this process)
+// Run:    deno run -A examples/kafka_transactions.ts   (KAFKA_BOOTSTRAP_SERVERS names a broker; else a Kafka in this process)
 // Prints: aborted: power cut, committed: 1 4 9 16 25
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
 import { LocalBroker } from "@slipstream/slipstream/testing";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Committer } from "../../src/cache/store/committer.ts";
+import { KvCommitter } from "../../src/cache/store/kv_committer.ts";
 import { RetryingKv } from "../../src/cache/store/retrying_kv.ts";
 import { encode } from "../../src/cache/store/stored_value.ts";
 
@@ -13,7 +13,7 @@ Deno.test("chunks that can't be removed are removed after a later commit", async
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  const committer = new Committer(
+  const committer = new KvCommitter(
     new RetryingKv(faulty, ":memory:", false),
     { prefix: "", shared: false, remote: false },
     undefined,

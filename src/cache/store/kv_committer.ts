@@ -47,7 +47,7 @@ export interface CommitterOptions {
  * since it read the entries that it replaces. As long as there is no mark, no entry has chunks, and none needs to be
  * read.
  */
-export class Committer {
+export class KvCommitter {
   readonly chunks: ChunkStore;
   /** How many keys a transaction in a shared store can read. */
   readonly maxReads: number;

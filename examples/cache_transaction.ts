@@ -1,6 +1,6 @@
 // A transaction over two keys of a Cache: both change, or neither does.
 //
-// Run:    deno run -A examples/transaction.ts
+// Run:    deno run -A examples/cache_transaction.ts
 // Prints: moved 30, refused: only 70 left, ann 70, bob 30
 import { Cache } from "@slipstream/slipstream";
 
