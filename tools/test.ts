@@ -44,7 +44,7 @@ export function counts(output: string): { passed: number; failed: number; ignore
  * answer to its first request is pending, as after a cut connection.
  */
 export function mockAssertion(output: string): string | undefined {
-  return /^\*\*\* (rdkafka_mock\w*\.c:\d+:\w+: assert: .*) \*\*\*$/m.exec(output)?.[1];
+  return /rdkafka_mock\w*\.c:\d+: \w+: Assertion `.*' failed/.exec(output)?.[0];
 }
 
 /** Runs the files and prints the output of each when it has ended. Returns whether all passed. */

@@ -85,7 +85,7 @@ Deno.test("deno task test runs a file again, once, when an assertion of the mock
   const dying = (condition: string) =>
     `Deno.test("dies", () => {
       if (!(${condition})) return;
-      console.error("*** rdkafka_mock_cgrp.c:603:rd_kafka_mock_cgrp_classic_member_add: assert: !member->resp ***");
+      console.error("deno: rdkafka_mock_cgrp.c:603: rd_kafka_mock_cgrp_classic_member_add: Assertion \`!member->resp' failed.");
       Deno.kill(Deno.pid, "SIGABRT");
     });`;
   const seen = `try { Deno.mkdirSync("${folder}/seen"); return true; } catch { return false; }`;
