@@ -51,7 +51,7 @@ Deno.test("LocalBroker.start() is quick, and makes brokers and topics", async ()
   assert.equal(broker.bootstrapServers.split(",").length, 3);
   broker.createTopic("made");
   assert.throws(() => broker.createTopic("made"), /The local broker refused: .*exists/);
-  await assert.rejects(LocalBroker.start({ brokers: 0 }), RangeError);
+  await assert.rejects(LocalBroker.start({ brokers: 0 }), TypeError);
   await broker.close();
   assert.throws(() => broker.createTopic("late"), /is closed/);
 });
