@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openLibrary } from "../src/librdkafka/library.ts";
+import { openLibrary } from "../src/ffi/library.ts";
 import { run } from "../src/setup/commands.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 

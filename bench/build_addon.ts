@@ -4,16 +4,16 @@
  * @module
  */
 
-import { openLibrary } from "../src/librdkafka/library.ts";
+import { openLibrary } from "../src/ffi/library.ts";
 import { has, run } from "../src/setup/commands.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
-import { addonParts, buildAddon, exists } from "../tools/addon.ts";
+import { addonParts, buildAddon, exists } from "../tools/node_addon.ts";
 
 const NAME = "@confluentinc/kafka-javascript";
 
 /**
  * The folder that `KAFKA_JAVASCRIPT_NODE` names, else one that is made, with an addon that is linked to the librdkafka
- * of the binding. It is kept.
+ * that Deno uses. The build is kept.
  *
  * @throws {Error} If it can't be made here, or runs on another librdkafka.
  */
@@ -23,7 +23,9 @@ export async function addonFolder(): Promise<string> {
   if (given === undefined) await makeFolder(folder);
   const theirs = (await run("node", ["-p", `require("${NAME}").librdkafkaVersion`], { cwd: folder })).trim();
   const ours = openLibrary().version;
-  if (theirs !== ours) throw new Error(`it runs on librdkafka ${theirs}, the binding on ${ours}`);
+  if (theirs !== ours) {
+    throw new Error(`the native addon runs on librdkafka ${theirs}, Deno on ${ours}: build both from the same sources`);
+  }
   return folder;
 }
 

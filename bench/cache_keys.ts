@@ -7,7 +7,7 @@
  * @module
  */
 
-import { openSink } from "../src/stream/protocol.ts"; // the same symbol in every checkout
+import { openSink } from "../src/protocol/protocol.ts"; // the same symbol in every checkout
 
 const root = Deno.args[0] ?? new URL("..", import.meta.url).pathname;
 const { Cache } = await import(`${root}/src/cache/cache.ts`) as typeof import("../src/cache/cache.ts");

@@ -9,7 +9,7 @@
 
 import { parseArgs } from "node:util";
 import { Slipstream } from "../mod.ts";
-import { type BatchSource, openSource } from "../src/stream/protocol.ts";
+import { type BatchSource, openSource } from "../src/protocol/protocol.ts";
 
 const { values } = parseArgs({
   args: Deno.args,

@@ -1,5 +1,5 @@
 /**
- * How the npm client does on Deno, over the binding, against Node with its native addon: the same code, on the same
+ * Compares the npm client on Deno, over the addon in `src/addon`, with the npm client on Node, over its native addon: the same code, on the same
  * broker, in turns. Latency, throughput and memory, as ratios.
  *
  * `deno run -A bench/kafka_javascript.ts [--rounds 3] [--messages 200000] [--rate 500] [--only NAME]`. The broker is
@@ -113,7 +113,7 @@ function show({ rate, p50, p99, rss }: Measured): string {
   return `p50 ${p50!.toFixed(2)} ms, p99 ${p99!.toFixed(2)} ms, ${memory}`;
 }
 
-console.log(`\nDeno over the binding / Node with the addon, medians of ${rounds} rounds:\n`);
+console.log(`\nDeno / Node with the native addon, medians of ${rounds} rounds:\n`);
 for (const [name, { node, deno }] of results) {
   for (const figure of ["rate", "p50", "p99", "rss"] as const) {
     const [ours, theirs] = [deno, node].map((all) => median(all.flatMap((one) => one[figure] ?? [])));

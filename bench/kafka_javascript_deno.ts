@@ -1,5 +1,5 @@
 /**
- * The npm client over the binding, on Deno: `deno run -A kafka_javascript_deno.ts ARGS…`.
+ * Runs the npm client on Deno, over the addon in `src/addon`: `deno run -A kafka_javascript_deno.ts ARGS…`.
  *
  * @module
  */

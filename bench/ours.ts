@@ -8,7 +8,7 @@
  */
 
 import { bytes, type Codec, Slipstream, text, Topic, type TopicInput } from "../mod.ts";
-import { type BatchSink, openSink } from "../src/stream/protocol.ts";
+import { type BatchSink, openSink } from "../src/protocol/protocol.ts";
 
 /** A codec, and what it makes of so many bytes. */
 interface Kind<T extends { readonly length: number }> {

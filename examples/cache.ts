@@ -1,4 +1,7 @@
 // State that outlives the program: entries, ranges of keys, and a time to expire.
+//
+// Run:    deno run -A examples/cache.ts
+// Prints: 🏆 Set(2) { "🐟", "📞" } false, then the users from last to first, then the keys that are left
 import { Cache } from "@slipstream/slipstream";
 
 const path = `${await Deno.makeTempDir()}/state/prizes`;

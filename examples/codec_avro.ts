@@ -1,6 +1,8 @@
-// Values as Avro, by a codec of one's own: a schema file, and npm:avsc.
+// A codec of your own: values as Avro, by a schema file and npm:avsc. Readers need the schema too: the bytes
+// do not name it. (`./schema-registry` has codecs whose bytes do.)
 //
-// On a broker of one's own: deno run -A examples/codec_avro.ts localhost:29091
+// Run:    deno run -A examples/codec_avro.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: written at 0, why a wrong value is refused, then the value, and null for the tombstone
 import { Buffer } from "node:buffer";
 import avro from "avsc";
 import { type Codec, Topic } from "@slipstream/slipstream";
@@ -11,13 +13,13 @@ interface Emoji {
   readonly seen: number;
 }
 
-/** Without the schema's name or id on the wire: who reads it has to have the schema. */
+/** A codec of a schema file. The bytes have neither the name nor the id of the schema. */
 async function avroCodec<T>(schemaFile: URL): Promise<Codec<T>> {
   const type = avro.Type.forSchema(JSON.parse(await Deno.readTextFile(schemaFile)));
   return {
     name: "avro",
     encode: (value) => type.toBuffer(value),
-    // avsc takes strings and bytes out of a Buffer, by copying.
+    // avsc copies strings and bytes out of the Buffer.
     decode: (bytes) => type.fromBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as T,
   };
 }

@@ -1,15 +1,33 @@
-// Values as JSON; a tombstone stays null.
+// Values as JSON, checked by a schema when they are written and when they are read; a tombstone stays null.
+// Any library with Standard Schema will do: zod here, or valibot, or arktype.
 //
-// On a broker of one's own: deno run -A examples/codec_json.ts localhost:29091
-import { json, Topic } from "@slipstream/slipstream";
+// Run:    deno run -A examples/codec_json.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: 🐟 2026, 🐠 some day, and deleted; and on stderr, what doesn't fit the schema
+import { handle, json, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
+import { z } from "npm:zod@^4.1.0";
+
+const Emoji = z.object({
+  msg: z.string(),
+  at: z.iso.datetime().transform((text) => new Date(text)).optional(),
+});
 
 await using broker = Deno.args.length === 0 ? await LocalBroker.start() : undefined;
-await using emoji = new Topic(`emoji-${crypto.randomUUID()}`, {
-  bootstrap_servers: broker?.bootstrapServers ?? Deno.args[0]!,
-}, { value: json<{ msg: string }>(), offset: "beginning", until: "end" });
+const conf = { bootstrap_servers: broker?.bootstrapServers ?? Deno.args[0]! };
+const name = `emoji-${crypto.randomUUID()}`;
 
-await emoji.send("fish", { msg: "🐟" });
+// Somebody else writes what they like.
+await using unchecked = new Topic(name, conf);
+await unchecked.send("fish", '{ "msg": "🐟", "at": "2026-01-02T03:04:05Z" }');
+await unchecked.send("fish", '{ "msg": 5, "at": "yesterday" }');
+
+// The schema gives the values their type.
+await using emoji = new Topic(name, conf, { value: json(Emoji), offset: "beginning", until: "end" });
+await emoji.send("fish", { msg: "🐠" });
 await emoji.send("fish", null);
+await emoji.send("fish", { msg: 5 } as never).catch((error) => console.error(error.message));
 
-for await (const { value } of emoji) console.log(value);
+handle(emoji, { onError: (error) => console.error(error.message) }, ({ value }) => {
+  console.log(value === null ? "deleted" : `${value.msg} ${value.at?.getUTCFullYear() ?? "some day"}`);
+});
+await stream();

@@ -1,4 +1,7 @@
-// Slow handlers side by side, in order within each key.
+// Three messages at a time, and those of one key in order: for handlers that wait for something.
+//
+// Run:    deno run -A examples/concurrency.ts
+// Prints: a: 0 3 6, b: 1 4 7, c: 2 5 8, 3 at a time
 import { handle, stream } from "@slipstream/slipstream";
 
 const visits = Array.from({ length: 9 }, (_, n) => ({ key: "abc"[n % 3]!, n }));

@@ -1,4 +1,8 @@
-// Defaults of all topics: later calls merge, a topic's own properties win, and topics made earlier keep what they had.
+// Defaults of all topics. Later calls add to them, a topic's own properties win, and a topic keeps the
+// defaults that there were when it was made.
+//
+// Run:    deno run -A examples/conf.ts
+// Prints: the properties of two topics; secrets are masked
 import { conf, Topic } from "@slipstream/slipstream";
 
 conf({

@@ -1,7 +1,8 @@
-// Drains a topic to its end every ten minutes and stops, as an app on Deno Deploy does it: between the ticks nothing
-// runs, and the run of a tick lasts until what it drained is settled and committed.
+// Every ten minutes, reads a topic up to its end and stops: between the ticks nothing runs. The run of a tick
+// lasts until everything that it read is settled and committed.
 //
-// On a broker of one's own: deno run -A examples/cron_drain.ts localhost:29091
+// Run:    deno run -A examples/cron_drain.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: at each tick the orders, and how many they were
 import { type Conf, cron, handle, Slipstream, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 
@@ -13,18 +14,18 @@ const name = `orders-${crypto.randomUUID()}`;
 const conf: Conf = {
   "bootstrap.servers": broker?.bootstrapServers ?? Deno.args[0]!,
   "auto.offset.reset": "earliest",
-  // The local broker takes a group's next member in only after a session.
+  // The local broker lets the next member join a group only after the session time-out of the last one.
   ...(broker === undefined ? {} : { "session.timeout.ms": 6000 }),
 };
 
-/** What other programs do all the time. */
+/** Writes orders, as other programs do at any time. */
 async function order(...orders: string[]): Promise<void> {
   await using topic = new Topic(name, conf);
   await topic.sendBatch(orders.map((one) => ({ key: "shop", value: one })));
 }
 
 async function drain(): Promise<string> {
-  // A topic is closed with its drain, and goes on next time where its group has got to.
+  // Each drain has a Topic of its own, which begins at the offsets that the group has committed.
   await using orders = new Topic(name, { ...conf, "group.id": name }, { until: "end" });
   const app = new Slipstream();
   let drained = 0;

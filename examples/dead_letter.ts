@@ -1,6 +1,7 @@
-// What can't be handled goes to a topic of its own, as it was, and the rest goes on.
+// Messages that can't be handled go to a topic of their own, byte for byte; the rest goes on.
 //
-// On a broker of one's own: deno run -A examples/dead_letter.ts localhost:29091
+// Run:    deno run -A examples/dead_letter.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: a: 3, d: 4, then the two dead letters with the class of their error
 import { conf, handle, json, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

@@ -1,12 +1,13 @@
-// Counts the words of a text file on the way through Kafka: file → topic of words → handler → topic of counts.
+// Counts the words of a text file on their way through Kafka: file → topic of words → handler → topic of counts.
 //
-//   deno task demo [FILE] [--bootstrap-servers HOST:PORT]
+// Run:    deno task demo [FILE] [--bootstrap-servers HOST:PORT]   (this repository's README, a Kafka in this process)
+// Prints: the ten commonest words, how many there are, and messages a second
 import { Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 import { wordsOf } from "./words.ts";
 
 const USAGE = "Usage: deno task demo [FILE] [--bootstrap-servers HOST:PORT]";
-/** A LocalBroker keeps 5 MB or 100,000 messages of a partition: what is written and not counted stays below. */
+/** A LocalBroker keeps 5 MB or 100,000 messages of a partition, so words that are not counted yet stay below that. */
 const AHEAD_WORDS = 20_000;
 const AHEAD_BYTES = 2_000_000;
 
@@ -40,7 +41,7 @@ const text = await open(file);
 await using broker = servers === undefined ? await LocalBroker.start() : undefined;
 const conf = {
   "bootstrap.servers": servers ?? broker!.bootstrapServers,
-  // The local broker does not answer a fetch early when messages come in.
+  // The local broker answers a fetch only when this time is over, even if messages arrive earlier.
   ...(broker === undefined ? {} : { "fetch.wait.max.ms": 5 }),
 };
 const run = crypto.randomUUID().slice(0, 8);
@@ -98,7 +99,9 @@ const seconds = (performance.now() - started) / 1000;
 clearInterval(progress);
 if (terminal) console.error();
 
-const commonest = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, 10);
+// The bars and dashes of a table are counted, and are no words to show.
+const commonest = [...counts].filter(([word]) => /[\p{L}\p{N}]/u.test(word))
+  .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, 10);
 for (const [word, count] of commonest) console.log(`${String(count).padStart(8)} ${word}`);
 console.log(`words: ${counted}`);
 console.log(`distinct: ${counts.size}`);

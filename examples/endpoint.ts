@@ -1,4 +1,7 @@
-// An endpoint: what a handler puts into a Cache, live in a browser. Takes the port as its argument (8000).
+// What a handler puts into a Cache, live in a browser, by Server-Sent Events.
+//
+// Run:    deno run -A examples/endpoint.ts [PORT]   (8000); open the address; Ctrl-C ends it
+// Prints: the address, then each update
 import { Cache, handle, sse, stream, timer } from "@slipstream/slipstream";
 
 const cache = new Cache<string>(":memory:", { log: { limit: 100 } });

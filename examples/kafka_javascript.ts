@@ -1,11 +1,7 @@
-/**
- * The official client's own API, on Deno: a producer, a consumer group and an admin client of KafkaJS.
- *
- * `deno run -A examples/kafka_javascript.ts [HOST:PORT]`; without a broker's address, on one within the process.
- *
- * @module
- */
-
+// The KafkaJS API of the npm client: produce, consume, admin.
+//
+// Run:    deno run -A examples/kafka_javascript.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: the two messages and their senders, then listed: true
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

@@ -1,4 +1,7 @@
-// A stream as people write one, so that its test can be shown: testing_test.ts.
+// A stream as people write one, so that testing_test.ts can show how it is tested.
+//
+// Run:    deno test -A examples/testing_test.ts
+// Prints: nothing: it is a module
 import { Slipstream, type Source, timer } from "@slipstream/slipstream";
 
 /** An order. */

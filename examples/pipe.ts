@@ -1,4 +1,7 @@
 // A pipe before the handler: generators and TransformStreams, in order.
+//
+// Run:    deno run -A examples/pipe.ts
+// Prints: 1 + 3 = 4, 4 + 5 = 9, 9 + 7 = 16
 import { handle, stream } from "@slipstream/slipstream";
 
 async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {

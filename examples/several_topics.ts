@@ -1,6 +1,7 @@
-// One handler for several topics: by their names, or all whose names match.
+// One handler for several topics: by their names, or all whose names match an expression.
 //
-// On a broker of one's own: deno run -A examples/several_topics.ts localhost:29091
+// Run:    deno run -A examples/several_topics.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: fish: 🐟 and bird: 🐦, twice each, in any order
 import { conf, handle, stream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

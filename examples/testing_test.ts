@@ -1,7 +1,8 @@
-// How a stream is tested: deno test -A examples/testing_test.ts
+// How a stream is tested. A script stands in for the topic and a fake clock for time: no broker, no waiting. The
+// last test runs the same stream on a Kafka in the test's own process.
 //
-// No broker and no waiting: a script stands in for the topic, a fake clock for time. The last test is the same stream on
-// Kafka, in the test's own process.
+// Run:    deno test -A examples/testing_test.ts
+// Prints: 5 passed
 import assert from "node:assert/strict";
 import { json, Topic } from "@slipstream/slipstream";
 import { delay, fail, FakeClock, LocalBroker, runUntilIdle, scripted } from "@slipstream/slipstream/testing";
@@ -34,7 +35,7 @@ Deno.test("orders() stops at a wrong order, and begins there again", async () =>
   assert.deepEqual(lines, ["cook fish"]);
 });
 
-Deno.test("orders() ends when its source is gone for good", async () => {
+Deno.test("orders() ends when its source fails", async () => {
   const source = scripted<Order>([fail(new Error("connection lost"))]);
   await assert.rejects(runUntilIdle(orders(source, () => {})), /connection lost/);
 });

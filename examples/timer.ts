@@ -1,4 +1,7 @@
-// Prints the time, three times.
+// A tick every 100 ms, without drift, until a signal stops the run.
+//
+// Run:    deno run -A examples/timer.ts
+// Prints: the time of day, three times
 import { handle, stream, timer } from "@slipstream/slipstream";
 
 const enough = new AbortController();

@@ -1,6 +1,7 @@
-// Two messages are sent to a topic, then read and printed.
+// Sends two messages to a topic, then reads them up to its end.
 //
-// On a broker of one's own: deno run -A examples/topic.ts localhost:29091
+// Run:    deno run -A examples/topic.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: trophy 🏆, fish 🐟
 import { Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

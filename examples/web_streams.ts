@@ -1,6 +1,7 @@
 // A topic is a ReadableStream and a WritableStream: it can be piped like any other.
 //
-// On a broker of one's own: deno run -A examples/web_streams.ts localhost:29091
+// Run:    deno run -A examples/web_streams.ts [HOST:PORT]   (without an address: a Kafka in this process)
+// Prints: a HELLO, b STREAMS
 import { Topic, transform } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 

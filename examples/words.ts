@@ -1,3 +1,8 @@
+// The words of a text, for demo.ts.
+//
+// Run:    deno task demo
+// Prints: nothing: it is a module
+
 /** White space as `wc -w` has it: what Unicode calls so, no-break spaces included. */
 const SPACE = /[\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2060\u3000]+/;
 

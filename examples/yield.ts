@@ -1,4 +1,7 @@
-// A handler that yields: none, one or more values for each message.
+// A handler that yields: no value, one, or several for each message.
+//
+// Run:    deno run -A examples/yield.ts
+// Prints: zero: 0, even: 0, even: 2, even: 4
 import { handle, stream } from "@slipstream/slipstream";
 
 async function* numbers(): AsyncGenerator<number> {

@@ -1,39 +1,39 @@
 /**
- * Holds `src/librdkafka/CONTRACT.md`, the page that says what each method of the binding answers, to the code.
+ * Compares `src/addon/CONTRACT.md`, the page that says what each method of the addon returns, with the code.
  *
- * The npm client's JavaScript calls the binding by name, so a method that is missing shows only when someone's program
- * gets to it. The page has a row for each, and this fails when
- * - the npm client's `lib/` calls a method on its native half that has no row, or the binding's class lacks it;
- * - a public method of the binding's classes, or an export of the binding, has no row;
+ * The npm client's JavaScript calls the addon's methods by name, so a missing one shows only when a program reaches the
+ * call. The page has a row for each method. The check fails if
+ * - the npm client's `lib/` calls a method that has no row, or that the addon's class lacks;
+ * - a public method of the addon's classes, or an export of the addon, has no row;
  * - a row names a method that no class has, or a C function that is not bound or that nothing calls;
- * - a row names no test, or one that does not exist or does not mention the method.
+ * - a row names no test, or a test that does not exist or does not mention the method.
  *
- * Usage: `deno run -A tools/check_contract.ts`; exits with 1 and one line for each problem.
+ * Usage: `deno run -A tools/check_contract.ts`. Prints a line for each problem, and exits with 1 if there are any.
  *
  * @module
  */
 
 import { join } from "node:path";
-import { binding } from "../src/librdkafka/binding.ts";
+import { addon } from "../src/addon/addon.ts";
 import { packageFolder } from "../src/setup/package_folder.ts";
 
-/** What the page is compared with. */
+/** The code with which the page is compared. */
 export interface Code {
-  /** Of each class, the methods that the npm client calls on it. */
+  /** The methods that the npm client calls, by class. */
   readonly calls: Readonly<Record<string, readonly string[]>>;
-  /** Of each class, its public methods. */
+  /** The public methods, by class. */
   readonly methods: Readonly<Record<string, readonly string[]>>;
-  /** The exports of the binding. */
+  /** The exports of the addon. */
   readonly exports: readonly string[];
-  /** The C functions that are bound, each with the keys that the symbol table has for it. */
+  /** The keys of the symbol table, by the C function that they bind. */
   readonly bound: ReadonlyMap<string, readonly string[]>;
-  /** The text of everything that may call them. */
+  /** The source of everything that may call C functions. */
   readonly callers: string;
-  /** The text of a test, `undefined` if there is no such file. */
+  /** Returns the source of a test; `undefined` if the file does not exist. */
   readonly test: (path: string) => string | undefined;
 }
 
-/** The section of what all clients have. */
+/** The section of the methods that all clients have. */
 const COMMON = "Client (common)";
 const MODULE = "Module";
 
@@ -46,7 +46,7 @@ interface Row {
   readonly tests: readonly string[];
 }
 
-/** The problems of a page, one line each; none if all is well. */
+/** Returns a line for each problem of a page. */
 export function checkContract(page: string, code: Code): string[] {
   const problems: string[] = [];
   const rows = readRows(page, problems);
@@ -64,7 +64,9 @@ export function checkContract(page: string, code: Code): string[] {
   for (const [name, methods] of Object.entries(code.calls)) {
     const own = name === "Client" ? [] : code.methods[name] ?? [];
     for (const method of methods) {
-      if (![...own, ...common].includes(method)) problems.push(`${name}: the npm client calls ${method}(): not there`);
+      if (![...own, ...common].includes(method)) {
+        problems.push(`${name}: the npm client calls ${method}(), which does not exist`);
+      }
     }
   }
 
@@ -74,7 +76,7 @@ export function checkContract(page: string, code: Code): string[] {
       ? code.exports
       : ["constructor", ...(code.methods[row.section] ?? []), ...common];
     for (const method of row.methods) if (!known.includes(method)) problem(`${row.section} has no ${method}`);
-    if (row.answer === "") problem("does not say what it answers");
+    if (row.answer === "") problem("does not say what it returns");
     for (const name of row.functions) {
       const keys = code.bound.get(name);
       if (keys === undefined) problem(`${name} is not in symbols.ts`);
@@ -83,7 +85,7 @@ export function checkContract(page: string, code: Code): string[] {
     if (row.tests.length === 0) problem("names no test");
     const texts = row.tests.map((path) => {
       const text = code.test(path);
-      if (text === undefined) problem(`there is no ${path}`);
+      if (text === undefined) problem(`${path} does not exist`);
       return text ?? "";
     });
     if (texts.length > 0 && texts.every((text) => text !== "")) {
@@ -100,7 +102,7 @@ function mentions(text: string, name: string): boolean {
   return new RegExp(`\\b${name}\\b`).test(text);
 }
 
-/** The rows of the page's tables. Reads strictly: a line of a table that it doesn't understand is a problem. */
+/** The rows of the page's tables. A line of a table that it does not understand is a problem: no row is skipped. */
 function readRows(page: string, problems: string[]): Row[] {
   const rows: Row[] = [];
   let section = "";
@@ -130,8 +132,8 @@ function list(cell: string): string[] {
 }
 
 /**
- * The public methods of the exported classes of a source, with those of their parents, up to `Client`, which has a
- * section of its own. What is tagged `@internal` is between our own files.
+ * The public methods of the exported classes of a source, with those of their parents. `NativeClient` and its methods have
+ * a section of their own. Methods with the tag `@internal` are left out.
  */
 export function methodsOf(source: string): Record<string, string[]> {
   const own = new Map<string, { parent: string | undefined; methods: Set<string> }>();
@@ -149,17 +151,17 @@ export function methodsOf(source: string): Record<string, string[]> {
   }
   const all = (name: string): string[] => {
     const { parent, methods } = own.get(name) ?? { parent: undefined, methods: [] };
-    return [...methods, ...parent === undefined || parent === "Client" ? [] : all(parent)];
+    return [...methods, ...parent === undefined || parent === "NativeClient" ? [] : all(parent)];
   };
   return Object.fromEntries([...own.keys()].map((name) => [name, [...new Set(all(name))]]));
 }
 
-/** The methods that a source of the npm client calls on its native half. */
+/** The methods that a source of the npm client calls on its addon. */
 export function callsOf(source: string): string[] {
   return [...new Set([...source.matchAll(/\b_client\s*\.\s*(\w+)\s*\(/g)].map((match) => match[1]!))];
 }
 
-/** Which class a file of the npm client calls. */
+/** The addon's class whose methods a file of the npm client calls. */
 const CLASS_OF: Readonly<Record<string, string>> = {
   "client.js": "Client",
   "kafka-consumer.js": "KafkaConsumer",
@@ -167,7 +169,7 @@ const CLASS_OF: Readonly<Record<string, string>> = {
   "admin.js": "AdminClient",
 };
 
-/** The C functions that a symbol table has, each with its keys: one function may be there twice, blocking and not. */
+/** The keys of a symbol table, by the C function that they bind. A function may have two: for calls that block or not. */
 export function boundOf(table: string): Map<string, string[]> {
   const bound = new Map<string, string[]>();
   for (const [, key, body] of table.matchAll(/^ {2}(rd_kafka_\w+): \{([^}]*)\}/gm)) {
@@ -179,27 +181,31 @@ export function boundOf(table: string): Map<string, string[]> {
 
 if (import.meta.main) {
   const root = new URL("../", import.meta.url);
-  const room = new URL("src/librdkafka/", root);
+  const room = new URL("src/addon/", root), ffi = new URL("src/ffi/", root);
   const lib = join(await packageFolder(), "lib");
   const calls: Record<string, string[]> = {};
   for (const folder of [lib, join(lib, "producer"), join(lib, "kafkajs")]) {
     for await (const { name, isFile } of Deno.readDir(folder)) {
       if (!isFile || !name.endsWith(".js")) continue;
       const found = callsOf(await Deno.readTextFile(join(folder, name)));
-      // A file that begins to call the native half must be told whose methods it calls.
+      // A file without an entry in CLASS_OF is reported under its own name.
       if (found.length > 0) (calls[CLASS_OF[name] ?? name] ??= []).push(...found);
     }
   }
   let sources = "";
-  for await (const { name } of Deno.readDir(room)) {
-    if (name.endsWith(".ts") && name !== "symbols.ts") sources += await Deno.readTextFile(new URL(name, room));
+  for (const folder of [room, ffi]) {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (name.endsWith(".ts") && name !== "symbols.ts") sources += await Deno.readTextFile(new URL(name, folder));
+    }
   }
-  const { Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], Topic = [] } = methodsOf(sources);
+  const classes = methodsOf(sources);
+  const { NativeClient: Client = [], KafkaConsumer = [], Producer = [], AdminClient = [], TopicHandle: Topic = [] } =
+    classes;
   const problems = checkContract(await Deno.readTextFile(new URL("CONTRACT.md", room)), {
     calls,
     methods: { Client, KafkaConsumer, Producer, AdminClient, Topic },
-    exports: Object.keys(binding),
-    bound: boundOf(await Deno.readTextFile(new URL("symbols.ts", room))),
+    exports: Object.keys(addon),
+    bound: boundOf(await Deno.readTextFile(new URL("symbols.ts", ffi))),
     callers: sources,
     test: (path) => {
       try {
@@ -209,8 +215,8 @@ if (import.meta.main) {
       }
     },
   });
-  for (const problem of problems) console.error(`src/librdkafka/CONTRACT.md: ${problem}`);
+  for (const problem of problems) console.error(`src/addon/CONTRACT.md: ${problem}`);
   if (problems.length > 0) Deno.exit(1);
   const count = new Set(Object.values(calls).flat()).size;
-  console.log(`src/librdkafka/CONTRACT.md: has every method, and the ${count} that the npm client calls`);
+  console.log(`src/addon/CONTRACT.md: has every method, and the ${count} that the npm client calls`);
 }

@@ -1,28 +1,28 @@
 /**
- * Compares `src/librdkafka/symbols.ts` with librdkafka's headers, and with what the oldest library that is used exports:
- * `tools/symbols_<version>.txt`, the names that `nm -D --defined-only` prints of a build of it.
+ * Compares `src/ffi/symbols.ts` with librdkafka's headers, and with the exports of the oldest usable library:
+ * `tools/symbols_<version>.txt`, the names that `nm -D --defined-only` prints for a build of it.
  *
- * A wrong type in a symbol table is no type error: it is a value cut in half, or a crash, on some machine. So each
- * entry carries its C declaration, which must be the header's, and the FFI types must follow from it.
+ * The compiler does not find a wrong type in the symbol table: on some machine it cuts a value in half, or crashes the
+ * process. So each entry has its C declaration above it, which must agree with the header and with the FFI types.
  *
- * Usage: `deno run -A tools/check_symbols.ts`; exits with 1 and one line for each difference.
+ * Usage: `deno run -A tools/check_symbols.ts`. Prints a line for each difference, and exits with 1 if there are any.
  *
  * @module
  */
 
-import { FLOOR_VERSION } from "../src/librdkafka/versions.ts";
+import { FLOOR_VERSION } from "../src/ffi/versions.ts";
 import { readSource } from "./librdkafka_source.ts";
 
-/** A C function's declaration, with the types spelled one way only. */
+/** A C function's declaration. The spelling of its types is normalized. */
 export interface Declaration {
   readonly result: string;
   readonly parameters: readonly string[];
 }
 
-/** What a header says. */
+/** The content of a header. */
 export interface Header {
   readonly functions: ReadonlyMap<string, Declaration>;
-  /** Types that are an integer under another name, to the FFI type. */
+  /** The FFI type of each name for an integer type. */
   readonly integers: ReadonlyMap<string, string>;
 }
 
@@ -35,11 +35,11 @@ interface Entry {
 }
 
 /**
- * The differences between a symbol table's source and the headers, one line each; none if all is well.
+ * Returns a line for each difference between a symbol table and the headers.
  *
  * @param tableSource The TypeScript source that has `SYMBOLS = { … }`.
  * @param headers The text of the C headers.
- * @param oldest Names of the functions that the oldest library that is used exports.
+ * @param oldest The names of the functions that the oldest usable library exports.
  */
 export function compareSymbols(
   tableSource: string,
@@ -82,12 +82,12 @@ export function compareSymbols(
       });
     }
 
-    if (!oldest.has(name)) differ("the oldest library that is used lacks it");
+    if (!oldest.has(name)) differ("the oldest usable library does not export it");
   }
   return differences;
 }
 
-/** The entries of the table. Reads strictly: what it doesn't understand is an error, not an entry left out. */
+/** The entries of the table. Text that it does not understand is an error: no entry is skipped. */
 function* readTable(source: string): Generator<Entry> {
   const start = /\bSYMBOLS\s*=\s*\{/.exec(source);
   if (start === null) throw new Error("Cannot read the table: it has no `SYMBOLS = {`");
@@ -128,7 +128,7 @@ export function readHeader(text: string): Header {
     if (read !== undefined) functions.set(read.name, read);
   }
   const integers = new Map(Object.entries(INTEGERS));
-  // An enum without negative values is unsigned to a C compiler; its values fit an i32 all the same.
+  // To a C compiler an enum without negative values is unsigned. Its values fit an i32 as well.
   for (const [, name] of code.matchAll(/\btypedef\s+enum\b[^{};]*\{[^}]*\}\s*(\w+)\s*;/g)) integers.set(name!, "i32");
   for (const [, type, name] of code.matchAll(/\btypedef\s+(u?int(?:\d+_t)?|s?size_t)\s+(\w+)\s*;/g)) {
     if (integers.has(type!)) integers.set(name!, integers.get(type!)!);
@@ -136,10 +136,10 @@ export function readHeader(text: string): Header {
   return { functions, integers };
 }
 
-/** Reads `type name(type name, …)`, in or out of a comment. */
+/** Reads `type name(type name, …)`, which may stand in a comment. */
 function readDeclaration(text: string): (Declaration & { name: string }) | undefined {
   const line = text.replace(/^\s*\/\*+|\*+\/\s*$/g, " ").replace(/^\s*\/\//gm, " ")
-    // The star that begins a line of a comment, not the one of a pointer type that was broken before it.
+    // Removes the star that begins a line of a comment, not that of a pointer type after a line break.
     .replace(/^\s*\* /gm, " ").replace(/`/g, " ").replace(/\s+/g, " ").replace(/; ?$/, "").trim();
   const match = /^([\w\s*]+?[\s*])(\w+) ?\((.*)\)$/.exec(line);
   if (match === null) return undefined;
@@ -172,7 +172,7 @@ function typeOf(parameter: string): string {
   return spell((unnamed ? text : text.replace(/\w+\s*$/, "")) + (array ? "*" : ""));
 }
 
-/** One way of writing a type: `const char **`. */
+/** Normalizes the spelling of a type, such as `const char **`. */
 function spell(type: string): string {
   return type.replace(/\s+/g, " ").replace(/ ?\* ?/g, "*").replace(/(?<!\*)\*/, " *").replace(/ ?([(),]) ?/g, "$1")
     .trim();
@@ -199,9 +199,9 @@ const INTEGERS = {
   "double": "f64",
 } as const;
 
-/** The FFI types that stand for a C type. */
+/** The FFI types that are right for a C type. */
 function ffiTypes(type: string, integers: ReadonlyMap<string, string>): readonly string[] {
-  // An address as u64 is a plain number, without a pointer object for the collector.
+  // An address may also be a u64, which makes no pointer object.
   if (type.includes("*")) return ["pointer", "buffer", "u64", "usize"];
   if (type === "void") return ["void"];
   const integer = integers.get(type.replace(/\bconst\b|\benum\b/g, "").trim());
@@ -210,7 +210,7 @@ function ffiTypes(type: string, integers: ReadonlyMap<string, string>): readonly
 
 if (import.meta.main) {
   const root = new URL("../", import.meta.url);
-  const path = "src/librdkafka/symbols.ts";
+  const path = "src/ffi/symbols.ts";
   const [table, oldest, ...headers] = await Promise.all([
     Deno.readTextFile(new URL(path, root)),
     Deno.readTextFile(new URL(`tools/symbols_${FLOOR_VERSION.replaceAll(".", "_")}.txt`, root)),

@@ -1,14 +1,14 @@
 /**
- * A real server of remote Deno KV on this machine: Deno's own `denokv`, built by cargo.
+ * Runs a server of remote Deno KV on this machine: Deno's own `denokv`, built by cargo.
  *
- * As a module, {@linkcode startDenokv}. As a program:
+ * As a module, it exports `startDenokv()`. As a program:
  *
  * - `deno run -A tools/denokv.ts` starts it, prints its URL, and stops it on SIGINT;
  * - `deno run -A tools/denokv.ts -- COMMAND ARGS…` runs the command with `DENO_KV_URL` and `DENO_KV_ACCESS_TOKEN` set,
  *   stops the server, and exits with the command's code;
- * - `deno run -A tools/denokv.ts --build` builds it and prints where it is.
+ * - `deno run -A tools/denokv.ts --build` builds it and prints its path.
  *
- * Needs cargo for the first run, which takes some five minutes; the program is kept in the user's cache folder.
+ * Needs cargo for the first run, which takes about five minutes. The program is kept in the user's cache folder.
  *
  * @module
  */
@@ -16,28 +16,28 @@
 import { join } from "node:path";
 import { cacheFolder, freePort, kill, outputOf, runCommand } from "./servers.ts";
 
-/** The version that is built. */
+/** The version to build. */
 const VERSION = "0.14.0";
 
-/** What to start. */
+/** Options of `startDenokv()`. */
 export interface DenokvOptions {
   /** The file of its database. @default a new one, which is removed when the server stops */
   readonly path?: string;
   /** Its port on loopback. @default a free one */
   readonly port?: number;
-  /** What clients must have in `DENO_KV_ACCESS_TOKEN`; at least 12 characters. */
+  /** The access token of clients, for their `DENO_KV_ACCESS_TOKEN`; at least 12 characters. */
   readonly token: string;
 }
 
 /** A running server. */
 export interface Denokv extends AsyncDisposable {
-  /** For `new Cache(url)` and `Deno.openKv(url)`. */
+  /** The URL for `new Cache(url)` and `Deno.openKv(url)`. */
   readonly url: string;
   /** Stops it. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Starts a server and resolves when it listens. Builds it if it is not there yet. */
+/** Starts a server and resolves when it listens. Builds it if it is not in the cache folder. */
 export async function startDenokv(options: DenokvOptions): Promise<Denokv> {
   const program = await buildDenokv();
   const folder = options.path === undefined ? await Deno.makeTempDir({ prefix: "slipstream-denokv-" }) : undefined;
@@ -63,7 +63,7 @@ export async function startDenokv(options: DenokvOptions): Promise<Denokv> {
   let stopping: Promise<void> | undefined;
   const stop = () =>
     stopping ??= (async () => {
-      kill(child, "SIGKILL"); // it has nothing to write before it ends
+      kill(child, "SIGKILL"); // it has no unwritten data
       await Promise.all([child.status, logged]);
       if (folder !== undefined) await Deno.remove(folder, { recursive: true });
     })();
@@ -76,13 +76,13 @@ export async function startDenokv(options: DenokvOptions): Promise<Denokv> {
   return { url: `http://127.0.0.1:${port}`, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Builds the server unless it is there; resolves with its path. */
+/** Builds the server if it is not in the cache folder. Resolves with its path. */
 export async function buildDenokv(): Promise<string> {
   const folder = join(cacheFolder(), "denokv", VERSION);
   const program = join(folder, "bin", Deno.build.os === "windows" ? "denokv.exe" : "denokv");
   if (await Deno.stat(program).then(() => true, () => false)) return program;
   console.error(`Building denokv ${VERSION} with cargo; this takes some minutes, once`);
-  // cargo puts the program in place when it is whole, and keeps others from building into the folder meanwhile.
+  // cargo moves the finished program into place in one step, and locks the folder meanwhile.
   const command = new Deno.Command("cargo", {
     args: ["install", "denokv", "--version", VERSION, "--locked", "--quiet", "--root", folder],
     stdin: "null",
@@ -93,7 +93,7 @@ export async function buildDenokv(): Promise<string> {
   if (result === undefined) {
     throw new Error("Cannot build denokv: cargo is not installed (https://rustup.rs, brew install rust)");
   }
-  if (!result.success) throw new Error("Cannot build denokv: cargo has failed, see above");
+  if (!result.success) throw new Error("Cannot build denokv: cargo has failed; its output is above");
   return program;
 }
 

@@ -1,23 +1,23 @@
 /**
- * Builds the oldest librdkafka that is used, once, and prints its path:
+ * Builds the oldest librdkafka that this module opens, if it is not built yet, and prints its path:
  * `LIBRDKAFKA_PATH=$(deno run -A tools/floor.ts) deno task test`.
  *
- * Takes its sources from the version of the npm client that carries them. Needs npm, make, bash and a C compiler; keeps
- * the library in the user's cache folder.
+ * The sources are in an older version of the npm client. Needs npm, make, bash and a C compiler. The library is kept in the
+ * user's cache folder.
  *
  * @module
  */
 
 import { dirname } from "node:path";
-import { cachedLibraryPath } from "../src/librdkafka/library.ts";
-import { BUILD_VERSION, FLOOR_VERSION } from "../src/librdkafka/versions.ts";
+import { cachedLibraryPath } from "../src/ffi/library.ts";
+import { BUILD_VERSION, FLOOR_VERSION } from "../src/ffi/versions.ts";
 import { run, say } from "../src/setup/commands.ts";
 import { verify } from "../src/setup/verify.ts";
 
-/** The package that carries the sources of {@linkcode FLOOR_VERSION}. */
+/** The package that contains the sources of `FLOOR_VERSION`. */
 const PACKAGE = "@confluentinc/kafka-javascript@1.8.2";
 
-/** Builds the library if it is not there. */
+/** Builds the library if it is not in the cache folder. Returns its path. */
 export async function floorLibrary(): Promise<string> {
   const built = cachedLibraryPath();
   if (built === undefined) throw new Error("The cache folder is unknown: set HOME or XDG_CACHE_HOME");
@@ -35,7 +35,7 @@ export async function floorLibrary(): Promise<string> {
     const temporary = `${target}.${crypto.randomUUID()}`;
     await Deno.copyFile(`${work}/${source}/src/${target.split("/").at(-1)}`, temporary);
     const version = await verify(temporary);
-    if (version !== FLOOR_VERSION) throw new Error(`${PACKAGE} carries librdkafka ${version}, not ${FLOOR_VERSION}`);
+    if (version !== FLOOR_VERSION) throw new Error(`${PACKAGE} contains librdkafka ${version}, not ${FLOOR_VERSION}`);
     await Deno.rename(temporary, target);
   } finally {
     await Deno.remove(work, { recursive: true });

@@ -1,15 +1,15 @@
 /**
- * Writes `src/topic/properties.ts` from librdkafka's `CONFIGURATION.md`, which is itself generated from the C table.
+ * Generates `src/topic/conf/properties.ts` from librdkafka's `CONFIGURATION.md`, which is generated from a table in C.
  *
- * Usage: `deno run -A tools/generate_properties.ts` writes the file; with `--check` it exits with 1 if the file is not
- * what would be written.
+ * Usage: `deno run -A tools/generate_properties.ts` writes the file. With `--check` it writes nothing, and exits with 1 if
+ * the file differs from what it would write.
  *
  * @module
  */
 
 import { readSource } from "./librdkafka_source.ts";
 
-const PATH = "src/topic/properties.ts";
+const PATH = "src/topic/conf/properties.ts";
 
 const HEADER = `// deno-fmt-ignore-file: one line a property
 /**
@@ -34,6 +34,8 @@ export interface Property {
   readonly max?: number;
   /** The words allowed, or for \`flags\` those that a comma-separated list may have. */
   readonly values?: readonly string[];
+  /** The default of a number. */
+  readonly default?: number;
   /** The property that this is another name of. */
   readonly aliasOf?: string;
 }
@@ -54,10 +56,10 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The source of `properties.ts`.
+ * Generates the source of `properties.ts`.
  *
  * @param configuration The text of `CONFIGURATION.md`.
- * @throws {Error} If a row has a type that is not known, or no row is found.
+ * @throws {Error} If a row has an unknown type, or if there are no rows.
  */
 export function generateProperties(configuration: string): string {
   const lines = new Map<string, string>();
@@ -65,20 +67,21 @@ export function generateProperties(configuration: string): string {
   for (const row of configuration.split("\n")) {
     const heading = /^## (Global|Topic) configuration properties/.exec(row);
     if (heading !== null) level = heading[1]!.toLowerCase();
-    // A bar within a cell is written with a backslash.
+    // A bar inside a cell has a backslash before it.
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
     if (level === "" || cells.length < 6 || cells[0] === "Property" || /^-+$/.test(cells[0]!)) continue;
-    const [name, scope, range] = cells as [string, string, string];
+    const [name, scope, range, defaultText] = cells as [string, string, string, string];
     const description = cells.slice(5).join("|");
     const type = TYPES[/\*Type: ([^*]+)\*\s*$/.exec(description)?.[1] ?? ""];
-    if (type === undefined) throw new Error(`Cannot read CONFIGURATION.md: ${name} has a type that is not known`);
-    // librdkafka looks a name up among the global properties first.
+    if (type === undefined) throw new Error(`Cannot read CONFIGURATION.md: ${name} has an unknown type`);
+    // If a name is in both tables, librdkafka takes the global property.
     if (lines.has(name)) continue;
 
     const fields = [`scope: ${JSON.stringify(scope)}`, `level: "${level}"`, `type: "${type}"`];
     const numbers = /^(-?[\d.]+) \.\. (-?[\d.]+)$/.exec(range);
     if (numbers !== null) fields.push(`min: ${Number(numbers[1])}`, `max: ${Number(numbers[2])}`);
     else if (range !== "" && type !== "boolean") fields.push(`values: ${JSON.stringify(range.split(/,\s*/))}`);
+    if (numbers !== null && defaultText !== "") fields.push(`default: ${Number(defaultText)}`);
     const alias = /^(?:\*\*[A-Z]+\*\* )*Alias for `([^`]+)`/.exec(description)?.[1];
     if (alias !== undefined) fields.push(`aliasOf: ${JSON.stringify(alias)}`);
     lines.set(name, `  [${JSON.stringify(name)}, { ${fields.join(", ")} }],\n`);
@@ -87,7 +90,7 @@ export function generateProperties(configuration: string): string {
   return HEADER + [...lines.values()].join("") + "]);\n";
 }
 
-/** The first line of a `properties.ts` that is not what would be generated; `undefined` if all are. */
+/** The number of the first line of a `properties.ts` that differs from the generated source; `undefined` for none. */
 export function staleLine(file: string, configuration: string): number | undefined {
   const generated = generateProperties(configuration);
   if (file === generated) return undefined;
@@ -106,7 +109,7 @@ if (import.meta.main) {
     const line = staleLine(await Deno.readTextFile(url), configuration);
     if (line !== undefined) {
       console.error(
-        `${PATH}:${line}: is not what CONFIGURATION.md says; run \`deno run -A tools/generate_properties.ts\``,
+        `${PATH}:${line}: differs from CONFIGURATION.md; run \`deno run -A tools/generate_properties.ts\``,
       );
       Deno.exit(1);
     }

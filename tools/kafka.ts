@@ -1,13 +1,13 @@
 /**
- * A real Apache Kafka on this machine, without Docker: one KRaft node run from the jars on Maven Central.
+ * Runs Apache Kafka on this machine without Docker: one KRaft node, from the jars on Maven Central.
  *
- * As a module, {@linkcode startKafka}. As a program:
+ * As a module, it exports `startKafka()`. As a program:
  *
  * - `deno run -A tools/kafka.ts` starts it, prints its bootstrap servers, and stops it on SIGINT;
  * - `deno run -A tools/kafka.ts -- COMMAND ARGS…` runs the command with `KAFKA_BOOTSTRAP_SERVERS` set, stops Kafka,
  *   and exits with the command's code.
  *
- * Needs Java 17 or later, and Maven for the first run; the jars (54 MB) are kept in the user's cache folder.
+ * Needs Java 17 or later, and Maven for the first run. The jars (54 MB) are kept in the user's cache folder.
  *
  * @module
  */
@@ -15,27 +15,27 @@
 import { delimiter, join } from "node:path";
 import { cacheFolder, freePort, INSTALL_JAVA, javaVersion, kill, runCommand } from "./servers.ts";
 
-/** What to start. */
+/** Options of `startKafka()`. */
 export interface KafkaOptions {
   /** Kafka's version. @default "4.3.1" */
   readonly version?: string;
-  /** Where the jars are kept. @default a folder for the version in the user's cache folder */
+  /** The folder of the jars. @default a folder for the version in the user's cache folder */
   readonly cacheDir?: string;
-  /** Port for clients; a free one is picked when absent. */
+  /** The port for clients on loopback. @default a free one */
   readonly port?: number;
-  /** More lines for `server.properties`, over the defaults. */
+  /** Properties for `server.properties`, which override the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** Listeners besides the plain one, by name, such as `SASL_SSL`. */
+  /** Listeners in addition to the plain one, by name, such as `SASL_SSL`. */
   readonly listeners?: Readonly<Record<string, KafkaListener>>;
-  /** Users of SASL SCRAM, made before Kafka starts. */
+  /** Users of SASL SCRAM. */
   readonly scramUsers?: readonly ScramUser[];
   /** How long Kafka may take to start, in milliseconds. @default 60000 */
   readonly timeoutMs?: number;
 }
 
-/** A listener of its own port. */
+/** A listener, with its own port. */
 export interface KafkaListener {
-  /** What it speaks. */
+  /** Its security protocol. */
   readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
   /** Its properties, without the prefix `listener.name.<name>.`. */
   readonly properties?: Readonly<Record<string, string>>;
@@ -43,7 +43,7 @@ export interface KafkaListener {
 
 /** A user of SASL SCRAM. */
 export interface ScramUser {
-  /** As in `SCRAM-SHA-256`. */
+  /** The user's mechanism. */
   readonly mechanism: "SCRAM-SHA-256" | "SCRAM-SHA-512";
   /** The user's name. */
   readonly name: string;
@@ -53,17 +53,17 @@ export interface ScramUser {
 
 /** A running Kafka. */
 export interface Kafka extends AsyncDisposable {
-  /** For the property `bootstrap.servers`. */
+  /** The value for `bootstrap.servers`. */
   readonly bootstrapServers: string;
-  /** The same for each further listener, by name. */
+  /** The value for `bootstrap.servers` of each further listener, by name. */
   readonly listeners: Readonly<Record<string, string>>;
-  /** What Kafka has logged so far. */
+  /** Kafka's log so far. */
   log(): Promise<string>;
-  /** The Java process; another one after {@linkcode Kafka.restart}. */
+  /** The id of the Java process, which changes with `restart()`. */
   readonly pid: number;
-  /** Kills Kafka (SIGKILL). Its data stays, for {@linkcode Kafka.restart}. */
+  /** Kills Kafka (SIGKILL). Its data stays, for `restart()`. */
   kill(): Promise<void>;
-  /** Starts Kafka again on the same data and ports, after a kill, and resolves when it answers. */
+  /** Starts Kafka again after `kill()`, with the same data and ports. Resolves when Kafka answers. */
   restart(): Promise<void>;
   /** Stops Kafka and removes its data. Idempotent. */
   stop(): Promise<void>;
@@ -100,7 +100,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     await Deno.writeTextFile(log4j, LOG4J);
     const java = (main: string, ...args: string[]) =>
       new Deno.Command("java", {
-        // The heap is for tests: Kafka's own default of 1 GB is a lot for a CI machine that also runs the clients.
+        // Kafka's default heap of 1 GB is much for a CI machine that also runs the clients.
         args: ["-Xmx512m", "-Xms256m", `-Dlog4j2.configurationFile=${log4j}`, "-cp", classpath, main, ...args],
         stdin: "null",
         stdout: "piped",
@@ -129,8 +129,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     const run = async () => {
       const from = (await Deno.stat(logPath).catch(() => undefined))?.size ?? 0;
       child = java("kafka.Kafka", config).spawn();
-      logged = record(child, logPath);
-      await answers(child, port, logPath, from, options.timeoutMs ?? DEFAULTS.timeoutMs);
+      logged = writeLog(child, logPath);
+      await untilStarted(child, port, logPath, from, options.timeoutMs ?? DEFAULTS.timeoutMs);
     };
     await run();
     return {
@@ -159,11 +159,11 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
 }
 
 /**
- * Waits for Kafka to say that it runs and for its port to take a connection.
+ * Waits until Kafka logs that it has started and its port accepts a connection.
  *
- * @param from where in the log its words begin, in bytes
+ * @param from where in the log this start begins, in bytes
  */
-async function answers(
+async function untilStarted(
   child: Deno.ChildProcess,
   port: number,
   logPath: string,
@@ -191,8 +191,8 @@ async function answers(
   }
 }
 
-/** Writes what Kafka prints, on both streams, to one file. */
-async function record(child: Deno.ChildProcess, path: string): Promise<void> {
+/** Appends Kafka's stdout and stderr to one file. */
+async function writeLog(child: Deno.ChildProcess, path: string): Promise<void> {
   const file = await Deno.open(path, { create: true, append: true });
   try {
     await Promise.all([child.stdout, child.stderr].map(async (stream) => {
@@ -203,7 +203,7 @@ async function record(child: Deno.ChildProcess, path: string): Promise<void> {
   }
 }
 
-/** A node for tests: loopback only, one replica of everything, groups that don't wait for more members. */
+/** The configuration of a node for tests: loopback only, one replica of everything, and groups that wait for no members. */
 function serverProperties(
   port: number,
   controllerPort: number,
@@ -226,12 +226,12 @@ function serverProperties(
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controllerPort}`,
-    // A properties file takes a backslash for an escape.
+    // In a properties file a backslash begins an escape sequence.
     "log.dirs": logDir.replaceAll("\\", "/"),
     "num.partitions": "1",
     "auto.create.topics.enable": "true",
     "group.initial.rebalance.delay.ms": "0",
-    // Tests write messages with times long gone: the default would delete them half a minute after the start.
+    // Tests write messages with old timestamps, which the default would delete half a minute after the start.
     "log.retention.ms": "-1",
     "default.replication.factor": "1",
     "min.insync.replicas": "1",

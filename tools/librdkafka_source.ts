@@ -1,5 +1,5 @@
 /**
- * librdkafka's sources, as they lie in the npm package whose native half this module replaces.
+ * Reads librdkafka's sources, which are in the package of the npm client.
  *
  * @module
  */

@@ -1,15 +1,15 @@
 /**
- * A real schema registry on this machine, without Docker: Apicurio Registry from Maven Central, in memory, with the
+ * Runs a schema registry on this machine without Docker: Apicurio Registry from Maven Central, in memory, which has the
  * REST API of Confluent's Schema Registry.
  *
- * As a module, {@linkcode startSchemaRegistry}. As a program:
+ * As a module, it exports `startSchemaRegistry()`. As a program:
  *
  * - `deno run -A tools/schema_registry.ts` starts it, prints its URL, and stops it on SIGINT;
  * - `deno run -A tools/schema_registry.ts -- COMMAND ARGS…` runs the command with `SCHEMA_REGISTRY_URL` set, stops the
- *   registry, and exits with the command's code. Where Java 17 or Maven is missing, it says so and runs the command
- *   without; in CI that is an error.
+ *   registry, and exits with the command's code. If Java 17 or Maven is not installed, it prints a line and runs the
+ *   command without a registry; in CI that is an error.
  *
- * Needs Java 17 or later, and Maven for the first run; what it downloads (110 MB) is kept in the user's cache folder.
+ * Needs Java 17 or later, and Maven for the first run. The download (110 MB) is kept in the user's cache folder.
  *
  * @module
  */
@@ -17,19 +17,19 @@
 import { join } from "node:path";
 import { cacheFolder, freePort, INSTALL_JAVA, javaVersion, kill, outputOf, runCommand } from "./servers.ts";
 
-/** The last version that runs on Java 17. */
+/** The newest version that runs on Java 17. */
 const VERSION = "3.0.9";
 const START_MS = 120_000;
 
 /** A running registry. */
 export interface SchemaRegistryServer extends AsyncDisposable {
-  /** For `new SchemaRegistry(url)`. */
+  /** The URL for `new SchemaRegistry(url)`. */
   readonly url: string;
-  /** Stops it; what it holds is gone. Idempotent. */
+  /** Stops the registry, whose schemas are lost. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Java 17 or Maven is not installed. */
+/** Thrown if Java 17 or Maven is not installed. */
 export class NotInstalledError extends Error {}
 
 /**
@@ -60,7 +60,7 @@ export async function startSchemaRegistry(): Promise<SchemaRegistryServer> {
   let stopping: Promise<void> | undefined;
   const stop = () =>
     stopping ??= (async () => {
-      kill(child, "SIGKILL"); // what it holds is in memory
+      kill(child, "SIGKILL"); // its data is in memory
       await Promise.all([child.status, logged]);
     })();
   const url = `http://127.0.0.1:${port}/apis/ccompat/v7`;
@@ -81,11 +81,11 @@ async function answers(url: string): Promise<boolean> {
     await response.body?.cancel();
     return response.ok;
   } catch {
-    return false; // nothing listens there yet
+    return false; // the port is not open yet
   }
 }
 
-/** The folder with the program, downloaded at first; the file `complete` says that all of it is there. */
+/** The folder of the program, which is downloaded the first time. The file `complete` marks a finished download. */
 async function download(): Promise<string> {
   const folder = join(cacheFolder(), "schema_registry", VERSION);
   const complete = join(folder, "complete");
@@ -95,7 +95,7 @@ async function download(): Promise<string> {
     args: [
       "-B",
       "-q",
-      // Later versions of the plugin want the parent of the artifact's POM, which is not on Maven Central.
+      // Later versions of the plugin need the parent of the artifact's POM, which is not on Maven Central.
       "org.apache.maven.plugins:maven-dependency-plugin:2.10:unpack",
       `-Dartifact=io.apicurio:apicurio-registry-app:${VERSION}:tar.gz:all`,
       `-DoutputDirectory=${folder}`,
@@ -126,7 +126,7 @@ async function main(args: string[]): Promise<number> {
     });
   } catch (error) {
     if (!(error instanceof NotInstalledError) || Deno.env.get("CI") === "true" || args.length < 2) throw error;
-    console.error(`${error.message}. What needs a registry is skipped.`);
+    console.error(`${error.message}. Tests that need a registry are skipped.`);
     const [command, ...rest] = args.slice(1);
     return (await new Deno.Command(command === "deno" ? Deno.execPath() : command!, { args: rest }).spawn().status)
       .code;

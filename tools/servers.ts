@@ -1,12 +1,12 @@
 /**
- * What the programs that start a real server for tests have in common.
+ * Common parts of the programs in this folder that start a server for tests.
  *
  * @module
  */
 
 import { join } from "node:path";
 
-/** The folder of this project in the user's cache folder. */
+/** This project's folder in the user's cache folder. */
 export function cacheFolder(): string {
   const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";
   const cache = Deno.build.os === "darwin"
@@ -17,13 +17,13 @@ export function cacheFolder(): string {
   return join(cache, "slipstream");
 }
 
-/** A port on loopback that is free now. */
+/** A free port on loopback. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** Signals the process unless it is gone already. */
+/** Sends a signal to a process. Does nothing if the process has ended. */
 export function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     child.kill(signal);
@@ -32,14 +32,12 @@ export function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   }
 }
 
-/** What to do when there is no Java, or too old a one. */
+/** What the user must do if Java is missing or too old. */
 export const INSTALL_JAVA =
   "install Java 17 or later (apt-get install openjdk-17-jre-headless, brew install openjdk@17)";
 
 /**
- * The version of Java that is installed; undefined when there is none.
- *
- * @returns the major version, such as 17
+ * The major version of the installed Java, such as 17; `undefined` if none is installed.
  */
 export async function javaVersion(): Promise<number | undefined> {
   const command = new Deno.Command("java", { args: ["-version"], stdout: "piped", stderr: "piped" });
@@ -49,7 +47,7 @@ export async function javaVersion(): Promise<number | undefined> {
   return found === null ? undefined : Number(found[1]);
 }
 
-/** Runs a command to its end; undefined when its program is not installed. */
+/** Runs a command and returns its output; `undefined` if its program is not installed. */
 export async function outputOf(command: Deno.Command): Promise<Deno.CommandOutput | undefined> {
   try {
     return await command.output();
@@ -59,22 +57,22 @@ export async function outputOf(command: Deno.Command): Promise<Deno.CommandOutpu
   }
 }
 
-/** A server that a program starts. */
+/** A server that `runCommand()` starts. */
 export interface ServerProgram<S extends AsyncDisposable> {
-  /** What it is called. */
+  /** The server's name in messages. */
   readonly name: string;
   readonly start: () => Promise<S>;
-  /** What is printed when there is no command. */
+  /** Returns the line that is printed if there is no command. */
   readonly print: (server: S) => string;
-  /** What the command finds in its environment. */
+  /** Returns the environment variables of the command. */
   readonly env: (server: S) => Record<string, string>;
 }
 
 /**
- * Starts a server for the length of a command, or until SIGINT when there is none.
+ * Starts a server, runs a command and stops the server. Without a command, the server runs until SIGINT.
  *
- * @param args the command, after `--`
- * @returns the code to exit with
+ * @param args `--` and the command, or nothing
+ * @returns the exit code
  */
 export async function runCommand<S extends AsyncDisposable>(
   args: readonly string[],
@@ -82,7 +80,7 @@ export async function runCommand<S extends AsyncDisposable>(
 ): Promise<number> {
   const command = args[0] === "--" ? args.slice(1) : args;
   const startedAt = performance.now();
-  // Listening from the start: a SIGINT while the server is starting must not leave its process behind.
+  // Listens before the server starts: a SIGINT during the start must not leave the server's process behind.
   const interrupted = Promise.withResolvers<number>();
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     if (Deno.build.os !== "windows" || signal === "SIGINT") {
@@ -96,7 +94,7 @@ export async function runCommand<S extends AsyncDisposable>(
     await interrupted.promise;
     return 0;
   }
-  // The Deno that runs this, which need not be on the PATH.
+  // `deno` is the Deno that runs this program: another or none may be on the PATH.
   const child = new Deno.Command(command[0] === "deno" ? Deno.execPath() : command[0]!, {
     args: command.slice(1),
     env: env(server),

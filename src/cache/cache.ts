@@ -4,8 +4,8 @@
  * @module
  */
 
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import {
-  type Batch,
   type BatchSink,
   type BatchSource,
   type Delivery,
@@ -13,62 +13,69 @@ import {
   openSource,
   type SinkWriter,
   type SourceReader,
-} from "../stream/protocol.ts";
-import { type Settlement, Settlements } from "../stream/settlement.ts";
-import { closed } from "./cache_error.ts";
+} from "../protocol/protocol.ts";
+import { Settlements } from "../protocol/settlement.ts";
 import {
   type CacheChange,
   type CacheUpdate,
-  type ChangeReader,
+  CHANGES_DEFAULTS,
   type ChangesOptions,
-  openChanges,
-  openUpdates,
   type UpdatesOptions,
 } from "./cache_change.ts";
+import { type CacheInput, writeOf, writeOfInput } from "./cache_input.ts";
+import { type CacheKey, checkKey, idOf, type KeyInput, keyOf, type KeyParts, type KeyRead } from "./cache_key.ts";
 import { type CacheOptions, checkOptions } from "./cache_options.ts";
-import type { Write } from "./write.ts";
-import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
-import type { Group } from "./group_commit.ts";
-import { type CacheKey, type CheckedKey, checkKey, idOf, keyOf, type KeyPart } from "./key.ts";
-import { Listing } from "./listing.ts";
-import { ABSENT } from "./memory.ts";
-import { type CacheListOptions, type CacheRange, type Found, Range } from "./scan.ts";
+import { type CacheListOptions, type CacheRange, LIST_DEFAULTS, Range } from "./cache_range.ts";
 import {
   type CacheTransaction,
-  expiry,
-  isInTransaction,
-  runTransaction,
+  checkWriteOptions,
+  expiryOf,
   type SetOptions,
+  TRANSACTION_DEFAULTS,
   type TransactionOptions,
-} from "./transaction.ts";
-import { decode, encode, type Stored } from "./value.ts";
-import { writableOf } from "./writable.ts";
+} from "./cache_transaction.ts";
+import { durableWritable } from "./durable_writable.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { Group } from "./engine/group_commit.ts";
+import { LazyEngine } from "./engine/lazy_engine.ts";
+import { RangeIterator } from "./engine/range_iterator.ts";
+import type { Entry } from "./engine/scan.ts";
+import { isInTransaction, runTransaction } from "./engine/transaction.ts";
+import { openChanges, openUpdates } from "./open_changes.ts";
+import { pullStream, readInBatches } from "./pull_stream.ts";
+import { ABSENT, decode, encode, type StoredValue } from "./store/stored_value.ts";
 
-/** What a Cache takes as a sink. A null value removes the key. */
-export type CacheInput<V> = readonly [key: CacheKey, value: V | null] | {
-  readonly key: CacheKey;
-  readonly value: V | null;
-};
-
-const TIMEOUT_MS = 30_000;
+const LOG_REMEDY = "needs a log of updates: new Cache(path, { log: { limit: 1000 } })";
+/** How many groups `deleteRange()` fills before it waits for them. */
+const DELETED_GROUPS = 10;
 
 /**
- * A map on Deno KV, opened when it is first used.
+ * A map on Deno KV. It opens its store when it is first used.
  *
- * - The promise of a write settles when it is on disk; reads see it at once.
- * - After a crash the disk shows a prefix of the writes, in the order in which the Cache has accepted them: `set()`,
- *   `delete()` and `emit()` when they are called, what handlers emit when it is emitted, a transaction whole when its
- *   function has ended (in a shared store: when it is committed). Caches of one path and prefix have one order.
- * - Writes that come together share a commit. A commit that fails fails its own writes and no others: those accepted
- *   after them go on, and the disk shows what was accepted without those that failed. A file may hold the writes of a
- *   commit that failed.
- * - A remote store makes each commit once, also when its answer is lost, the connection breaks or the server answers
- *   5xx: Deno then asks again, without an end, and prints why. A Cache that it can't open fails with a
- *   `CacheError`.
- * - Some 32 MB (or 50,000 writes) may wait for the disk; then handlers, `deleteRange()` and pipes wait for room.
- *   `set()` and the like take their value whatever waits: await them.
- * - A file belongs to one process, unless it is `shared`.
- * - Values are what structured clone takes, of any size; each read gives a copy of its own.
+ * - **Durability.** The promise of a write resolves when the write is on disk. Reads see the write at once.
+ * - **Order.** The Cache accepts writes one after the other: `set()`, `delete()` and `emit()` when they are called,
+ *   what handlers emit when they emit it, a transaction as a whole when its function has returned (in a shared store:
+ *   when it is committed). After a crash the disk shows a prefix of the accepted writes, without those that failed.
+ *   Caches with the same path and prefix share one order.
+ * - **Failure.** Writes that come together share a commit. A commit that fails rejects its own writes and no others:
+ *   later writes go on. A file may still hold the writes of a failed commit.
+ * - **Remote stores.** Each commit takes effect once, also if its answer is lost, the connection breaks, or the server
+ *   answers with status 5xx: Deno sends it again until it is answered, and prints why. A store that can't be opened is
+ *   a `CacheError`.
+ * - **As a sink of `handle()`.** A batch is done after its values are on disk. So a crash loses no message and may
+ *   repeat some: a handler that emits what it has read plus 1 counts a repeated message twice.
+ * - **Backpressure.** About 32 MB or 50,000 writes may wait for the disk. Then handlers, `deleteRange()` and pipes
+ *   wait. `set()`, `delete()`, `emit()` and transactions never wait to be accepted: await their promises.
+ * - **Processes.** One process owns a file, unless every process opens it as `shared`.
+ * - **Keys.** A string, number, bigint, boolean or `Uint8Array`, or an array of these, of at most 1,792 bytes. They
+ *   have the order of Deno KV. `"a"` and `["a"]` are the same key.
+ * - **Values.** Everything that structured clone can copy, of any size. Each read returns a copy of its own.
+ *
+ * Every method that reads or writes throws a `CacheError` if the store can't be opened or used or the Cache is closed,
+ * and a `TypeError` or a `RangeError` if a key is not valid.
+ *
+ * @typeParam V the values
+ * @typeParam K the keys: a type of part, such as `string`, or a tuple, such as `[user: string, day: string]`
  *
  * @example Counting
  * ```ts
@@ -80,200 +87,303 @@ const TIMEOUT_MS = 30_000;
  * await counts.update("fish", (count = 0) => count + 1);
  * assert.equal(await counts.get("fish"), 2);
  * ```
+ *
+ * @example Keys of two parts
+ * ```ts
+ * import { Cache } from "@slipstream/slipstream";
+ * import assert from "node:assert/strict";
+ *
+ * await using visits = new Cache<number, [user: string, day: string]>(":memory:");
+ * await visits.set(["ann", "2026-01-01"], 2);
+ * await visits.set(["ann", "2026-01-02"], 3);
+ * const days: string[] = [];
+ * for await (const [_user, day] of visits.keys({ prefix: "ann" })) days.push(day);
+ * assert.deepEqual(days, ["2026-01-01", "2026-01-02"]);
+ * ```
  */
-export class Cache<V = unknown>
-  implements BatchSink<CacheInput<V>>, BatchSource<CacheUpdate<V>>, AsyncIterable<CacheUpdate<V>>, AsyncDisposable {
-  readonly #path: string | undefined;
-  readonly #options: EngineOptions;
-  readonly #readers = new Set<() => void>();
-  /** How many transactions are under way, and what to call when none is. */
-  #transactions = 0;
-  #onIdle = () => {};
-  #engine: Engine | undefined;
-  #opening: Promise<Engine> | undefined;
-  #release: (() => Promise<void>) | undefined;
-  #closing: Promise<void> | undefined;
-  #writable: WritableStream<CacheInput<V>> | undefined;
-  /** How many writes wait for the store to be opened: later ones go behind them, and so do reads. */
-  #behind = 0;
+export class Cache<V = unknown, K extends CacheKey = CacheKey>
+  implements
+    BatchSink<CacheInput<V, K>>,
+    BatchSource<CacheUpdate<V, K>>,
+    AsyncIterable<CacheUpdate<V, K>>,
+    AsyncDisposable {
+  readonly #engine: LazyEngine;
+  readonly #resumable: boolean;
+  /** Ends each stream of updates or changes that is open. */
+  readonly #openStreams = new Set<() => void>();
+  #runningTransactions = 0;
+  /** Called when the last running transaction ends. */
+  #onNoTransactions = () => {};
+  #writable: WritableStream<CacheInput<V, K>> | undefined;
 
   /**
    * Opens nothing yet.
    *
-   * @param path a file (its folders are made), `":memory:"`, the URL of a remote store, or nothing for the runtime's own
-   * @throws {TypeError} If an option is wrong.
+   * @param path a file, whose folders are made; `":memory:"`; the URL of a remote store; the runtime's own store if
+   *   undefined
+   * @throws {TypeError} If the path or an option is wrong, or an option is unknown; the message lists all problems.
    */
   constructor(path?: string, options: CacheOptions = {}) {
-    this.#path = path;
-    this.#options = checkOptions(path, options);
+    const checked = checkOptions(path, options);
+    this.#resumable = checked.logLimit > 0;
+    this.#engine = new LazyEngine(path, checked);
   }
 
-  /** Reads a value; undefined when there is none. */
-  async get(key: CacheKey): Promise<V | undefined> {
+  /**
+   * Reads a value.
+   *
+   * @returns the value; undefined if the key does not exist
+   */
+  async get(key: KeyInput<K>): Promise<V | undefined> {
     const checked = checkKey(key);
-    const opened = this.#opened();
+    const opened = this.#engine.get();
     const engine = opened instanceof Promise ? await opened : opened;
-    const known = engine.peek(checked.id) ?? await engine.read(checked);
-    return known === ABSENT ? undefined : decode(known) as V;
+    const stored = engine.peek(checked.id) ?? await engine.read(checked);
+    return stored === ABSENT ? undefined : decode(stored) as V;
   }
 
-  /** Reads several values, in the order of the keys. */
-  async getMany(keys: Iterable<CacheKey>): Promise<(V | undefined)[]> {
+  /**
+   * Reads several values. Writes that others make meanwhile may show in some of them and not in others.
+   *
+   * @returns the values in the order of the keys; undefined for each key that does not exist
+   */
+  async getMany(keys: Iterable<KeyInput<K>>): Promise<(V | undefined)[]> {
     const checked = Array.from(keys, checkKey);
-    const opened = this.#opened();
+    const opened = this.#engine.get();
     const engine = opened instanceof Promise ? await opened : opened;
-    const known = await Promise.all(checked.map((key) => engine.peek(key.id) ?? engine.read(key)));
-    return known.map((some) => some === ABSENT ? undefined : decode(some) as V);
+    const stored = await Promise.all(checked.map((key) => engine.peek(key.id) ?? engine.read(key)));
+    return stored.map((value) => value === ABSENT ? undefined : decode(value) as V);
   }
 
-  /** Whether there is a value. */
-  async has(key: CacheKey): Promise<boolean> {
+  /** Whether a key exists. */
+  async has(key: KeyInput<K>): Promise<boolean> {
     const checked = checkKey(key);
-    const opened = this.#opened();
+    const opened = this.#engine.get();
     const engine = opened instanceof Promise ? await opened : opened;
     return (engine.peek(checked.id) ?? await engine.read(checked)) !== ABSENT;
   }
 
   /**
-   * Sets a value. Resolves when it is on disk; reads see it at once.
+   * Sets a value. Resolves when it is on disk. Does not publish it: `emit()` does.
    *
-   * @throws {TypeError} If the value is undefined, or structured clone refuses it. Nothing is written then.
+   * @param options how long the entry exists
+   * @throws {TypeError} If the value is undefined or structured clone refuses it, or an option is wrong. Then nothing
+   *   is written.
+   * @throws {CacheError} If the value can't be written.
    */
-  async set(key: CacheKey, value: V, { expireInMs }: SetOptions = {}): Promise<void> {
-    const write = writing(checkKey(key), encode(value, key, expiry(expireInMs)));
-    await this.#write([write], []);
+  async set(key: KeyInput<K>, value: V, options?: SetOptions): Promise<void> {
+    if (options !== undefined) checkWriteOptions("set()", options, ["expireInMs"]);
+    const write = writeOf(checkKey(key), encode(value, key, options && expiryOf(options)));
+    await this.#engine.write([write], []);
   }
 
-  /** Removes a key. Resolves when that is on disk. */
-  async delete(key: CacheKey): Promise<void> {
-    const write = writing(checkKey(key), undefined);
-    await this.#write([write], []);
-  }
-
-  /** Sets a value and publishes it: what a sink does. Resolves when it is on disk, and in the log if there is one. */
-  async emit(key: CacheKey, value: V): Promise<void> {
-    const writes = [writing(checkKey(key), encode(value, key))];
-    await this.#write(writes, writes);
+  /** Removes a key. Resolves when the removal is on disk. Does not publish it. */
+  async delete(key: KeyInput<K>): Promise<void> {
+    const write = writeOf(checkKey(key), undefined);
+    await this.#engine.write([write], []);
   }
 
   /**
-   * Sets a value made from the one there is. A short transaction: the function may run again.
+   * Sets a value and publishes it to the readers of updates, as the Cache does when it is a sink. Resolves when the
+   * value is on disk, and the update is in the log if there is one.
    *
+   * @throws {TypeError} If the value is undefined or structured clone refuses it. Then nothing is written.
+   * @throws {CacheError} If the value can't be written.
+   */
+  async emit(key: KeyInput<K>, value: V): Promise<void> {
+    const writes = [writeOf(checkKey(key), encode(value, key))];
+    await this.#engine.write(writes, writes);
+  }
+
+  /**
+   * Sets a value made from the current one, in a transaction on the key. Does not publish it.
+   *
+   * @param fn makes the new value from the current one, which is undefined if the key does not exist; may run again
+   * @param options how long the entry exists, and how long the transaction may take
    * @returns the new value
+   * @throws {TypeError} If an option is wrong.
+   * @throws {CacheError} As `transaction()` does.
    */
   update(
-    key: CacheKey,
+    key: KeyInput<K>,
     fn: (value: V | undefined) => V | Promise<V>,
-    options?: SetOptions & TransactionOptions,
+    options: SetOptions & TransactionOptions = {},
   ): Promise<V> {
-    return this.#transaction([key], async (tx) => {
+    const { expireInMs } = options;
+    const setOptions = expireInMs === undefined ? undefined : { expireInMs };
+    return this.#transaction("update()", [key], async (tx) => {
       const value = await fn(await tx.get(key));
-      tx.set(key, value, options);
+      tx.set(key, value, setOptions);
       return value;
     }, options);
   }
 
   /**
-   * Runs a function that reads and writes some keys as if nobody else did.
+   * Runs a function that reads and writes the named keys in isolation, and commits all of its writes at once, or none.
    *
-   * - Other transactions on a key wait, in order; plain reads and writes do not.
-   * - Everything it writes is in one commit. When it throws, nothing is.
-   * - When a key that it has read was changed by a plain write or by another process, it runs again.
-   * - Keys that are named together are taken without a deadlock, in whatever order. One transaction inside another takes
-   *   its keys later: two that do so crosswise wait for each other until their time is over.
+   * - **Isolation**: within a process, one transaction at a time holds a key, and others wait. Transactions that name the
+   *   same single key run in the order of the calls. Plain reads and writes do not wait. If a plain write, or another
+   *   process, changes a key that the function has read, the function runs again: it must have no other effects.
+   * - **Errors**: if the function throws, nothing is written, and the promise rejects with that error.
+   * - **Deadlocks**: a transaction that names all its keys can't deadlock. A transaction that is started inside another one,
+   *   on other keys, can, since the outer one holds its keys meanwhile; `timeoutMs` ends that.
    *
-   * @param keys one key, or an array of arrays for several: `[["a"], ["b"]]`
-   * @throws {CacheError} If it takes too long, or runs inside another one on the same key.
-   * @throws {RangeError} If it writes more than one commit can hold: 1,000 changes, 800 KB, 80 KB of keys. If it reads
-   *   more than 97 keys of a file that is `shared`, or 7 of a remote store or the default one: an atomic checks no more.
+   * @param keys one key, or an array of arrays for several keys: `[["a"], ["b"]]`
+   * @param fn the function; gets the object that reads and writes the keys, whose calls it must await
+   * @param options how long the transaction may take
+   * @returns what the function returns, once its writes are on disk
+   * @throws {CacheError} `"timeout"` or `"conflict"` if the transaction does not get its keys and finish in `timeoutMs`;
+   *   `"nested"` if it runs inside another transaction on the same key.
+   * @throws {RangeError} If it makes more than 990 changes, or they take more than 780,000 bytes, or 78,000 bytes of keys.
+   *   In a Cache with a log, `emit()` makes three changes. In a shared store, also if it reads more keys than one commit
+   *   can check: 97 of a file, 7 of a remote or the default store.
+   * @throws {TypeError} If an option is wrong, or the function uses a key that the transaction does not name.
+   *
+   * @example Two keys
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using accounts = new Cache<number, string>(":memory:");
+   * await accounts.set("ann", 100);
+   * await accounts.transaction([["ann"], ["bob"]], async (tx) => {
+   *   tx.set("ann", (await tx.get("ann") ?? 0) - 30);
+   *   tx.set("bob", (await tx.get("bob") ?? 0) + 30);
+   * });
+   * assert.deepEqual(await accounts.getMany(["ann", "bob"]), [70, 30]);
+   * ```
    */
   transaction<R>(
-    keys: CacheKey | readonly (readonly KeyPart[])[],
-    fn: (tx: CacheTransaction<V>) => R | Promise<R>,
-    options?: TransactionOptions,
+    keys: KeyInput<K> | readonly KeyParts<K>[],
+    fn: (tx: CacheTransaction<V, K>) => R | Promise<R>,
+    options: TransactionOptions = {},
   ): Promise<R> {
-    const several = Array.isArray(keys) && keys.some((key) => Array.isArray(key));
-    return this.#transaction(several ? keys as CacheKey[] : [keys as CacheKey], fn, options);
+    const isSeveral = Array.isArray(keys) && keys.some((key) => Array.isArray(key));
+    return this.#transaction("transaction()", isSeveral ? keys as readonly KeyParts<K>[] : [keys], fn, options);
   }
 
   /**
-   * The entries of a range in the order of their keys, as they are when the first is asked for. Of what other processes
-   * write to a shared store meanwhile, some may be among them.
+   * Reads the entries of a range in the order of their keys, as they are when the first is read. If other processes
+   * write to the store meanwhile, some of their writes may show.
    *
-   * @throws {TypeError} If the range starts or ends outside its prefix.
+   * @throws {TypeError} If an option is wrong, or the range starts or ends outside its prefix.
+   *
+   * @example The last two days of a user
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using visits = new Cache<number, [user: string, day: number]>(":memory:");
+   * for (const day of [1, 2, 3]) await visits.set(["ann", day], 10 * day);
+   * const last = await Array.fromAsync(visits.entries({ prefix: "ann", reverse: true, limit: 2 }));
+   * assert.deepEqual(last, [[["ann", 3], 30], [["ann", 2], 20]]);
+   * ```
    */
-  entries(options: CacheListOptions = {}): AsyncGenerator<[CacheKey, V], void, undefined> {
-    return this.#list(options, true, (key, stored) => [keyOf(key), decode(stored) as V]);
+  entries(options: CacheListOptions<K> = {}): AsyncGenerator<[KeyRead<K>, V], void, undefined> {
+    return this.#list("entries()", options, true, (key, stored) => [keyOf<K>(key), decode(stored) as V]);
   }
 
-  /** The keys of a range. */
-  keys(options: CacheListOptions = {}): AsyncGenerator<CacheKey, void, undefined> {
-    return this.#list(options, false, (key) => keyOf(key));
+  /**
+   * Reads the keys of a range in order, as `entries()` does.
+   *
+   * @throws {TypeError} If an option is wrong, or the range starts or ends outside its prefix.
+   */
+  keys(options: CacheListOptions<K> = {}): AsyncGenerator<KeyRead<K>, void, undefined> {
+    return this.#list("keys()", options, false, (key) => keyOf<K>(key));
   }
 
-  /** The values of a range, in the order of their keys. */
-  values(options: CacheListOptions = {}): AsyncGenerator<V, void, undefined> {
-    return this.#list(options, true, (_, stored) => decode(stored) as V);
+  /**
+   * Reads the values of a range in the order of their keys, as `entries()` does.
+   *
+   * @throws {TypeError} If an option is wrong, or the range starts or ends outside its prefix.
+   */
+  values(options: CacheListOptions<K> = {}): AsyncGenerator<V, void, undefined> {
+    return this.#list("values()", options, true, (_, stored) => decode(stored) as V);
   }
 
-  /** Removes the entries of a range, in as many commits as it takes. */
-  async deleteRange(range: CacheRange): Promise<void> {
-    const opened = this.#opened();
+  /**
+   * Removes the entries of a range, in as many commits as that takes. Resolves when the removals are on disk. Does not
+   * publish them.
+   *
+   * @throws {TypeError} If an option is wrong, or the range starts or ends outside its prefix.
+   */
+  async deleteRange(range: CacheRange<K>): Promise<void> {
+    assertNoProblems("deleteRange()", unknownOptions(range, ["prefix", "start", "end"]));
+    const opened = this.#engine.get();
     const engine = opened instanceof Promise ? await opened : opened;
-    const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, whole: false }];
+    const [checked, all] = [new Range(range), { reverse: false, limit: Infinity, largeValues: false }];
     const keys = engine.snapshot(checked)?.keys ?? keysOf(engine.scan(checked, all));
     let groups = new Set<Group>();
     for await (const key of keys) {
       groups.add(engine.write([{ id: idOf(key), key, keyBytes: checkKey(key).bytes, stored: undefined }], []));
       const room = engine.groups.room();
       if (room !== undefined) await room;
-      if (groups.size < 10) continue;
-      await settled(groups);
+      if (groups.size < DELETED_GROUPS) continue;
+      await untilOnDisk(groups);
       groups = new Set();
     }
-    await settled(groups);
+    await untilOnDisk(groups);
   }
 
-  /** Removes all entries. */
+  /** Removes all entries. Resolves when the removals are on disk. */
   clear(): Promise<void> {
     return this.deleteRange({});
   }
 
-  /** Whether updates are kept in a log, and reading them can be resumed. */
+  /** Whether the Cache keeps a log of updates, so that readers can resume. */
   get resumable(): boolean {
-    return this.#options.logLimit > 0;
+    return this.#resumable;
   }
 
   /**
-   * Reads what is published with `emit()` and by handlers, until the Cache is closed.
+   * Reads updates: what `emit()`, `tx.emit()`, `writable` and handlers publish. Ends when the Cache is closed.
    *
-   * - With a log, every update it holds, in order, however slow the reader is.
-   * - Without, a reader that is 1,000 to 2,000 updates (or 8 to 16 MB) behind gets the latest of each key only, of the
-   *   1,000 keys updated last.
-   * - A value above 60 KB that comes from the log is the one that its key has now.
-   * - Updates by other processes come through the log alone.
+   * - With a log, reads every update that the log holds, in order, however slow the reader is.
+   * - Without a log, a reader that falls 1,000 to 2,000 updates (or 8 to 16 MB) behind gets only the latest update of
+   *   each key, and only for the 1,000 keys updated last.
+   * - The log does not hold values of more than 60 KB: for those, a reader gets the current value of the key.
+   * - Updates of other processes are read from the log only.
+   *
+   * @throws {TypeError} If an option is wrong, or `from` is given without a log.
+   *
+   * @example From the first update that the log holds
+   * ```ts
+   * import { Cache } from "@slipstream/slipstream";
+   * import assert from "node:assert/strict";
+   *
+   * await using stock = new Cache<number, string>(":memory:", { log: { limit: 100 } });
+   * await stock.emit("fish", 3);
+   * for await (const [key, value, sequence] of stock.updates({ from: 1 })) {
+   *   assert.deepEqual([key, value, sequence], ["fish", 3, 1]);
+   *   break;
+   * }
+   * ```
    */
-  updates({ prefix, from }: UpdatesOptions = {}): ReadableStream<CacheUpdate<V>> {
-    if (from !== undefined && !this.resumable) {
-      throw new TypeError("from needs a log: new Cache(path, { log: { limit: 1000 } })");
-    }
-    if (from !== undefined && !Number.isSafeInteger(from)) throw new TypeError(`from must be a whole number: ${from}`);
+  updates(options: UpdatesOptions<K> = {}): ReadableStream<CacheUpdate<V, K>> {
+    const { prefix, from } = options;
+    const problems = unknownOptions(options, ["prefix", "from"]);
+    if (from !== undefined && !this.resumable) problems.push(`from ${LOG_REMEDY}`);
+    if (from !== undefined && !Number.isSafeInteger(from)) problems.push(`from must be a whole number: got ${from}`);
+    assertNoProblems("updates()", problems);
     const parts = prefix === undefined ? [] : checkKey(prefix).parts;
-    return this.#read((engine) => openUpdates<V>(engine, parts, from));
+    return pullStream(async () => await openUpdates<V, K>(await this.#engine.get(), parts, from), this.#openStreams);
   }
 
   /**
-   * Reads what the Cache has and what is published, and tells what is missing; until the Cache is closed.
+   * Reads the entries and the updates of the Cache, and reports updates that are missing. Ends when the Cache is
+   * closed.
    *
-   * - With `snapshot`, the entries come first and then their updates: none is missing in between, and none comes that
-   *   its key's entry is ahead of. So who keeps the latest value of each key has what the Cache has, but for what is
-   *   set and not published. A key's values come in order; entries of different keys may be of different moments.
-   * - With a log, each update has an id, which says of which log it is: a program that was away goes on with `after`,
-   *   in any process that uses the store. It gets each update once, or learns that some are missing.
-   * - Without, updates of other processes are not read, and a reader that is far behind has a gap, as with `updates()`.
-   * - An entry that expires is no update.
+   * - With `snapshot`, the entries come first, then the updates that follow them. No update between the two is missing,
+   *   and none is older than the entry of its key. A reader that keeps the latest value of each key therefore has what
+   *   the Cache has, except what was set without being published. Values of one key come in order; entries of different
+   *   keys may be of different moments.
+   * - With a log, each update has an id that names its log and its number. A reader resumes behind an id with `after`,
+   *   in any process that uses the store. It reads each update once, or a gap.
+   * - Without a log, updates of other processes are not read, and a reader that falls far behind gets a gap, as with
+   *   `updates()`.
+   * - Expiry is not published.
    *
-   * @throws {TypeError} If `after` is given without a log.
+   * @throws {TypeError} If an option is wrong, or `after` is given without a log.
    *
    * @example
    * ```ts
@@ -291,243 +401,124 @@ export class Cache<V = unknown>
    * assert.deepEqual(types, ["snapshot", "entry", "live"]);
    * ```
    */
-  changes({ prefix, after, snapshot = false }: ChangesOptions = {}): ReadableStream<CacheChange<V>> {
-    if (after !== undefined && !this.resumable) {
-      throw new TypeError("after needs a log: new Cache(path, { log: { limit: 1000 } })");
-    }
+  changes(options: ChangesOptions<K> = {}): ReadableStream<CacheChange<V, K>> {
+    const { prefix, after, snapshot = CHANGES_DEFAULTS.snapshot } = options;
+    const problems = unknownOptions(options, ["prefix", "after", "snapshot"]);
+    if (after !== undefined && !this.resumable) problems.push(`after ${LOG_REMEDY}`);
+    assertNoProblems("changes()", problems);
     const parts = prefix === undefined ? [] : checkKey(prefix).parts;
-    return this.#read((engine) => openChanges<V>(engine, parts, after, snapshot));
+    const open = async () => await openChanges<V, K>(await this.#engine.get(), parts, after, snapshot);
+    return pullStream(open, this.#openStreams);
   }
 
-  /** Reads one by one when pulled; a cancel releases the reader at once, even one that is still being opened. */
-  #read<T>(
-    open: (engine: Engine) => Promise<ChangeReader<T>>,
-  ): ReadableStream<T> {
-    let reader: ChangeReader<T> | undefined;
-    let isOver = false;
-    const end = () => {
-      isOver = true;
-      this.#readers.delete(end);
-      reader?.close();
-    };
-    this.#readers.add(end);
-    return new ReadableStream<T>({
-      start: async () => {
-        try {
-          const opening = this.#opened();
-          reader = await open(opening instanceof Promise ? await opening : opening);
-          if (isOver) reader.close();
-        } catch (error) {
-          end();
-          throw error;
-        }
-      },
-      pull: async (controller) => {
-        try {
-          const read = await reader!.next();
-          if (read !== undefined) return controller.enqueue(read);
-        } catch (error) {
-          // A read of the store that the close has cut short.
-          if (!isOver) {
-            end();
-            throw error;
-          }
-        }
-        end();
-        controller.close();
-      },
-      cancel: end,
-    }, { highWaterMark: 0 });
-  }
-
-  /** Reads what is published from now on. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<CacheUpdate<V>> {
-    return this.updates()[Symbol.asyncIterator]() as AsyncIterableIterator<CacheUpdate<V>>;
+  /** Reads the updates that are published from now on, as `updates()` does. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<CacheUpdate<V, K>> {
+    return this.updates()[Symbol.asyncIterator]() as AsyncIterableIterator<CacheUpdate<V, K>>;
   }
 
   /**
-   * Takes keys and values, and publishes them, as a sink does.
+   * A stream that takes keys and values, and sets and publishes them.
    *
-   * - A write resolves when its value is on disk. It rejects when the value can't be, and the stream has failed then: a
-   *   pipe ends with that error, and nothing counts as written that is not on disk.
-   * - So each value has a commit of its own: some 3,000 a second. `handle()` with the Cache as its sink is the fast way.
-   * - While a stream is in use everyone gets the same one; after it has closed or failed, a new one.
+   * - A write resolves when its value is on disk. If the value can't be written, the write rejects and the stream
+   *   fails: a pipe ends with that error, and no value counts as written that is not on disk.
+   * - Each value has a commit of its own, so a stream writes about 3,000 values a second. `handle()` with the Cache as
+   *   its sink shares commits and is faster.
+   * - The getter returns the same stream until that stream is closed or has failed, and then a new one.
    */
-  get writable(): WritableStream<CacheInput<V>> {
+  get writable(): WritableStream<CacheInput<V, K>> {
     if (this.#writable !== undefined) return this.#writable;
-    const writable = writableOf<CacheInput<V>>(async (input) => {
-      const writes = [writeOf(input)];
-      await this.#write(writes, writes);
+    const writable = durableWritable<CacheInput<V, K>>(async (input) => {
+      const writes = [writeOfInput(input)];
+      await this.#engine.write(writes, writes);
     }, () => {
       if (this.#writable === writable) this.#writable = undefined;
     });
     return this.#writable = writable;
   }
 
-  /** Reads updates in `handle()`. */
-  [openSource](): SourceReader<CacheUpdate<V>> {
-    const reader = this.updates().getReader();
-    // Who reads hears what went wrong: a stream that failed rejects its cancel as well.
-    const stop = () => void reader.cancel().catch(() => {});
-    const batches = new ReadableStream<Batch<CacheUpdate<V>>>({
-      pull: async (controller) => {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue({ messages: [value], done() {} });
-      },
-      cancel: stop,
-    }, { highWaterMark: 0 });
-    return { batches, stop, close: () => reader.cancel() };
+  /** Reads updates as a source of `handle()`. */
+  [openSource](): SourceReader<CacheUpdate<V, K>> {
+    return readInBatches(this.updates());
   }
 
   /**
-   * Takes what handlers emit, at once, so that they can read it again. A delivery has settled when its values are on
-   * disk, and never when one of them can't be.
+   * Takes what handlers emit, sets it and publishes it. A handler that reads the Cache sees what it has emitted before.
+   * A delivery settles when all of its values are on disk, and rejects if one of them can't be written.
    */
-  [openSink](): SinkWriter<CacheInput<V>> {
+  [openSink](): SinkWriter<CacheInput<V, K>> {
     const settlements = new Settlements();
-    // A writer that has one user needs no delivery: all of its values are one.
-    const own: Delivery = { undelivered() {} };
+    // A writer that is used without deliveries has one for all of its values.
+    const only: Delivery = { undelivered() {} };
     return {
-      accept: (input, delivery = own) => {
-        const writes = [writeOf(input)];
-        const accepted = this.#accept(writes, writes, settlements.of(delivery));
-        return accepted instanceof Promise
-          ? accepted.then(() => this.#engine?.groups.room())
-          : this.#engine!.groups.room();
+      accept: (input, delivery = only) => {
+        const writes = [writeOfInput(input)];
+        const accepted = this.#engine.accept(writes, writes, settlements.of(delivery));
+        return accepted instanceof Promise ? accepted.then(() => this.#engine.room()) : this.#engine.room();
       },
-      settle: (delivery = own) => settlements.settle(delivery),
+      settle: (delivery = only) => settlements.outcome(delivery),
       close() {},
     };
   }
 
   /**
-   * Waits for transactions under way and for what was written, ends those who read updates, and closes the store.
-   * Idempotent. Whatever comes later, or from within a transaction that closes the Cache itself, fails.
+   * Waits for running transactions and for all writes, ends the readers of updates, and closes the store. Idempotent.
+   *
+   * Uses that come later fail with a `CacheError` whose code is `"closed"`. A transaction whose function closes the
+   * Cache fails with it too.
    */
   close(): Promise<void> {
-    return this.#closing ??= (async () => {
-      const engine = await this.#opening?.catch(() => undefined);
-      if (engine !== undefined && !isInTransaction(engine) && this.#transactions > 0) {
-        await new Promise<void>((resolve) => this.#onIdle = resolve);
-      }
-      await engine?.groups.flush();
-      this.#engine = undefined;
-      for (const end of this.#readers) end();
-      await this.#release?.();
-    })();
+    const drain = async (engine: Engine) => {
+      if (isInTransaction(engine) || this.#runningTransactions === 0) return;
+      await new Promise<void>((resolve) => this.#onNoTransactions = resolve);
+    };
+    return this.#engine.close(drain, () => {
+      for (const end of this.#openStreams) end();
+    });
   }
 
-  /** Closes it. */
+  /** Calls `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   #list<T>(
-    { reverse = false, limit = Infinity, ...range }: CacheListOptions,
-    whole: boolean,
-    make: (key: Found["key"], stored: Stored) => T,
-  ): Listing<T> {
-    if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more: ${limit}`);
-    return new Listing(async () => await this.#opened(), new Range(range), { reverse, limit, whole }, make);
+    method: string,
+    options: CacheListOptions<K>,
+    largeValues: boolean,
+    make: (key: Entry["key"], stored: StoredValue) => T,
+  ): RangeIterator<T> {
+    const { reverse = LIST_DEFAULTS.reverse, limit = LIST_DEFAULTS.limit, ...range } = options;
+    const problems = unknownOptions(options, ["prefix", "start", "end", "reverse", "limit"]);
+    if (!(limit >= 0)) problems.push(`limit must be 0 or more: got ${limit}`);
+    assertNoProblems(method, problems);
+    const open = async () => await this.#engine.get();
+    return new RangeIterator(open, new Range(range), { reverse, limit, largeValues }, make);
   }
 
   async #transaction<R>(
-    keys: readonly CacheKey[],
-    fn: (tx: CacheTransaction<V>) => R | Promise<R>,
-    { timeoutMs = TIMEOUT_MS }: TransactionOptions = {},
+    method: "update()" | "transaction()",
+    keys: readonly unknown[],
+    fn: (tx: CacheTransaction<V, K>) => R | Promise<R>,
+    options: SetOptions & TransactionOptions,
   ): Promise<R> {
+    checkWriteOptions(method, options, method === "update()" ? ["expireInMs", "timeoutMs"] : ["timeoutMs"]);
     const checked = keys.map(checkKey);
-    const opened = this.#opened();
+    const opened = this.#engine.get();
     const engine = opened instanceof Promise ? await opened : opened;
-    if (this.#closing !== undefined && !isInTransaction(engine)) throw closed(this.#path ?? "on the default store");
-    this.#transactions++;
+    if (this.#engine.isClosing && !isInTransaction(engine)) throw this.#engine.closedError();
+    this.#runningTransactions++;
     try {
-      return await runTransaction(engine, checked, fn, timeoutMs);
+      return await runTransaction<V, K, R>(engine, checked, fn, options.timeoutMs ?? TRANSACTION_DEFAULTS.timeoutMs);
     } finally {
-      if (--this.#transactions === 0) this.#onIdle();
+      if (--this.#runningTransactions === 0) this.#onNoTransactions();
     }
   }
-
-  /** Has writes accepted; resolves when they are on disk. */
-  #write(writes: readonly Write[], updates: readonly Write[]): Promise<void> {
-    if (this.#engine !== undefined && this.#behind === 0) return this.#engine.write(writes, updates).promise;
-    const accepted = this.#accept(writes, updates);
-    return accepted instanceof Promise ? accepted.then(({ promise }) => promise) : accepted.promise;
-  }
-
-  /**
-   * Has writes accepted in the order of the calls: at once, or as soon as the store is open.
-   *
-   * @param account ends together with the group that they are in
-   */
-  #accept(writes: readonly Write[], updates: readonly Write[], account?: Settlement): Group | Promise<Group> {
-    if (this.#engine !== undefined && this.#behind === 0) return write(this.#engine, writes, updates, account);
-    this.#behind++;
-    // A stop may cut the wait for the store short: who asks then has to hear of what is still on its way to it.
-    account?.begin();
-    const opened = () => {
-      this.#behind--;
-      account?.end();
-    };
-    // In one go: who comes between the two would overtake.
-    return this.#open().then((engine) => {
-      try {
-        return write(engine, writes, updates, account);
-      } finally {
-        opened();
-      }
-    }, (error) => {
-      opened();
-      throw error;
-    });
-  }
-
-  /** The engine, at once if it is open and no write is on its way to it. */
-  #opened(): Engine | Promise<Engine> {
-    return this.#engine !== undefined && this.#behind === 0 ? this.#engine : this.#open();
-  }
-
-  #open(): Promise<Engine> {
-    if (this.#closing !== undefined) {
-      return Promise.reject(closed(this.#path ?? "on the default store"));
-    }
-    return this.#opening ??= openEngine(this.#path, this.#options).then(({ engine, release }) => {
-      this.#release = release;
-      return this.#engine = engine;
-    }, (error) => {
-      this.#opening = undefined; // the next one may have more luck
-      throw error;
-    });
-  }
 }
 
-function write(engine: Engine, writes: readonly Write[], updates: readonly Write[], account?: Settlement): Group {
-  const group = engine.write(writes, updates);
-  if (account !== undefined) group.owe(account);
-  return group;
-}
-
-function writeOf(input: unknown): Write {
-  const some = input as { readonly key: CacheKey; readonly value: unknown };
-  const pair = Array.isArray(input) && input.length === 2 ? input as [CacheKey, unknown] : undefined;
-  if (pair === undefined && (typeof input !== "object" || input === null || !("key" in some) || !("value" in some))) {
-    const got = Array.isArray(input) ? `an array of ${input.length}` : input === null ? "null" : typeof input;
-    throw new TypeError(`A Cache takes [key, value] or { key, value }: got ${got}`);
-  }
-  const [key, value] = pair ?? [some.key, some.value];
-  return writing(checkKey(key), value === null ? undefined : encode(value, key));
-}
-
-/** Waits until groups are on disk. */
-async function settled(groups: Iterable<Group>): Promise<void> {
+async function untilOnDisk(groups: Iterable<Group>): Promise<void> {
   await Promise.all(Array.from(groups, ({ promise }) => promise));
 }
 
-async function* keysOf(found: AsyncIterable<Found>): AsyncGenerator<Found["key"]> {
-  for await (const { key } of found) yield key;
-}
-
-function writing({ id, parts, bytes }: CheckedKey, stored: Stored | undefined): Write {
-  return { id, key: parts, keyBytes: bytes, stored };
+async function* keysOf(entries: AsyncIterable<Entry>): AsyncGenerator<Entry["key"]> {
+  for await (const { key } of entries) yield key;
 }

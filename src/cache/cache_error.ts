@@ -1,18 +1,30 @@
 /**
- * What goes wrong with a Cache's store.
+ * The errors of a Cache.
  *
  * @module
  */
 
 /**
- * What kind of trouble it is.
+ * What went wrong.
  *
- * - Of the store: `"closed"`; `"in-use"` by another process, or in this one with other options; `"path"`, which can't be
- *   opened; `"unstable"`, since Deno KV is not enabled.
- * - Of its disk, which is `"full"`; of its file, which is `"read-only"`; of either, an `"io"` error. What fails with it is
- *   not written, and nothing is that counts as written. When there is space again, later writes work.
- * - Of a transaction: a `"conflict"` with others that write its keys; a `"timeout"`; `"nested"` in another one on the
- *   same key; `"over"`, and used all the same.
+ * The store can't be used. These errors are fatal:
+ *
+ * - `"closed"`: the Cache is closed.
+ * - `"in-use"`: another process uses the store, or this process has it open with other options.
+ * - `"path"`: the store can't be opened.
+ * - `"unstable"`: Deno KV is not enabled.
+ * - `"full"`: the disk is full. When there is space again, later writes work.
+ * - `"read-only"`: the file, its folder or its file system can't be written.
+ * - `"io"`: the disk fails, or a limit on the size of files is reached.
+ *
+ * A write that fails with `"full"`, `"read-only"` or `"io"` is not on disk, and its message does not count as handled.
+ *
+ * A transaction can't be finished. Nothing of it is written:
+ *
+ * - `"conflict"`: others changed its keys again and again until its time was over.
+ * - `"timeout"`: it took longer than `timeoutMs`.
+ * - `"nested"`: it runs inside another transaction on the same key.
+ * - `"over"`: its `tx` was used after its function had returned.
  */
 export type CacheErrorCode =
   | "in-use"
@@ -37,35 +49,35 @@ const FATAL: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   "io",
 ]);
 
-/** What SQLite and the system say of a disk, and what to do about it. */
+/** The errors of a disk, by the texts of SQLite and the operating system, with a remedy for each. */
 const DISK_ERRORS = [
-  [/database or disk is full|no space left/i, "full", "its disk is full: free some space, and later writes work"],
+  [/database or disk is full|no space left/i, "full", "its disk is full. Free some space, and later writes work"],
   [
     /readonly database|read-only file system|permission denied/i,
     "read-only",
-    "its file, folder or file system is read-only: let the user of this process write there, or choose another path",
+    "its file, folder or file system is read-only. Let the user of this process write there, or choose another path",
   ],
   [
     /disk I\/O error|file too large/i,
     "io",
-    "its disk fails, or lets the file grow no more: look at the space, the quota and the limit of a file's size " +
-    "(ulimit -f), and at the disk's health",
+    "its disk fails, or the file may not grow. Check the free space, the quota, the limit on the size of files " +
+    "(ulimit -f) and the health of the disk",
   ],
 ] as const;
 
-/** The store can't be opened or used, or a transaction can't be finished. The message says what to do. */
+/** The store of a Cache can't be opened or used, or a transaction can't be finished. The message says what to do. */
 export class CacheError extends Error {
-  /** The class, in stack traces. */
+  /** The name of the class. */
   override name = "CacheError";
-  /** What kind of trouble it is. */
+  /** What went wrong. */
   readonly code: CacheErrorCode;
   /**
-   * Whether the Cache can't read or write anything, so that no message is to blame: `handle()` ends the run, whatever
-   * its error policy. True for the codes of the store.
+   * Whether the store can't be used at all. Then no single message is the cause, and `handle()` fails the run under
+   * every error policy.
    */
   readonly fatal: boolean;
 
-  /** Makes an error of a code. */
+  /** Makes an error with a code. */
   constructor(code: CacheErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -73,18 +85,18 @@ export class CacheError extends Error {
   }
 }
 
-/** What is said of a store that was closed. */
-export function closed(name: string): CacheError {
+/** The error of a Cache that is closed. */
+export function closedError(name: string): CacheError {
   return new CacheError("closed", `The Cache ${name} is closed`);
 }
 
-/** An error of a store as a CacheError, if it is one of its disk; else as it is. */
-export function ofStore(error: unknown, name: string): unknown {
+/** Makes a CacheError of an error of the disk. Returns every other error as it is. */
+export function diskError(error: unknown, name: string): unknown {
   if (!(error instanceof Error) || error instanceof CacheError) return error;
   const found = DISK_ERRORS.find(([pattern]) => pattern.test(error.message));
   if (found === undefined) return error;
-  const [, code, what] = found;
-  return new CacheError(code, `The Cache ${name} can't be read or written: ${what} (${error.message})`, {
+  const [, code, remedy] = found;
+  return new CacheError(code, `The Cache ${name} can't be read or written: ${remedy} (${error.message})`, {
     cause: error,
   });
 }

@@ -1,36 +1,49 @@
 /**
- * How a Cache is opened: its options, checked all at once and before anything is done.
+ * The options of a Cache, which are checked before anything is opened.
  *
  * @module
  */
 
-import type { EngineOptions } from "./engine.ts";
-import { showKey } from "./key.ts";
-import { isUrl } from "./kv_file.ts";
+import { assertNoProblems, unknownOptions } from "../options/problems.ts";
+import { showKey } from "./cache_key.ts";
+import type { EngineOptions } from "./engine/engine.ts";
+import { isUrl } from "./store/store_identity.ts";
 
-/** How a Cache is opened. */
+/** The options of `new Cache()`. */
 export interface CacheOptions {
-  /** Keeps Caches in one file apart; at most 64 bytes. @default {""} */
+  /**
+   * Separates the Caches that share one store: each sees only the keys of its own prefix. At most 64 bytes.
+   * @default {""}
+   */
   readonly prefix?: string;
-  /** Whether other processes use the store too. Then every read asks the store. @default {false for a file, true otherwise} */
+  /**
+   * Whether other processes use the store at the same time. If so, every read asks the store, and none is answered from
+   * memory.
+   * @default {false for a file and ":memory:", true otherwise}
+   */
   readonly shared?: boolean;
   /**
-   * How much of what was read and written is kept in memory, in bytes. While everything fits, ranges and keys that are
-   * not there are answered without the disk as well. @default {67_108_864}
+   * How many bytes of entries the Cache keeps in memory, beside those on disk. While all entries fit, ranges and
+   * missing keys are answered without the disk too.
+   * @default {67_108_864}
    */
   readonly memoryBytes?: number;
   /**
-   * Keeps the last updates on disk, so that `changes({ after })` and `updates({ from })` can go on where a reader was.
-   * Every Cache that publishes under this prefix must have it: what one without it publishes is in no log. @default {none}
+   * Keeps the last updates on disk, so that `changes({ after })` and `updates({ from })` can resume. Give every Cache
+   * of this store and prefix the same log: updates of a Cache without one are in no log.
+   * @default {none}
    */
   readonly log?: CacheLogOptions;
-  /** Allows a path that leads through a symlink. @default {false} */
+  /**
+   * Allows a path that leads through a symlink.
+   * @default {false}
+   */
   readonly followSymlinks?: boolean;
 }
 
-/** How many updates are kept. */
+/** The options of the log of updates. */
 export interface CacheLogOptions {
-  /** How many of the last updates are kept on disk. */
+  /** How many of the last updates to keep on disk: a whole number from 1 on. */
   readonly limit: number;
 }
 
@@ -39,39 +52,48 @@ const TYPES = {
   prefix: "string",
   shared: "boolean",
   memoryBytes: "number",
+  log: "object",
   followSymlinks: "boolean",
-} as const satisfies Record<keyof Omit<CacheOptions, "log">, string>;
+} as const satisfies Record<keyof CacheOptions, string>;
+const MAX_PREFIX_BYTES = 64;
 
 /**
- * Fills in what is left out.
+ * Checks the path and the options of a Cache, and fills in the defaults.
  *
- * @throws {TypeError} If an option is unknown or of a wrong type, or the path is none.
- * @throws {RangeError} If an option is out of bounds.
+ * @throws {TypeError} If the path or an option is wrong; the message lists all problems.
  */
-export function checkOptions(path: string | undefined, { log, ...rest }: CacheOptions): EngineOptions {
-  for (const [option, value] of Object.entries(rest)) {
-    const type = TYPES[option as keyof typeof TYPES];
-    if (type === undefined) {
-      throw new TypeError(`Cache has no option ${showKey(option)}: it has ${Object.keys(TYPES).join(", ")}, log`);
+export function checkOptions(path: string | undefined, options: CacheOptions): EngineOptions {
+  const isRemote = path === undefined || isUrl(path);
+  assertNoProblems("new Cache()", [...pathProblems(path), ...optionProblems(options)]);
+  const { log, ...rest } = options;
+  return { ...DEFAULTS, shared: isRemote, ...rest, remote: isRemote, logLimit: log?.limit ?? 0 };
+}
+
+function pathProblems(path: string | undefined): string[] {
+  if (path === undefined || isUrl(path)) return [];
+  if (path === "") return ['the path must not be empty: leave it out for the default store, or pass ":memory:"'];
+  if (!/^[a-z][a-z\d+.-]+:\/\//i.test(path)) return [];
+  return [`the path must be that of a file, ":memory:", or an http or https URL: got ${showKey(path)}`];
+}
+
+function optionProblems(options: CacheOptions): string[] {
+  const problems = unknownOptions(options, Object.keys(TYPES));
+  const wrongTypes = Object.entries(TYPES).flatMap(([name, type]) => {
+    const value = options[name as keyof CacheOptions];
+    if (!(name in options) || typeof value === type && value !== null) return [];
+    return [`${name} must be ${type === "object" ? "an" : "a"} ${type}: got ${showKey(value)}`];
+  });
+  if (wrongTypes.length > 0) return [...problems, ...wrongTypes];
+  const { prefix = "", memoryBytes = 0, log } = options;
+  if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > MAX_PREFIX_BYTES) {
+    problems.push(`prefix must be well-formed text of at most ${MAX_PREFIX_BYTES} bytes: got ${showKey(prefix)}`);
+  }
+  if (!(memoryBytes >= 0)) problems.push(`memoryBytes must be 0 or more: got ${memoryBytes}`);
+  if (log !== undefined) {
+    problems.push(...unknownOptions(log, ["limit"]));
+    if (!(Number.isSafeInteger(log.limit) && log.limit > 0)) {
+      problems.push(`log.limit must be a whole number from 1 on: got ${log.limit}`);
     }
-    const got = typeof value;
-    if (got !== type) throw new TypeError(`${option} must be a ${type}: got a ${got}`);
   }
-  if (path === "") {
-    throw new TypeError('A path must not be empty: leave it out for the default store, or say ":memory:"');
-  }
-  const remote = path === undefined || isUrl(path);
-  if (!remote && /^[a-z][a-z\d+.-]+:\/\//i.test(path)) {
-    throw new TypeError(`A path is that of a file, or the http or https URL of a remote store: got ${showKey(path)}`);
-  }
-  if (log !== undefined && !(Number.isSafeInteger(log.limit) && log.limit > 0)) {
-    throw new RangeError(`log.limit must be a whole number above 0: ${log.limit}`);
-  }
-  const options = { ...DEFAULTS, shared: remote, ...rest, remote, logLimit: log?.limit ?? 0 };
-  if (!(options.memoryBytes >= 0)) throw new RangeError(`memoryBytes must be 0 or more: ${options.memoryBytes}`);
-  const { prefix } = options;
-  if (!prefix.isWellFormed() || new TextEncoder().encode(prefix).length > 64) {
-    throw new RangeError(`A prefix must be well-formed text of at most 64 bytes: ${showKey(prefix)}`);
-  }
-  return options;
+  return problems;
 }

@@ -1,5 +1,5 @@
 /**
- * The npm client's types of librdkafka's properties.
+ * The types of librdkafka's properties, from the npm client.
  *
  * @module
  */
@@ -9,4 +9,4 @@ export type {
   ConsumerTopicConfig,
   ProducerGlobalConfig,
   ProducerTopicConfig,
-} from "../librdkafka/kafka_javascript.ts";
+} from "../addon/load_kafka_javascript.ts";

@@ -4,32 +4,34 @@
  * @module
  */
 
-import type { KafkaConsumer as BindingConsumer } from "../librdkafka/kafka_consumer.ts";
-import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import { err2str } from "../librdkafka/native_error.ts";
-import { codeOfPartition, OFFSET_INVALID, type PartitionResult } from "../librdkafka/topic_partitions.ts";
-import type {
-  ConsumerEvents,
-  FetchedMessage,
-  KafkaConsumer,
-  TopicPartition,
-  TopicPartitionOffset,
-  Watermarks,
-} from "./client.ts";
-import { asked, NpmConnection } from "./npm_connection.ts";
+import type { KafkaConsumer as AddonConsumer } from "../addon/kafka_consumer.ts";
+import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
+import { err2str } from "../ffi/native_error.ts";
+import { OFFSET_INVALID, partitionErrorCode, type PartitionResult } from "../ffi/topic_partitions.ts";
+import {
+  type ConsumerEvents,
+  ErrorCode,
+  type FetchedMessage,
+  type PortConsumer,
+  type TopicPartition,
+  type TopicPartitionOffset,
+  type Watermarks,
+} from "./port.ts";
+import { NpmClient } from "./npm_client.ts";
+import { promisify } from "./npm_errors.ts";
 
-type Answer<T> = (error: unknown, value: T) => void;
+type Callback<T> = (error: unknown, value: T) => void;
 type Assigned = readonly (TopicPartition & { readonly offset?: number })[];
 
-/** The npm client's consumer, as it is used here. */
-interface NpmConsumer {
-  /** Where the package keeps its callbacks until it connects. */
+/** The part of the package's `KafkaConsumer` that is used here. */
+interface PackageConsumer {
+  /** The callbacks that the package registers when it connects. */
   readonly _cb_configs: { readonly global: Record<string, unknown> };
   on(event: "partition.eof", listener: (end: TopicPartitionOffset) => void): unknown;
   setDefaultConsumeTimeout(timeoutMs: number): void;
   setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
   subscribe(topics: string[]): unknown;
-  consume(max: number, answer: Answer<FetchedMessage[]>): void;
+  consume(max: number, callback: Callback<FetchedMessage[]>): void;
   rebalanceProtocol(): string;
   assignmentLost(): boolean;
   assign(partitions: Assigned): unknown;
@@ -38,49 +40,50 @@ interface NpmConsumer {
   incrementalUnassign(partitions: Assigned): unknown;
   pause(partitions: readonly TopicPartition[]): unknown;
   resume(partitions: readonly TopicPartition[]): unknown;
-  seek(target: TopicPartitionOffset, timeoutMs: number, answer: Answer<void>): unknown;
+  seek(target: TopicPartitionOffset, timeoutMs: number, callback: Callback<void>): unknown;
   offsetsStore(offsets: readonly TopicPartitionOffset[]): unknown;
-  /** The binding's consumer. */
-  getClient(): Pick<BindingConsumer, "commitFor">;
-  committed(partitions: readonly TopicPartition[], timeoutMs: number, answer: Answer<(Committed | Error)[]>): unknown;
-  queryWatermarkOffsets(topic: string, partition: number, timeoutMs: number, answer: Answer<Watermarks>): unknown;
-  getMetadata(options: object, answer: Answer<Metadata>): unknown;
+  /** The addon's consumer. */
+  getClient(): Pick<AddonConsumer, "commitWithResult">;
+  committed(
+    partitions: readonly TopicPartition[],
+    timeoutMs: number,
+    callback: Callback<(Committed | Error)[]>,
+  ): unknown;
+  queryWatermarkOffsets(topic: string, partition: number, timeoutMs: number, callback: Callback<Watermarks>): unknown;
+  getMetadata(options: object, callback: Callback<Metadata>): unknown;
 }
 
-/** An offset is left out where there is none. */
+/** `offset` is absent if the group has committed none. */
 type Committed = TopicPartition & { readonly offset?: number; readonly leaderEpoch?: number };
 
 interface Metadata {
   readonly topics: readonly { readonly name: string; readonly partitions: readonly { readonly id: number }[] }[];
 }
 
-/** `RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS` */
-const ASSIGN_PARTITIONS = -175;
-
-/** A consumer of the npm package. */
-export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
-  readonly #consumer: NpmConsumer;
+/** The npm client's `KafkaConsumer` behind the port. */
+export class NpmConsumer extends NpmClient implements PortConsumer {
+  readonly #consumer: PackageConsumer;
 
   constructor(
     { KafkaConsumer }: Pick<KafkaJavascript, "KafkaConsumer">,
     conf: Readonly<Record<string, unknown>>,
     events: ConsumerEvents,
   ) {
-    // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
-    const consumer = new KafkaConsumer(conf, null as never) as unknown as NpmConsumer;
+    // null: a topic configuration, even an empty one, replaces the topic properties among the global ones.
+    const consumer = new KafkaConsumer(conf, null as never) as unknown as PackageConsumer;
     super(consumer, events);
     this.#consumer = consumer;
-    // The package's own place for these callbacks: in the configuration it would wrap them and make errors of codes.
+    // Set behind the package's back: callbacks in the configuration would be wrapped, and get errors instead of codes.
     Object.assign(consumer._cb_configs.global, {
       rebalance_cb: (code: number | undefined, partitions: TopicPartition[]) =>
-        code === ASSIGN_PARTITIONS ? events.onAssign(partitions) : events.onRevoke(partitions),
+        code === ErrorCode.ASSIGN_PARTITIONS ? events.onAssign(partitions) : events.onRevoke(partitions),
       offset_commit_cb: Object.assign(() => {}, {
         results: (code: number, partitions: readonly PartitionResult[]) =>
           events.onCommitted(code, partitions.map(withError)),
       }),
     });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    // The package emits it before it hands over the messages that came before the end.
+    // The package emits this event before it hands over the messages that precede the end.
     consumer.on("partition.eof", (end) => events.onEnd(end));
   }
 
@@ -90,7 +93,7 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
 
   consume(max: number, timeoutMs: number): Promise<FetchedMessage[]> {
     this.#consumer.setDefaultConsumeTimeout(timeoutMs);
-    return asked((answer) => this.#consumer.consume(max, answer));
+    return promisify((callback) => this.#consumer.consume(max, callback));
   }
 
   get isCooperative(): boolean {
@@ -126,7 +129,7 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
   }
 
   seek(target: TopicPartitionOffset, timeoutMs: number): Promise<void> {
-    return asked((answer) => this.#consumer.seek(target, timeoutMs, answer));
+    return promisify((callback) => this.#consumer.seek(target, timeoutMs, callback));
   }
 
   storeOffsets(offsets: readonly TopicPartitionOffset[]): void {
@@ -135,7 +138,7 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
 
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]> {
     return new Promise((resolve, reject) =>
-      this.#consumer.getClient().commitFor([...offsets], (code, partitions) => {
+      this.#consumer.getClient().commitWithResult([...offsets], (code, partitions) => {
         if (code === 0) resolve(partitions.map(withError));
         else reject(Object.assign(new Error(err2str(code)), { code }));
       })
@@ -143,24 +146,24 @@ export class NpmKafkaConsumer extends NpmConnection implements KafkaConsumer {
   }
 
   async committed(partitions: readonly TopicPartition[], timeoutMs: number): Promise<TopicPartitionOffset[]> {
-    const found = await asked<(Committed | Error)[]>((answer) =>
-      this.#consumer.committed(partitions, timeoutMs, answer)
+    const found = await promisify<(Committed | Error)[]>((callback) =>
+      this.#consumer.committed(partitions, timeoutMs, callback)
     );
     return found.map((one, index) => {
       if (!(one instanceof Error)) return withOffset(one);
-      const { topic, partition } = partitions[index]!, code = codeOfPartition(one) ?? -1;
+      const { topic, partition } = partitions[index]!, code = partitionErrorCode(one) ?? -1;
       return { topic, partition, offset: OFFSET_INVALID, error: { code, message: one.message } };
     });
   }
 
   watermarks({ topic, partition }: TopicPartition, timeoutMs: number): Promise<Watermarks> {
-    return asked((answer) => this.#consumer.queryWatermarkOffsets(topic, partition, timeoutMs, answer));
+    return promisify((callback) => this.#consumer.queryWatermarkOffsets(topic, partition, timeoutMs, callback));
   }
 
   async partitions(topic: string | undefined, timeoutMs: number): Promise<TopicPartition[]> {
     const which = topic === undefined ? { allTopics: true } : { topic, allTopics: false };
-    const { topics } = await asked<Metadata>((answer) =>
-      this.#consumer.getMetadata({ ...which, timeout: timeoutMs }, answer)
+    const { topics } = await promisify<Metadata>((callback) =>
+      this.#consumer.getMetadata({ ...which, timeout: timeoutMs }, callback)
     );
     return topics.flatMap(({ name, partitions }) => partitions.map(({ id }) => ({ topic: name, partition: id })));
   }

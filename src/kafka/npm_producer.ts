@@ -4,55 +4,56 @@
  * @module
  */
 
-import type { KafkaJavascript } from "../librdkafka/kafka_javascript.ts";
-import type { RequestListener as NativeListener } from "../librdkafka/producer.ts";
-import type { DeliveryAccount, KafkaProducer, ProducerEvents, RecordHeaders, RequestListener } from "./client.ts";
-import { NpmConnection } from "./npm_connection.ts";
+import type { KafkaJavascript } from "../addon/load_kafka_javascript.ts";
+import type { ProduceRequestListener } from "../addon/delivery_reports.ts";
+import type { PortProducer, ProducerEvents, RecordHeaders, ReportTarget, RequestListener } from "./port.ts";
+import { NpmClient } from "./npm_client.ts";
 
-/** The npm client's producer, as it is used here. */
-interface NpmProducer {
-  /** Where the package keeps its callbacks until it connects. */
+/** The part of the package's `Producer` that is used here. */
+interface PackageProducer {
+  /** The callbacks that the package registers when it connects. */
   readonly _cb_configs: { readonly event: Record<string, unknown> };
-  /** Takes any bytes, although its types want a Buffer. */
-  readonly produce: KafkaProducer["produce"];
+  /** Accepts any Uint8Array, although its types want a Buffer. */
+  readonly produce: PortProducer["produce"];
   flush(timeoutMs: number, callback: () => void): unknown;
   setPollInBackground(set: boolean): unknown;
   isConnected(): boolean;
 }
 
-function report(code: number, account: DeliveryAccount, partition: number, offset: number, number: number): void {
-  account.reported(code, partition, offset, number);
+function report(code: number, target: ReportTarget, partition: number, offset: number, recordNumber: number): void {
+  target.reported(code, partition, offset, recordNumber);
 }
 
-function listener(requests: RequestListener): NativeListener {
+/** The addon's listener that passes requests on to one of the port. */
+function addonListener(requests: RequestListener): ProduceRequestListener {
   return {
-    wants: (code) => requests.wants(code),
-    tell: (messages) =>
+    wantsRequest: (code) => requests.wants(code),
+    onRequest: (messages) =>
       requests.answered(messages.map(({ opaque, number, ...record }) => ({
         ...record,
-        account: opaque as DeliveryAccount,
-        messageNumber: number,
+        target: opaque as ReportTarget,
+        recordNumber: number,
       }))),
   };
 }
 
-/** A producer of the npm package. An account travels with its records as their opaque value. */
-export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
-  readonly #producer: NpmProducer;
+/** The npm client's `Producer` behind the port. A record carries its `ReportTarget` as its opaque value. */
+export class NpmProducer extends NpmClient implements PortProducer {
+  readonly #producer: PackageProducer;
 
   constructor(
     { Producer }: Pick<KafkaJavascript, "Producer">,
     conf: Readonly<Record<string, unknown>>,
     events: ProducerEvents,
   ) {
-    // A topic configuration, even an empty one, would replace the topic's properties among the global ones.
-    const producer = new Producer({ ...conf }, null as never) as unknown as NpmProducer;
+    // null: a topic configuration, even an empty one, replaces the topic properties among the global ones.
+    const producer = new Producer({ ...conf }, null as never) as unknown as PackageProducer;
     super(producer, events);
     this.#producer = producer;
-    // The package's own place for a delivery callback; its dr_cb would make a report and an event of each record.
+    // Set behind the package's back: its dr_cb would make a report object and an event of every record.
     producer._cb_configs.event.delivery_cb = Object.assign(() => {}, {
       outcomesOnly: report,
-      ...events.requests && { requests: listener(events.requests) },
+      ...events.requests && { requests: addonListener(events.requests) },
     });
   }
 
@@ -67,10 +68,10 @@ export class NpmKafkaProducer extends NpmConnection implements KafkaProducer {
     value: Uint8Array | null,
     key: Uint8Array | null,
     timestamp: number | null,
-    account: DeliveryAccount,
+    target: ReportTarget,
     headers: RecordHeaders | undefined,
   ): void {
-    this.#producer.produce(topic, partition, value, key, timestamp, account, headers);
+    this.#producer.produce(topic, partition, value, key, timestamp, target, headers);
   }
 
   flush(timeoutMs: number): Promise<void> {

@@ -1,15 +1,15 @@
 /**
- * The values that the npm package exports, by name. Its types are the package's own: see `mod.ts`.
+ * The exports of the npm package, by name. `mod.ts` gives them the package's types.
  *
  * @module
  */
 
-import { loadKafkaJavascript } from "../librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../addon/load_kafka_javascript.ts";
 
 const client = await loadKafkaJavascript();
 export default client;
 
-// The package is CommonJS: of its names, an import would find `KafkaJS` and `RdKafka` only.
+// The package is CommonJS: an import of it finds only the names `KafkaJS` and `RdKafka`.
 export const {
   AclOperationTypes,
   AdminClient,

@@ -1,12 +1,12 @@
 /**
- * The official Kafka client, `npm:@confluentinc/kafka-javascript`, on Deno: its own JavaScript and types, unchanged,
- * over librdkafka by FFI instead of the package's addon.
+ * Confluent's Kafka client, `npm:@confluentinc/kafka-javascript`, on Deno. Its JavaScript and its types are unchanged; in
+ * place of its native addon, it calls librdkafka over Deno FFI.
  *
- * - `KafkaJS` is the promise API, `Producer`, `KafkaConsumer` and
- *   `AdminClient` the callback API; the package's documentation holds for both.
- * - Importing this module opens librdkafka, as importing the package on Node loads its addon; it needs `--allow-ffi`,
- *   `--allow-env`, `--allow-read` and `--allow-sys`. Nothing else in slipstream opens it before it is used.
- * - Clients share one native thread that waits; a process ends by itself when all are disconnected.
+ * - `KafkaJS` is the promise API. `Producer`, `KafkaConsumer` and `AdminClient` are the callback API. The package's
+ *   documentation describes both.
+ * - Importing this module opens librdkafka, as importing the package on Node loads its addon. It needs `--allow-ffi`,
+ *   `--allow-env`, `--allow-read` and `--allow-sys`. The other modules of slipstream open librdkafka at its first use.
+ * - All clients share one native thread that waits for events. The process ends by itself when all are disconnected.
  *
  * @example Write a message and read it
  * ```ts
@@ -34,20 +34,20 @@
  * @module
  */
 
-import { binding as native } from "../librdkafka/binding.ts";
+import { addon as native } from "../addon/addon.ts";
 
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export * from "./client.js";
 // @ts-types="npm:@confluentinc/kafka-javascript@1.10.1"
 export { default } from "./client.js";
-export { register } from "../librdkafka/register.ts";
+export { register } from "../addon/register.ts";
 
-/** The native half of a client, as the package's JavaScript calls it. */
+/** A class of the addon. The package's JavaScript wraps its objects. */
 // deno-lint-ignore no-explicit-any
 export type NativeClass = new (...args: any[]) => object;
 
-/** What the package's addon exports. */
-export interface Binding {
+/** The exports of the addon: the same as those of the package's native addon. */
+export interface Addon {
   /** `new (globalConf, topicConf)` */
   readonly KafkaConsumer: NativeClass;
   /** `new (globalConf, topicConf)` */
@@ -58,16 +58,17 @@ export interface Binding {
   readonly Topic: NativeClass;
   /** librdkafka's special offsets and partitions, by names such as `"RdKafka::Topic::OFFSET_END"`. */
   readonly topic: Readonly<Record<string, number>>;
-  /** The version of librdkafka. */
+  /** The version of librdkafka, such as `"2.15.1"`. */
   readonly librdkafkaVersion: string;
-  /** What librdkafka was built with, comma-separated. */
+  /** Returns the features that librdkafka was built with, separated by commas. */
   readonly features: () => string;
-  /** librdkafka's text for one of its error codes. */
+  /** Returns librdkafka's text for an error code. */
   readonly err2str: (code: number) => string;
 }
 
 /**
- * What `require("bindings")("confluent-kafka-javascript")` answers: the native half of the package, for loaders and
- * test runners of one's own. The client that this module exports runs on the same one.
+ * The native half of the package, written in TypeScript over Deno FFI: what
+ * `require("bindings")("confluent-kafka-javascript")` returns to the package's JavaScript. Export it from your own module
+ * loader or test runner. The client that this module exports runs on the same object.
  */
-export const binding: Binding = native;
+export const addon: Addon = native;

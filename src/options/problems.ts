@@ -1,33 +1,29 @@
 /**
- * Checks of what a program passes as options, for all rooms: every problem is found, and one error reports them all.
+ * Checks of arguments and options: a check collects every problem, and one error lists them all.
  *
  * @module
  */
 
-import { closest, distance } from "fastest-levenshtein";
+import { closestName, isMisspelled } from "./closest_name.ts";
 
-/** The known name that a misspelled one is most like. */
-export function nearest(name: string, known: readonly string[]): string {
-  return closest(name, known as string[]);
-}
-
-/** One problem for each option that is not known, with the name that was probably meant. */
+/** Returns one problem for each option that is not known. It suggests the closest known name, or lists all of them. */
 export function unknownOptions(options: object, known: readonly string[]): string[] {
   return Object.keys(options).filter((name) => !known.includes(name)).map((name) => {
-    const near = nearest(name, known);
-    const isLike = distance(name.toLowerCase(), near.toLowerCase()) <= Math.max(2, name.length / 3);
-    const meant = isLike ? `did you mean ${JSON.stringify(near)}?` : `the options are ${known.join(", ")}`;
-    return `there is no option ${JSON.stringify(name)}: ${meant}`;
+    const closest = closestName(name, known);
+    const remedy = isMisspelled(name, closest)
+      ? `did you mean ${JSON.stringify(closest)}?`
+      : `the options are ${known.join(", ")}`;
+    return `there is no option ${JSON.stringify(name)}: ${remedy}`;
   });
 }
 
 /**
- * Reports the problems, if there are any.
+ * Throws one error that lists all problems; does nothing if there are none.
  *
- * @param where what the options were passed to, such as `"stream()"`
- * @throws {TypeError} If there is a problem; the message lists them all.
+ * @param where the call with the problems, such as `"stream()"`
+ * @throws {TypeError} If there is a problem.
  */
-export function complain(where: string, problems: readonly string[]): void {
+export function assertNoProblems(where: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
   throw new TypeError(
     problems.length === 1

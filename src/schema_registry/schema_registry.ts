@@ -23,45 +23,35 @@ import {
   type Serializer,
 } from "npm:@confluentinc/schemaregistry@1.10.1/dist/serde/serde.js";
 import type { Codec } from "../codecs/codec.ts";
-import { FirstCalls } from "./first_calls.ts";
 import {
   type AvroCodecOptions,
   checkOptions,
+  DEFAULTS,
   type JsonCodecOptions,
   type ProtobufCodecOptions,
   type RegistryCodecOptions,
-} from "./options.ts";
+} from "./codec_options.ts";
+import { FirstCalls } from "./first_calls.ts";
+import { withoutRequest } from "./schema_registry_error.ts";
 
-/** How a registry is reached: the package's own settings, but for the addresses. Retries three times by default. */
+/**
+ * Options of a `SchemaRegistry`: the settings of the package's client, such as `basicAuthCredentials`, `maxRetries` and
+ * `createAxiosDefaults`. By default the package tries a request four times.
+ */
 export type SchemaRegistryOptions = Omit<ClientConfig, "baseURLs">;
-
-/** The registry did not answer, or refused. Holds nothing of the request, which carries credentials. */
-export class SchemaRegistryError extends Error {
-  /** The error's name. */
-  override readonly name = "SchemaRegistryError";
-  /** The status of its answer, when there was one. */
-  readonly status?: number;
-  /** The registry's own code, such as 40401 for a subject it does not know. */
-  readonly code?: number;
-
-  /** Made by a codec. */
-  constructor(message: string, { status, code }: { readonly status?: number; readonly code?: number } = {}) {
-    super(message);
-    if (status !== undefined) this.status = status;
-    if (code !== undefined) this.code = code;
-  }
-}
 
 type NewSerializer = (conf: { autoRegisterSchemas: boolean; useSchemaId?: number }) => Serializer;
 
 /**
- * A Confluent Schema Registry. Its codecs write and read what the serializers of `npm:@confluentinc/schemaregistry`
- * write and read: any of its clients can be at the other end.
+ * Makes codecs over a Confluent Schema Registry. They use the serializers of `npm:@confluentinc/schemaregistry`, so they
+ * exchange values with every client of the registry, in any language.
  *
- * - **Schemas are fetched once** and kept: the first value of a schema waits for the registry, and others for the first;
- *   then none waits.
- * - **Order** is kept all the same: codecs are asynchronous, a Topic writes in the order of the calls.
- * - Schema ids go before the bytes; a codec sees no headers.
+ * - **Requests**: a codec fetches each schema once and keeps it. The first value of a schema waits for the registry, and the
+ *   values after it wait for the first.
+ * - **Order**: the codecs are asynchronous. A Topic writes in the order of the calls all the same.
+ * - **Wire format**: the id of the schema goes before the bytes of the value. Ids in headers are not supported.
+ * - **Failures**: if the registry does not answer, encoding and decoding reject with a `SchemaRegistryError`, and the next
+ *   value asks again.
  *
  * Needs `--allow-net` for the registry, and `--allow-env` and `--allow-sys` for the package.
  *
@@ -69,7 +59,7 @@ type NewSerializer = (conf: { autoRegisterSchemas: boolean; useSchemaId?: number
  * ```ts
  * import { SchemaRegistry } from "@slipstream/slipstream/schema-registry";
  *
- * // A registry within the process, for tests; else "http://localhost:8081".
+ * // A registry in this process, for tests. A real one: "http://localhost:8081".
  * const registry = new SchemaRegistry("mock://");
  * const codec = registry.avro<{ msg: string }>("emoji", {
  *   schema: { type: "record", name: "Emoji", fields: [{ name: "msg", type: "string" }] },
@@ -81,39 +71,43 @@ type NewSerializer = (conf: { autoRegisterSchemas: boolean; useSchemaId?: number
  */
 export class SchemaRegistry {
   readonly #client: Client;
-  readonly #where: string;
+  /** The registry, for error messages. */
+  readonly #name: string;
 
   /**
-   * Opens nothing yet.
+   * Connects to nothing: the codecs do.
    *
-   * @param url the registry's address, or several that stand in for each other
-   * @throws {TypeError} If an address is none, or carries credentials: they belong into `basicAuthCredentials`.
+   * @param url the URL of the registry, or several URLs of one registry, which are tried in turn
+   * @param options settings of the package's client
+   * @throws {TypeError} If there is no URL, or one is invalid or contains credentials.
    */
   constructor(url: string | readonly string[], options: SchemaRegistryOptions = {}) {
     const baseURLs = [url].flat();
-    if (baseURLs.length === 0) throw new TypeError("SchemaRegistry needs an address");
+    if (baseURLs.length === 0) throw new TypeError("SchemaRegistry needs a URL, such as http://localhost:8081");
     for (const one of baseURLs) {
-      if (!URL.canParse(one)) throw new TypeError("SchemaRegistry: an address is no URL; one is http://localhost:8081");
+      if (!URL.canParse(one)) {
+        throw new TypeError("SchemaRegistry: a URL is invalid; it must look like http://localhost:8081");
+      }
       const { username, password } = new URL(one);
       if (username !== "" || password !== "") {
-        throw new TypeError("SchemaRegistry: credentials belong into basicAuthCredentials, not into the address");
+        throw new TypeError("SchemaRegistry: set credentials in the option basicAuthCredentials, not in the URL");
       }
     }
-    this.#where = `Schema registry ${baseURLs.join(", ")}`;
+    this.#name = `Schema registry ${baseURLs.join(", ")}`;
     this.#client = SchemaRegistryClient.newClient({ ...options, baseURLs });
   }
 
-  /** The package's own client: subjects, versions, compatibility. */
+  /** The package's client, for subjects, versions and compatibility. */
   get client(): Client {
     return this.#client;
   }
 
   /**
-   * Values as Avro.
+   * Makes a codec for Avro.
    *
-   * @typeParam T what the schema describes; not checked
-   * @param topic the topic whose keys or values these are
-   * @throws {TypeError} If options are wrong or contradict each other.
+   * @typeParam T the type that the schema describes; not checked
+   * @param topic the topic whose keys or values the codec is for
+   * @throws {TypeError} If the topic or options are wrong or contradict each other. The message lists all problems.
    */
   avro<T = unknown>(topic: string, options: AvroCodecOptions = {}): Codec<T> {
     checkOptions(topic, options);
@@ -127,11 +121,11 @@ export class SchemaRegistry {
   }
 
   /**
-   * Values as JSON with a schema.
+   * Makes a codec for JSON with a JSON Schema.
    *
-   * @typeParam T what the schema describes; not checked
-   * @param topic the topic whose keys or values these are
-   * @throws {TypeError} If options are wrong or contradict each other.
+   * @typeParam T the type that the schema describes; the package checks values if `serializer.validate` is set
+   * @param topic the topic whose keys or values the codec is for
+   * @throws {TypeError} If the topic or options are wrong or contradict each other. The message lists all problems.
    */
   json<T = unknown>(topic: string, options: JsonCodecOptions = {}): Codec<T> {
     checkOptions(topic, options);
@@ -144,11 +138,12 @@ export class SchemaRegistry {
   }
 
   /**
-   * Messages of Protobuf, as `@bufbuild/protobuf` has them.
+   * Makes a codec for Protobuf. Values are messages of `@bufbuild/protobuf`.
    *
-   * @param topic the topic whose keys or values these are
-   * @param message the message's descriptor, as `protoc-gen-es` generates it (`EmojiSchema`)
-   * @throws {TypeError} If options are wrong or contradict each other.
+   * @typeParam D the type of the descriptor
+   * @param topic the topic whose keys or values the codec is for
+   * @param message the descriptor of the message, which `protoc-gen-es` generates, such as `EmojiSchema`
+   * @throws {TypeError} If the topic or options are wrong or contradict each other. The message lists all problems.
    */
   protobuf<D extends DescMessage>(
     topic: string,
@@ -171,9 +166,9 @@ export class SchemaRegistry {
     options: RegistryCodecOptions & { readonly schema?: string | Readonly<Record<string, unknown>> },
     { serializer, deserializer }: { serializer: NewSerializer; deserializer: Deserializer },
   ): Codec<T> {
-    const { schema, register = false } = options;
-    let ready: Promise<Serializer> | undefined;
-    const open = async (): Promise<Serializer> => {
+    const { schema, register = DEFAULTS.register } = options;
+    let serializerPromise: Promise<Serializer> | undefined;
+    const newSerializer = async (): Promise<Serializer> => {
       const plain = serializer({ autoRegisterSchemas: register });
       if (schema === undefined) return plain;
       const info = { schemaType, schema: typeof schema === "string" ? schema : JSON.stringify(schema) };
@@ -189,63 +184,56 @@ export class SchemaRegistry {
     return {
       name: `${schemaType.toLowerCase()} of the schema registry`,
       encode: (value) =>
-        this.#plain(async () => {
-          // What has failed is tried again with the next value: a registry may come back.
-          ready ??= open().catch((error) => {
-            ready = undefined;
+        this.#call(async () => {
+          // After a failure the next value tries again: the registry may have come back.
+          serializerPromise ??= newSerializer().catch((error) => {
+            serializerPromise = undefined;
             throw error;
           });
-          const made = await ready;
-          return await encoding.run("encode", () => made.serialize(topic, value));
+          const ready = await serializerPromise;
+          return await encoding.run("encode", () => ready.serialize(topic, value));
         }),
       decode: (bytes) =>
-        this.#plain(async () => {
-          if (bytes.length === 0) throw new TypeError("no bytes, and so no schema");
-          // A copy: what the package decodes may be views of it, and these bytes are a view of many messages.
+        this.#call(async () => {
+          if (bytes.length === 0) throw new TypeError("the bytes are empty: they have no schema id");
+          // A copy, because the package may return views of it, and these bytes are a view of memory of many messages.
           const copy = Buffer.from(bytes);
           return await decoding.run(schemaIdOf(copy), () => deserializer.deserialize(topic, copy)) as T;
         }),
     };
   }
 
-  /** Errors of requests without the requests, whose headers have the credentials. */
-  async #plain<T>(work: () => Promise<T>): Promise<T> {
+  /** Makes a call of the package, whose errors must not show the credentials of a request. */
+  async #call<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await call();
     } catch (error) {
-      const { message, status, errorCode, isAxiosError, request, config } = error as Record<string, never> & Error;
-      if (isAxiosError || request !== undefined || config !== undefined) {
-        throw new SchemaRegistryError(`${this.#where}: ${message}`, status === undefined ? {} : { status });
-      }
-      if (errorCode !== undefined) {
-        throw new SchemaRegistryError(`${this.#where}: ${message}`, { status: status!, code: errorCode });
-      }
-      throw error;
+      throw withoutRequest(this.#name, error);
     }
   }
 
-  /** Forgets the schemas that it keeps. */
+  /** Closes the package's client and drops the schemas that it keeps. */
   async close(): Promise<void> {
     await this.#client.close();
   }
 }
 
-function serdeType({ part = "value" }: RegistryCodecOptions): SerdeType {
+function serdeType({ part = DEFAULTS.part }: RegistryCodecOptions): SerdeType {
   return part === "key" ? SerdeType.KEY : SerdeType.VALUE;
 }
 
 /**
- * Settings of avsc with a registry of types for each schema that is parsed. avsc adds the types of a schema to the
- * registry that it is given, and fails when one is there: with another version of a record, or the same schema again.
+ * Gives avsc a copy of the `registry` of types for each schema that it parses. avsc adds the types of a schema to the registry,
+ * and fails if a type is there already: for another version of a record, or for the same schema parsed again.
  */
 function withOwnTypes<C extends { readonly registry?: Readonly<Record<string, unknown>> }>(conf: C): C {
   const { registry } = conf;
   if (registry === undefined) return { ...conf };
-  // The package copies its settings whenever it parses a schema.
+  // The package copies its settings each time it parses a schema, and so calls the getter.
   return Object.defineProperty({ ...conf }, "registry", { enumerable: true, get: () => ({ ...registry }) });
 }
 
-/** What names the schema before a value: a number after a zero byte, or a GUID after a one. */
+/** The schema id that precedes a value: a number after a byte 0, or a GUID after a byte 1. */
 function schemaIdOf(bytes: Buffer): string | number {
   return bytes[0] === 0 && bytes.length >= 5 ? bytes.readUInt32BE(1) : bytes.toString("hex", 0, 17);
 }

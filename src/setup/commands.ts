@@ -1,12 +1,12 @@
 /**
- * Running the system's commands.
+ * Runs the system's commands.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
 
-/** Says something to whoever runs setup. Standard output is kept for what `--print-path` prints. */
+/** Prints a line on stderr. Only `--print-path` prints on stdout. */
 export function say(line: string): void {
   console.error(`setup: ${line}`);
 }
@@ -24,21 +24,21 @@ export function has(command: string): boolean {
   });
 }
 
-/** How a command is run. */
+/** Options of `run()`. */
 export interface RunOptions {
-  /** The folder it runs in. */
+  /** The working directory. */
   readonly cwd?: string;
-  /** Variables it gets besides those of this process. */
+  /** Environment variables to set in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where to add all that it prints. */
+  /** An array to which the command and its output are appended. */
   readonly log?: string[];
 }
 
 /**
- * Runs a command to its end.
+ * Runs a command and waits for its end.
  *
- * @returns what it printed on standard output
- * @throws {Error} If it fails: with the last lines it printed.
+ * @returns its standard output
+ * @throws {Error} If its exit code is not 0: the message has the last lines of its output.
  */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { cwd, env, log } = options;
@@ -58,14 +58,14 @@ export async function run(command: string, args: readonly string[], options: Run
 }
 
 /**
- * Runs a module of this package as a program of its own.
+ * Runs a module of this package as a program in another process.
  *
- * @returns what it printed on standard output
+ * @returns its standard output, without white space at the ends
  * @throws {Error} If it fails.
  */
 export async function runModule(url: string, options: RunOptions = {}): Promise<string> {
-  // In a checkout deno.json maps what is imported; a published module says so itself, and the lock file of the folder
-  // it happens to run in is not its own.
+  // In a checkout, deno.json maps the imports. A published module has full specifiers, and must not use the lock file of
+  // the folder in which it happens to run.
   const flags = url.startsWith("file:")
     ? ["--config", fileURLToPath(new URL("../../deno.json", import.meta.url))]
     : ["--no-lock"];

@@ -1,22 +1,22 @@
 /**
- * Installing the system's librdkafka, where there is no compiler.
+ * Installs the system's package of librdkafka, for machines without a compiler.
  *
  * @module
  */
 
 import { has, run, say } from "./commands.ts";
 
-/** The commands of one package manager. */
+/** A package manager, and its commands that install librdkafka. */
 export interface Installer {
-  /** Its command. */
+  /** The name of its command. */
   readonly command: string;
-  /** Whether only root may use it. */
+  /** Whether it needs root. */
   readonly root: boolean;
-  /** The arguments of each call. */
+  /** The arguments of each call, in order. */
   readonly calls: readonly (readonly string[])[];
 }
 
-/** The package managers that are known. */
+/** The supported package managers. */
 export const INSTALLERS: readonly Installer[] = [
   {
     command: "apt-get",
@@ -27,14 +27,14 @@ export const INSTALLERS: readonly Installer[] = [
   { command: "brew", root: false, calls: [["install", "librdkafka"]] },
 ];
 
-/** The package manager that is here and may be used; `undefined` when there is none. */
+/** The package manager that is on the PATH and that this user may run; `undefined` for none. */
 export function installer(): Installer | undefined {
   const root = Deno.uid() === 0;
-  return INSTALLERS.find((one) => has(one.command) && (root || !one.root));
+  return INSTALLERS.find((installer) => has(installer.command) && (root || !installer.root));
 }
 
 /**
- * Installs librdkafka with it, saying each command.
+ * Installs librdkafka with a package manager. Prints each command on stderr.
  *
  * @throws {Error} If a command fails.
  */

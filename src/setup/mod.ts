@@ -1,10 +1,20 @@
 /**
  * Installs librdkafka: `deno run -A jsr:@slipstream/slipstream/setup`.
  *
- * Takes the one that is there, unless it is older than 2.13.2; else builds it from the sources in the npm package,
- * where there is a C compiler; else installs the system's package, where it may (root with apt-get or apk; brew), and
- * fails if that is too old. With `--print-path` the only thing on standard output is the path it is opened by.
- * Importing the module does nothing.
+ * It takes the first of these steps that is possible:
+ *
+ * 1. If a librdkafka is found that is 2.13.2 or newer, that one is used as it is.
+ * 2. If there is a C compiler, with make and bash, librdkafka is built from the sources in the npm package, in about a
+ *    minute.
+ * 3. If there is a package manager that the user may run (apt-get or apk as root, or brew), its package is installed. That
+ *    fails if the package is older than 2.13.2.
+ *
+ * `--build` begins with the second step and takes no other. With `--print-path` only the path of the library is printed on
+ * standard output. Importing the module has no effect.
+ *
+ * On its first run Deno warns that it ignored the build scripts of `npm:@confluentinc/kafka-javascript`. The script would
+ * build an addon that Deno can't load, in place of which this module uses librdkafka: nothing is missing. To silence the
+ * warning, put `"allowScripts": { "deny": ["npm:@confluentinc/kafka-javascript"] }` in deno.json.
  *
  * @module
  */
@@ -15,14 +25,14 @@ import { setup } from "./setup.ts";
 
 const USAGE = `Usage: setup [--build] [--print-path]
 
-  --build        build librdkafka although one can be used already
+  --build        build librdkafka even if a usable one is found
   --print-path   print the path of the library, and nothing else, on standard output`;
 
 async function main(args: readonly string[]): Promise<number> {
   const known = ["--build", "--print-path", "--help"];
   const unknown = args.find((arg) => !known.includes(arg));
   if (unknown !== undefined || args.includes("--help")) {
-    console.error(unknown === undefined ? USAGE : `setup: there is no option ${unknown}\n${USAGE}`);
+    console.error(unknown === undefined ? USAGE : `setup: unknown option ${unknown}\n${USAGE}`);
     return unknown === undefined ? 0 : 2;
   }
   try {

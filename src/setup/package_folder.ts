@@ -1,5 +1,5 @@
 /**
- * Where Deno keeps the npm package `@confluentinc/kafka-javascript`, which carries librdkafka's sources.
+ * Finds the npm package `@confluentinc/kafka-javascript`, which contains librdkafka's sources, in Deno's cache.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import Module from "node:module";
 import { runModule } from "./commands.ts";
 
 /**
- * The package's folder; Deno fetches the package when it is not there yet.
+ * The package's folder. Deno downloads the package if it is not in the cache.
  *
- * Deno does not tell, but the package itself does: when it asks for its addon. A program of its own finds out, since
- * the package's loading breaks there.
+ * Deno has no way to ask for the folder of a package, so the package is loaded until it requests its addon: the requesting
+ * file is in the folder. That ends the load, so it happens in another process.
  *
- * @throws {Error} If the package can't be fetched.
+ * @throws {Error} If the package can't be downloaded.
  */
 export async function packageFolder(): Promise<string> {
   return await runModule(import.meta.url);
@@ -26,7 +26,7 @@ if (import.meta.main) {
   const original = module._load;
   module._load = function (this: unknown, request, parent, isMain) {
     if (request !== "bindings") return original.call(this, request, parent, isMain);
-    // The package asks for its addon in a file at its top: that is all there is to know.
+    // The file that requests the addon lies at the top of the package.
     console.log(parent.filename.replace(/[/\\][^/\\]+$/, ""));
     Deno.exit(0);
   };

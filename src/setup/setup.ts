@@ -1,65 +1,67 @@
 /**
- * Making sure that there is a librdkafka.
+ * Makes sure that a usable librdkafka is installed.
  *
  * @module
  */
 
-import { cachedLibraryPath, type Library, openLibrary } from "../librdkafka/library.ts";
-import { LibraryError } from "../librdkafka/library_error.ts";
-import { BUILD_VERSION, FLOOR_VERSION } from "../librdkafka/versions.ts";
+import { cachedLibraryPath, type Library, openLibrary } from "../ffi/library.ts";
+import { LibraryError } from "../ffi/library_error.ts";
+import { BUILD_VERSION, FLOOR_VERSION } from "../ffi/versions.ts";
 import { build, canBuild } from "./build.ts";
 import { say } from "./commands.ts";
 import { install, type Installer, installer } from "./install.ts";
 
-/** How `setup` goes about it. */
+/** Options of `setup()`. */
 export interface SetupOptions {
   /**
-   * Whether to build librdkafka although one can be used already.
+   * Whether to build librdkafka even if a usable one is found.
    * @default {false}
    */
   readonly build?: boolean;
 }
 
-/** What `setup` came to. */
+const DEFAULTS = { build: false } as const satisfies SetupOptions;
+
+/** The result of `setup()`. */
 export interface SetupResult {
-  /** The path or name that the library is opened by. */
+  /** The path or the name by which the library is opened. */
   readonly path: string;
   /** Its version. */
   readonly version: string;
-  /** Whether it was there already, built, or installed with the system's package manager. */
+  /** Whether the library was found, has been built, or has been installed with a package manager. */
   readonly how: "found" | "built" | "installed";
 }
 
-/** What setup does its work with. Tests put other ones in their place. */
+/** The steps of `setup()`. Tests replace them. */
 export interface SetupSteps {
-  /** Opens the library that is there. */
+  /** Opens the library, or throws a `LibraryError`. */
   readonly open: () => Pick<Library, "path" | "version">;
-  /** Whether there is a compiler. */
+  /** Whether a compiler is installed. */
   readonly canBuild: () => boolean;
-  /** Builds the library; its path. */
+  /** Builds the library and returns its path. */
   readonly build: () => Promise<string>;
-  /** The package manager that may be used. */
+  /** The package manager that may be used; `undefined` for none. */
   readonly installer: () => Installer | undefined;
   /** Installs the system's library. */
   readonly install: (installer: Installer) => Promise<void>;
 }
 
 /**
- * Makes sure that there is a librdkafka that can be used: takes the one that is there, unless it is too old; else
- * builds it, where there is a C compiler; else installs the system's package, where it may. Says on stderr what it
- * does.
+ * Makes sure that a usable librdkafka is installed. Takes the first step that is possible: uses the library that is found,
+ * unless it is too old; builds it, if there is a C compiler; installs the system's package, if the user may. Prints what it
+ * does on stderr.
  *
- * @throws {Error} If none of these can be done, or one fails, or the system's package is too old: says what to do.
+ * @throws {Error} If no step is possible, if one fails, or if the system's package is too old. The message says what to do.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   return await setupWith({ open: openLibrary, canBuild, build, installer, install }, options);
 }
 
-/** `setup`, with given steps. */
+/** `setup()` with replaceable steps. */
 export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): Promise<SetupResult> {
-  const named = Deno.env.get("LIBRDKAFKA_PATH") || undefined;
+  const { build = DEFAULTS.build } = options, named = Deno.env.get("LIBRDKAFKA_PATH") || undefined;
   let tooOld = "";
-  if (options.build !== true) {
+  if (!build) {
     const found = usable(steps);
     if (!(found instanceof LibraryError)) {
       if (named === undefined && found.path !== cachedLibraryPath()) {
@@ -67,17 +69,17 @@ export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): 
       }
       return { path: found.path, version: found.version, how: "found" };
     }
-    // A path that someone has set is theirs to mend.
+    // The user has chosen this file: a build elsewhere would not be opened.
     if (named !== undefined) throw found;
     tooOld = oldOnes(found);
     if (tooOld !== "") say(`${tooOld} is older than ${FLOOR_VERSION}, so it is not used`);
   }
   if (steps.canBuild()) {
     const path = await steps.build();
-    if (named !== undefined) say(`LIBRDKAFKA_PATH is set, so ${named} is opened still: unset it to use the build`);
+    if (named !== undefined) say(`LIBRDKAFKA_PATH is set, so ${named} is still opened: unset it to use the build`);
     return { path, version: BUILD_VERSION, how: "built" };
   }
-  if (options.build === true) {
+  if (build) {
     throw new Error("To build librdkafka, make, bash and a C compiler (cc) must be on the PATH");
   }
   const manager = steps.installer();
@@ -101,12 +103,12 @@ export async function setupWith(steps: SetupSteps, options: SetupOptions = {}): 
   });
 }
 
-/** What to do where setup can do nothing. */
+/** What the user can do if no step is possible. */
 const REMEDY =
   "Install a compiler and run setup again (Debian: apt-get install gcc libc6-dev make), or install a librdkafka " +
   `${FLOOR_VERSION} or newer (brew install librdkafka; Debian 13's librdkafka1 is too old), or set LIBRDKAFKA_PATH to one.`;
 
-/** Names what was found and is too old; empty if nothing was. */
+/** A list of the libraries that were found and are too old; empty for none. */
 function oldOnes({ tooOld }: LibraryError): string {
   return tooOld.map(({ path, version }) => `librdkafka ${version} (${path})`).join(", ");
 }

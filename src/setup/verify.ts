@@ -1,17 +1,17 @@
 /**
- * Trying a librdkafka in a program of its own, so that a bad one can do no harm to this one.
+ * Opens a librdkafka on trial in another process, which a bad library may crash.
  *
  * @module
  */
 
-import { openLibrary } from "../librdkafka/library.ts";
+import { openLibrary } from "../ffi/library.ts";
 import { runModule } from "./commands.ts";
 
 /**
- * Opens a librdkafka in a program of its own.
+ * Opens a librdkafka in another process.
  *
  * @returns its version
- * @throws {Error} If it can't be used: says why.
+ * @throws {Error} If it can't be used. The message says why.
  */
 export async function verify(path: string): Promise<string> {
   return await runModule(import.meta.url, { env: { LIBRDKAFKA_PATH: path } });

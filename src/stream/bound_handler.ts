@@ -1,97 +1,74 @@
 /**
- * A handler in a run: messages go in, values go to its sinks, and `retry` and `onError` apply when it fails.
+ * A handler in a run: messages go in, and what it emits goes to its sinks.
+ *
+ * A message passes, in this order: its codec's failure (`#handleUnreadable`), the pipe (`handler_pipe.ts`), the wait for its
+ * key (`#handleConcurrently`), the handler (`#callHandler`), and the sinks (`#emitTo`). `retry` and the error policy
+ * (`failure_policy.ts`) apply to each of these steps; a stop ends their waits (`handler_stop.ts`).
  *
  * @module
  */
 
-import type { Bound } from "./binding.ts";
-import { deadLetter } from "./dead_letter.ts";
+import type { ResolvedBinding } from "./binding.ts";
+import { comparableKey } from "./comparable_key.ts";
 import type { BatchDelivery, BatchOwner, HandlerDelivery } from "./delivery.ts";
-import { type Emit, emitAll } from "./handler.ts";
+import { FailurePolicy } from "./failure_policy.ts";
 import type { ErrorPolicy } from "./handle_options.ts";
-import { HandlerError, isFatal } from "./handler_error.ts";
-import { isLeft, LEFT } from "./left.ts";
-import { Once } from "./once.ts";
-import { BrokenPipeError, RunningPipe } from "./pipe.ts";
-import { comparable, KeyedPool } from "./pool.ts";
-import type { RawMessage, SinkWriter, Unreadable } from "./protocol.ts";
-import { retried, RetryAbortedError } from "./retry.ts";
-import { isThenable, type OpenSink } from "./sinks.ts";
-
-/** After a stop, how long a sink has to make room for a value, in milliseconds; then the message is left. */
-const ROOM_MS = 1000;
-
-/**
- * After a stop, how long messages that are handled side by side may go on with their retries, in milliseconds. A message
- * that is cut short is delivered again in the next run, and so are the messages behind it that are finished already.
- */
-const RETRIES_MS = 300;
-
-/** A message in the handler, and the delivery that waits for it. */
-interface Origin {
-  /** The message; or a value that a pipe has emitted by itself. */
-  readonly message: unknown;
-  /** The index of the message in its batch. */
-  readonly index: number;
-  readonly delivery: HandlerDelivery;
-}
+import { type Emit, emitAll } from "./handler.ts";
+import { HandlerPipe, type PipedHandler } from "./handler_pipe.ts";
+import { HandlerStop } from "./handler_stop.ts";
+import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
+import { KeyedPool } from "./keyed_pool.ts";
+import { comesAgain, type Origin } from "./origin.ts";
+import type { RawMessage, SinkWriter, Unreadable } from "../protocol/protocol.ts";
+import { retried } from "./retry.ts";
+import type { OpenSink } from "./sinks.ts";
 
 /** The options of a `BoundHandler`. */
 export interface BoundHandlerOptions {
   /** The sinks of the handler. */
   readonly sinks: readonly OpenSink[];
-  /** The writer of dead letters, if the policy is a Topic. */
-  readonly letters: SinkWriter<RawMessage> | undefined;
+  /** The writer of dead letters, if the error policy is a sink for them. */
+  readonly deadLetters: SinkWriter<RawMessage> | undefined;
   /** The second parameter of each call of the handler. */
   readonly args: unknown;
   /** How many sources the handler has. */
   readonly sources: number;
   /** Called when the pipe has ended by itself: the handler takes no more messages. */
-  readonly onEnd: (handler: BoundHandler) => void;
+  readonly onEnd: () => void;
 }
 
 /** One binding in one run. */
-export class BoundHandler {
-  readonly bound: Bound;
+export class BoundHandler implements PipedHandler {
+  readonly binding: ResolvedBinding;
   readonly writers: readonly SinkWriter<unknown>[];
-  readonly letters: SinkWriter<RawMessage> | undefined;
-  readonly pool: KeyedPool | undefined;
-  /** Whether the handler takes no more messages. */
-  removed = false;
+  readonly deadLetters: SinkWriter<RawMessage> | undefined;
+  readonly retried: PipedHandler["retried"];
+  readonly pipeEnded: () => void;
+  isRemoved = false;
   readonly #sinks: readonly OpenSink[];
-  readonly #pipe: RunningPipe | undefined;
   readonly #args: unknown;
   readonly #emit: Emit<Origin>;
-  readonly #onEnd: (handler: BoundHandler) => void;
+  readonly #pool: KeyedPool | undefined;
+  readonly #pipe: HandlerPipe | undefined;
   /** Whether there is no pipe, and one message is handled at a time. */
   readonly #isPlain: boolean;
-  /** Happens when every source is stopped: nothing is tried again. */
-  readonly #stop = new Once();
-  /** Happens when the sinks have had their time to make room. */
-  readonly #roomOver = new Once();
-  readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  #runningSources: number;
-  #isStopped = false;
-  /** Whether other handlers write its messages, which can't be read again: what a stop cuts short fails, and is not left. */
-  #isFed = false;
-  /** The source of the last message in the pipe: values that the pipe emits by itself belong to it. */
-  #owner: BatchOwner | undefined;
+  readonly #policy: FailurePolicy;
+  readonly #stop: HandlerStop;
 
-  constructor(bound: Bound, { sinks, letters, args, sources, onEnd }: BoundHandlerOptions) {
-    this.bound = bound;
-    this.#sinks = sinks;
+  constructor(binding: ResolvedBinding, { sinks, deadLetters, args, sources, onEnd }: BoundHandlerOptions) {
+    this.binding = binding;
     this.writers = sinks.map(({ writer }) => writer);
-    this.letters = letters;
+    this.deadLetters = deadLetters;
+    this.retried = binding.retry && ((attempt, origin) => this.#retried(attempt, origin));
+    this.pipeEnded = onEnd;
+    this.#sinks = sinks;
     this.#args = args;
-    this.#onEnd = onEnd;
-    this.#runningSources = sources;
     this.#emit = (value, origin) => this.#emitTo(value, origin, 0);
-    this.pool = bound.concurrency > 1 ? new KeyedPool(bound.concurrency) : undefined;
-    this.#pipe = bound.pipe.length === 0 ? undefined : new RunningPipe(bound.pipe, {
-      handle: (value) => this.#handleByItself(value),
-      fail: (error) => this.#pipeFailedByItself(error),
-    });
-    this.#isPlain = this.pool === undefined && this.#pipe === undefined;
+    this.#pool = binding.concurrency > 1 ? new KeyedPool(binding.concurrency) : undefined;
+    this.#pipe = binding.pipe.length === 0 ? undefined : new HandlerPipe(binding.pipe, this);
+    this.#isPlain = this.#pool === undefined && this.#pipe === undefined;
+    this.#policy = new FailurePolicy(binding, deadLetters, (accepted, origin) => this.#waitForRoom(accepted, origin));
+    this.#stop = new HandlerStop(sources, this.isConcurrent);
   }
 
   /** Whether there is a pipe, which may emit values at its end. */
@@ -99,349 +76,198 @@ export class BoundHandler {
     return this.#pipe !== undefined;
   }
 
-  /** One of the sources is stopped. When none runs any more, waits are cut short; those for room after `ROOM_MS`. */
+  /** Whether several messages are handled side by side. */
+  get isConcurrent(): boolean {
+    return this.#pool !== undefined;
+  }
+
+  /** See `HandlerStop.sourceStopped`. */
   sourceStopped(): void {
-    this.#isStopped = true;
-    this.sourceEnded();
+    this.#stop.sourceStopped();
   }
 
-  /** One of the sources has ended by itself: none of its messages waits any more. */
+  /** See `HandlerStop.sourceEnded`. */
   sourceEnded(): void {
-    if (--this.#runningSources > 0 || !this.#isStopped || this.#roomOver.happened) return;
-    this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
-    if (this.pool === undefined) this.#stop.happen();
-    else this.#timers.push(setTimeout(() => this.#stop.happen(), RETRIES_MS));
+    this.#stop.sourceEnded();
   }
 
-  /**
-   * The run is stopped, but other handlers write the messages of this one, which goes on until they have ended. Nothing is
-   * tried again meanwhile. The policy applies to a message that fails, since its writer counts it as delivered.
-   */
+  /** See `HandlerStop.runStopped`. */
   runStopped(): void {
-    if (this.#isFed) return;
-    this.#isFed = true;
-    this.#timers.push(setTimeout(() => this.#roomOver.happen(), ROOM_MS));
-    this.#stop.happen();
+    this.#stop.runStopped();
   }
 
   /** Ends all waits: the run is over, or given up. */
   close(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#stop.happen();
-    this.#roomOver.happen();
+    this.#stop.close();
   }
 
   /**
    * Handles a message. Returns a promise only if the next message has to wait.
    *
-   * @throws {HandlerError} If the message fails, and the policy is `"fail"`.
-   * @throws `LEFT` If a stop cuts it short.
+   * @throws {HandlerError} If the message fails, and the policy does not dispose of it.
+   * @throws `INTERRUPTED` If a stop interrupts the handling.
    */
-  take(
+  handle(
     message: unknown,
     index: number,
     batch: BatchDelivery,
     unreadable?: Unreadable<unknown>,
   ): void | Promise<void> {
-    if (this.removed) return;
+    if (this.isRemoved) return;
     const origin: Origin = { message, index, delivery: batch.of(this) };
-    if (unreadable !== undefined) return this.#takeUnreadable(origin, unreadable);
-    if (this.#isPlain) return this.#handle(message, origin);
-    return this.#pipe === undefined ? this.#handleSoon(message, origin) : this.#push(origin);
+    if (unreadable !== undefined) return this.#handleUnreadable(origin, unreadable);
+    if (this.#isPlain) return this.#callHandler(message, origin);
+    return this.#pipe === undefined ? this.handleValue(message, origin) : this.#pipe.push(origin);
   }
 
   /** Ends the pipe, and handles what it still emits. Never rejects. */
   async endPipe(owner: BatchOwner): Promise<void> {
-    this.#owner = owner;
-    await this.#pipe?.end();
+    await this.#pipe?.end(owner);
+  }
+
+  handleValue(value: unknown, origin: Origin): void | Promise<void> {
+    const pool = this.#pool;
+    return pool === undefined ? this.#callHandler(value, origin) : this.#handleConcurrently(pool, value, origin);
+  }
+
+  applyPolicy(cause: unknown, origin: Origin, policy?: ErrorPolicy): void | Promise<void> {
+    return this.#policy.apply(cause, origin, policy);
+  }
+
+  undelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void> {
+    return this.#policy.undelivered(cause, message, delivery);
+  }
+
+  deadLetterUndelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): never {
+    return this.#policy.deadLetterUndelivered(cause, message, delivery);
   }
 
   /** Applies `retry` and the policy to a message that its codec can't read; handles it if another attempt reads it. */
-  #takeUnreadable(origin: Origin, { error, again }: Unreadable<unknown>): void | Promise<void> {
-    if (this.bound.retry === undefined) return this.#fail(error, origin);
-    let first = true;
+  #handleUnreadable(origin: Origin, { error, again }: Unreadable<unknown>): void | Promise<void> {
+    if (this.binding.retry === undefined) return this.applyPolicy(error, origin);
+    let isFirst = true;
     let read: { readonly message: unknown } | undefined;
     const attempt = async () => {
-      // The read was the first attempt.
-      if (first) {
-        first = false;
+      // The source's own read was the first attempt.
+      if (isFirst) {
+        isFirst = false;
         throw error;
       }
       read = { message: await again() };
     };
     return Promise.resolve(this.#retried(attempt, origin)).then(
       () => {
-        // The handler was taken out meanwhile, and no other handler reads the source.
-        if (this.removed && origin.delivery.batch.owner.stopped) throw LEFT;
-        return this.take(read!.message, origin.index, origin.delivery.batch);
+        // The handler was removed meanwhile, and no other handler reads the source.
+        if (this.isRemoved && origin.delivery.batch.owner.isStopped) throw INTERRUPTED;
+        return this.handle(read!.message, origin.index, origin.delivery.batch);
       },
-      (last) => this.#fail(last, origin),
+      (last) => this.applyPolicy(last, origin),
     );
   }
 
-  // The pipe
-
-  async #push(origin: Origin): Promise<void> {
-    const pipe = this.#pipe!;
-    const { owner } = origin.delivery.batch;
-    this.#owner = owner;
-    const retrying = this.bound.retry !== undefined && pipe.isRenewable;
-    let held: unknown[] = [];
-    let passed: { readonly error: unknown } | undefined, isPushed = false;
-    const release = async () => {
-      try {
-        for (const value of held) await this.#handleSoon(value, origin);
-      } catch (error) {
-        passed = { error };
-      }
-    };
-    const push = async () => {
-      // An attempt that fails must not emit anything.
-      held = [];
-      if (retrying) return void (isPushed = await pipe.push(origin.message, (value) => void held.push(value), release));
-      isPushed = await pipe.push(origin.message, (value) => {
-        const pass = (error: unknown) => {
-          passed = { error };
-          throw error;
-        };
-        try {
-          const later = this.#handleSoon(value, origin);
-          return later === undefined ? undefined : later.then(undefined, pass);
-        } catch (error) {
-          pass(error);
-        }
-      });
-    };
-    try {
-      await (retrying ? this.#retried(push, origin) : push());
-    } catch (error) {
-      // A HandlerError comes from the handler behind the pipe: `retry` and the policy were applied to it already.
-      if (passed !== undefined) throw passed.error;
-      // No further message can be handled. A policy must not skip them all.
-      return await this.#fail(error, origin, error instanceof BrokenPipeError ? "fail" : undefined);
-    }
-    if (passed !== undefined) throw passed.error;
-    if (pipe.hasEnded && !this.removed) this.#onEnd(this);
-    // A message of another source has ended the pipe: this one is not handled.
-    if (!isPushed && owner.stopped) throw LEFT;
-  }
-
-  /** Handles a value that the pipe emits between messages or at its end. Never rejects: its failure goes to the run. */
-  #handleByItself(value: unknown): void | Promise<void> {
-    const owner = this.#owner!;
-    if (owner.failed) return;
-    const batch = owner.ownDelivery();
-    try {
-      const later = this.#handleSoon(value, { message: value, index: 0, delivery: batch.of(this) });
-      if (later !== undefined) return this.#finishLater(later, batch);
-    } catch (error) {
-      batch.leave(0); // no later batch is done
-      owner.fail(error);
-    }
-    owner.finish(batch);
-  }
-
-  /** Queues the delivery now: batches that are read later are not done before it. */
-  #finishLater(handled: Promise<void>, batch: BatchDelivery): Promise<void> {
-    batch.begin();
-    batch.owner.finish(batch);
-    return handled.then(() => batch.end(), (error) => {
-      batch.owner.fail(error);
-      batch.end({ error });
-    });
-  }
-
-  /** Fails the run, since a stage has failed between messages or at its end: no message is to blame. */
-  #pipeFailedByItself(error: unknown): Promise<void> {
-    const batch = this.#owner!.ownDelivery();
-    const origin = { message: undefined, index: 0, delivery: batch.of(this) };
-    const failing = async () => await this.#fail(error, origin);
-    return this.#finishLater(failing(), batch);
-  }
-
-  // Handling
-
-  /** Handles a message at once, or side by side with others. */
-  #handleSoon(value: unknown, origin: Origin): void | Promise<void> {
-    const { pool } = this;
-    if (pool === undefined) return this.#handle(value, origin);
+  /** Handles a value side by side with those of other keys. Its batch waits for it; its failure goes to the run. */
+  #handleConcurrently(pool: KeyedPool, value: unknown, origin: Origin): void | Promise<void> {
     const { batch } = origin.delivery;
     let key: unknown;
     try {
-      const { by } = this.bound;
-      key = comparable(by === undefined ? (value as { key?: unknown } | null)?.key : by(value));
+      const { by } = this.binding;
+      key = comparableKey(by === undefined ? (value as { key?: unknown } | null)?.key : by(value));
     } catch (error) {
-      return this.#fail(error, origin);
+      return this.applyPolicy(error, origin);
     }
     batch.begin();
-    const { owner } = batch, number = batch.first + origin.index;
-    const left = () => {
-      // What is behind it is repeated with it.
-      owner.begun = Math.min(owner.begun, number);
-      batch.leave(origin.index);
+    const { owner } = batch, number = batch.firstNumber + origin.index;
+    const interrupted = () => {
+      // The source repeats the messages behind this one together with it, so they need not begin.
+      owner.lastBegun = Math.min(owner.lastBegun, number);
+      batch.markUnhandled(origin.index);
       batch.end();
     };
     const failed = (error: unknown) => {
-      if (isLeft(error)) return left();
+      if (isInterrupted(error)) return interrupted();
       owner.fail(error);
       batch.end({ error });
     };
     return pool.run(key, () => {
-      // After a stop, two kinds of messages are still begun: those that can't be read again, and those in front of
-      // messages that were begun. No position is stored behind a message that is left, so the latter would be repeated.
-      if (owner.stopped && batch.batch !== undefined && (owner.failed || number > owner.begun)) return left();
-      // The handler was taken out while the message waited: the other handlers of the source get it.
-      if (this.removed && !owner.stopped) return batch.end();
-      // A value that a pipe emits by itself is in front of no message.
-      if (batch.batch !== undefined) owner.begun = Math.max(owner.begun, number);
+      // After a stop, two kinds of values are still handled: those that don't come again, and those in front of a message
+      // whose handling has begun. No position is stored behind an unhandled message, so that message would be repeated.
+      if (owner.isStopped && comesAgain(origin) && (owner.hasFailed || number > owner.lastBegun)) return interrupted();
+      // The handler was removed while the message waited: the other handlers of the source get it.
+      if (this.isRemoved && !owner.isStopped) return batch.end();
+      // A value that a pipe emits by itself stands in front of no message.
+      if (comesAgain(origin)) owner.lastBegun = Math.max(owner.lastBegun, number);
       if (batch.batch?.stale?.(origin.message, true)) return batch.end();
       try {
-        const later = this.#handle(value, origin);
-        if (later === undefined) batch.end();
-        else return later.then(() => batch.end(), failed);
+        const handling = this.#callHandler(value, origin);
+        if (handling === undefined) batch.end();
+        else return handling.then(() => batch.end(), failed);
       } catch (error) {
         failed(error);
       }
     });
   }
 
-  #handle(value: unknown, origin: Origin): void | Promise<void> {
-    const { handler, retry } = this.bound;
-    if (retry !== undefined) return this.#handleRetrying(value, origin);
+  #callHandler(value: unknown, origin: Origin): void | Promise<void> {
+    const { handler, retry } = this.binding;
+    if (retry !== undefined) return this.#callHandlerRetrying(value, origin);
     try {
-      const later = emitAll(handler(value, this.#args), this.#emit, origin);
-      if (later !== undefined) return later.then(undefined, (error) => this.#fail(error, origin));
+      const emitting = emitAll(handler(value, this.#args), this.#emit, origin);
+      if (emitting !== undefined) return emitting.then(undefined, (error) => this.applyPolicy(error, origin));
     } catch (error) {
-      return this.#fail(error, origin);
+      return this.applyPolicy(error, origin);
     }
   }
 
   /** Holds what the handler emits until an attempt succeeds, so that no value is emitted twice. */
-  #handleRetrying(value: unknown, origin: Origin): void | Promise<void> {
-    const { handler } = this.bound;
+  #callHandlerRetrying(value: unknown, origin: Origin): void | Promise<void> {
+    const { handler } = this.binding;
     let held: unknown[] = [];
     const attempt = () => {
       held = [];
       return emitAll(handler(value, this.#args), (value) => void held.push(value), origin);
     };
-    /** Sends each value to each sink, beginning behind the pair that had to wait. */
+    /** Sends each value to each sink, beginning with the pair of that index. Each pair is retried by itself. */
     const release = (from: number): void | Promise<void> => {
       for (let index = from; index < held.length * this.#sinks.length; index++) {
         const value = held[Math.floor(index / this.#sinks.length)];
         const sink = this.#sinks[index % this.#sinks.length]!;
-        const later = this.#retried(() => this.#accept(sink, value, origin), origin);
-        if (later !== undefined) return later.then(() => release(index + 1));
+        const accepting = this.#retried(() => this.#accept(sink, value, origin), origin);
+        if (accepting !== undefined) return accepting.then(() => release(index + 1));
       }
     };
     // A synchronous failure is tried again later, so neither call throws.
-    const later = this.#retried(attempt, origin);
-    const released = later === undefined ? release(0) : later.then(() => release(0));
-    return released?.then(undefined, (error) => this.#fail(error, origin));
+    const handling = this.#retried(attempt, origin);
+    const released = handling === undefined ? release(0) : handling.then(() => release(0));
+    return released?.then(undefined, (error) => this.applyPolicy(error, origin));
   }
 
-  #retried(attempt: () => void | Promise<void>, { delivery }: Origin): void | Promise<void> {
-    // A value that a pipe emits by itself can't be read again: when a stop cuts its retries short, the policy applies.
-    const isLeftAtStop = () => !this.#isFed && delivery.batch.batch !== undefined;
-    return retried(attempt, this.bound.retry!, this.#stop, isLeftAtStop);
+  #retried(attempt: () => void | Promise<void>, origin: Origin): void | Promise<void> {
+    return retried(attempt, this.binding.retry!, this.#stop.retriesOver, () => this.#isInterruptible(origin));
   }
 
+  /** Whether a stop interrupts the message. If it would not come again, it fails instead, and the policy applies. */
+  #isInterruptible(origin: Origin): boolean {
+    return !this.#stop.isLinked && comesAgain(origin);
+  }
+
+  /** Sends a value to the sinks, beginning with one of them. */
   #emitTo(value: unknown, origin: Origin, from: number): void | Promise<void> {
     for (let index = from; index < this.#sinks.length; index++) {
-      const later = this.#accept(this.#sinks[index]!, value, origin);
-      if (later !== undefined) return later.then(() => this.#emitTo(value, origin, index + 1));
+      const accepting = this.#accept(this.#sinks[index]!, value, origin);
+      if (accepting !== undefined) return accepting.then(() => this.#emitTo(value, origin, index + 1));
     }
   }
 
-  /** Sends a value to the sinks, from one of them on. A stop cuts the wait for room short. */
   #accept({ writer, waitsForRoom }: OpenSink, value: unknown, origin: Origin): void | Promise<void> {
-    const later = writer.accept(value, origin.delivery, origin.message);
-    if (later === undefined || !waitsForRoom) return later;
-    return this.#inTime(later, origin);
+    const accepting = writer.accept(value, origin.delivery, origin.message);
+    if (accepting === undefined || !waitsForRoom) return accepting;
+    return this.#waitForRoom(accepting, origin);
   }
 
-  async #inTime(accepted: Promise<void>, { delivery }: Origin): Promise<void> {
-    if (await this.#roomOver.race(accepted, LEFT) !== LEFT) return;
-    if (!this.#isFed && delivery.batch.batch !== undefined) throw LEFT;
+  /** Waits until a sink has accepted a value. A stop ends the wait. */
+  async #waitForRoom(accepted: Promise<void>, origin: Origin): Promise<void> {
+    if (await this.#stop.roomOver.race(accepted, INTERRUPTED) !== INTERRUPTED) return;
+    if (this.#isInterruptible(origin)) throw INTERRUPTED;
     throw new Error("the sink had no room when the run was stopped");
-  }
-
-  // Failures
-
-  /** Applies the policy to a message for which a sink has accepted a value that it can't deliver. The sink has retried. */
-  undelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void> {
-    const origin = { message, index: 0, delivery };
-    const failed = (reason: unknown): never => {
-      // If a stop leaves no time for the letter, the failure itself counts.
-      const error = isLeft(reason) ? this.#errorOf(cause, origin) : reason;
-      // The run fails at once. The batch may have to wait for others to settle.
-      delivery.batch.owner.fail(error);
-      throw error;
-    };
-    try {
-      const later = this.#fail(cause, origin, undefined, true);
-      return later === undefined ? undefined : later.catch(failed);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  /** Fails the run, since the dead letter about a message can't be delivered. */
-  letterUndelivered(cause: unknown, message: unknown, delivery: HandlerDelivery): never {
-    const error = this.#errorOf(cause, { message, index: 0, delivery });
-    delivery.batch.owner.fail(error);
-    throw error;
-  }
-
-  /**
-   * Applies the policy to a message that has failed.
-   *
-   * @param mustSettle whether a dead letter must be delivered before this resolves
-   */
-  #fail(cause: unknown, origin: Origin, policy?: ErrorPolicy, mustSettle = false): void | Promise<void> {
-    if (isLeft(cause)) throw cause;
-    const { letters } = this;
-    // No message is to blame for a sink that can accept nothing more, or for an aborted retry.
-    const onError = isFatal(cause) || cause instanceof RetryAbortedError ? "fail" : policy ?? this.bound.onError;
-    const error = this.#errorOf(cause instanceof RetryAbortedError ? cause.cause : cause, origin);
-    if (onError === "fail") throw error;
-    if (onError === "skip") return;
-    const wrapped = (failure: unknown): unknown =>
-      failure instanceof HandlerError || isLeft(failure) ? failure : this.#errorOf(failure, origin);
-    try {
-      if (letters === undefined || typeof onError === "function") {
-        const later = (onError as (error: HandlerError) => unknown)(error);
-        if (!isThenable(later)) return;
-        return Promise.resolve(later).then(() => {}, (failure) => Promise.reject(wrapped(failure)));
-      }
-      const { message, delivery } = origin;
-      const account = mustSettle
-        ? { undelivered: (failure: unknown) => this.letterUndelivered(failure, message, delivery) }
-        : delivery.letters;
-      const accepted = letters.accept(deadLetter(error, delivery.batch.batch, message), account, message);
-      if (accepted === undefined && !mustSettle) return;
-      return this.#letterTaken(accepted, origin, mustSettle ? () => letters.settle(account) : undefined)
-        .catch((failure) => Promise.reject(wrapped(failure)));
-    } catch (failure) {
-      throw wrapped(failure);
-    }
-  }
-
-  async #letterTaken(
-    accepted: void | Promise<void>,
-    origin: Origin,
-    settle?: () => void | Promise<void>,
-  ): Promise<void> {
-    if (accepted !== undefined) await this.#inTime(accepted, origin);
-    await settle?.();
-  }
-
-  #errorOf(cause: unknown, { message, delivery }: Origin): HandlerError {
-    const source = message === undefined ? undefined : delivery.batch.batch?.describe?.(message);
-    return new HandlerError({
-      handler: this.bound.name,
-      value: message,
-      cause,
-      ...(source === undefined ? {} : { source }),
-    });
   }
 }

@@ -1,24 +1,22 @@
 /**
- * Dead letters: messages that can't be handled, as they go to a Topic.
+ * Dead letters: what is written to a Topic for a message that can't be handled.
  *
  * @module
  */
 
 import { type HandlerError, textOf } from "./handler_error.ts";
-import type { Batch, RawMessage } from "./protocol.ts";
+import { DEAD_LETTER_ERROR_BYTES } from "./limits.ts";
+import type { Batch, RawMessage } from "../protocol/protocol.ts";
 
 const encoder = new TextEncoder();
-/** The longest error text, in bytes. */
-const ERROR_BYTES = 4096;
 
 /**
- * Makes the dead letter of a message: its own bytes and headers, and behind these, headers that say what happened, in UTF-8:
- * `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four if they are known).
+ * Makes the dead letter of a message: the bytes of its key and value, its headers, and behind these headers in UTF-8 that
+ * describe the failure: `slipstream.error`, `.handler`, `.topic`, `.partition`, `.offset` and `.timestamp` (the last four if
+ * they are known).
  *
- * The text of the error is cut after 4096 bytes: one that quotes the message would not fit beside it.
- *
- * If the source does not give the bytes of the message, its value is written: bytes and strings as they are, anything else
- * as JSON.
+ * The text of the error is cut after 4096 bytes. If the source has no bytes of the message (`Batch.raw`), the message itself
+ * is the value: bytes and strings unchanged, anything else as JSON.
  */
 export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefined, message: unknown): RawMessage {
   const raw = batch?.raw?.(message) ?? { key: null, value: bytesOf(message), headers: [] };
@@ -31,16 +29,16 @@ export function deadLetter(error: HandlerError, batch: Batch<unknown> | undefine
     offset: error.offset,
     timestamp: typeof timestamp === "number" ? timestamp : undefined,
   };
-  const told = Object.entries(facts).flatMap(([name, fact]) =>
+  const errorHeaders = Object.entries(facts).flatMap(([name, fact]) =>
     fact === undefined ? [] : [[`slipstream.${name}`, encoder.encode(String(fact))] as const]
   );
-  return { key: raw.key, value: raw.value, headers: [...raw.headers, ...told] };
+  return { key: raw.key, value: raw.value, headers: [...raw.headers, ...errorHeaders] };
 }
 
-/** A text of 4096 bytes at most; says how much is left out. */
+/** Cuts a text that takes more than 4096 bytes, and appends its full length. */
 function cut(text: string): string {
-  const buffer = new Uint8Array(ERROR_BYTES);
-  // Whole characters alone are written.
+  const buffer = new Uint8Array(DEAD_LETTER_ERROR_BYTES);
+  // `encodeInto()` writes whole characters only.
   if (encoder.encodeInto(text, buffer).read === text.length) return text;
   const end = `… (cut: the text has ${text.length} characters)`;
   const { read } = encoder.encodeInto(text, buffer.subarray(encoder.encode(end).length));
@@ -54,6 +52,6 @@ function bytesOf(message: unknown): Uint8Array | null {
   try {
     return encoder.encode(JSON.stringify(message) ?? String(message));
   } catch {
-    return encoder.encode(String(message)); // circular, or with a bigint: better some trace than another failure
+    return encoder.encode(String(message)); // Circular, or with a bigint: some text is better than another failure.
   }
 }

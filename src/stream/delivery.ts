@@ -1,52 +1,57 @@
 /**
- * Deliveries: what the handlers make of a batch, when all of it has settled, and how positions are stored then.
+ * The account of what came of a batch: what its handlers emitted, whether the sinks have settled it, and how many messages
+ * are handled.
+ *
+ * `BatchDelivery` is the account of a batch, and has a `HandlerDelivery` for each of its handlers. The latter is the
+ * `Delivery` on whose behalf the sinks accept values. What happens when a batch has settled is in `undone_batches.ts` (the
+ * order) and `delivery_strategy.ts` (where positions are stored).
  *
  * @module
  */
 
 import { HandlerError } from "./handler_error.ts";
-import type { Batch, Delivery, RawMessage, SinkWriter } from "./protocol.ts";
+import type { Batch, Delivery, RawMessage, SinkWriter } from "../protocol/protocol.ts";
 
-/** The reader of the batches, as a delivery sees it: a `SourceLoop`. */
+/** The loop that reads the batches, as a delivery sees it: a `SourceLoop`. */
 export interface BatchOwner {
-  /** Whether the source is stopped: no further message is begun. */
-  readonly stopped: boolean;
+  /** Whether the source is stopped: no further message is handed to the handlers. */
+  readonly isStopped: boolean;
   /** Whether a batch of the source has failed. */
-  readonly failed: boolean;
-  /** How many messages the handlers have taken so far, over all batches. */
-  readonly taken: number;
-  /** The highest number of a message, counted over all batches, that a handler has begun. */
-  begun: number;
-  /** Ends the run with an error, without waiting for anything. */
+  readonly hasFailed: boolean;
+  /** How many messages the loop has handed to the handlers so far, over all batches. */
+  readonly handedOver: number;
+  /** The highest number (counted over all batches, from 0) of a message that a handler has begun to handle. */
+  lastBegun: number;
+  /** Fails the run with an error at once: it does not wait until the batch has settled. */
   fail(error: unknown): void;
-  /** Makes a delivery for values that a pipe emits by itself. It settles before the next batch is done. */
-  ownDelivery(): BatchDelivery;
+  /** Opens an account for values that a pipe emits by itself. It settles before the next batch is done. */
+  openDelivery(): BatchDelivery;
   /**
    * Settles a delivery, and marks its batch as done after the batches before it.
    *
-   * @param taken how many messages the handlers have taken; all of them when left out
+   * @param handedOver how many of its messages the handlers got; all of them when absent
    */
-  finish(delivery: BatchDelivery, taken?: number): void;
+  finish(delivery: BatchDelivery, handedOver?: number): void;
 }
 
 /** The handler of the messages, as a delivery sees it: a `BoundHandler`. */
 export interface BatchHandler {
-  readonly bound: { readonly name: string };
-  /** The sinks of the handler. */
+  readonly binding: { readonly name: string };
+  /** The writers of the handler's sinks. */
   readonly writers: readonly SinkWriter<never>[];
-  /** The writer of dead letters, if the policy is a Topic. */
-  readonly letters: SinkWriter<RawMessage> | undefined;
-  /** Applies the policy to a message for which a sink has accepted a value that it can't deliver. */
+  /** The writer of dead letters, if the error policy is a sink for them. */
+  readonly deadLetters: SinkWriter<RawMessage> | undefined;
+  /** Applies the error policy to a message with a value that a sink has accepted and can't deliver. */
   undelivered(error: unknown, message: unknown, delivery: HandlerDelivery): void | Promise<void>;
-  /** Fails the run, since the dead letter about a message can't be delivered. */
-  letterUndelivered(error: unknown, message: unknown, delivery: HandlerDelivery): never;
+  /** Fails the run, because the dead letter of a message can't be delivered. */
+  deadLetterUndelivered(error: unknown, message: unknown, delivery: HandlerDelivery): never;
 }
 
-/** What one handler makes of one batch. Sinks accept its values on behalf of this delivery. */
+/** The account of one handler for one batch. Sinks accept the handler's values on behalf of it. */
 export class HandlerDelivery implements Delivery {
   readonly handler: BatchHandler;
   readonly batch: BatchDelivery;
-  #letters: Delivery | undefined;
+  #deadLetters: Delivery | undefined;
 
   constructor(handler: BatchHandler, batch: BatchDelivery) {
     this.handler = handler;
@@ -57,25 +62,27 @@ export class HandlerDelivery implements Delivery {
     return this.handler.undelivered(error, message, this);
   }
 
-  /** The delivery on whose behalf dead letters are accepted. A letter that can't be delivered fails the batch. */
-  get letters(): Delivery {
-    return this.#letters ??= { undelivered: (error, message) => this.handler.letterUndelivered(error, message, this) };
+  /** The delivery on whose behalf dead letters are accepted. A dead letter that can't be delivered fails the batch. */
+  get deadLetters(): Delivery {
+    return this.#deadLetters ??= {
+      undelivered: (error, message) => this.handler.deadLetterUndelivered(error, message, this),
+    };
   }
 
   /** Asks every sink of the handler whether this delivery has settled; adds the promises of those that have not. */
   settle(pending: Promise<void>[]): void {
     const { handler } = this;
     for (const writer of handler.writers) this.#settle(writer, this, pending);
-    if (this.#letters !== undefined) this.#settle(handler.letters!, this.#letters, pending);
+    if (this.#deadLetters !== undefined) this.#settle(handler.deadLetters!, this.#deadLetters, pending);
   }
 
   #settle(writer: SinkWriter<never>, delivery: Delivery, pending: Promise<void>[]): void {
-    // A HandlerError names its message already, and is passed on as it is.
     const failed = (cause: unknown) => {
-      const { bound } = this.handler;
+      const { name } = this.handler.binding;
+      // A HandlerError names its handler and message already.
       const error = cause instanceof HandlerError
         ? cause
-        : new HandlerError({ handler: bound.name, value: undefined, cause });
+        : new HandlerError({ handler: name, value: undefined, cause });
       // The run fails at once. The batch itself waits for its other sinks, and for the batches in front of it.
       this.batch.owner.fail(error);
       return error;
@@ -89,26 +96,27 @@ export class HandlerDelivery implements Delivery {
   }
 }
 
-/** Everything that the handlers make of one batch; or of values that a pipe emits by itself, which belong to no batch. */
+/** The account of a batch for all of its handlers; or of values that a pipe emits by itself, which belong to no batch. */
 export class BatchDelivery {
-  /** The batch; `undefined` for values that a pipe emits between messages, or at its end. */
+  /** The batch; `undefined` for values that a pipe emits between messages or at its end. */
   readonly batch: Batch<unknown> | undefined;
   readonly owner: BatchOwner;
   /** The number of the first message, counted over all batches of the source. */
-  readonly first: number;
+  readonly firstNumber: number;
   readonly #handlers: HandlerDelivery[] = [];
   #handled = Infinity;
+  /** How many messages are handled side by side at the moment. */
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
-  #idle: PromiseWithResolvers<void> | undefined;
+  #noneRunning: PromiseWithResolvers<void> | undefined;
 
   constructor(batch: Batch<unknown> | undefined, owner: BatchOwner) {
     this.batch = batch;
     this.owner = owner;
-    this.first = owner.taken;
+    this.firstNumber = owner.handedOver;
   }
 
-  /** The delivery of one handler; made when there is none. */
+  /** The account of one handler; opened when there is none. */
   of(handler: BatchHandler): HandlerDelivery {
     // A source has few handlers: a search through them costs less than a map for each batch.
     for (const delivery of this.#handlers) if (delivery.handler === handler) return delivery;
@@ -122,26 +130,26 @@ export class BatchDelivery {
     return this.#handled;
   }
 
-  /** Marks a message as not finished: it and the messages after it are not done. */
-  leave(index: number): void {
+  /** Marks a message as unhandled: it and the messages behind it are not done. */
+  markUnhandled(index: number): void {
     this.#handled = Math.min(this.#handled, index);
   }
 
-  /** A message begins to be handled side by side with others. */
+  /** Counts a message whose handling begins, side by side with others. */
   begin(): void {
     this.#running++;
   }
 
-  /** A message that was handled side by side is finished, or a stop has left it. */
+  /** Counts a message that `begin()` counted as finished, failed, or unhandled because of a stop. */
   end(failure?: { readonly error: unknown }): void {
     this.#failure ??= failure;
-    if (--this.#running === 0) this.#idle?.resolve();
+    if (--this.#running === 0) this.#noneRunning?.resolve();
   }
 
   /**
-   * Resolves when everything that the handlers made of the messages is delivered, or disposed of by the policy; rejects if
-   * something can't be. Called when no more messages are begun. Returns a promise only when there is something to wait for;
-   * its rejection never counts as unhandled.
+   * Resolves when everything that the handlers emitted for the messages is delivered, or disposed of by the error policy;
+   * rejects if a value can't be. Called when the handling of no more messages begins. Returns a promise only when there is
+   * something to wait for; a rejection of it never counts as unhandled.
    */
   settle(): void | Promise<void> {
     if (this.#running === 0 && this.#failure === undefined) return this.#settleSinks();
@@ -151,13 +159,13 @@ export class BatchDelivery {
   }
 
   async #settleRunning(): Promise<void> {
-    if (this.#running > 0) await (this.#idle = Promise.withResolvers()).promise;
+    if (this.#running > 0) await (this.#noneRunning = Promise.withResolvers()).promise;
     if (this.#failure === undefined) return await this.#settleSinks();
-    // Values and letters of the other messages still need the sinks: they settle first.
+    // Values and dead letters of the other messages still need the sinks: they settle first.
     try {
       await this.#settleSinks();
     } catch {
-      // The first failure is the one to report.
+      // The failure of the handler came first and is reported.
     }
     throw this.#failure.error;
   }
@@ -172,26 +180,7 @@ export class BatchDelivery {
   }
 }
 
-/** Waits until all have settled, since they need the sinks until then; rejects then with the first failure. */
+/** Waits until all promises have settled, since they need the sinks until then; rejects with the first failure. */
 async function allSettled(promises: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(promises)) if (outcome.status === "rejected") throw outcome.reason;
 }
-
-/** A strategy: when and where the positions of a source are stored. */
-export interface DeliveryStrategy {
-  /**
-   * Stores how far a source is handled. The run calls it in the order of the batches, after everything that was made of
-   * their messages has settled, and never after a batch that failed or that a stop has left.
-   *
-   * @param handled only so many messages, from the first on, are handled; all of them when left out
-   */
-  store(batch: Batch<unknown>, handled?: number): void | Promise<void>;
-}
-
-/**
- * At least once: the source stores a position when everything that was made of the messages before it has settled. After a
- * crash in between, these messages are handled again; none is lost.
- */
-export const AT_LEAST_ONCE: DeliveryStrategy = {
-  store: (batch, handled) => handled === undefined ? batch.done() : batch.done(handled),
-};

@@ -1,22 +1,26 @@
 /**
- * Handlers, and what they emit.
+ * Handlers, and what they emit: a returned value, a promise of one, or the values that a generator yields.
  *
  * @module
  */
 
-import { isThenable } from "./sinks.ts";
+import { isThenable } from "../async/is_thenable.ts";
 
-/** A generator, or another iterator, of what a handler emits. */
+/**
+ * A generator, or another iterator, of what a handler emits.
+ *
+ * @typeParam T what the handler emits
+ */
 export type Yields<T> =
-  // An iterator would do for each of them. The compiler's errors are clear where it finds the very class that was returned.
+  // `Iterator` covers `Generator`. The errors of the compiler are clear only where it finds the very type that is returned.
   | Generator<T, unknown, undefined>
   | AsyncGenerator<T, unknown, undefined>
   | Iterator<T, unknown, undefined>
   | AsyncIterator<T, unknown, undefined>;
 
 /**
- * What a handler may return: a value to emit, a promise of one, or a generator that yields any number of them. Nothing
- * is emitted for `undefined`; `null` is a value.
+ * What a handler may return: a value to emit, a promise of one, or a generator that yields any number of them. The handler
+ * emits nothing for `undefined`; `null` is a value.
  *
  * @typeParam T what the handler emits
  */
@@ -29,7 +33,7 @@ export type HandlerOutput<T> =
   | Yields<T | undefined>;
 
 /**
- * A function between sources and sinks: called for each message, it returns what to emit.
+ * A function between sources and sinks: a run calls it for each message, and its sinks get what it returns or yields.
  *
  * @typeParam M a message
  * @typeParam T what the handler emits
@@ -37,14 +41,15 @@ export type HandlerOutput<T> =
  */
 export type Handler<M, T, Args = unknown> = (message: M, args: Args) => HandlerOutput<T>;
 
-/** Receives an emitted value, and the origin that was passed with the result. */
+/** Receives an emitted value, and its origin. Returns a promise if the next value has to wait. */
 export type Emit<O> = (value: unknown, origin: O) => void | Promise<void>;
 
 /**
- * Hands what a handler's result emits to `emit`, in order, waiting where `emit` waits.
+ * Passes each value of a handler's result to `emit`, in order. Waits for the result, and for `emit`.
  *
- * @param origin handed on with each value
- * @returns a promise only when something had to be awaited
+ * @param result what the handler returned
+ * @param origin passed to `emit` with each value
+ * @returns a promise only if there is something to wait for
  */
 export function emitAll<O>(result: unknown, emit: Emit<O>, origin: O): void | Promise<void> {
   if (result === undefined) return;
@@ -61,7 +66,7 @@ async function emitLater<O>(result: PromiseLike<unknown>, emit: Emit<O>, origin:
   if (value !== undefined) await emit(value, origin);
 }
 
-/** Goes on synchronously as long as everything else does. */
+/** Synchronous as long as the generator and `emit` are. */
 function emitYields<O>(yields: Yields<unknown>, emit: Emit<O>, origin: O): void | Promise<void> {
   try {
     for (;;) {
@@ -79,10 +84,10 @@ function emitYields<O>(yields: Yields<unknown>, emit: Emit<O>, origin: O): void 
 }
 
 /**
- * Takes the rest of the values in a loop. (If each value's promise waited for the next one's, a generator without end would
- * make a chain of promises without end.)
+ * Emits the rest of the values in a loop. (If the promise of each value waited for that of the next one, an endless generator
+ * would make an endless chain of promises.)
  *
- * @param later the pending first step, or the pending emission of the step before it
+ * @param later a pending step of the generator; or the pending emission of the step before, which resolves with nothing
  */
 async function emitYieldsLater<O>(
   yields: Yields<unknown>,
@@ -106,14 +111,14 @@ async function emitYieldsLater<O>(
 }
 
 /**
- * Ends a generator after a sink has refused a value, so that its finally blocks run. Nobody awaits them, and their errors are
- * dropped: the error of the sink is the one that counts.
+ * Ends a generator after a sink has refused a value, so that its `finally` blocks run. Nothing awaits them, and their errors
+ * are dropped: the handler fails with the error of the sink.
  */
 function abandon(yields: Yields<unknown>): void {
   try {
     const returned: unknown = (yields as Iterator<unknown>).return?.();
     if (isThenable(returned)) returned.then(undefined, () => {});
   } catch {
-    // The error of the sink is thrown, not this one.
+    // The caller throws the error of the sink.
   }
 }

@@ -1,18 +1,22 @@
-/** What a `HandlerError` is made of. */
+/** The parts of a `HandlerError`. */
 export interface HandlerErrorOptions {
   /** The name of the handler. */
   readonly handler: string;
-  /** Where the message came from, such as `"emoji[0]@42"`. @default {unknown} */
+  /**
+   * Where the message came from: topic, partition and offset, such as `"emoji[0]@42"`.
+   * @default {unknown}
+   */
   readonly source?: string;
-  /** The message; `undefined` when a sink failed to settle a batch of them. */
+  /** The message; `undefined` when a sink failed for a whole batch. */
   readonly value: unknown;
-  /** The error that was thrown. */
+  /** What the codec, the stage, the handler or the sink has thrown. */
   readonly cause: unknown;
 }
 
 /**
- * The error when a message can't be handled: a codec, a stage of the pipe, the handler or a sink failed for it. A function as
- * `onError` gets it, and `stream()` rejects with it. Its `cause` is the error that was thrown.
+ * The error of a message that can't be handled: a codec, a stage of the pipe, the handler or a sink has failed for it. A
+ * function as `onError` receives it, and `stream()` rejects with it. Its `cause` is what the codec, the stage, the handler or
+ * the sink has thrown.
  *
  * @example
  * ```ts
@@ -27,9 +31,9 @@ export class HandlerError extends Error {
   override readonly name = "HandlerError";
   /** The name of the handler. */
   readonly handler: string;
-  /** Where the message came from, such as `"emoji[0]@42"`; `undefined` when its source does not tell. */
+  /** Where the message came from, such as `"emoji[0]@42"`; `undefined` when its source does not report it. */
   readonly source: string | undefined;
-  /** The message; `undefined` when a sink failed to settle a batch of them. */
+  /** The message; `undefined` when a sink failed for a whole batch. */
   readonly value: unknown;
   /** The topic of the message; `undefined` if it does not come from one. */
   readonly topic: string | undefined;
@@ -47,14 +51,14 @@ export class HandlerError extends Error {
     this.source = source;
     this.value = value;
     const { topic, partition, offset } = (value ?? {}) as Record<string, unknown>;
-    const isPlace = typeof topic === "string" && typeof partition === "number" && typeof offset === "number";
-    this.topic = isPlace ? topic : undefined;
-    this.partition = isPlace ? partition : undefined;
-    this.offset = isPlace ? offset : undefined;
+    const isOfTopic = typeof topic === "string" && typeof partition === "number" && typeof offset === "number";
+    this.topic = isOfTopic ? topic : undefined;
+    this.partition = isOfTopic ? partition : undefined;
+    this.offset = isOfTopic ? offset : undefined;
   }
 }
 
-/** Anything that was thrown, as text; also an object without a prototype, which `String()` refuses. */
+/** Converts what was thrown to text, whatever it is: `String()` throws for an object without a prototype. */
 export function textOf(thrown: unknown): string {
   try {
     return String(thrown);
@@ -63,7 +67,7 @@ export function textOf(thrown: unknown): string {
   }
 }
 
-/** Whether an error says that a sink can accept nothing more. No message is to blame then, and no policy applies. */
+/** Whether an error means that a sink can accept nothing more. No message is to blame for it, and no policy applies. */
 export function isFatal(error: unknown): boolean {
   return typeof error === "object" && error !== null && (error as { fatal?: unknown }).fatal === true;
 }

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { describe } from "../options/describe.ts";
-import { type BatchSink, type Delivery, openSink, type SinkWriter } from "./protocol.ts";
+import { isThenable } from "../async/is_thenable.ts";
+import { describeValue } from "../options/describe_value.ts";
+import { type BatchSink, type Delivery, openSink, type SinkWriter } from "../protocol/protocol.ts";
 
 /**
  * What `handle()` writes to: a function, a WritableStream, an object with one as `.writable`, a Topic or a Cache.
  *
- * @typeParam T what it takes
+ * @typeParam T the values that the sink takes
  */
 export type Sink<T> =
   | ((value: T) => unknown)
@@ -18,15 +19,16 @@ export type Sink<T> =
   | { readonly writable: WritableStream<T> }
   | BatchSink<T>;
 
-/** A sink, or several. */
+/** A sink, or an array of sinks. */
 export type AnySink = Sink<never> | readonly Sink<never>[];
 
 /**
- * What a sink takes; of an array of sinks, what all of them take.
+ * The values that a sink takes; for an array of sinks, the values that all of them take.
  *
- * Of several it is an intersection, which the compiler infers for the parameter of a function that stands for all of them.
- * A sink that takes `any` counts as one of `unknown`: an intersection with `any` would be `any`.
+ * @typeParam S a sink, or an array of sinks
  */
+// For an array it is an intersection: the compiler infers one for the parameter of a union of functions. A sink that takes
+// `any` counts as one of `unknown`, because an intersection with `any` is `any`.
 export type AcceptedBy<S> = S extends readonly (infer One)[]
   ? (One extends unknown ? (value: 0 extends 1 & AcceptedBy<One> ? unknown : AcceptedBy<One>) => void : never) extends
     (value: infer T) => void ? T : never
@@ -36,7 +38,7 @@ export type AcceptedBy<S> = S extends readonly (infer One)[]
   : S extends (value: infer T) => unknown ? T
   : never;
 
-/** Why something can't be written to; `undefined` if it can. */
+/** Why a value is not a sink; `undefined` if it is one. */
 export function sinkProblem(sink: unknown): string | undefined {
   if (typeof sink === "function") return;
   const some = sink as Record<PropertyKey, unknown> | null;
@@ -44,17 +46,17 @@ export function sinkProblem(sink: unknown): string | undefined {
     if (typeof some[openSink] === "function" || sink instanceof WritableStream) return;
     if (some.writable instanceof WritableStream) return;
   }
-  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describe(sink)}`;
+  return `a sink must be a function, a WritableStream, or have .writable (such as a Topic): got ${describeValue(sink)}`;
 }
 
 /** A sink that is written to in a run. */
 export interface OpenSink {
   readonly writer: SinkWriter<unknown>;
-  /** Whether `accept` waits for room, which a stop may cut short; a function does the program's own work instead. */
+  /** Whether a promise of `accept` is a wait for room, which a stop ends; that of a function is the program's own work. */
   readonly waitsForRoom: boolean;
 }
 
-/** Starts writing to a sink. */
+/** Starts writing to a sink, whatever kind it is. */
 export function openAnySink(sink: Sink<unknown>): OpenSink {
   if (openSink in sink) return { writer: sink[openSink](), waitsForRoom: true };
   if (typeof sink === "function") return { writer: fromFunction(sink), waitsForRoom: false };
@@ -75,13 +77,13 @@ function fromFunction<T>(sink: (value: T) => unknown): SinkWriter<T> {
 
 function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
   const writer = stream.getWriter();
-  writer.closed.catch(() => {}); // each write rejects with it
-  // Writes end in order: when the last one of a delivery has ended, all of it have.
+  writer.closed.catch(() => {}); // Each write rejects with it.
+  // Writes end in order: when the last write of a delivery has ended, all of its writes have.
   const last = new WeakMap<Delivery, Promise<void>>();
   return {
     accept(value, delivery) {
       const written = writer.write(value);
-      written.catch(() => {}); // settle() rejects with it
+      written.catch(() => {}); // `settle()` rejects with it.
       last.set(delivery, written);
       if ((writer.desiredSize ?? 0) <= 0) return writer.ready;
     },
@@ -95,42 +97,4 @@ function fromStream<T>(stream: WritableStream<T>): SinkWriter<T> {
       }
     },
   };
-}
-
-/**
- * Makes a writer safe for several handlers that call `accept()` at once: it offers a value only after the writer has accepted
- * the one before, as the protocol demands.
- */
-export function inTurn<T>(writer: SinkWriter<T>): SinkWriter<T> {
-  let last: Promise<void> | undefined;
-  let isClosed = false;
-  const offer = (value: T, delivery: Delivery, message: unknown): void | Promise<void> => {
-    // A stop has cut this value's wait short, and the run is over by now.
-    if (isClosed) throw new Error("the sink was closed while a value waited for its turn");
-    return writer.accept(value, delivery, message);
-  };
-  const waiting = (accepted: Promise<void>): Promise<void> => {
-    const over = accepted.catch(() => {}).then(() => {
-      if (last === over) last = undefined;
-    });
-    last = over;
-    return accepted;
-  };
-  return {
-    accept(value, delivery, message) {
-      if (last !== undefined) return waiting(last.then(() => offer(value, delivery, message)));
-      const accepted = writer.accept(value, delivery, message);
-      if (accepted !== undefined) return waiting(accepted);
-    },
-    settle: (delivery) => writer.settle(delivery),
-    close: (reason) => {
-      isClosed = true;
-      return writer.close(reason);
-    },
-  };
-}
-
-/** Whether something must be awaited. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -4,33 +4,20 @@
  * @module
  */
 
+import { ResettableSignal } from "../async/resettable_signal.ts";
+import { yieldToEventLoop } from "../async/yield_to_event_loop.ts";
 import type { BoundHandler } from "./bound_handler.ts";
-import { BatchDelivery, type BatchOwner, type DeliveryStrategy } from "./delivery.ts";
-import { isLeft } from "./left.ts";
-import { Once } from "./once.ts";
-import type { Batch, SourceReader } from "./protocol.ts";
-import { yieldToEventLoop } from "./yield_to_event_loop.ts";
-
-/** How many batches of a source may be accepted by the sinks and not done yet. */
-export const UNDONE_BATCHES = 32;
-/** How many bytes the messages of these batches may take, if the source tells sizes. One batch is always allowed. */
-const UNDONE_BYTES = 64 * 1024 * 1024;
-/** How long a stopped source may take to end its stream of batches, in milliseconds. */
-const END_MS = 1000;
-/** After how many messages the loop looks at the clock, to let other tasks run. A power of two. */
-const MESSAGES_BETWEEN_YIELDS = 32;
-
-/** A batch whose messages are handled, and that is not done yet. */
-interface Undone {
-  readonly delivery: BatchDelivery;
-  readonly settled: void | Promise<void>;
-  /** How many messages the handlers have taken; all of them when absent. */
-  readonly taken: number | undefined;
-}
+import { BatchDelivery, type BatchOwner } from "./delivery.ts";
+import type { DeliveryStrategy } from "./delivery_strategy.ts";
+import { isInterrupted } from "./interrupted.ts";
+import { MESSAGES_BETWEEN_YIELDS, SOURCE_END_MS } from "./limits.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
+import { UndoneBatches } from "./undone_batches.ts";
 
 /** The options of a `SourceLoop`. */
 export interface SourceLoopOptions {
   readonly reader: SourceReader<unknown>;
+  /** The handlers of the source, in the order of binding. */
   readonly handlers: readonly BoundHandler[];
   readonly strategy: DeliveryStrategy;
   /** Receives each failure of the loop. */
@@ -38,73 +25,64 @@ export interface SourceLoopOptions {
 }
 
 /**
- * Reads the batches of a source, hands their messages to its handlers one by one, and marks the batches as done in order.
+ * Reads the batches of a source, and hands their messages to its handlers one by one.
  *
- * Three things go on side by side: the loop reads and handles one batch, the batches before it settle, and the oldest
- * batch that has settled is done. A failure stops the reading; the batches in front of the failed one are still done.
+ * Three things go on side by side: the loop hands over one batch, the batches before it settle, and the oldest batch that
+ * has settled is marked as done (`UndoneBatches`). A failure stops the reading; the batches in front of the failed one are
+ * still done.
  */
 export class SourceLoop implements BatchOwner {
   readonly handlers: readonly BoundHandler[];
   readonly reader: SourceReader<unknown>;
-  readonly #strategy: DeliveryStrategy;
   readonly #onFailure: (error: unknown) => void;
-  readonly #mostBatches: number;
-  /** Whether the loop is stopped: no further message is begun. */
-  readonly #stop = new Once();
-  /** Happens when a stopped source has had its time to end. */
-  readonly #late = new Once();
-  #lateTimer: ReturnType<typeof setTimeout> | undefined;
-  #gate: PromiseWithResolvers<void> | undefined;
-  /** The batches that are not done, in the order in which they were read. */
-  readonly #undone: Undone[] = [];
-  #undoneBytes = 0;
-  #doing: Promise<void> | undefined;
-  #room: (() => void) | undefined;
-  /** Whether a batch has failed, or a stop has left it: no later batch is done. */
-  #broken = false;
-  failed = false;
-  taken = 0;
-  begun = -1;
+  readonly #undone: UndoneBatches;
+  /** Fires when the source is stopped: no further message is handed over. */
+  readonly #stopped = new ResettableSignal();
+  /** Fires when a stopped source has had its time to end, and when the loop is over. */
+  readonly #endDeadline = new ResettableSignal();
+  #endTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Resolves when the source is resumed or stopped; `undefined` when it is not paused. */
+  #resumed: PromiseWithResolvers<void> | undefined;
   /** Whether some handlers handle messages one by one, and others side by side. */
   readonly #isMixed: boolean;
-  /** Whether the run is given up: no batch is done any more. */
-  #abandoned = false;
+  hasFailed = false;
+  handedOver = 0;
+  lastBegun = -1;
 
   constructor({ reader, handlers, strategy, onFailure }: SourceLoopOptions) {
     this.reader = reader;
     this.handlers = handlers;
-    this.#strategy = strategy;
     this.#onFailure = onFailure;
-    const pooled = handlers.filter(({ pool }) => pool !== undefined).length;
-    this.#isMixed = pooled > 0 && pooled < handlers.length;
-    // A batch may be one message: as many batches are allowed then as messages may be handled side by side.
-    this.#mostBatches = Math.max(UNDONE_BATCHES, ...handlers.map(({ bound }) => bound.concurrency));
+    const concurrent = handlers.filter(({ isConcurrent }) => isConcurrent).length;
+    this.#isMixed = concurrent > 0 && concurrent < handlers.length;
+    const concurrency = Math.max(...handlers.map(({ binding }) => binding.concurrency));
+    this.#undone = new UndoneBatches(strategy, (error) => this.fail(error), concurrency);
   }
 
-  get stopped(): boolean {
-    return this.#stop.happened;
+  get isStopped(): boolean {
+    return this.#stopped.fired;
   }
 
   /** Hands no messages to the handlers until `resume()`, or the end. */
   pause(): void {
-    this.#gate ??= Promise.withResolvers();
+    this.#resumed ??= Promise.withResolvers();
     this.reader.pause?.();
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
     this.reader.resume?.();
-    this.#gate?.resolve();
-    this.#gate = undefined;
+    this.#resumed?.resolve();
+    this.#resumed = undefined;
   }
 
-  /** Begins no further message, and ends the source. What is in hand is finished. */
+  /** Hands no further message over, and stops the source. Messages whose handling has begun are finished. */
   stop(): void {
-    if (this.stopped) return;
-    if (!this.#late.happened) this.#lateTimer = setTimeout(() => this.#late.happen(), END_MS);
-    this.#stop.happen();
-    this.#gate?.resolve();
-    this.#room?.();
+    if (this.isStopped) return;
+    if (!this.#endDeadline.fired) this.#endTimer = setTimeout(() => this.#endDeadline.fire(), SOURCE_END_MS);
+    this.#stopped.fire();
+    this.#resumed?.resolve();
+    this.#undone.wakeReader();
     for (const handler of this.handlers) handler.sourceStopped();
     try {
       this.reader.stop();
@@ -115,14 +93,14 @@ export class SourceLoop implements BatchOwner {
 
   /** Gives up: no batch is done any more, whatever still settles. */
   abandon(): void {
-    this.#abandoned = true;
-    this.#late.happen();
+    this.#undone.abandon();
+    this.#endDeadline.fire();
     this.stop();
-    clearTimeout(this.#lateTimer);
+    clearTimeout(this.#endTimer);
   }
 
   fail(error: unknown): void {
-    this.failed = true;
+    this.hasFailed = true;
     this.#onFailure(error);
     this.stop();
   }
@@ -133,41 +111,49 @@ export class SourceLoop implements BatchOwner {
    */
   async run(): Promise<void> {
     try {
-      await this.#read();
+      await this.#readAll();
     } catch (error) {
-      // The source itself has failed. The batches that were read before are settled and done.
+      // The source itself has failed. The batches that were read before still settle and are done.
       this.fail(error);
     }
     await this.idle();
-    this.#late.happen();
-    clearTimeout(this.#lateTimer);
-    if (!this.stopped) { for (const handler of this.handlers) handler.sourceEnded(); }
+    this.#endDeadline.fire();
+    clearTimeout(this.#endTimer);
+    if (!this.isStopped) { for (const handler of this.handlers) handler.sourceEnded(); }
   }
 
   /** Resolves when every batch so far is done or given up. */
-  async idle(): Promise<void> {
-    while (this.#doing !== undefined) await this.#doing;
+  idle(): Promise<void> {
+    return this.#undone.idle();
   }
 
-  async #read(): Promise<void> {
+  openDelivery(): BatchDelivery {
+    return new BatchDelivery(undefined, this);
+  }
+
+  finish(delivery: BatchDelivery, handedOver?: number): void {
+    this.#undone.add(delivery, handedOver);
+  }
+
+  async #readAll(): Promise<void> {
     const batches = this.reader.batches.getReader();
-    while (!this.stopped) {
-      if (!this.#hasRoom()) await new Promise<void>((resolve) => this.#room = resolve);
-      // A batch of one message ends before the loop below looks at the clock.
-      const turn = yieldToEventLoop();
-      if (turn !== undefined) await turn;
-      const read = await this.#late.race(batches.read(), undefined);
+    while (!this.isStopped) {
+      if (!this.#undone.hasRoom) await this.#undone.room();
+      // Batches of one message end before `#handOver` looks at the clock.
+      const yielding = yieldToEventLoop();
+      if (yielding !== undefined) await yielding;
+      const read = await this.#endDeadline.race(batches.read(), undefined);
       if (read === undefined || read.done) return;
-      if (this.stopped) return;
+      if (this.isStopped) return;
       const delivery = new BatchDelivery(read.value, this);
       try {
-        const accepted = this.#accept(read.value, delivery);
-        const taken = typeof accepted === "object" ? await accepted : accepted;
-        this.finish(delivery, taken);
-        if (taken !== undefined) return;
+        const handingOver = this.#handOver(read.value, delivery);
+        const handedOver = typeof handingOver === "object" ? await handingOver : handingOver;
+        this.finish(delivery, handedOver);
+        if (handedOver !== undefined) return;
       } catch (error) {
-        // This comes first: neither this batch nor a later one is done.
-        this.#leaveFailed(delivery);
+        // The batch comes to an end before the run fails: neither it nor a later one is done.
+        this.#finishFailed(delivery);
         this.fail(error);
         return;
       }
@@ -175,148 +161,84 @@ export class SourceLoop implements BatchOwner {
   }
 
   /** Lets the values that a failed batch has emitted settle; the batch is not done. */
-  #leaveFailed(delivery: BatchDelivery): void {
-    delivery.leave(0);
+  #finishFailed(delivery: BatchDelivery): void {
+    delivery.markUnhandled(0);
     this.finish(delivery, 0);
-  }
-
-  #hasRoom(): boolean {
-    if (this.stopped || this.#undone.length === 0) return true;
-    return this.#undone.length < this.#mostBatches && this.#undoneBytes < UNDONE_BYTES;
   }
 
   /**
    * Hands the messages of a batch to the handlers. Synchronous as long as handlers and sinks are: a promise for each message
    * would cost more than its handling.
    *
-   * @returns how many messages the handlers have taken; `undefined` for all of them
+   * @returns how many messages the handlers got before a stop; `undefined` for all of them
    */
-  #accept(batch: Batch<unknown>, delivery: BatchDelivery): number | undefined | Promise<number | undefined> {
+  #handOver(batch: Batch<unknown>, delivery: BatchDelivery): number | undefined | Promise<number | undefined> {
     const messages = batch.messages[Symbol.iterator]();
-    let taken = 0;
+    let count = 0;
     try {
-      while (this.#gate === undefined) {
-        if (this.#stop.happened) {
+      while (this.#resumed === undefined) {
+        if (this.#stopped.fired) {
           messages.return?.();
-          return taken;
+          return count;
         }
         const { done, value } = messages.next();
         if (done) return;
-        const later = this.#acceptOne(value, taken++, delivery, 0) ?? yieldAfter(taken);
-        if (later !== undefined) return this.#acceptLater(messages, taken, later, delivery);
+        const pending = this.#handOverOne(value, count++, delivery, 0) ?? yieldAfter(count);
+        if (pending !== undefined) return this.#handOverRest(messages, count, pending, delivery);
       }
     } catch (error) {
       messages.return?.();
       throw error;
     }
-    return this.#acceptLater(messages, taken, undefined, delivery);
+    return this.#handOverRest(messages, count, undefined, delivery);
   }
 
-  /** Takes the rest of a batch in a loop. (Promises that each wait for the next would make a chain as long as the batch.) */
-  async #acceptLater(
+  /** Hands the rest of a batch over in a loop. (Promises that each wait for the next would make a chain as long as it.) */
+  async #handOverRest(
     messages: Iterator<unknown>,
-    taken: number,
-    later: Promise<void> | undefined,
+    count: number,
+    pending: Promise<void> | undefined,
     delivery: BatchDelivery,
   ): Promise<number | undefined> {
     try {
-      if (later !== undefined) await later;
+      if (pending !== undefined) await pending;
       for (;;) {
-        while (this.#gate !== undefined && !this.stopped) await this.#gate.promise;
-        if (this.#stop.happened) break;
+        while (this.#resumed !== undefined && !this.isStopped) await this.#resumed.promise;
+        if (this.#stopped.fired) break;
         const { done, value } = messages.next();
         if (done) return;
-        const later = this.#acceptOne(value, taken++, delivery, 0);
-        if (later !== undefined) await later;
-        const turn = yieldAfter(taken);
-        if (turn !== undefined) await turn;
+        const pending = this.#handOverOne(value, count++, delivery, 0);
+        if (pending !== undefined) await pending;
+        const yielding = yieldAfter(count);
+        if (yielding !== undefined) await yielding;
       }
     } catch (error) {
       messages.return?.();
-      // A stop has cut the wait of the last message short.
-      if (!isLeft(error)) throw error;
-      return taken - 1;
+      // A stop has interrupted the last message.
+      if (!isInterrupted(error)) throw error;
+      return count - 1;
     }
     messages.return?.();
-    return taken;
+    return count;
   }
 
-  #acceptOne(message: unknown, index: number, delivery: BatchDelivery, from: number): void | Promise<void> {
+  /** Hands one message to the handlers, beginning with one of them. Returns a promise only if the next message has to wait. */
+  #handOverOne(message: unknown, index: number, delivery: BatchDelivery, from: number): void | Promise<void> {
     const batch = delivery.batch!;
-    this.taken = delivery.first + index + 1;
+    this.handedOver = delivery.firstNumber + index + 1;
     if (from === 0 && batch.stale?.(message)) return;
-    if (this.#isMixed) this.begun = delivery.first + index;
+    if (this.#isMixed) this.lastBegun = delivery.firstNumber + index;
     const unreadable = batch.unreadable?.get(index);
     for (let next = from; next < this.handlers.length; next++) {
-      const later = this.handlers[next]!.take(message, index, delivery, unreadable);
-      if (later === undefined) continue;
+      const pending = this.handlers[next]!.handle(message, index, delivery, unreadable);
+      if (pending === undefined) continue;
       return next + 1 === this.handlers.length
-        ? later
-        : later.then(() => this.#acceptOne(message, index, delivery, next + 1));
+        ? pending
+        : pending.then(() => this.#handOverOne(message, index, delivery, next + 1));
     }
-  }
-
-  ownDelivery(): BatchDelivery {
-    return new BatchDelivery(undefined, this);
-  }
-
-  finish(delivery: BatchDelivery, taken?: number): void {
-    const settled = delivery.settle();
-    if (this.#doing === undefined && settled === undefined) {
-      // If there is nothing to wait for, as with functions as sinks, no promise is made for the batch.
-      try {
-        const stored = this.#store(delivery, taken);
-        if (stored === undefined) return;
-        this.#undone.push({ delivery, taken: undefined, settled: stored });
-        this.#undoneBytes += delivery.batch?.bytes ?? 0;
-        this.#doing = this.#finishAll(true);
-      } catch (error) {
-        this.#broken = true;
-        this.fail(error);
-      }
-      return;
-    }
-    this.#undone.push({ delivery, taken, settled });
-    this.#undoneBytes += delivery.batch?.bytes ?? 0;
-    this.#doing ??= this.#finishAll(false);
-  }
-
-  /** Never rejects. */
-  async #finishAll(isFirstStored: boolean): Promise<void> {
-    for (let first; (first = this.#undone[0]) !== undefined;) {
-      const { delivery, taken, settled } = first;
-      try {
-        if (settled !== undefined) await settled;
-        if (!isFirstStored) {
-          const stored = this.#store(delivery, taken);
-          if (stored !== undefined) await stored;
-        }
-      } catch (error) {
-        // The failure of a batch behind a failed one is reported to the run as well, which has failed already.
-        this.#broken = true;
-        this.fail(error);
-      }
-      isFirstStored = false;
-      this.#undone.shift();
-      this.#undoneBytes -= delivery.batch?.bytes ?? 0;
-      if (this.#hasRoom()) {
-        this.#room?.();
-        this.#room = undefined;
-      }
-    }
-    this.#doing = undefined;
-  }
-
-  #store(delivery: BatchDelivery, taken: number | undefined): void | Promise<void> {
-    const { batch } = delivery;
-    if (this.#broken || this.#abandoned) return;
-    const handled = Math.min(taken ?? Infinity, delivery.handled);
-    if (handled < Infinity) this.#broken = true;
-    if (batch === undefined || handled === 0) return;
-    return handled === Infinity ? this.#strategy.store(batch) : this.#strategy.store(batch, handled);
   }
 }
 
-function yieldAfter(taken: number): void | Promise<void> {
-  if ((taken & (MESSAGES_BETWEEN_YIELDS - 1)) === 0) return yieldToEventLoop();
+function yieldAfter(count: number): void | Promise<void> {
+  if ((count & (MESSAGES_BETWEEN_YIELDS - 1)) === 0) return yieldToEventLoop();
 }

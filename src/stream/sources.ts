@@ -1,11 +1,13 @@
 /**
- * Sources: everything that can be read, adapted to a reader of batches.
+ * Sources: everything that `handle()` can read, adapted to a reader of batches.
  *
  * @module
  */
 
-import { describe } from "../options/describe.ts";
-import { type Batch, type BatchSource, openSource, type SourceReader } from "./protocol.ts";
+import { describeValue } from "../options/describe_value.ts";
+import { pullReader } from "../protocol/batch_reader.ts";
+import { ITERABLE_BATCH_MESSAGES } from "./limits.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
 
 /**
  * What `handle()` reads from: an iterable, an async iterable, a ReadableStream, an object with one as `.readable`, a Topic
@@ -20,7 +22,11 @@ export type Source<T> =
   | AsyncIterable<T>
   | Iterable<T>;
 
-/** The messages of a source. */
+/**
+ * The messages of a source.
+ *
+ * @typeParam S the source
+ */
 export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends { readonly readable: ReadableStream<infer T> } ? T
   : S extends ReadableStream<infer T> ? T
@@ -28,12 +34,20 @@ export type MessageOf<S> = S extends BatchSource<infer T> ? T
   : S extends Iterable<infer T> ? T
   : never;
 
-/** How long a stopped generator may take to run its finally blocks before `stream()` ends without it. */
-const FINALLY_MS = 1000;
-/** How many messages of an iterable make a batch. The batch pulls them from the iterable one by one. */
-const BATCH_MESSAGES = 1000;
+/** A source of any messages. */
+export type AnySource = Source<never> | Source<unknown>;
+/**
+ * The messages of a source, or of an array of sources. Elements of an array that can be read are sources; strings,
+ * numbers, arrays, bytes and other objects in it are messages.
+ *
+ * @typeParam S the source, or the array
+ */
+export type Messages<S> = S extends readonly (infer One)[] ? (
+    One extends string | readonly unknown[] | ArrayBufferView ? One : One extends AnySource ? MessageOf<One> : One
+  )
+  : MessageOf<S>;
 
-/** Why something can't be read; `undefined` if it can. */
+/** Why a value is not a source; `undefined` if it is one. */
 export function sourceProblem(source: unknown): string | undefined {
   if (typeof source === "object" || typeof source === "function") {
     const some = source as Record<PropertyKey, unknown> | null;
@@ -43,28 +57,25 @@ export function sourceProblem(source: unknown): string | undefined {
   const got = typeof source === "string"
     ? "a string, which would be read character by character"
     : typeof source === "function"
-    ? "a function; one that makes a source, such as a generator function, has to be called"
-    : describe(source);
+    ? "a function: if it makes a source, as a generator function does, pass what it returns"
+    : describeValue(source);
   return `a source must be iterable, async iterable, a ReadableStream, or have .readable (such as a Topic): got ${got}`;
 }
 
-/** Starts reading a source. */
+/** Starts reading a source, whatever kind it is. */
 export function openAnySource<T>(source: Source<T>): SourceReader<T> {
   if (openSource in source) return source[openSource]();
   if (source instanceof ReadableStream) return fromStream(source);
   // Not `"readable" in source`: streams of Node.js have a `readable` that is a boolean, and are async iterable.
   if ("readable" in source && source.readable instanceof ReadableStream) return fromStream(source.readable);
-  return isAsyncIterable(source) ? fromAsync(source as AsyncIterable<T>) : fromSync(source as Iterable<T>);
+  return isAsyncIterable(source) ? fromAsyncIterable(source as AsyncIterable<T>) : fromIterable(source as Iterable<T>);
 }
 
-/** The value that an async generator gets from a `yield` when its source is paused or resumed. */
-type Signal = "pause" | "resume";
+/** The value of the `yield` at which an async generator waits, when its source is paused or resumed. */
+type PauseSignal = "pause" | "resume";
 
-/** The calls by which a source is told that it is paused or resumed. */
-type Listener = Pick<SourceReader<unknown>, "pause" | "resume">;
-
-/** The methods `pause` and `resume` of a source that is no generator. */
-function listener(source: object): Listener {
+/** The methods `pause` and `resume` of a source that is not a generator. */
+function pauseMethods(source: object): Pick<SourceReader<unknown>, "pause" | "resume"> {
   const { pause, resume } = source as { pause?: unknown; resume?: unknown };
   return {
     ...(typeof pause === "function" ? { pause: () => void pause.call(source) } : {}),
@@ -72,147 +83,98 @@ function listener(source: object): Listener {
   };
 }
 
-/** What `readOneByOne` pulls messages from. */
-interface Pulled<T> {
-  next(signal?: Signal): Promise<IteratorResult<T, unknown>>;
-  /** Ends the iteration or cancels the stream; called once. */
-  end(): Promise<unknown>;
-  /** Called after the last message is handled, or when `end()` takes too long. */
-  release?(): void;
-}
-
 function fromStream<T>(stream: ReadableStream<T>): SourceReader<T> {
   const reader = stream.getReader();
-  // Not the stream's iterator: its return() waits for a read that may never be answered, cancel() answers it.
-  return readOneByOne({
+  // Not the stream's iterator: its `return()` waits for a read that may never be answered. `cancel()` answers the read.
+  return pullReader<T, T>({
     next: () => reader.read() as Promise<IteratorResult<T, unknown>>,
+    batchOf,
     end: () => reader.cancel(),
-    release: () => reader.releaseLock(),
+    close: () => reader.releaseLock(),
   });
 }
 
-function fromAsync<T>(source: AsyncIterable<T>): SourceReader<T> {
+function fromAsyncIterable<T>(source: AsyncIterable<T>): SourceReader<T> {
   const iterator = source[Symbol.asyncIterator]();
-  const pulled: Pulled<T> = {
-    next: async (signal) => await (signal === undefined ? iterator.next() : iterator.next(signal as never)),
-    end: async () => await iterator.return?.(),
-  };
-  const listens = Object.prototype.toString.call(source) === "[object AsyncGenerator]";
-  return { ...readOneByOne(pulled, listens), ...(listens ? {} : listener(source)) };
+  const end = async () => await iterator.return?.();
+  const isGenerator = Object.prototype.toString.call(source) === "[object AsyncGenerator]";
+  if (isGenerator) return fromAsyncGenerator(iterator as AsyncGenerator<T, unknown, PauseSignal | undefined>, end);
+  return { ...pullReader<T, T>({ next: async () => await iterator.next(), batchOf, end }), ...pauseMethods(source) };
 }
 
-/** Reads messages one by one: each is a batch, so that it is handled as soon as it comes. */
-function readOneByOne<T>({ next, end, release }: Pulled<T>, listens = false): SourceReader<T> {
-  /** What the generator yields in answer to signals, in order: messages, unless they are `undefined`. */
+/** Passes pauses to a generator as the value of the `yield` where it waits. */
+function fromAsyncGenerator<T>(
+  generator: AsyncGenerator<T, unknown, PauseSignal | undefined>,
+  end: () => Promise<unknown>,
+): SourceReader<T> {
+  /** What the generator yields in answer to a signal, in order: a message, or `undefined` for none. */
   const answers: Promise<IteratorResult<T, unknown>>[] = [];
-  let begun = false;
-  const signal = (which: Signal) => {
-    // A generator that has not begun has no `yield` to listen at.
-    if (!begun || ended) return;
-    const answer = next(which);
-    answer.catch(() => {}); // the pull that awaits it rejects
+  let hasBegun = false, isOver = false;
+  const signal = (which: PauseSignal) => {
+    // A generator that has not begun waits at no `yield`.
+    if (!hasBegun || isOver) return;
+    const answer = generator.next(which);
+    answer.catch(() => {}); // The pull that awaits it rejects.
     answers.push(answer);
   };
-  const pull = async (): Promise<IteratorResult<T, unknown>> => {
-    for (let answer; (answer = answers.shift()) !== undefined;) {
-      const result = await answer;
-      if (result.done || result.value !== undefined) return result;
+  const next = async (): Promise<IteratorResult<T, unknown>> => {
+    try {
+      for (let answer; (answer = answers.shift()) !== undefined;) {
+        const result = await answer;
+        if (result.done || result.value !== undefined) return ended(result);
+      }
+      hasBegun = true;
+      return ended(await generator.next());
+    } catch (error) {
+      isOver = true;
+      throw error;
     }
-    begun = true;
-    return await next();
   };
-  let ended = false;
-  let cancelled = false;
-  // The wait of the present pull only. A race with one promise for the whole run would keep every message alive.
-  let wake: (() => void) | undefined;
-  let ending: Promise<unknown> = Promise.resolve();
-  let closing: Promise<void> | undefined;
-  const stop = () => {
-    if (ended) return;
-    ended = true;
-    ending = end();
-    ending.catch(() => {}); // close() rejects with it
-    wake?.();
+  const ended = (result: IteratorResult<T, unknown>) => {
+    if (result.done) isOver = true;
+    return result;
   };
-  return {
-    batches: new ReadableStream<Batch<T>>({
-      pull: (controller) =>
-        new Promise<void>((resolve, reject) => {
-          let waiting = true;
-          const settle = (then: () => void) => {
-            if (!waiting) return;
-            waiting = false;
-            wake = undefined;
-            then();
-            resolve();
-          };
-          // What was cancelled is closed already, and can't be again.
-          wake = () => settle(() => cancelled || controller.close());
-          if (ended) return wake();
-          (listens ? pull() : next()).then(
-            ({ done, value }) =>
-              settle(() => {
-                if (!done) return controller.enqueue({ messages: [value as T], done() {} });
-                ended = true;
-                controller.close();
-              }),
-            (error) => {
-              if (!waiting) return; // it was stopped meanwhile
-              ended = true;
-              reject(error);
-            },
-          );
-        }),
-      cancel: () => {
-        cancelled = true;
-        stop();
-      },
-    }, { highWaterMark: 0 }),
-    stop,
-    ...(listens ? { pause: () => signal("pause"), resume: () => signal("resume") } : {}),
-    close: () =>
-      closing ??= (async () => {
-        stop();
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FINALLY_MS));
-        try {
-          // A generator can end only after what it awaits, which may never come.
-          await Promise.race([ending, late]);
-        } finally {
-          clearTimeout(timer);
-          release?.();
-        }
-      })(),
-  };
+  const reader = pullReader<T, T>({
+    next,
+    batchOf,
+    end: () => {
+      isOver = true;
+      return end();
+    },
+  });
+  return { ...reader, pause: () => signal("pause"), resume: () => signal("resume") };
 }
 
-function fromSync<T>(source: Iterable<T>): SourceReader<T> {
+function batchOf<T>(message: T): Batch<T> {
+  return { messages: [message], done() {} };
+}
+
+function fromIterable<T>(source: Iterable<T>): SourceReader<T> {
   const iterator = source[Symbol.iterator]();
-  let stopped = false;
-  let ended = false;
-  function* some(): Generator<T, void, undefined> {
-    for (let count = 0; count < BATCH_MESSAGES && !stopped && !ended; count++) {
-      ended = true; // so it is, when next() throws
+  let isStopped = false, hasEnded = false;
+  function* nextMessages(): Generator<T, void, undefined> {
+    for (let count = 0; count < ITERABLE_BATCH_MESSAGES && !isStopped && !hasEnded; count++) {
+      hasEnded = true; // An iterator whose `next()` throws has ended.
       const { done, value } = iterator.next();
       if (done) return;
-      ended = false;
+      hasEnded = false;
       yield value;
     }
   }
   return {
     batches: new ReadableStream<Batch<T>>({
       pull(controller) {
-        if (stopped || ended) return controller.close();
-        controller.enqueue({ messages: some(), done() {} });
+        if (isStopped || hasEnded) return controller.close();
+        controller.enqueue({ messages: nextMessages(), done() {} });
       },
-      cancel: () => void (stopped = true),
+      cancel: () => void (isStopped = true),
     }, { highWaterMark: 0 }),
-    ...listener(source),
-    // A generator that stops its own run is running now, so its return() would throw: close() calls it.
-    stop: () => void (stopped = true),
+    ...pauseMethods(source),
+    // A generator that stops its own run is running now, and its `return()` would throw: `close()` calls it.
+    stop: () => void (isStopped = true),
     close: () => {
-      if (ended) return Promise.resolve();
-      ended = true;
+      if (hasEnded) return Promise.resolve();
+      hasEnded = true;
       try {
         iterator.return?.();
         return Promise.resolve();

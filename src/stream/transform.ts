@@ -4,8 +4,8 @@ import { emitAll, type HandlerOutput } from "./handler.ts";
  * Makes a TransformStream of a handler, for `pipeThrough()`.
  *
  * The handler emits the value that it returns, the value of the promise that it returns, or every value that it yields.
- * It emits nothing for `undefined`. The handler waits while the reader of the stream has no room. When it throws, both sides
- * of the stream fail with the error.
+ * It emits nothing for `undefined`. The handler runs only as far as the stream is read. When it throws, both sides of the
+ * stream fail with the error.
  *
  * @typeParam T a message
  * @typeParam O what the handler emits
@@ -33,8 +33,8 @@ export function transform<T, const O>(handler: (message: T) => HandlerOutput<O>)
     start: (own) => void (controller = own),
     pull: () => room.resolve(),
     cancel: (reason) => {
-      fail(reason ?? new Error("The reader of a transform was cancelled"));
-      incoming.error(failed); // now, not when the next message comes: it may never
+      fail(reason ?? new Error("the reader of a transform() was cancelled without a reason"));
+      incoming.error(failed); // At once, not when the next message comes: there may be none.
     },
   }, { highWaterMark: 0 });
   room.promise.catch(() => {});
@@ -47,9 +47,9 @@ export function transform<T, const O>(handler: (message: T) => HandlerOutput<O>)
   const writable = new WritableStream<T>({
     start(own) {
       incoming = own;
-      // abort() itself waits for the message in hand, and that may wait for a reader.
+      // `abort()` waits for the present message, which may wait for a reader: the signal ends that wait.
       own.signal.addEventListener("abort", () => {
-        fail(own.signal.reason ?? new Error("The writer of a transform was aborted"));
+        fail(own.signal.reason ?? new Error("the writer of a transform() was aborted without a reason"));
         controller.error(failed);
       });
     },

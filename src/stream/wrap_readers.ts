@@ -1,18 +1,18 @@
 /**
- * A way for tests to look on while the sources of a run are read.
+ * A hook for `runUntilIdle()` of `./testing`: it observes how the sources of a run are read.
  *
  * @module
  */
 
-import type { SourceReader } from "./protocol.ts";
+import type { SourceReader } from "../protocol/protocol.ts";
 
-/** Gets the reader of each source when a run opens it, and returns the one that the run reads from. */
+/** Receives the reader of each source that a run opens, and returns the reader that the run uses. */
 export type WrapReader = <T>(reader: SourceReader<T>) => SourceReader<T>;
 
-/** An option of `stream()` for tests, of which its users know nothing: a `WrapReader`. */
+/** The name of an undocumented option of `stream()`, for `./testing` alone: a `WrapReader`. */
 export const wrapReaders: unique symbol = Symbol.for("slipstream.wrapReaders") as never;
 
-/** The option, if `stream()` was called with it. */
+/** The option `wrapReaders` of `stream()`; by default, a run uses the readers themselves. */
 export function readerWrapper(options: object): WrapReader {
   return (options as { readonly [wrapReaders]?: WrapReader })[wrapReaders] ?? ((reader) => reader);
 }

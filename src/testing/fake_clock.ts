@@ -1,42 +1,45 @@
 /**
- * Time in a test's hands.
+ * A clock that a test controls.
  *
  * @module
  */
 
 import FakeTimers from "@sinonjs/fake-timers";
 import { Cron } from "croner";
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 
-/** How a `FakeClock` begins. */
+/** Options of `FakeClock.install()`. */
 export interface FakeClockOptions {
   /**
-   * The time it shows at first, in milliseconds since 1970 or as a Date.
+   * The time at which the clock starts, in milliseconds since 1970 or as a Date.
    * @default {0}
    */
   readonly now?: number | Date;
 }
 
+const DEFAULTS = { now: 0 } as const satisfies FakeClockOptions;
+
 type CronHandler = () => void | Promise<void>;
 
-interface Registered {
+interface RegisteredCron {
   readonly handler: CronHandler;
+  /** The run that is going on. */
   run: Promise<void> | undefined;
 }
 
-const LONGEST_MS = 2 ** 31 - 1;
 let installed: FakeClock | undefined;
 
 /**
- * A clock that goes on when a test says so: for `timer()`, `cron()`, `setTimeout`, `setInterval`, `Date` and
- * `performance.now()`.
+ * A clock that stands still until a test advances it. While it is installed, it replaces `setTimeout`, `setInterval`, `Date`,
+ * `performance.now()` and `Deno.cron`, and with them the time of `timer()`, `cron()`, retries and `MemoryKafka`.
  *
- * - **Crons** that are registered while it is there run on their schedules as the clock passes them, in UTC as
- *   `Deno.cron` has it (days of the week from 1, Sunday), and need no `--unstable-cron`; runs of one cron do not
- *   overlap, and a failed one is not tried again.
- * - **librdkafka is not fooled**: what it and a broker wait for passes in real time. Test time with a
- *   `scripted` source or `MemoryKafka`, which goes by this clock, and other topics without one.
+ * - **Crons** that are registered while the clock is installed run when `FakeClock.advance` passes their times. Schedules are
+ *   in UTC and number the days of the week from 1 (Sunday), as those of `Deno.cron`. They need no `--unstable-cron`. Runs of
+ *   one cron do not overlap, and a run that fails is not repeated.
+ * - **librdkafka** and its brokers use real time. So test time with a `scripted()` source or a `MemoryKafka`, and test a
+ *   `LocalBroker` without a fake clock.
  *
- * One at a time; put back what was there with `using`, or `FakeClock.uninstall`.
+ * One clock can be installed at a time. `using`, or `FakeClock.uninstall`, restores what it replaced.
  *
  * @example
  * ```ts
@@ -58,7 +61,7 @@ let installed: FakeClock | undefined;
 export class FakeClock implements Disposable {
   readonly #clock: ReturnType<typeof FakeTimers.install>;
   readonly #cron: PropertyDescriptor | undefined;
-  readonly #crons = new Map<string, Registered>();
+  readonly #crons = new Map<string, RegisteredCron>();
   #failed: { readonly error: unknown } | undefined;
 
   private constructor(now: number | Date) {
@@ -76,16 +79,16 @@ export class FakeClock implements Disposable {
   }
 
   /**
-   * Stops time.
+   * Installs a clock.
    *
-   * @throws {Error} If a fake clock is there already.
+   * @throws {Error} If a clock is installed already.
    */
   static install(options: FakeClockOptions = {}): FakeClock {
     if (installed !== undefined) throw new Error("A FakeClock is installed already: uninstall it first");
-    return installed = new FakeClock(options.now ?? 0);
+    return installed = new FakeClock(options.now ?? DEFAULTS.now);
   }
 
-  /** The time, in milliseconds since 1970. */
+  /** The time of the clock, in milliseconds since 1970. */
   get now(): number {
     return this.#clock.now;
   }
@@ -96,15 +99,15 @@ export class FakeClock implements Disposable {
   }
 
   /**
-   * Lets time pass: timers and crons that fall due in it come one after the other, and what they begin goes on as far
-   * as it can without more time.
+   * Advances the clock. Timers and crons that fall due fire in order, and promises that they settle go on before the next
+   * one fires. Resolves when the clock has reached the new time.
    *
-   * @param ms how much, in milliseconds
-   * @throws {RangeError} If it is below 0.
-   * @throws What a cron's run failed with, if one did.
+   * @param ms the time to advance, in milliseconds
+   * @throws {RangeError} If the time is below 0.
+   * @throws The error of the first cron that failed, if one did.
    */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0)) throw new RangeError(`advance() takes milliseconds from 0 on: ${ms}`);
+    if (!(ms >= 0)) throw new RangeError(`FakeClock.advance() takes milliseconds from 0 on: ${ms}`);
     await this.#clock.tickAsync(ms);
     const failed = this.#failed;
     this.#failed = undefined;
@@ -112,21 +115,21 @@ export class FakeClock implements Disposable {
   }
 
   /**
-   * Runs a cron now, whatever its schedule, and resolves when its run is over.
+   * Runs a cron now, regardless of its schedule. Resolves when the run has ended; a run that is going on ends first.
    *
-   * @throws {Error} If there is no such cron.
-   * @throws What the run fails with.
+   * @throws {Error} If no cron with that name is registered.
+   * @throws The error of the run, if it fails.
    */
   async runCron(name: string): Promise<void> {
     const cron = this.#crons.get(name);
     if (cron === undefined) {
       throw new Error(`There is no cron ${JSON.stringify(name)}; there are: ${this.crons.join(", ") || "none"}`);
     }
-    await cron.run?.catch(() => {}); // told to who began it
+    await cron.run?.catch(() => {}); // whoever started that run gets the error
     await this.#run(cron);
   }
 
-  #run(cron: Registered): Promise<void> {
+  #run(cron: RegisteredCron): Promise<void> {
     return cron.run = (async () => await cron.handler())().finally(() => cron.run = undefined);
   }
 
@@ -143,7 +146,7 @@ export class FakeClock implements Disposable {
       mode: "5-part",
       alternativeWeekdays: true,
     });
-    const registered: Registered = { handler, run: undefined };
+    const registered: RegisteredCron = { handler, run: undefined };
     this.#crons.set(name, registered);
     const over = Promise.withResolvers<void>();
     let timeout: ReturnType<typeof setTimeout> | undefined;
@@ -151,15 +154,15 @@ export class FakeClock implements Disposable {
       const due = times.nextRun(new Date(this.now))?.getTime();
       if (due === undefined) return;
       timeout = setTimeout(async () => {
-        if (this.now < due) return wait(); // too far away for one timer
+        if (this.now < due) return wait(); // one timer could not wait that long
         try {
-          await registered.run?.catch(() => {}); // told to who began it
+          await registered.run?.catch(() => {}); // whoever started that run gets the error
           await this.#run(registered);
         } catch (error) {
           this.#failed ??= { error };
         }
         if (this.#crons.get(name) === registered) wait();
-      }, Math.min(due - this.now, LONGEST_MS));
+      }, Math.min(due - this.now, LONGEST_TIMER_MS));
     };
     wait();
     signal?.addEventListener("abort", () => {
@@ -170,7 +173,7 @@ export class FakeClock implements Disposable {
     return over.promise;
   }
 
-  /** Puts the real clock back. Idempotent. */
+  /** Restores the real clock. Idempotent. */
   uninstall(): void {
     if (installed !== this) return;
     installed = undefined;
@@ -180,7 +183,7 @@ export class FakeClock implements Disposable {
     else Object.defineProperty(Deno, "cron", this.#cron);
   }
 
-  /** Puts the real clock back: what `using` calls. */
+  /** Restores the real clock: what `using` calls. */
   [Symbol.dispose](): void {
     this.uninstall();
   }
@@ -188,7 +191,10 @@ export class FakeClock implements Disposable {
 
 const FIELDS = ["minute", "hour", "dayOfMonth", "month", "dayOfWeek"] as const;
 
-/** A schedule in the five fields of cron. What is smaller than the smallest field that is set is at its first. */
+/**
+ * A schedule as the five fields of a cron expression. Fields that are smaller than the smallest one that is set are at their
+ * first value, as with `Deno.cron`: `{ hour: 1 }` is at 1:00, not at each minute.
+ */
 function expression(schedule: string | Deno.CronSchedule): string {
   if (typeof schedule === "string") return schedule;
   const smallest = FIELDS.findIndex((name) => schedule[name] !== undefined);
@@ -196,7 +202,7 @@ function expression(schedule: string | Deno.CronSchedule): string {
     const field = schedule[name];
     if (field === undefined) {
       if (index >= smallest || smallest < 0) return "*";
-      // A day of the week does not ask for a day of the month.
+      // A day of the week leaves the day of the month open.
       return index < 2 ? "0" : smallest === 3 ? "1" : "*";
     }
     if (typeof field === "number") return String(field);

@@ -1,74 +1,89 @@
 /**
- * A source that follows a script.
+ * Sources for tests, which follow a script.
  *
  * @module
  */
 
-import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
-import { readersAtWork } from "./idle.ts";
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
+import { busyReaders } from "./source_activity.ts";
 
-/** A step of a script that is no message: what `together`, `delay` and `fail` make. */
+/** A step of a script other than a single message. Made by `together()`, `delay()` and `fail()`. */
 export class ScriptStep<T = never> {
-  /** What the step does: messages that come together, a wait in milliseconds, or an error. */
-  readonly does: { readonly messages: readonly T[] } | { readonly delayMs: number } | { readonly error: unknown };
+  /** The messages of one batch, a delay in milliseconds, or the error that the source throws. */
+  readonly action: { readonly messages: readonly T[] } | { readonly delayMs: number } | { readonly error: unknown };
 
-  /** Made by the functions, which check what they are given. */
-  constructor(does: ScriptStep<T>["does"]) {
-    this.does = does;
+  /** Checks nothing: use the functions. */
+  constructor(action: ScriptStep<T>["action"]) {
+    this.action = action;
   }
 }
 
-/** Messages that come in one batch, and are done together. */
+/** Makes a step of a script: several messages in one batch. */
 export function together<T>(...messages: T[]): ScriptStep<T> {
   return new ScriptStep({ messages });
 }
 
 /**
- * Makes the source wait before the next step of its script. A stop of the source ends the wait at once.
+ * Makes a step of a script: the source waits before the next step. When the source is stopped, the wait ends at once.
  *
- * @param ms how long, in milliseconds, from 0 to 2,147,483,647
+ * @param ms the time in milliseconds, from 0 to 2,147,483,647
  * @throws {RangeError} If the time is out of that range.
  */
 export function delay(ms: number): ScriptStep {
-  if (!(ms >= 0 && ms < 2 ** 31)) throw new RangeError(`delay() takes milliseconds from 0 on: ${ms}`);
+  if (!(ms >= 0 && ms <= LONGEST_TIMER_MS)) {
+    throw new RangeError(`delay() takes milliseconds from 0 to ${LONGEST_TIMER_MS}: ${ms}`);
+  }
   return new ScriptStep({ delayMs: ms });
 }
 
-/** An error of the source itself, as when a connection is lost for good. It comes once. */
+/**
+ * Makes a step of a script: the source throws an error, as a source does that has lost its connection for good. When the
+ * source is read again, it goes on behind the step.
+ */
 export function fail(error: unknown): ScriptStep {
   return new ScriptStep({ error });
 }
 
-/** How a `scripted` source behaves. */
+/** Options of `scripted()`. */
 export interface ScriptedOptions<T> {
   /**
-   * What happens when the script is over: the source ends, or it stays open until it is stopped, as a topic does.
+   * What the source does after the last step: `"end"`, or `"stayOpen"` until it is stopped, as a Topic does.
    * @default {"end"}
    */
   readonly then?: "end" | "stayOpen";
-  /** Where a message comes from, for error messages: `"emoji[0]@42"`. By default its place in the script. */
+  /**
+   * Returns where a message comes from, for error messages, such as `"emoji[0]@42"`.
+   * @default {"script[0]", with the index of the batch}
+   */
   readonly describe?: (message: T) => string;
-  /** Told when a batch, by its place in the script, is done, and when the source is closed. */
+  /** Called when a batch is done, with its index in the script, and when the source is closed. */
   readonly on?: (event: "done" | "closed", batch?: number) => void;
 }
 
-/** A source that follows a script, and keeps what became of it. */
+const DEFAULTS = { then: "end" } as const satisfies ScriptedOptions<never>;
+
+/**
+ * A source that follows a script, and records which of its messages are done.
+ *
+ * @typeParam T the type of a message
+ */
 export interface ScriptedSource<T> extends BatchSource<T>, AsyncIterable<T> {
   /** The messages that are done: handled, and settled in the sinks. */
   readonly done: readonly T[];
-  /** Whether the last reading was asked to stop. */
+  /** Whether the source was stopped when it was read last. */
   readonly stopped: boolean;
 }
 
 /**
- * A source for tests that follows a script: each message is a batch by itself, unless it is in `together`.
+ * Makes a source for tests that follows a script. Each message is a batch of its own, unless it is in `together()`.
  *
- * - **Redelivery**: read again, it begins after the last message that was done, as a topic with a group does. So a test
- *   sees what at-least-once means for an app that failed halfway.
- * - **Backpressure**: a message comes when it is asked for.
+ * - **Redelivery**: when the source is read again, it starts after the last message that is done, as a Topic with a group
+ *   does. So a test sees what at-least-once means for an app that has failed halfway.
+ * - **Backpressure**: the source goes on with the script when the run asks for a batch.
  *
- * @typeParam T what a message is
- * @param steps messages, and between them `delay`, `fail` and `together`
+ * @typeParam T the type of a message
+ * @param steps messages, and steps made by `delay()`, `fail()` and `together()`
  *
  * @example
  * ```ts
@@ -90,15 +105,16 @@ export function scripted<T>(
   steps: Iterable<T | ScriptStep<T> | ScriptStep>,
   options: ScriptedOptions<T> = {},
 ): ScriptedSource<T> {
+  const { then = DEFAULTS.then } = options;
   const script = [...steps].map((step) =>
     step instanceof ScriptStep ? step as ScriptStep<T> : new ScriptStep<T>({ messages: [step as T] })
   );
   const done: T[] = [];
-  const told = new Set<ScriptStep<T>>();
+  const thrown = new Set<ScriptStep<T>>();
   let begin = 0, stopped = false;
 
   const open = (): SourceReader<T> => {
-    let at = begin, batch = script.slice(0, begin).filter(({ does }) => "messages" in does).length;
+    let next = begin, batchCount = script.slice(0, begin).filter(({ action }) => "messages" in action).length;
     let halted = false, closed = false;
     let wake: (() => void) | undefined;
     const waitFor = (ms?: number) =>
@@ -119,32 +135,32 @@ export function scripted<T>(
       batches: new ReadableStream<Batch<T>>({
         async pull(controller) {
           while (!halted) {
-            const step = script[at++];
+            const step = script[next++];
             if (step === undefined) {
-              if (options.then === "stayOpen") await waitFor();
+              if (then === "stayOpen") await waitFor();
               break;
             }
-            if ("delayMs" in step.does) {
-              readersAtWork.add(reader);
-              await waitFor(step.does.delayMs);
-              readersAtWork.delete(reader);
-            } else if ("messages" in step.does) {
-              const { messages } = step.does, place = batch++, next = at;
+            if ("delayMs" in step.action) {
+              busyReaders.add(reader);
+              await waitFor(step.action.delayMs);
+              busyReaders.delete(reader);
+            } else if ("messages" in step.action) {
+              const { messages } = step.action, index = batchCount++, behind = next;
               return controller.enqueue({
                 messages,
-                describe: options.describe ?? (() => `script[${place}]`),
+                describe: options.describe ?? (() => `script[${index}]`),
                 done(handled = messages.length) {
-                  begin = next;
+                  begin = behind;
                   if (handled < messages.length) {
                     script[--begin] = new ScriptStep({ messages: messages.slice(handled) });
                   }
                   done.push(...messages.slice(0, handled));
-                  options.on?.("done", place);
+                  options.on?.("done", index);
                 },
               });
-            } else if (!told.has(step)) {
-              told.add(step);
-              throw step.does.error;
+            } else if (!thrown.has(step)) {
+              thrown.add(step);
+              throw step.action.error;
             }
           }
           controller.close();

@@ -1,28 +1,44 @@
-import { type Batch, type BatchSource, openSource, type SourceReader } from "../stream/protocol.ts";
-import { oneByOne, type Tick } from "./tick.ts";
+/**
+ * A schedule of `Deno.cron` as a source.
+ *
+ * @module
+ */
 
-interface Due {
+import { describeValue } from "../options/describe_value.ts";
+import { assertNoProblems } from "../options/problems.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../protocol/protocol.ts";
+import { scheduleProblems } from "./cron_schedule.ts";
+import { readTicks, type Tick } from "./tick.ts";
+
+/** The names that `Deno.cron` documents. It takes some others, such as `""`, and fails later. */
+const NAME = /^[\w\s-]{1,64}$/;
+
+/** A tick that is due, and the run of the cron that waits until it is handled. */
+interface DueTick {
   readonly tick: Tick;
   readonly handled: PromiseWithResolvers<void>;
 }
 
 /**
- * A source of ticks on a schedule of `Deno.cron`, registered when it is made: call it at a module's top level, as
- * Deno Deploy wants.
+ * A source of ticks on a schedule of `Deno.cron`. The cron is registered when the source is made: call `cron()` at the top
+ * level of a module, as Deno Deploy requires.
  *
- * - A run of the cron lasts until its tick has passed the handlers and settled in their sinks, so that Deno Deploy keeps
- *   the isolate until then; it fails when they failed, or when nobody reads the cron any more.
- * - Runs of one cron do not overlap. A tick that is due before `stream()` has begun waits for it.
- * - When the run ends, the cron is taken off; reading it again registers it again.
+ * - **A run of the cron ends with its tick**: it lasts until the handlers have handled the tick and the sinks have settled
+ *   what they emit, and Deno Deploy keeps the isolate until then. It fails when they fail, or when reading ends before.
+ * - **No overlap**: the runs of one cron follow each other. A tick that is due before `stream()` begins waits for it.
+ * - **Registration**: the cron is removed from the runtime when the run of `stream()` ends, and registered again when the
+ *   source is read again. One run or loop at a time can read it; a second one fails.
  *
  * Needs `--unstable-cron` (or `"unstable": ["cron"]` in deno.json).
  *
- * @param name the cron's name, one of its own in the program: letters, digits, spaces, `-` and `_`, at most 64
- * @param schedule the schedule, as `Deno.cron` takes it: `"*\/10 * * * *"`, in UTC, or an object
- * @throws {TypeError} If the name or the schedule is wrong; nothing was registered then.
+ * @param name the name of the cron, unique in the program: 1 to 64 letters, digits, spaces, `-` and `_`
+ * @param schedule the schedule in UTC, as `Deno.cron` takes it: `"*\/10 * * * *"`, or an object such as
+ * `{ minute: { every: 10 } }`
+ * @throws {TypeError} If a parameter is wrong, or the schedule has an unknown field; the error lists all problems, and
+ * nothing is registered.
  * @throws {Error} If the runtime has no `Deno.cron`.
  *
- * @example One tick, due at once as a test would have it
+ * @example A test runs the cron by itself
  * ```ts
  * import { cron, Slipstream } from "@slipstream/slipstream";
  * import { FakeClock } from "@slipstream/slipstream/testing";
@@ -41,36 +57,43 @@ interface Due {
  * await running;
  * ```
  */
-export function cron(name: string, schedule: string | Deno.CronSchedule): BatchSource<Tick> & AsyncIterable<Tick> {
+export function cron(name: string, schedule: string | Deno.CronSchedule): BatchSource<Tick> & AsyncIterable<Tick>;
+export function cron(
+  name: string,
+  schedule: string | Deno.CronSchedule,
+  ...more: unknown[]
+): BatchSource<Tick> & AsyncIterable<Tick> {
+  const problems = scheduleProblems(schedule);
+  if (typeof name !== "string" || !NAME.test(name)) {
+    const got = typeof name === "string" ? JSON.stringify(name) : describeValue(name);
+    problems.unshift(`the name must be 1 to 64 letters, digits, spaces, "-" and "_": got ${got}`);
+  }
+  if (more.length > 0) problems.push(`it takes a name and a schedule: got ${more.length + 2} parameters`);
+  assertNoProblems("cron()", problems);
   const where = `cron ${JSON.stringify(name)}`;
-  // Deno.cron takes some of these, for names such as "" and "5".
-  if (typeof name !== "string" || !/^[\w\s-]{1,64}$/.test(name)) {
-    throw new TypeError(`${where}: a name must be 1 to 64 letters, digits, spaces, "-" and "_"`);
-  }
-  if (typeof schedule !== "string" && (typeof schedule !== "object" || schedule === null)) {
-    throw new TypeError(`${where}: a schedule must be a string or an object: ${String(schedule)}`);
-  }
   if (typeof Deno.cron !== "function") {
     throw new Error(`${where} needs --unstable-cron, or "unstable": ["cron"] in deno.json`);
   }
-  let waiting: Due[] = [];
-  let pending = new Set<Due>();
-  let wake: (() => void) | undefined;
-  let reading = false;
+  /** The ticks that are due and not read yet. */
+  let waiting: DueTick[] = [];
+  /** The ticks that are due and not handled yet, read or not. */
+  let unhandled = new Set<DueTick>();
+  let wakeReader: (() => void) | undefined;
+  let isRead = false;
   let registration: AbortController | undefined;
 
   const register = () => {
     const registered = registration = new AbortController();
-    const due = () => {
-      const one: Due = { tick: { time: Date.now(), skipped: 0 }, handled: Promise.withResolvers() };
-      waiting.push(one);
-      pending.add(one);
-      wake?.();
-      return one.handled.promise;
+    const runTick = () => {
+      const due: DueTick = { tick: { time: Date.now(), skipped: 0 }, handled: Promise.withResolvers() };
+      waiting.push(due);
+      unhandled.add(due);
+      wakeReader?.();
+      return due.handled.promise;
     };
     try {
-      // Settles when the signal aborts.
-      Deno.cron(name, schedule, { signal: registered.signal }, due).catch(() => {});
+      // Its promise settles when the signal aborts.
+      Deno.cron(name, schedule, { signal: registered.signal }, runTick).catch(() => {});
     } catch (error) {
       registration = undefined;
       const why = error instanceof Error ? error.message : String(error);
@@ -79,47 +102,44 @@ export function cron(name: string, schedule: string | Deno.CronSchedule): BatchS
   };
 
   const open = (): SourceReader<Tick> => {
-    if (reading) throw new Error(`${where} is being read already`);
+    if (isRead) throw new Error(`${where} is read already: one run or loop at a time can read it`);
     if (registration === undefined) register();
-    reading = true;
-    let stopped = false, closed = false;
+    isRead = true;
+    let isStopped = false, isClosed = false;
     const stop = () => {
-      stopped = true;
-      wake?.();
+      isStopped = true;
+      wakeReader?.();
     };
     return {
       batches: new ReadableStream<Batch<Tick>>({
         async pull(controller) {
-          while (!stopped && waiting.length === 0) await new Promise<void>((resolve) => wake = resolve);
-          if (stopped) return controller.close();
+          while (!isStopped && waiting.length === 0) await new Promise<void>((resolve) => wakeReader = resolve);
+          if (isStopped) return controller.close();
           const due = waiting.shift()!;
           controller.enqueue({
             messages: [due.tick],
             describe: ({ time }) => `${where}@${time}`,
             done() {
-              pending.delete(due);
+              unhandled.delete(due);
               due.handled.resolve();
             },
           });
         },
-        cancel() {
-          stopped = true;
-          wake?.();
-        },
+        cancel: stop,
       }, { highWaterMark: 0 }),
       stop,
       close(reason?: unknown) {
         stop();
-        if (closed) return Promise.resolve();
-        closed = true;
-        reading = false;
+        if (isClosed) return Promise.resolve();
+        isClosed = true;
+        isRead = false;
         registration?.abort();
         registration = undefined;
-        const left = pending;
-        pending = new Set();
+        const lost = unhandled;
+        unhandled = new Set();
         waiting = [];
-        for (const { handled } of left) {
-          handled.promise.catch(() => {}); // Deno.cron may have let go of it
+        for (const { handled } of lost) {
+          handled.promise.catch(() => {}); // After its abort, `Deno.cron` may await the promise no more.
           handled.reject(reason ?? new Error(`${where}: reading ended before the tick was handled`));
         }
         return Promise.resolve();
@@ -128,5 +148,5 @@ export function cron(name: string, schedule: string | Deno.CronSchedule): BatchS
   };
 
   register();
-  return { [openSource]: open, [Symbol.asyncIterator]: () => oneByOne(open()) };
+  return { [openSource]: open, [Symbol.asyncIterator]: () => readTicks(open()) };
 }

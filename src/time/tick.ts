@@ -1,33 +1,36 @@
 /**
- * Ticks, and reading them one by one.
+ * Ticks, and iterating over them without a run.
  *
  * @module
  */
 
-import type { Batch, SourceReader } from "../stream/protocol.ts";
+import type { Batch, SourceReader } from "../protocol/protocol.ts";
 
-/** A moment at which something was due. */
+/** What `timer()` and `cron()` emit: a time that has come. */
 export interface Tick {
-  /** When it was due, in milliseconds since 1970. */
+  /** When the tick was due, in milliseconds since 1970. */
   readonly time: number;
-  /** How many ticks before it, and after the last one handed out, were left out since the handler was busy. */
+  /** How many ticks became due since the one before and were not emitted, because the handlers were busy. */
   readonly skipped: number;
 }
 
-/** The messages of a reader one by one. One counts as handled when the next is asked for, not when the loop is left. */
-export function oneByOne(reader: SourceReader<Tick>): AsyncIterableIterator<Tick, void, undefined> {
+/**
+ * Reads the ticks of a reader one by one. A tick counts as handled when the next one is asked for. The last tick before the
+ * loop is left does not.
+ */
+export function readTicks(reader: SourceReader<Tick>): AsyncIterableIterator<Tick, void, undefined> {
   const batches = reader.batches.getReader();
-  let held: Batch<Tick> | undefined;
+  let unfinished: Batch<Tick> | undefined;
   return {
     async next() {
-      await held?.done();
-      held = undefined;
+      await unfinished?.done();
+      unfinished = undefined;
       const { done, value } = await batches.read();
       if (done) {
         await reader.close();
         return { done: true, value: undefined };
       }
-      held = value;
+      unfinished = value;
       const [tick] = value.messages;
       return { done: false, value: tick! };
     },

@@ -1,20 +1,19 @@
 /**
- * Kafka topics as people see them.
+ * Kafka topics as users see them.
  *
  * @module
  */
 
-import { nearest } from "../options/problems.ts";
-import { serversOf } from "../kafka/clients.ts";
-import type { Codec } from "../codecs/codec.ts";
 import { bytes } from "../codecs/bytes.ts";
-import { text } from "../codecs/text.ts";
+import type { Codec } from "../codecs/codec.ts";
+import { bootstrapServersOf } from "../kafka/client_factories.ts";
+import { KafkaError } from "../kafka/kafka_error.ts";
+import { Notices } from "../notices/notices.ts";
+import { assertNoProblems } from "../options/problems.ts";
 import {
-  type Batch,
   type BatchSink,
   type BatchSource,
   type DeadLetterSink,
-  type Delivery,
   feeds,
   openDeadLetters,
   openSink,
@@ -22,132 +21,52 @@ import {
   type RawMessage,
   type SinkWriter,
   type SourceReader,
-} from "../stream/protocol.ts";
-import { type Conf, inTheirCase, isProperty, masked, mergedConf, redact } from "./conf.ts";
-import { Decoder, headersOf } from "./decoder.ts";
-import { DryWriter } from "./dry_writer.ts";
-import { KafkaError } from "./kafka_error.ts";
-import { lettersConf, LetterSink } from "./letter_sink.ts";
-import type { DeliveryReport, HeadersInput, Message, TopicInput } from "./message.ts";
-import { Notices } from "./notices.ts";
-import { type Offsets, parseOffsets } from "./offsets.ts";
-import { partitionText } from "./by_partition.ts";
-import { answered, QUERY_MS } from "./queries.ts";
-import type { ReadBatch } from "./read_batch.ts";
-import { type TopicNameInput, TopicNames } from "./topic_names.ts";
-import { TopicReader } from "./topic_reader.ts";
-import { TopicWriter } from "./topic_writer.ts";
+} from "../protocol/protocol.ts";
+import { type Conf, mergedConf, wordsInLibraryCase } from "./conf/conf.ts";
+import { masked, redact } from "./conf/secrets.ts";
+import { Decoder } from "./read/decoder.ts";
+import { GroupLag } from "./read/group_lag.ts";
+import type { Lag } from "./read/lag.ts";
+import type { Message } from "./read/message.ts";
+import { type Offsets, parseOffsets } from "./read/offsets.ts";
+import { type TopicNameInput, TopicNames } from "./read/topic_names.ts";
+import { TopicReader } from "./read/topic_reader.ts";
+import { iterateMessages, readableMessages } from "./single_messages.ts";
+import { type CheckedTopicOptions, checkTopicOptions, type NameIfText, type TopicOptions } from "./topic_options.ts";
+import { sourceReader } from "./topic_source.ts";
+import { deadLetterConf, DeadLetterWriter } from "./write/dead_letter_writer.ts";
+import { DryWriter } from "./write/dry_writer.ts";
+import type { DeliveryReport, SendOptions, TopicInput } from "./write/topic_record.ts";
+import { topicWritable } from "./write/topic_writable.ts";
+import { TopicWriter } from "./write/topic_writer.ts";
 
 /**
- * How a `Topic` reads and writes.
+ * A Kafka topic: a source of messages, and a sink for records.
  *
- * @typeParam K what a key is
- * @typeParam V what a value is
- */
-export interface TopicOptions<K = string, V = string> {
-  /**
-   * The codec of keys.
-   * @default {text}
-   */
-  readonly key?: Codec<K>;
-  /**
-   * The codec of values.
-   * @default {text}
-   */
-  readonly value?: Codec<V>;
-  /**
-   * Where reading starts in each partition, the first time it is assigned: `"beginning"`, `"end"`, a number, or one
-   * for each partition. When left out: where the group has got to, else as `auto.offset.reset` says.
-   */
-  readonly offset?: Offsets;
-  /**
-   * `"end"`: reading ends at the end offsets seen when the partitions are assigned. For scripts, tests and drains. A
-   * member of a group that has no partition waits for one, and ends when the group has committed all that was there when
-   * it began. A topic that does not exist is waited for 30 s; see `TopicOptions.connectTimeoutMs`.
-   */
-  readonly until?: "end";
-  /**
-   * What reading does while a topic does not exist: `"wait"` for it, which is said on stderr; or `"fail"` with a
-   * `KafkaError` that names it, after 3 s.
-   * @default {"wait"}
-   */
-  readonly whenMissing?: "wait" | "fail";
-  /**
-   * How long reading waits for the first answer of a broker and, with `until: "end"`, for topics that do not exist; in
-   * milliseconds, from 1 to 2,147,483,647. Then it fails with a `KafkaError`. When left out, brokers are waited for
-   * without a limit, and topics by `until: "end"` for 30 s.
-   * @default {no limit}
-   */
-  readonly connectTimeoutMs?: number;
-  /**
-   * `"auto"`: what was handled is committed in the background, when partitions move, and on close. `"manual"`: only
-   * `Topic.commit` commits. Without `group.id` nothing is committed.
-   * @default {"auto"}
-   */
-  readonly commit?: "auto" | "manual";
-  /**
-   * Writes nothing: what would be sent is said on stdout instead, and counts as delivered. Reading is as ever, and so
-   * are the offsets it stores.
-   * @default {false}
-   */
-  readonly dry?: boolean;
-  /** The `Slipstream` whose defaults it takes; when left out, those of the default app. @default {the default app} */
-  readonly app?: object;
-}
-
-/** Options of `Topic.send`. */
-export interface SendOptions {
-  /** Headers. */
-  readonly headers?: HeadersInput;
-  /** The partition, from 0; by the key when left out. */
-  readonly partition?: number;
-  /** The time in milliseconds since 1970; now when left out. */
-  readonly timestamp?: number;
-}
-
-/** How far readers are behind. */
-export interface Lag {
-  /** Messages that are not handled yet. */
-  readonly total: number;
-  /** The same by partition: by its number, or as `emoji[0]` when the Topic is several topics. */
-  readonly partitions: Readonly<Record<string | number, number>>;
-}
-
-/** A reader of single messages stores their offsets at least this often, in milliseconds. */
-const STORE_MS = 100;
-const TIMED_OUT = -185;
-/** How long a topic that does not exist is waited for by who reads until the end, in milliseconds. */
-const DRAIN_MS = 30_000;
-/** A topic that is being made is not known to all brokers at once. */
-const FAIL_MS = 3000;
-const LONGEST_MS = 2 ** 31 - 1;
-
-/**
- * A Kafka topic: a source to be read, a sink to be written to.
+ * - **Order**: the messages of a partition are read in the order of their offsets; records are written in the order of
+ *   the calls.
+ * - **Delivery when reading**: at least once, with a `group.id`. Offsets of handled messages are committed once a second,
+ *   before a partition moves to another member, and when reading ends. After a crash, messages that were handled and not
+ *   yet committed are read again. `handle()` counts a message as handled when its sinks have delivered what came of it;
+ *   `for await` and `Topic.readable` do when the next message is requested.
+ * - **Delivery when writing**: `Topic.send` resolves when all in-sync replicas have the record (`acks=all`). The producer
+ *   is idempotent, so its retries neither duplicate nor reorder records. `acks` and `enable.idempotence` change that.
+ * - **Refused records**: a broker refuses a whole request when one of its records is invalid. The Topic sends the other
+ *   records again by itself, and nothing else meanwhile, so only invalid records fail. For each key, the record
+ *   sent last is also the last one in the partition. To guarantee this, the Topic may write a record twice. Records without a key may change places.
+ * - **Backpressure**: fetching pauses while messages are handled slowly, and the member stays in its group. Writing waits
+ *   while 100,000 records (`queue.buffering.max.messages`) are not acknowledged.
+ * - **Latency**: a record waits up to 1 ms (`linger.ms`) for others to share its request.
+ * - **Sharing**: handlers, `Topic.send` and `Topic.writable` may write through one Topic at the same time, over one
+ *   connection. None of them ends or fails another. Only one of them can read a Topic at a time.
+ * - **Outages**: while no broker is reachable, reading and writing wait, and one notice is reported (see `onNotice`).
+ *   A record fails after `message.timeout.ms` (5 minutes) without a broker; when a broker answers, the time
+ *   starts again. `Topic.close` waits for 30 s at most.
  *
- * - **Order**: messages of a partition are read in order, and written in the order of the calls.
- * - **Delivery**: with `group.id`, at least once. `for await` and `Topic.readable` count a message as handled
- *   when the next one is asked for; `handle()` when its sinks have settled. Offsets are committed in the background
- *   once a second, when partitions move to another member, and on close.
- * - **Refusals**: what a broker refuses only because another record of its request can't be written is sent again by itself;
- *   only what fails alone is not delivered. Meanwhile nothing else is sent. Of each key the last record that was sent stays
- *   the last one: to keep it so, a record that was written too early may be written twice. Records without a key may
- *   change places.
- * - **Durability**: a send resolves when all in-sync replicas have the message (`acks=all`, idempotent), unless the
- *   configuration says otherwise.
- * - **Backpressure**: who reads slowly holds up the partitions and stays in the group; who writes fast waits while
- *   100,000 messages (`queue.buffering.max.messages`) are on their way.
- * - **Latency**: a record waits 1 ms for others to go along, unless `linger.ms` says otherwise.
- * - **Sharing**: runs, `send()` and `Topic.writable` may write at once, in the order of the calls; none of them
- *   ends or fails another. The connection is kept while one of them uses it.
- * - **Outages**: a broker that is not there is waited for, and said once on stderr; `Topic.close` still
- *   works at once. What is to be written is given up after `message.timeout.ms` (5 minutes) without a broker; what a broker
- *   has been found for has that time again.
+ * Nothing is opened before the first use. Needs `--allow-ffi`; librdkafka's sockets need no `--allow-net`.
  *
- * Needs `--allow-ffi`; librdkafka's sockets do not ask for `--allow-net`. Nothing is opened before the first use.
- *
- * @typeParam K what a key is
- * @typeParam V what a value is
+ * @typeParam K the type of keys
+ * @typeParam V the type of values
  *
  * @example Write and read
  * ```ts
@@ -162,6 +81,14 @@ const LONGEST_MS = 2 ** 31 - 1;
  * await emoji.send("trophy", "🏆");
  * for await (const message of emoji) console.assert(message.value === "🏆");
  * ```
+ *
+ * @example Values other than strings
+ * ```ts
+ * import { json, Topic } from "@slipstream/slipstream";
+ *
+ * const orders = new Topic("orders", { "bootstrap.servers": "localhost:9092" }, { value: json<{ id: number }>() });
+ * console.assert(orders.name === "orders");
+ * ```
  */
 export class Topic<K = string, V = string>
   implements
@@ -170,93 +97,61 @@ export class Topic<K = string, V = string>
     BatchSource<Message<K, V>>,
     BatchSink<TopicInput<K, V>>,
     DeadLetterSink {
-  /** The topic's name; of several topics their names, or the expression that they match. */
+  /** The name of the topic; several names joined by `", "`, or the expression that names match. */
   readonly name: string;
-  /** What was given, and the defaults of `conf` when it was made; secrets are masked. */
+  /** The properties of librdkafka that this Topic was made with, defaults of `conf()` included; secrets are masked. */
   readonly conf: Conf;
   readonly #names: TopicNames;
   readonly #merged: Readonly<Record<string, unknown>>;
-  readonly #key: Codec<K>;
-  readonly #value: Codec<V>;
+  readonly #options: CheckedTopicOptions<K, V>;
   readonly #decoder: Decoder<K, V>;
-  readonly #untilEnd: boolean;
   readonly #autoCommit: boolean;
-  readonly #connectTimeoutMs: number | undefined;
-  /** How long topics that do not exist are waited for. */
-  readonly #missingMs: number | undefined;
   readonly #notices: Notices;
   #startAt: (partition: number) => number | undefined;
   #reader: TopicReader | undefined;
-  /** Asks brokers while nobody reads, for so many who wait for an answer. */
-  #asking: { readonly reader: TopicReader; users: number } | undefined;
+  /** Asks for the lag while nobody reads. */
+  #groupLag: GroupLag | undefined;
   #writer: Writer<K, V> | undefined;
-  #letters: Writer<Uint8Array, Uint8Array> | undefined;
-  readonly #dry: boolean;
+  #deadLetters: Writer<Uint8Array, Uint8Array> | undefined;
   #readable: ReadableStream<Message<K, V>> | undefined;
   #writable: WritableStream<TopicInput<K, V>> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
-   * Makes a topic; nothing is opened before it is used.
+   * Makes a topic whose keys and values are strings, with default options. Nothing is opened before it is used.
    *
-   * @param name the topic's name: 1 to 249 letters, digits, `.`, `_` and `-`. Or, to be read alone, several names, or an
-   * expression that begins with `^`, as a RegExp or a string: POSIX's extended kind, as Kafka has it, without `\\d`, `(?…)`
-   * and flags. A group finds topics that match every `topic.metadata.refresh.interval.ms` (5 minutes, unless it is
-   * set); without `group.id` those are read that match at the start.
-   * @param conf properties of librdkafka, on top of the defaults of `conf()`
-   * @param options codecs, and how to read
-   * @throws {TypeError} If the name, properties or options are wrong; all problems of the properties at once.
-   * @throws {RangeError} If an offset is below −2, or a time is out of its range.
+   * @param name the name of the topic, several names, or an expression: see below
+   * @param conf properties of librdkafka, which override the defaults of `conf()`
+   * @throws {TypeError} If the name or a property is wrong. One error lists all problems.
    */
-  constructor(name: TopicNameInput, conf: Conf = {}, options: TopicOptions<K, V> = {}) {
-    this.#names = new TopicNames(name);
-    const { where } = this.#names;
-    checkOptions(options, where);
+  constructor(name: NameIfText<K, V, TopicNameInput>, conf?: Conf);
+  /**
+   * Makes a topic. Nothing is opened before it is used.
+   *
+   * @param name the name of the topic: 1 to 249 letters, digits, `.`, `_` and `-`. A Topic that is only read may have
+   * several names, or an expression that begins with `^`, as a RegExp or a string. Brokers match expressions as POSIX's
+   * extended ones, without `\d`, `(?…)` and flags. New topics that match are found every
+   * `topic.metadata.refresh.interval.ms` (5 minutes by default); without a `group.id`, only those that exist at the start.
+   * @param conf properties of librdkafka, which override the defaults of `conf()`
+   * @param options the codecs, and how to read and write
+   * @throws {TypeError} If the name, a property or an option is wrong. One error lists all problems.
+   */
+  constructor(name: TopicNameInput, conf: Conf, options: TopicOptions<K, V>);
+  constructor(name: TopicNameInput, conf: Conf = {}, options: object = {}) {
+    const problems: string[] = [];
+    const names = checkedNames(name, problems);
+    this.#options = checkTopicOptions<K, V>(options, problems);
+    const merged = mergedConf(conf, problems, this.#options.app);
+    assertNoProblems(names?.where ?? "new Topic()", problems);
+    this.#names = names!;
     this.name = this.#names.text;
-    const {
-      key = text as Codec<unknown>,
-      value = text as Codec<unknown>,
-      offset,
-      until,
-      commit,
-      dry = false,
-      app,
-      connectTimeoutMs,
-    } = options;
-    const { whenMissing = "wait" } = options;
-    const merged = mergedConf(conf, where, app);
-    this.#merged = inTheirCase(merged);
+    this.#merged = wordsInLibraryCase(merged);
     this.conf = masked(merged);
-    this.#key = key as Codec<K>;
-    this.#value = value as Codec<V>;
-    for (const codec of [this.#key, this.#value]) {
-      if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
-        throw new TypeError(`${where}: a codec must have encode and decode`);
-      }
-    }
-    this.#decoder = new Decoder(this.#key, this.#value);
-    this.#startAt = offset === undefined ? () => undefined : parseOffsets(offset);
-    if (until !== undefined && until !== "end") throw new TypeError(`${where}: until must be "end": ${until}`);
-    if (whenMissing !== "wait" && whenMissing !== "fail") {
-      throw new TypeError(`${where}: whenMissing must be "wait" or "fail": ${whenMissing}`);
-    }
-    const ms = connectTimeoutMs ?? 1;
-    if (typeof ms !== "number" || !(ms >= 1 && ms <= LONGEST_MS)) {
-      throw new RangeError(
-        `${where}: connectTimeoutMs must be milliseconds from 1 to 2147483647: ${String(connectTimeoutMs)}`,
-      );
-    }
-    this.#connectTimeoutMs = connectTimeoutMs;
-    this.#missingMs = whenMissing === "fail" ? FAIL_MS : until === "end" ? connectTimeoutMs ?? DRAIN_MS : undefined;
-    if (commit !== undefined && commit !== "auto" && commit !== "manual") {
-      throw new TypeError(`${where}: commit must be "auto" or "manual": ${commit}`);
-    }
-    if (typeof dry !== "boolean") throw new TypeError(`${where}: dry must be true or false: ${dry}`);
-    this.#dry = dry;
-    this.#untilEnd = until === "end";
-    this.#autoCommit =
-      (commit ?? (String(this.#merged["enable.auto.commit"]) === "false" ? "manual" : "auto")) === "auto";
-    this.#notices = new Notices((said) => redact(said, this.#merged));
+    this.#decoder = new Decoder(this.#options.key, this.#options.value);
+    this.#startAt = this.#options.startAt;
+    const { commit = String(merged["enable.auto.commit"]) === "false" ? "manual" : "auto" } = this.#options;
+    this.#autoCommit = commit === "auto";
+    this.#notices = new Notices((text) => redact(text, this.#merged), this.name);
   }
 
   get #where(): string {
@@ -274,15 +169,16 @@ export class Topic<K = string, V = string>
     if (this.#reader !== undefined) {
       throw new KafkaError(`${this.#where} is being read already: make another Topic for a second reader`);
     }
+    const { untilEnd, connectTimeoutMs, missingMs } = this.#options;
     return this.#reader = new TopicReader(
       this.#names,
       this.#merged,
       {
         startAt: (partition) => this.#startAt(partition),
-        untilEnd: this.#untilEnd,
+        untilEnd,
         autoCommit: this.#autoCommit,
-        connectTimeoutMs: this.#connectTimeoutMs,
-        missingMs: this.#missingMs,
+        connectTimeoutMs,
+        missingTopicMs: missingMs,
       },
       this.#notices,
     );
@@ -293,140 +189,60 @@ export class Topic<K = string, V = string>
     if (this.#reader === reader) this.#reader = undefined;
   }
 
-  /** Starts reading, for `handle()`. */
+  /** Starts reading batches, for `handle()`. */
   [openSource](): SourceReader<Message<K, V>> {
     const reader = this.#read();
-    const batches = new ReadableStream<Batch<Message<K, V>>>({
-      pull: async (controller) => {
-        const batch = await reader.next();
-        if (batch === undefined) return controller.close();
-        controller.enqueue(await this.#batch(batch));
-      },
-      cancel: () => reader.stop(),
-    }, { highWaterMark: 0 });
-    return { batches, stop: () => reader.stop(), close: () => this.#release(reader) };
-  }
-
-  async #batch(batch: ReadBatch): Promise<Batch<Message<K, V>>> {
-    const decoded = this.#decoder.all(batch.messages);
-    const { messages, unreadable } = decoded instanceof Promise ? await decoded : decoded;
-    return {
-      messages,
-      bytes: batch.bytes,
-      ...(unreadable === undefined ? {} : { unreadable }),
-      positions: (handled) => batch.positions(handled),
-      done: (handled) => batch.done(handled),
-      stale: (message, isAccepted) => batch.isStale(message, isAccepted),
-      describe: (message) => `${partitionText(message)}@${message.offset}`,
-      // Looked for, since it is seldom needed: an index would cost every message something.
-      raw: ({ topic, partition, offset }) => {
-        const own = batch.messages.find((one) =>
-          one.offset === offset && one.partition === partition && one.topic === topic
-        );
-        return own && { key: own.key, value: own.value, headers: headersOf(own) };
-      },
-    };
+    return sourceReader(reader, this.#decoder, () => this.#release(reader));
   }
 
   /**
-   * Reads message by message. A message counts as handled when the next one is asked for. The one at which the loop is
-   * left, by `break` or by an error, does not count: it is read again.
+   * Reads message by message. A message counts as handled when the next one is requested. The message at which the loop
+   * is left, by `break` or by an error, does not count, and is read again.
    *
-   * @throws {KafkaError} If the topic is being read already or is closed, or Kafka refuses to go on.
-   * @throws {TypeError} If a codec can't decode a message; the message does not count as handled.
+   * @throws {KafkaError} If the Topic is being read already, or is closed; or if a broker refuses, e.g. for lack of
+   * permission.
+   * @throws {TypeError} If a codec can't decode a message. That message does not count as handled.
    */
   [Symbol.asyncIterator](): AsyncGenerator<Message<K, V>, void, undefined> {
-    let own: TopicReader | undefined;
-    const messages = this.#messages((reader) => own = reader);
-    const leave = messages.return.bind(messages);
-    // A generator that waits for messages would hear of it with the next one: stop the reader, so that it ends.
-    messages.return = (value) => {
-      own?.stop();
-      return leave(value);
-    };
-    return messages;
-  }
-
-  async *#messages(begun: (reader: TopicReader) => void): AsyncGenerator<Message<K, V>, void, undefined> {
-    const reader = this.#read();
-    begun(reader);
-    try {
-      for (let batch; (batch = await reader.next()) !== undefined;) {
-        let storedAt = performance.now();
-        try {
-          for (const [index, one] of batch.messages.entries()) {
-            if (reader.paused) await reader.resumed();
-            // It was closed instead.
-            if (reader.paused) return;
-            if (batch.isStale(one)) continue;
-            const decoded = this.#decoder.one(one);
-            const message = decoded instanceof Promise ? await decoded : decoded;
-            // A codec may take its time, and the Topic be sought in meanwhile.
-            if (decoded instanceof Promise && batch.isStale(one)) continue;
-            // A loop body that breaks and one that throws look the same from here: neither has handled its message.
-            yield message;
-            batch.handled = index + 1;
-            if (performance.now() - storedAt >= STORE_MS) {
-              reader.store();
-              storedAt = performance.now();
-            }
-          }
-          batch.handled = batch.messages.length;
-        } finally {
-          batch.done(batch.handled);
-        }
-      }
-    } finally {
-      await this.#release(reader);
-    }
+    return iterateMessages({
+      decoder: this.#decoder,
+      open: () => this.#read(),
+      close: (reader) => this.#release(reader),
+    });
   }
 
   /**
-   * The messages as a Web Stream, read when they are pulled. The same stream until it has ended or was cancelled.
+   * The messages as a Web Stream. The stream reads a message when one is pulled. The property returns the same stream until
+   * it has ended or is cancelled, and a new one afterwards.
    *
-   * A message counts as handled when the next one is pulled: a pipe of k stages can hold k messages that count
-   * already. When the pipe fails (or the stream is cancelled with a reason), what was pulled within the last 100 ms or so
-   * does not count, and is read again. Who minds sets `commit: "manual"` and calls `Topic.commit`, or uses `handle()`.
+   * **Delivery: not at least once.** A message counts as handled, and its offset may be committed, when the next message is
+   * pulled, although stages of a pipe may still hold it. When the pipe fails, or the stream is cancelled with a reason, the
+   * Topic stores no further offsets. It has stored those of all handled messages at the end of the last batch, and at least
+   * every 100 ms while messages are pulled. So messages that the pipe held may be lost. Use `handle()`, or
+   * `commit: "manual"` with `Topic.commit`, where none may be lost.
+   *
+   * @throws {KafkaError} If the Topic is closed.
    */
   get readable(): ReadableStream<Message<K, V>> {
     this.#checkOpen();
-    return this.#readable ??= this.#newReadable();
-  }
-
-  #newReadable(): ReadableStream<Message<K, V>> {
-    // Until it is pulled, whoever reads the Topic is somebody else.
-    let own: TopicReader | undefined;
-    const messages = this.#messages((reader) => own = reader);
-    const ended = () => {
+    if (this.#readable !== undefined) return this.#readable;
+    const readable = readableMessages({
+      decoder: this.#decoder,
+      open: () => this.#read(),
+      close: (reader) => this.#release(reader),
+    }, () => {
       if (this.#readable === readable) this.#readable = undefined;
-    };
-    const readable = new ReadableStream<Message<K, V>>({
-      async pull(controller) {
-        try {
-          const { done, value } = await messages.next();
-          if (!done) return controller.enqueue(value);
-          ended();
-          controller.close();
-        } catch (error) {
-          ended();
-          throw error;
-        }
-      },
-      // The generator may be waiting for messages: stop the reader, so that it ends.
-      cancel: async (reason) => {
-        ended();
-        // What the pipe has pulled lately may be on its way through it, and lost with it.
-        if (reason !== undefined) own?.giveUp();
-        own?.stop();
-        await messages.return();
-      },
-    }, { highWaterMark: 0 });
-    return readable;
+    });
+    return this.#readable = readable;
   }
 
   /**
-   * Reads on elsewhere, in all partitions or those named. Before reading, sets where it starts.
+   * Continues reading at another offset, in all partitions or in those that are named. When nobody reads yet, sets where
+   * reading will start.
    *
+   * @param offset `"beginning"`, `"end"`, an offset, or one of these for each partition number
+   * @throws {KafkaError} If the Topic is closed, or a broker refuses or does not answer.
+   * @throws {TypeError} If it is not an offset.
    * @throws {RangeError} If an offset is below −2, or a partition has no such offset.
    */
   async seek(offset: Offsets): Promise<void> {
@@ -438,26 +254,33 @@ export class Topic<K = string, V = string>
   }
 
   /**
-   * Stops the flow of messages, in partitions that are assigned later as well; the reader stays in its group. Does
-   * nothing when nobody reads. What `handle()` has pulled already is still handled: there, use the app's `pause(topic)`.
+   * Pauses fetching, also in partitions that are assigned later. The member stays in its group. Does nothing when nobody
+   * reads. `handle()` still handles what it has pulled: use `pause(topic)` there.
+   *
+   * @throws {KafkaError} If the Topic is closed.
    */
   pause(): void {
     this.#checkOpen();
     this.#reader?.pause();
   }
 
-  /** Lets messages flow again. */
+  /**
+   * Continues fetching after `Topic.pause`.
+   *
+   * @throws {KafkaError} If the Topic is closed.
+   */
   resume(): void {
     this.#checkOpen();
     this.#reader?.resume();
   }
 
   /**
-   * Commits a message as handled, and all before it in its partition; without one, all that counts as handled.
-   * Resolves when the broker has it.
+   * Commits the offset behind a message, so that this message and all before it in its partition are not read again.
+   * Without a message, commits all that counts as handled. Resolves when the broker has confirmed it.
    *
-   * @throws {TypeError} If there is no `group.id` to commit for.
-   * @throws {KafkaError} If nobody reads the topic, or the broker refuses.
+   * @param message a message of this Topic, or its topic, partition and offset
+   * @throws {TypeError} If there is no `group.id` to commit for, or the message belongs to another topic.
+   * @throws {KafkaError} If the Topic is closed or nobody reads it, or the broker refuses the commit.
    */
   async commit(message?: Pick<Message<unknown, unknown>, "topic" | "partition" | "offset">): Promise<void> {
     this.#checkOpen();
@@ -466,68 +289,63 @@ export class Topic<K = string, V = string>
     }
     const reader = this.#reader;
     if (reader === undefined) throw new KafkaError(`${this.#where} is not being read: there is nothing to commit`);
-    if (message === undefined) return await reader.commit(reader.handled);
+    if (message === undefined) return await reader.commit(reader.positions);
     const { topic, partition, offset } = message;
     if (!this.#names.include(topic)) throw new TypeError(`${this.#where} can't commit a message of ${topic}`);
     await reader.commit([{ topic, partition, offset: offset + 1 }]);
   }
 
   /**
-   * How many messages are not handled yet: by this reader, or by its group when nobody reads here.
+   * How many messages are not handled yet, by partition: by the reader of this Topic, or by its consumer group when this
+   * Topic is not being read. Asking for it joins no group.
    *
    * @throws {KafkaError} If a topic does not exist, a broker refuses, no broker answers within 10 s, or the Topic is closed.
+   *
+   * @example The lag of a group
+   * ```ts
+   * import { Topic } from "@slipstream/slipstream";
+   * import { LocalBroker } from "@slipstream/slipstream/testing";
+   *
+   * await using broker = await LocalBroker.start();
+   * await using orders = new Topic("orders", { "bootstrap.servers": broker.bootstrapServers, "group.id": "billing" });
+   * await orders.send("a", "1");
+   * const { total, partitions } = await orders.lag();
+   * console.assert(total === 1);
+   * for (const { topic, partition, currentOffset = "-", endOffset, lag } of partitions) {
+   *   console.log(`${topic}[${partition}] current ${currentOffset} end ${endOffset} lag ${lag}`);
+   * }
+   * ```
    */
   async lag(): Promise<Lag> {
     this.#checkOpen();
-    const reader = this.#reader;
-    const single = this.#names.single !== undefined;
-    if (reader !== undefined) return await this.#answered(lagOf(reader, single));
-    // A reader that never pulls joins nothing: it asks and goes. Who asks meanwhile asks it too.
-    const asking = this.#asking ??= {
-      users: 0,
-      reader: new TopicReader(this.#names, { ...this.#merged }, {
-        startAt: () => undefined,
-        untilEnd: false,
-        autoCommit: false,
-      }, this.#notices),
-    };
-    asking.users++;
-    try {
-      return await this.#answered(lagOf(asking.reader, single, true));
-    } finally {
-      if (--asking.users === 0) {
-        this.#asking = undefined;
-        await asking.reader.close();
-      }
-    }
-  }
-
-  #answered(lag: Promise<Lag>): Promise<Lag> {
-    const late = `${this.#where}: can't ask for its lag: no broker answers within ${QUERY_MS / 1000} s`;
-    return answered(lag, () => new KafkaError(late, { code: TIMED_OUT }));
+    const reader = this.#reader ?? (this.#groupLag ??= new GroupLag(this.#names, this.#merged, this.#notices));
+    return await reader.lag();
   }
 
   // Writing
 
   #write(): Writer<K, V> {
     this.#checkOpen();
-    return this.#writer ??= this.#newWriter({ key: this.#key, value: this.#value });
+    return this.#writer ??= this.#newWriter(this.#options, this.#merged);
   }
 
-  #newWriter<A, B>(codecs: { key: Codec<A>; value: Codec<B> }, conf = this.#merged): Writer<A, B> {
+  #newWriter<A, B>(codecs: { readonly key: Codec<A>; readonly value: Codec<B> }, conf: Values): Writer<A, B> {
     const { single } = this.#names;
     if (single === undefined) throw new TypeError(`${this.#where}: can only be read: write to a Topic of one name`);
-    if (this.#dry) return new DryWriter(single, codecs);
+    if (this.#options.dry) return new DryWriter(single, codecs);
     return new TopicWriter(single, conf, codecs, this.#notices);
   }
 
   /**
-   * Sends a message, and resolves with where it was written. Calls that are not awaited still write in their order.
+   * Sends a record. Records are written in the order of the calls, whether the calls are awaited or not.
    *
    * @param key the key, or `null`
-   * @param value the value; `null` for a tombstone
-   * @throws {TypeError} If a codec can't encode the key or the value; nothing was written.
-   * @throws {KafkaError} If it was not delivered; `records` holds it.
+   * @param value the value, or `null` for a tombstone
+   * @param options headers, partition and timestamp
+   * @returns the partition and offset that it was written to, once all in-sync replicas have it
+   * @throws {TypeError} If a codec can't encode the key or the value, or the Topic has several names. Nothing is written.
+   * @throws {RangeError} If the partition or the timestamp is out of its range. Nothing is written.
+   * @throws {KafkaError} If the record is not delivered (`records` holds it), or the Topic is closed.
    */
   send(key: K | null, value: V | null, options?: SendOptions): Promise<DeliveryReport> {
     try {
@@ -538,10 +356,13 @@ export class Topic<K = string, V = string>
   }
 
   /**
-   * Sends records in order, and resolves with where each was written.
+   * Sends records in order. All are encoded before the first one is written.
    *
-   * @throws {TypeError} If a codec can't encode one of them; nothing was written.
-   * @throws {KafkaError} If some were not delivered; `records` holds them.
+   * @param records pairs of key and value, or records
+   * @returns the partitions and offsets that they were written to, in the order of the records
+   * @throws {TypeError} If a codec can't encode one of them, or the Topic has several names. Nothing is written.
+   * @throws {RangeError} If a partition or a timestamp is out of its range. Nothing is written.
+   * @throws {KafkaError} If some are not delivered (`records` holds these), or the Topic is closed.
    */
   async sendBatch(records: readonly TopicInput<K, V>[]): Promise<DeliveryReport[]> {
     return await this.#write().sendBatch(records);
@@ -549,151 +370,88 @@ export class Topic<K = string, V = string>
 
   /** Starts writing, for `handle()`. */
   [openSink](): SinkWriter<TopicInput<K, V>> {
-    return this.#write().open({ keepsLink: true });
+    return this.#write().open({ keepsProducer: true });
   }
 
   /**
-   * Starts writing dead letters, for `handle()`: bytes as they are, whatever the codecs. Whatever can be read can be
-   * written: the client sets no limit of its own, and what the topic has no room for is written without the headers that
-   * tell of the error, which then stand on stderr.
+   * Starts writing dead letters, for `handle()`: keys and values as bytes, whatever the codecs. A message of any size
+   * that could be read can be written: see `DeadLetterWriter`.
    */
   [openDeadLetters](): SinkWriter<RawMessage> {
     this.#checkOpen();
-    this.#letters ??= this.#newWriter({ key: bytes, value: bytes }, lettersConf(this.#merged));
-    return new LetterSink(
-      this.#letters.open({ keepsLink: true }) as SinkWriter<RawMessage>,
-      this.#where,
-      this.#notices,
-    );
+    this.#deadLetters ??= this.#newWriter({ key: bytes, value: bytes }, deadLetterConf(this.#merged));
+    const writer = this.#deadLetters.open({ keepsProducer: true }) as SinkWriter<RawMessage>;
+    return new DeadLetterWriter(writer, this.#where, this.#notices);
   }
 
-  /** Whether a source is a Topic that reads this one, on the same brokers. */
+  /** Whether a source is a Topic that reads this topic, on the same brokers. */
   [feeds](source: unknown): boolean {
     if (!(source instanceof Topic) || !source.#names.include(this.name)) return false;
-    return serversOf(source.#merged) === serversOf(this.#merged);
+    return bootstrapServersOf(source.#merged) === bootstrapServersOf(this.#merged);
   }
 
   /**
-   * The topic as the end of a pipe: takes `[key, value]` or records. A write waits when there is no room; closing
-   * resolves when everything is delivered. The stream errors when something can't be; the next one starts clean.
+   * The topic as a Web Stream that takes pairs of key and value, or records. The property is the same stream until that
+   * was closed, was aborted or has failed, and a new one afterwards.
+   *
+   * A write waits while the producer's queue is full. `close()` resolves when all records are delivered. The stream
+   * fails when a record can't be delivered.
+   *
+   * @throws {KafkaError} If the Topic is closed.
+   * @throws {TypeError} If the Topic has several names.
    */
   get writable(): WritableStream<TopicInput<K, V>> {
     this.#checkOpen();
-    return this.#writable ??= this.#newWritable();
-  }
-
-  #newWritable(): WritableStream<TopicInput<K, V>> {
-    // Each stream has a delivery of its own: what fails in one is none of the next one's.
-    const writer = this.#write().open({ keepsLink: false });
-    const ended = () => {
+    if (this.#writable !== undefined) return this.#writable;
+    const writable = topicWritable(this.#write().open({ keepsProducer: false }), this.#where, () => {
       if (this.#writable === writable) this.#writable = undefined;
-    };
-    let delivery: Delivery;
-    const writable = new WritableStream<TopicInput<K, V>>({
-      start: (controller) => {
-        delivery = {
-          undelivered(error) {
-            ended();
-            controller.error(error);
-            void writer.close(error);
-            throw error;
-          },
-        };
-      },
-      write: async (input) => {
-        try {
-          await writer.accept(input, delivery);
-        } catch (error) {
-          ended();
-          void writer.close(error);
-          throw error;
-        }
-      },
-      close: async () => {
-        ended();
-        await writer.settle(delivery);
-        await writer.close();
-      },
-      abort: async (reason) => {
-        ended();
-        await writer.close(reason ?? new KafkaError(`${this.#where}: the stream was aborted`));
-      },
     });
-    return writable;
+    return this.#writable = writable;
   }
 
   // The end
 
   /**
-   * Stops reading, delivers what is on its way, commits, and frees everything. Idempotent; at once when no broker
-   * is there.
+   * Stops reading, commits what was handled, delivers the records that were accepted, and disconnects. Idempotent. Does
+   * not wait for brokers that have never answered.
    *
-   * @throws {KafkaError} If messages could not be delivered within 30 s: says how many.
+   * @throws {KafkaError} If records are not delivered within 30 s; the error has their number.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
-    const open = [this.#reader, this.#asking?.reader, this.#writer, this.#letters];
+    const open = [this.#reader, this.#groupLag, this.#writer, this.#deadLetters];
     const outcomes = await Promise.allSettled(open.map((one) => one?.close()));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 
-  /** Closes the topic: what `await using` calls. */
+  /** Closes the topic, for `await using`: see `Topic.close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** What `console.log(topic)` shows: no secrets. */
+  /** What `console.log(topic)` prints; secrets are masked. */
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
     return `Topic ${inspect({ name: this.name, conf: this.conf }, options)}`;
   }
 }
 
-// A record, so that the compiler misses an option that is not in it.
-const OPTIONS = Object.keys(
-  {
-    key: 0,
-    value: 0,
-    offset: 0,
-    until: 0,
-    whenMissing: 0,
-    connectTimeoutMs: 0,
-    commit: 0,
-    dry: 0,
-    app: 0,
-  } satisfies Record<keyof TopicOptions, 0>,
-);
+type Values = Readonly<Record<string, unknown>>;
 
-/** Refuses options that there are not. */
-function checkOptions(options: unknown, where: string): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`${where}: options must be an object such as { offset: "beginning" }`);
-  }
-  for (const name of Object.keys(options)) {
-    if (OPTIONS.includes(name)) continue;
-    throw new TypeError(`${where}: there is no option ${JSON.stringify(name)}: ${optionRemedy(name)}`);
-  }
-}
-
-function optionRemedy(name: string): string {
-  if (isProperty(name)) return "it is a property, for the second argument";
-  return `did you mean ${JSON.stringify(nearest(name, OPTIONS))}? There are ${OPTIONS.join(", ")}`;
-}
-
-/** What writes, or says that it would. */
+/** A `TopicWriter` or a `DryWriter`. */
 interface Writer<K, V> extends Pick<TopicWriter<K, V>, "send" | "sendBatch" | "close"> {
-  open(options: { readonly keepsLink: boolean }): SinkWriter<TopicInput<K, V>>;
+  open(options: { readonly keepsProducer: boolean }): SinkWriter<TopicInput<K, V>>;
 }
 
-async function lagOf(reader: TopicReader, single: boolean, justAsking = false): Promise<Lag> {
-  const positions = await reader.positions(justAsking);
-  const lags = await Promise.all(positions.map(async (position) => {
-    const { lowOffset, highOffset } = await reader.watermarks(position);
-    const lag = Math.max(0, highOffset - Math.max(position.offset, lowOffset));
-    return [single ? position.partition : partitionText(position), lag] as const;
-  }));
-  return { total: lags.reduce((sum, [, lag]) => sum + lag, 0), partitions: Object.fromEntries(lags) };
+/** Returns checked names, or `undefined` and one problem more. */
+function checkedNames(name: TopicNameInput, problems: string[]): TopicNames | undefined {
+  try {
+    return new TopicNames(name);
+  } catch (error) {
+    problems.push((error as Error).message);
+    return undefined;
+  }
 }

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { Cache, type CacheInput } from "../../src/cache/cache.ts";
+import { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
 import { checkOptions } from "../../src/cache/cache_options.ts";
-import { type Engine, openEngine } from "../../src/cache/engine.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
-import { openSink } from "../../src/stream/protocol.ts";
+import type { Engine } from "../../src/cache/engine/engine.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
+import { registerStore } from "../support/registered_store.ts";
+import { openSink } from "../../src/protocol/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
 const BOUND = 32 * 1024 * 1024;
 const delivery = { undelivered() {} };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A Cache on a disk that stands still until the test lets it go on. */
+/** A Cache on a disk that makes no commit until the test lets it. */
 async function standingStill<V>(test: (cache: Cache<V>, engine: Engine, goOn: () => void) => Promise<void>) {
   const { promise, resolve } = Promise.withResolvers<"made">();
   let opened = false;
@@ -29,7 +31,7 @@ async function standingStill<V>(test: (cache: Cache<V>, engine: Engine, goOn: ()
   }
 }
 
-/** How many writes a sink takes before it has its user wait. */
+/** How many writes a sink takes before it makes its user wait. */
 function fill<V>(
   cache: Cache<V>,
   input: (n: number) => CacheInput<V>,
@@ -43,7 +45,7 @@ function fill<V>(
   return { count: most, room: undefined };
 }
 
-Deno.test("a sink has its user wait when values wait for the disk, in an entry or in chunks, of 32 MB or 50,000 in all", async () => {
+Deno.test("a sink makes its user wait once 32 MB or 50,000 writes wait for the disk, small and large values alike", async () => {
   for (const size of [20, 10_000, 60_000, 200_000, 3_000_000]) {
     await standingStill<Uint8Array>(async (cache, engine, goOn) => {
       const value = new Uint8Array(size);
@@ -57,7 +59,7 @@ Deno.test("a sink has its user wait when values wait for the disk, in an entry o
   }
 });
 
-Deno.test("values that are published count as long as they wait, also those that newer ones of their key replace", async () => {
+Deno.test("a published value counts as waiting until it is on disk, also when a newer value of its key replaces it", async () => {
   await standingStill<Uint8Array>(async (cache, engine, goOn) => {
     const reader = cache.updates().getReader();
     await turn();
@@ -69,7 +71,7 @@ Deno.test("values that are published count as long as they wait, also those that
     await room;
     await reader.cancel();
   });
-  // Those that nobody reads and newer ones replace do not: only writes are counted then.
+  // Without readers of updates, a replaced value does not count. Only its write does.
   await standingStill<Uint8Array>((cache, engine) => {
     const value = new Uint8Array(50_000);
     assert.equal(fill(cache, () => ["same", value]).count, 50_000);
@@ -78,7 +80,7 @@ Deno.test("values that are published count as long as they wait, also those that
   });
 });
 
-Deno.test("a value that is larger than what may wait passes, alone", async () => {
+Deno.test("a value that is larger than the limit on waiting bytes is accepted by itself", async () => {
   await standingStill<Uint8Array>(async (cache, engine, goOn) => {
     const { count, room } = fill(cache, (n) => [n, new Uint8Array(BOUND + 1_000_000)]);
     assert.equal(count, 1);
@@ -89,7 +91,7 @@ Deno.test("a value that is larger than what may wait passes, alone", async () =>
   });
 });
 
-Deno.test("deleteRange() and cache.writable wait for room as well", async () => {
+Deno.test("deleteRange() and cache.writable wait for room", async () => {
   await standingStill<Uint8Array | string>(async (cache, engine, goOn) => {
     const { room } = fill(cache, (n) => [n, new Uint8Array(100_000)]);
     const before = engine.groups.bytes;

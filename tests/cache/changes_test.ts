@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { Cache } from "../../src/cache/cache.ts";
 import type { CacheChange } from "../../src/cache/cache_change.ts";
-import { openEngine } from "../../src/cache/engine.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
 import { type CacheOptions, checkOptions } from "../../src/cache/cache_options.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
-type Changes = ReadableStream<CacheChange<number>>;
+type ChangeReader = ReadableStream<CacheChange<number>>;
 
-/** What is read until a change is what a test waits for; the stream is cancelled then. */
-async function readUntil(changes: Changes, isLast: (change: CacheChange<number>) => boolean) {
+/** Reads changes until one passes a test, and cancels the stream. */
+async function readUntil(changes: ChangeReader, isLast: (change: CacheChange<number>) => boolean) {
   const found: CacheChange<number>[] = [];
   for await (const change of changes) {
     found.push(change);
@@ -20,7 +22,7 @@ async function readUntil(changes: Changes, isLast: (change: CacheChange<number>)
 
 const isLive = ({ type }: CacheChange<number>) => type === "live";
 const isEnd = (change: CacheChange<number>) => change.type === "update" && change.update[0] === "end";
-/** A change in short: its type, and what it says. */
+/** A change in short: its type, and its key and value or reason. */
 const short = (change: CacheChange<number>) =>
   "update" in change
     ? [change.type, change.update[0], change.update[1]]
@@ -32,7 +34,7 @@ async function temporary(): Promise<string> {
   return `${await Deno.makeTempDir()}/cache`;
 }
 
-Deno.test("changes() goes on behind an id, in another Cache of the store as well, and in no other log", async () => {
+Deno.test("changes() resumes behind an id, in any Cache of the store, and reports a gap in any other log", async () => {
   const log = { limit: 100 };
   const path = await temporary();
   let id: string;
@@ -48,7 +50,7 @@ Deno.test("changes() goes on behind an id, in another Cache of the store as well
   assert.deepEqual(found.map(short), [["update", "k", 4], ["update", "k", 5], ["live"]]);
   assert.equal(found.at(-1)!.id, found.at(-2)!.id);
 
-  // The same numbers under another prefix, in another file, and in a file of the same name that is new.
+  // The numbers exist under another prefix, in another file, and in a new file of the same name too.
   const others: [string, CacheOptions][] = [[path, { prefix: "other", log }], [await temporary(), { log }]];
   for (const [path, options] of others) {
     await using other = new Cache<number>(path, options);
@@ -57,7 +59,7 @@ Deno.test("changes() goes on behind an id, in another Cache of the store as well
     for (const after of [id, "3", "no id", `${"0".repeat(400)}-1`]) {
       assert.deepEqual((await readUntil(other.changes({ after }), isLive)).map(short), all);
     }
-    // Who was told of the gap is not told again.
+    // The gap is reported once.
     const [gap] = await readUntil(other.changes({ after: id }), ({ type }) => type === "gap");
     const again = await readUntil(other.changes({ after: gap!.id! }), isLive);
     assert.deepEqual(again.map(short), all.slice(1));
@@ -70,7 +72,7 @@ Deno.test("changes() goes on behind an id, in another Cache of the store as well
   assert.deepEqual([short(gap!), short(first!)], [["gap", "other-log"], ["update", "k", 100]]);
 });
 
-Deno.test("changes() says what the log no longer holds, at the start and while it is read, and then goes on", async () => {
+Deno.test("changes() reports a gap where the log was trimmed, at the start and while reading, and goes on", async () => {
   await using cache = new Cache<number>(":memory:", { log: { limit: 3 } });
   const beginning = (await readUntil(cache.changes(), isLive))[0]!.id!;
   const slow = cache.changes({ after: beginning }).getReader();
@@ -85,11 +87,11 @@ Deno.test("changes() says what the log no longer holds, at the start and while i
   assert.deepEqual(late.map(short), [...rest, ["live"]]);
   const snapshot = await readUntil(cache.changes({ after: beginning, snapshot: true }), isLive);
   assert.deepEqual(snapshot.map(short), [["gap", "trimmed"], ["snapshot"], ["entry", "k", 6], ["live"]]);
-  // Who is cut off before it has everything must not come back as one that has.
+  // A client that is cut off before it has the whole snapshot must not resume behind it.
   assert.deepEqual(snapshot.map(({ id }) => id === undefined), [true, true, true, false]);
 });
 
-Deno.test("changes() notices that a store was wiped under it, by another process", async () => {
+Deno.test("changes() reports a gap when another process wipes the store", async () => {
   const disk = new MemoryKv();
   using store = registerStore("wiped", () => disk.open());
   await using cache = new Cache<number>(store.path, { shared: true, log: { limit: 10 } });
@@ -101,7 +103,7 @@ Deno.test("changes() notices that a store was wiped under it, by another process
   const next = changes.read();
   await cache.emit("k", 2);
   const found = [short((await next).value!), short((await changes.read()).value!)];
-  // Between the two nothing may be there at all, which is another log as well.
+  // In between, the store may be empty, which is another log too.
   if (found[1]![0] === "gap") found.splice(0, 2, found[1]!, short((await changes.read()).value!));
   assert.deepEqual(found, [["gap", "other-log"], ["update", "k", 2]]);
   await changes.cancel();
@@ -128,8 +130,8 @@ const KEYS = 300;
 for (const shared of [false, true]) {
   for (const log of [undefined, { limit: 100_000 }]) {
     const how = `${shared ? "shared" : "owned"}, ${log === undefined ? "without" : "with"} a log`;
-    Deno.test(`a snapshot amid writes leaves no update out and has none twice (${how})`, async () => {
-      const path = await temporary();
+    Deno.test(`a snapshot during writes misses no update and shows none twice (${how})`, async () => {
+      const random = new Random(SEED, how), path = await temporary();
       const options = { shared, ...(log && { log }) };
       await using cache = new Cache<number>(path, options);
       await using elsewhere = new Cache<number>(path, { ...options, prefix: "elsewhere" });
@@ -137,7 +139,7 @@ for (const shared of [false, true]) {
       const emit = async (key: string) => {
         const n = (next.get(key) ?? 0) + 1;
         next.set(key, n);
-        // In commits of their own as well, which a shared store makes beside the groups.
+        // Also in transactions, which a shared store commits beside the groups.
         if (n % 5 === 0) await cache.transaction(["in", key], (tx) => tx.emit(["in", key], n));
         else await Promise.all([cache.emit(["in", key], n), cache.emit(["out", key], n)]);
       };
@@ -145,11 +147,11 @@ for (const shared of [false, true]) {
       let stopped = false;
       const writing = Array.from({ length: 10 }, async (_, writer) => {
         while (!stopped) {
-          await emit(`${writer + 10 * Math.floor(Math.random() * KEYS / 10)}`);
+          await emit(`${writer + 10 * Math.floor(random.next() * KEYS / 10)}`);
           await elsewhere.emit(["in", "1"], -1);
         }
       });
-      // Several clients, of which some are slow.
+      // Several readers, some of them slow.
       const clients = Array.from({ length: 6 }, async (_, client) => {
         await new Promise((resolve) => setTimeout(resolve, 20 * client));
         const latest = new Map<unknown, number>();
@@ -162,7 +164,7 @@ for (const shared of [false, true]) {
           const before = latest.get(key);
           assert.equal(place, "in");
           if (change.type === "entry") assert.equal(before, undefined, "an entry comes once");
-          // Each update makes one more: whatever is left out or comes twice shows.
+          // Each update adds one, so a missed or repeated update shows.
           else assert.equal(value, before === undefined ? value : before + 1, `${key} was ${before}`);
           latest.set(key, value!);
         }
@@ -180,7 +182,7 @@ for (const shared of [false, true]) {
   }
 }
 
-Deno.test("a snapshot has large values, the key that is the prefix, and neither what expired nor what is deleted", async () => {
+Deno.test("a snapshot includes large values and the key that equals the prefix, and no expired or removed entries", async () => {
   const path = await temporary();
   await using cache = new Cache<number | Uint8Array>(path, { log: { limit: 10 } });
   const large = new Uint8Array(300_000).fill(7);
@@ -199,13 +201,13 @@ Deno.test("a snapshot has large values, the key that is the prefix, and neither 
   assert.deepEqual(found, [["a", 1, undefined], [["a", 1], large, undefined]]);
 });
 
-Deno.test("leaving updates() and changes() releases the reader at once: while quiet, before the first, while opening", async () => {
+Deno.test("cancelling updates() or changes() releases the reader at once: while idle, before the first read, while opening", async () => {
   const path = await temporary();
   for (const options of [{}, { log: { limit: 10 } }, { log: { limit: 10 }, shared: true }]) {
     const file = `${path}${Object.keys(options).length}`;
     await using cache = new Cache<number>(file, options);
     const streams = () => [cache.updates(), cache.changes(), cache.changes({ snapshot: true })];
-    // The Cache is not open yet.
+    // The store is not open yet.
     await Promise.all(streams().map((stream) => stream.cancel()));
     await cache.emit("a", 1);
     await Promise.all(streams().map((stream) => stream.cancel()));
@@ -217,7 +219,7 @@ Deno.test("leaving updates() and changes() releases the reader at once: while qu
       await reading;
     }
     const { engine, release } = await openEngine(file, checkOptions(file, options));
-    assert.equal(engine.updates.wanted, false);
+    assert.equal(engine.updates.hasReaders, false);
     await release();
   }
 });
@@ -232,7 +234,7 @@ Deno.test("changes() refuses an id without a log, and ends when the Cache is clo
   await assert.rejects(cache.changes().getReader().read(), { name: "CacheError", code: "closed" });
 });
 
-/** A store whose commits are made at once, and answered when `late.until` resolves. */
+/** A store whose commits take effect at once, and are answered when `late.until` resolves. */
 function lateStore(late: { until: Promise<unknown> }) {
   const disk = new MemoryKv();
   const store = registerStore("answers late", () => {
@@ -249,7 +251,7 @@ function lateStore(late: { until: Promise<unknown> }) {
   return { disk, store };
 }
 
-Deno.test("a snapshot that shows what a commit has made leaves out its update, however late the commit is answered", async () => {
+Deno.test("a snapshot that shows a commit leaves out its update, however late the commit is answered", async () => {
   const answer = { until: Promise.resolve() as Promise<unknown> };
   const { disk, store: registered } = lateStore(answer);
   using store = registered;
@@ -271,7 +273,7 @@ Deno.test("a snapshot that shows what a commit has made leaves out its update, h
     late.resolve();
     await emitting;
     await cache.emit("end", 0);
-    // Not the 1, which would put the clock back.
+    // Not the 1, which is older than the entry.
     assert.deepEqual([short((await next).value!), short((await changes.read()).value!)], [["live"], [
       "update",
       "end",

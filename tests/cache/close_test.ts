@@ -4,7 +4,7 @@ import { freshStore } from "../support/stores.ts";
 
 const isClosed = (error: unknown) => error instanceof CacheError && error.code === "closed";
 
-Deno.test("close() waits for what was written and for transactions under way, and is idempotent", async () => {
+Deno.test("close() waits for writes and running transactions, and is idempotent", async () => {
   await using store = await freshStore();
   const { path } = store;
   const cache = new Cache<number>(path);
@@ -25,7 +25,7 @@ Deno.test("close() waits for what was written and for transactions under way, an
   assert.deepEqual(await again.getMany(["a", "b"]), [1, 2]);
 });
 
-Deno.test("a scan, a read and a transaction that close() cuts short say that the Cache is closed", async () => {
+Deno.test('a scan, a read and a transaction that close() interrupts reject with "closed"', async () => {
   await using store = await freshStore();
   const cache = new Cache<number>(store.path);
   await Promise.all(Array.from({ length: 2000 }, (_, n) => cache.set(n, n)));
@@ -47,7 +47,7 @@ Deno.test("a scan, a read and a transaction that close() cuts short say that the
   );
 });
 
-Deno.test("a scan that nobody goes on with costs what is written nothing", async () => {
+Deno.test("an abandoned scan does not make later commits read entries for it", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<Uint8Array>(store.path);
   await Promise.all(Array.from({ length: 1000 }, (_, n) => cache.set(n, new Uint8Array(10))));
@@ -60,7 +60,7 @@ Deno.test("a scan that nobody goes on with costs what is written nothing", async
   })();
   let gone = false;
   void collected.promise.then(() => gone = true);
-  // Garbage, until the collector comes by.
+  // Wait until the garbage collector runs.
   for (let round = 0; !gone && round < 500; round++) {
     await cache.set(round, new Uint8Array(1_000_000));
     await new Promise((resolve) => setTimeout(resolve, 0));

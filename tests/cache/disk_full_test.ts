@@ -1,17 +1,28 @@
 import assert from "node:assert/strict";
 import { Cache, CacheError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type BatchSource, openSource } from "@slipstream/slipstream/protocol";
-import { deliver } from "./deliver.ts";
+import { deliver } from "../support/deliver.ts";
+
+interface SmallDisk {
+  readonly path: string;
+  remount(mode: "ro" | "rw"): Promise<{ readonly success: boolean }>;
+  unmount(): Promise<unknown>;
+}
 
 /** A file system of 6 MB, if this machine lets us mount one. */
-async function mountSmallDisk(): Promise<{ path: string; unmount: () => Promise<unknown> } | undefined> {
+async function mountSmallDisk(): Promise<SmallDisk | undefined> {
   const path = await Deno.makeTempDir();
   const run = ([command, ...args]: string[]) =>
     new Deno.Command(command!, { args, stdout: "null", stderr: "null" }).output().catch(() => ({ success: false }));
-  // A machine of CI may be borrowed; nobody's own is asked for more than is its user's.
+  // Only a machine of CI is asked to mount with sudo.
   for (const sudo of Deno.env.get("CI") === "true" ? [[], ["sudo", "-n"]] : [[]]) {
     const { success } = await run([...sudo, "mount", "-t", "tmpfs", "-o", "size=6m,mode=777", "tmpfs", path]);
-    if (success) return { path, unmount: () => run([...sudo, "umount", path]) };
+    if (!success) continue;
+    return {
+      path,
+      remount: (mode) => run([...sudo, "mount", "-o", `remount,${mode}`, path]),
+      unmount: () => run([...sudo, "umount", path]),
+    };
   }
 }
 
@@ -19,14 +30,14 @@ const probe = await mountSmallDisk();
 await probe?.unmount();
 const reason = probe === undefined ? " (ignored: this user may not mount a file system)" : "";
 
-function onSmallDisk(name: string, fn: (folder: string) => Promise<void>): void {
+function onSmallDisk(name: string, fn: (folder: string, remount: SmallDisk["remount"]) => Promise<void>): void {
   Deno.test({
     name: name + reason,
     ignore: probe === undefined,
     fn: async () => {
       const disk = (await mountSmallDisk())!;
       try {
-        await fn(disk.path);
+        await fn(disk.path, disk.remount);
       } finally {
         await disk.unmount();
       }
@@ -34,17 +45,17 @@ function onSmallDisk(name: string, fn: (folder: string) => Promise<void>): void 
   });
 }
 
-/** Takes up space, until it is removed. */
+/** A file that takes up space until it is removed. */
 async function fill(folder: string, size = 3_000_000): Promise<() => Promise<void>> {
   await Deno.writeFile(`${folder}/filler`, new Uint8Array(size));
   return () => Deno.remove(`${folder}/filler`);
 }
 
-/** Whether an error is what is right to be said of a full disk. */
+/** Asserts that an error is the one of a full disk. */
 function isFull(error: unknown): true {
   assert.ok(error instanceof CacheError, Deno.inspect(error));
   assert.deepEqual([error.code, error.fatal], ["full", true]);
-  assert.match(error.message, /^The Cache \/.+\/cache can't be .+ full: free some space/);
+  assert.match(error.message, /^The Cache \/.+\/cache can't be .+ full\. Free some space/);
   return true;
 }
 const bytes = (n: number, size = 50_000) => new Uint8Array(size).fill(n);
@@ -61,7 +72,7 @@ onSmallDisk(
         await cache.set(n, bytes(n)).then(() => acknowledged.push(n), (error) => failed = error);
       }
       isFull(failed);
-      // What failed is not there, not even in memory; what was there before it still is.
+      // The failed write is not there, not even in memory; the value before it is.
       assert.equal(await cache.get(acknowledged.length), undefined);
       await assert.rejects(cache.set(0, bytes(9)), isFull);
       assert.deepEqual(await cache.get(0), bytes(0));
@@ -78,32 +89,35 @@ onSmallDisk(
   },
 );
 
-onSmallDisk("a full disk leaves large values whole or not at all, and nothing of them behind", async (folder) => {
-  const path = `${folder}/cache`;
-  {
-    await using cache = new Cache<Uint8Array>(path);
-    const free = await fill(folder);
-    await cache.set("a", bytes(1, 300_000));
-    let failed = 0;
-    for (let n = 2; n < 30 && failed < 3; n++) {
-      const before = await cache.get("a");
-      await cache.set("a", bytes(n, 900_000)).catch((error) => {
-        isFull(error);
-        failed++;
-      });
-      if (failed > 0) assert.deepEqual(await cache.get("a"), before);
-      await cache.set(["fill", n], bytes(n, 200_000)).catch(() => failed++);
+onSmallDisk(
+  "on a full disk, a large value is written as a whole or not at all, and leaves no chunks",
+  async (folder) => {
+    const path = `${folder}/cache`;
+    {
+      await using cache = new Cache<Uint8Array>(path);
+      const free = await fill(folder);
+      await cache.set("a", bytes(1, 300_000));
+      let failed = 0;
+      for (let n = 2; n < 30 && failed < 3; n++) {
+        const before = await cache.get("a");
+        await cache.set("a", bytes(n, 900_000)).catch((error) => {
+          isFull(error);
+          failed++;
+        });
+        if (failed > 0) assert.deepEqual(await cache.get("a"), before);
+        await cache.set(["fill", n], bytes(n, 200_000)).catch(() => failed++);
+      }
+      assert.equal(failed >= 3, true);
+      await free();
+      await cache.set("a", bytes(7, 300_000));
+      await cache.deleteRange({ prefix: "fill" });
     }
-    assert.equal(failed >= 3, true);
-    await free();
-    await cache.set("a", bytes(7, 300_000));
-    await cache.deleteRange({ prefix: "fill" });
-  }
-  const kv = await Deno.openKv(path);
-  const kinds = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key[1]);
-  kv.close();
-  assert.deepEqual(kinds, ["b", ...Array(5).fill("c"), "l", "v"]);
-});
+    const kv = await Deno.openKv(path);
+    const kinds = (await Array.fromAsync(kv.list({ prefix: [] }))).map(({ key }) => key[1]);
+    kv.close();
+    assert.deepEqual(kinds, ["b", ...Array(5).fill("c"), "l", "v"]);
+  },
+);
 
 onSmallDisk(
   "a full disk fails the deliveries that are not on it, so that no batch of theirs is done",
@@ -172,13 +186,13 @@ onSmallDisk(
         await assert.rejects(write(), isFull, name);
         if (name !== "writable") await assert.rejects(Promise.all([write(), write()]), isFull, name);
       }
-      // Under every error policy, in a run with two sinks.
+      // Under every error policy, and in a run with two sinks.
       for (const onError of ["fail", "skip"] as const) {
         const app = new Slipstream();
         app.handle(["a", "b"], { sink: [plain, cache], onError }, (key) => [key, bytes(3)] as const);
         await assert.rejects(app.stream(), (error: Error) => isFull(error instanceof CacheError ? error : error.cause));
       }
-      // What is there can be read, and nothing else is.
+      // The acknowledged entries can be read, and there are no others.
       for (const some of [plain, cache]) {
         assert.deepEqual(await some.getMany(["a", "b", "large", "before"]), [
           undefined,
@@ -195,45 +209,44 @@ onSmallDisk(
     await using cache = new Cache<Uint8Array>(path, { log });
     await using plain = new Cache<Uint8Array>(path, { prefix: "plain" });
     assert.deepEqual(await plain.getMany(["a", "before"]), [bytes(4), bytes(1)]);
-    // The log numbers on without a hole.
+    // The numbers of the log have no gap.
     const numbers: unknown[] = [];
     for await (const [, , sequence] of cache.updates({ from: 1 })) if (numbers.push(sequence) === count + 1) break;
     assert.deepEqual(numbers, Array.from({ length: count + 1 }, (_, n) => n + 1));
   },
 );
 
-onSmallDisk("opening a Cache on a full or read-only disk fails with a CacheError that says so", async (folder) => {
-  for (let n = 0, size = 4_000_000; size > 0; size = size >> 1) {
-    // What is left over after the last file is less than a page.
-    await Deno.writeFile(`${folder}/filler ${n++}`, new Uint8Array(size)).catch(() => {});
-  }
-  await assert.rejects(new Cache(`${folder}/cache`).set("a", 1), isFull);
-  for (const { name } of await Array.fromAsync(Deno.readDir(folder))) await Deno.remove(`${folder}/${name}`);
-  {
+onSmallDisk(
+  "opening a Cache on a full or read-only disk fails with a CacheError that says so",
+  async (folder, remount) => {
+    for (let n = 0, size = 4_000_000; size > 0; size = size >> 1) {
+      // After the last file, less than a page is left.
+      await Deno.writeFile(`${folder}/filler ${n++}`, new Uint8Array(size)).catch(() => {});
+    }
+    await assert.rejects(new Cache(`${folder}/cache`).set("a", 1), isFull);
+    for (const { name } of await Array.fromAsync(Deno.readDir(folder))) await Deno.remove(`${folder}/${name}`);
+    {
+      await using cache = new Cache<number>(`${folder}/cache`);
+      await cache.set("a", 1);
+    }
+    assert.ok((await remount("ro")).success);
+    for (const shared of [false, true]) {
+      const cache = new Cache<number>(`${folder}/cache`, { shared });
+      await assert.rejects(cache.set("a", 2), (error: unknown) => {
+        assert.ok(error instanceof CacheError, Deno.inspect(error));
+        assert.deepEqual([error.code, error.fatal], ["read-only", true]);
+        assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only\. Let the user/);
+        return true;
+      });
+    }
+    assert.ok((await remount("rw")).success);
     await using cache = new Cache<number>(`${folder}/cache`);
-    await cache.set("a", 1);
-  }
-  const remount = async (mode: string) => {
-    const { success } = await new Deno.Command("mount", { args: ["-o", `remount,${mode}`, folder] }).output();
-    return success;
-  };
-  if (!await remount("ro")) return;
-  for (const shared of [false, true]) {
-    const cache = new Cache<number>(`${folder}/cache`, { shared });
-    await assert.rejects(cache.set("a", 2), (error: unknown) => {
-      assert.ok(error instanceof CacheError, Deno.inspect(error));
-      assert.deepEqual([error.code, error.fatal], ["read-only", true]);
-      assert.match(error.message, /^The Cache \/.+\/cache can't be .*read-only: let the user/);
-      return true;
-    });
-  }
-  assert.ok(await remount("rw"));
-  await using cache = new Cache<number>(`${folder}/cache`);
-  assert.equal(await cache.get("a"), 1);
-});
+    assert.equal(await cache.get("a"), 1);
+  },
+);
 
 Deno.test({
-  name: "a file that may grow no more fails writes with a CacheError, and keeps what was acknowledged",
+  name: "writes to a file that may not grow reject with a CacheError, and acknowledged writes stay",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const path = `${await Deno.makeTempDir()}/cache`;

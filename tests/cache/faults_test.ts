@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import type { CacheTransaction } from "@slipstream/slipstream";
-import { openLimping } from "./limping_kv.ts";
+import { openFaulty } from "../support/faulty_cache.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const ofInjected = (error: unknown) => assert.match(String(error), /injected/);
 
-Deno.test("whatever commits fail, what is on disk is what was acknowledged: increments, and transfers of money", async () => {
+Deno.test("whatever commits fail, the disk has exactly the acknowledged increments and transfers", async () => {
+  const random = new Random(SEED, "commits that fail");
   let failed = 0;
-  const { cache, kv } = await openLimping((call) => {
-    if (call === "commit" && Math.random() < 0.3) return `injected ${++failed}`;
+  const { cache, kv } = await openFaulty((call) => {
+    if (call === "commit" && random.next() < 0.3) return `injected ${++failed}`;
   });
   const counted = new Map<string, number>();
   const onDisk = async (key: string) => (await kv.get<number>(["", "v", key])).value ?? 0;
@@ -25,11 +28,11 @@ Deno.test("whatever commits fail, what is on disk is what was acknowledged: incr
   };
   const transfers = async (times: number) => {
     for (let n = 0; n < times; n++) {
-      const [from, to] = ["x", "y", "z"].sort(() => Math.random() - 0.5) as [string, string];
+      const [from, to] = ["x", "y", "z"].sort(() => random.next() - 0.5) as [string, string];
       await cache.transaction([[from], [to]], transfer(from, to)).catch(ofInjected);
     }
   };
-  // Others' writes, which go into the same commits.
+  // Writes of others that share the commits.
   const noise = async (writer: number) => {
     for (let n = 0; n < 100; n++) await cache.set(`noise ${writer} ${n % 7}`, n).catch(ofInjected);
   };
@@ -46,10 +49,10 @@ Deno.test("whatever commits fail, what is on disk is what was acknowledged: incr
   kv.close();
 });
 
-Deno.test("what a transaction has read is on disk before what it writes, in whatever groups they wait", async () => {
+Deno.test("what a transaction has read is on disk before or with what it writes, in whatever groups they wait", async () => {
   let commits = 0;
-  const { cache, kv } = await openLimping((call) => call === "commit" && ++commits === 2 ? "injected" : undefined);
-  // The first group is full, with "to" in it; "from" waits in the second, which fails.
+  const { cache, kv } = await openFaulty((call) => call === "commit" && ++commits === 2 ? "injected" : undefined);
+  // The first group is full and has "to". The second group has "from", and fails.
   const first = cache.set("to", 0);
   const others = Array.from({ length: 499 }, (_, n) => cache.set(`${n}`, n));
   const second = cache.set("from", 5);
@@ -65,7 +68,7 @@ Deno.test("what a transaction has read is on disk before what it writes, in what
 
 Deno.test("transactions on one key that come together share a commit, in their order", async () => {
   let commits = 0;
-  const { cache, kv } = await openLimping((call) => void (call === "commit" && commits++));
+  const { cache, kv } = await openFaulty((call) => void (call === "commit" && commits++));
   const order: number[] = [];
   const appended = Array.from({ length: 100 }, (_, n) =>
     cache.update("n", (value = 0) => {
@@ -80,10 +83,11 @@ Deno.test("transactions on one key that come together share a commit, in their o
   kv.close();
 });
 
-Deno.test("shared, whatever call finds the file locked, nobody hears of it, and nothing is lost or seen twice", async () => {
+Deno.test("on a shared file, a call that finds the file locked is tried again, and nothing is lost or read twice", async () => {
+  const random = new Random(SEED, "calls that find the file locked");
   let locked = 0;
-  const { cache, kv } = await openLimping<unknown>(() => {
-    if (Math.random() < 0.2) return `database is locked ${++locked}`;
+  const { cache, kv } = await openFaulty<unknown>(() => {
+    if (random.next() < 0.2) return `database is locked ${++locked}`;
   }, { shared: true, log: { limit: 1000 } });
   const big = new Uint8Array(200_000).fill(7);
   await Promise.all([
@@ -114,12 +118,12 @@ Deno.test("shared, whatever call finds the file locked, nobody hears of it, and 
   kv.close();
 });
 
-Deno.test("a large value is whole or not there when a commit fails, also one that was made all the same", async () => {
+Deno.test("after a failed commit a large value is there as a whole or not at all, also if the commit took effect", async () => {
   for (const shared of [false, true]) {
     for (const message of ["injected", "after"]) {
       for (let failing = 1; failing <= 5; failing++) {
         let commits = 0;
-        const { cache, kv } = await openLimping<Uint8Array>(
+        const { cache, kv } = await openFaulty<Uint8Array>(
           (call) => call === "commit" && ++commits === failing ? message : undefined,
           { shared, memoryBytes: 0 },
         );
@@ -129,7 +133,7 @@ Deno.test("a large value is whole or not there when a commit fails, also one tha
         const found = await cache.get("k");
         const nth = values.findIndex((value) => value[0] === found?.[0]);
         assert.deepEqual(found, values[nth]);
-        // What was acknowledged is there; what was not may be, if its commit was made.
+        // An acknowledged write is there. Another one may be, if its commit took effect.
         const last = outcomes.lastIndexOf(true);
         assert.ok(nth === last || (message === "after" && nth > last), `${nth} is there, of ${outcomes}`);
         await cache.set("k", new Uint8Array(1));
@@ -145,10 +149,10 @@ Deno.test("a large value is whole or not there when a commit fails, also one tha
   }
 });
 
-Deno.test("a log counts on behind an update that was made although its commit failed", async () => {
+Deno.test("a log goes on numbering behind an update whose commit took effect although it failed", async () => {
   for (const message of ["injected", "after"]) {
     let fails = false;
-    const { cache, kv } = await openLimping(
+    const { cache, kv } = await openFaulty(
       (call) => call === "commit" && fails ? message : undefined,
       { log: { limit: 10 } },
     );
@@ -167,14 +171,14 @@ Deno.test("a log counts on behind an update that was made although its commit fa
   }
 });
 
-Deno.test("a value of which a part is missing is an error, and no endless search", async () => {
-  const { cache, kv } = await openLimping<Uint8Array>(() => undefined, { memoryBytes: 0 });
+Deno.test("a read rejects when a chunk of the value is missing, and does not search for ever", async () => {
+  const { cache, kv } = await openFaulty<Uint8Array>(() => undefined, { memoryBytes: 0 });
   await cache.set("k", new Uint8Array(200_000));
   for await (const { key } of kv.list({ prefix: ["", "c"] })) {
     await kv.delete(key);
     break;
   }
-  await assert.rejects(cache.get("k"), /part of the value of \["k"\] is missing/);
+  await assert.rejects(cache.get("k"), /chunk of the value of \["k"\] is missing/);
   await assert.rejects(Array.fromAsync(cache.values()), /missing/);
   assert.deepEqual(await Array.fromAsync(cache.keys()), ["k"]);
   await cache.set("k", new Uint8Array(1));
@@ -183,9 +187,9 @@ Deno.test("a value of which a part is missing is an error, and no endless search
   kv.close();
 });
 
-Deno.test("remote, a commit whose answer was lost and that was sent again is made once", async () => {
+Deno.test("on a remote store, a commit that is sent again because its answer was lost takes effect once", async () => {
   let commits = 0;
-  const { cache, kv } = await openLimping<unknown>(
+  const { cache, kv } = await openFaulty<unknown>(
     (call) => call === "commit" && ++commits % 2 === 0 ? "resent" : undefined,
     { log: { limit: 1000 } },
     "http://store.test",
@@ -216,9 +220,9 @@ Deno.test("remote, a commit whose answer was lost and that was sent again is mad
   kv.close();
 });
 
-Deno.test("remote, a write that was sent again does not undo what another process has written in between", async () => {
+Deno.test("on a remote store, a write that is sent again does not overwrite what another process wrote in between", async () => {
   let armed = true;
-  const { cache, kv } = await openLimping(
+  const { cache, kv } = await openFaulty(
     (call) => {
       if (call !== "commit" || !armed) return undefined;
       armed = false;
@@ -236,10 +240,10 @@ Deno.test("remote, a write that was sent again does not undo what another proces
   kv.close();
 });
 
-Deno.test("remote, a commit that was made although it has failed counts as made, and one that was not fails", async () => {
+Deno.test("on a remote store, a failed commit resolves if it took effect, and rejects if not", async () => {
   for (const message of ["after", "injected"]) {
     let commits = 0;
-    const { cache, kv } = await openLimping<unknown>(
+    const { cache, kv } = await openFaulty<unknown>(
       (call) => call === "commit" && ++commits === 2 ? message : undefined,
       {},
       `http://${message}.test`,
@@ -253,20 +257,20 @@ Deno.test("remote, a commit that was made although it has failed counts as made,
   }
 });
 
-Deno.test("a list of a shared store that comes to a locked file goes on behind what it has, in either direction", async () => {
-  // Behind "a", with which all keys of the range begin, Deno's cursor is empty: as if there were none.
+Deno.test("a list of a shared file that finds it locked goes on behind its last entry, in either direction", async () => {
+  // Behind "a", with which all keys of the range begin, Deno's cursor is empty and would start the list again.
   const ranges = [{ start: "a", end: ["a", "c"] }, { prefix: "a" }, { start: ["a", "a"] }, { end: ["a", "c"] }, {}];
   const keys = ["a", ["a", "a"], ["a", "b"], ["a", "b", 1], ["a", "d"], "b"];
   for (const reverse of [false, true]) {
     for (const range of ranges) {
       for (let locked = 1; locked <= 4; locked++) {
         let calls = 0;
-        const { cache, kv } = await openLimping(
+        const { cache, kv } = await openFaulty(
           (call) => call === "next" && ++calls === locked ? "database is locked" : undefined,
           { shared: true },
         );
         for (const [n, key] of keys.entries()) await cache.set(key, n);
-        calls = 7; // the list that shows what is right is not disturbed
+        calls = 7; // no faults in the list that is compared with
         const expected = await Array.fromAsync(cache.keys({ ...range, reverse }));
         calls = 0;
         assert.deepEqual(await Array.fromAsync(cache.keys({ ...range, reverse })), expected);
@@ -277,13 +281,13 @@ Deno.test("a list of a shared store that comes to a locked file goes on behind w
   }
 });
 
-Deno.test("shared, a commit is made though others never stop writing large values, and removes what it replaces", async () => {
+Deno.test("on a shared file, a commit succeeds while others keep writing large values, and removes the chunks it replaces", async () => {
   let [others, commits] = [0, 0];
-  const { cache, kv } = await openLimping<unknown>((call) => void (call === "commit" && commits++), { shared: true });
-  const limping = kv.atomic.bind(kv);
-  // As another process does: between what a commit has read and the commit itself.
+  const { cache, kv } = await openFaulty<unknown>((call) => void (call === "commit" && commits++), { shared: true });
+  const faulty = kv.atomic.bind(kv);
+  // As another process may: after a commit has read the entries and before it is made.
   kv.atomic = () => {
-    const atomic = limping();
+    const atomic = faulty();
     const commit = atomic.commit.bind(atomic);
     return Object.assign(atomic, {
       commit: async () => {
@@ -295,7 +299,7 @@ Deno.test("shared, a commit is made though others never stop writing large value
   await cache.set("k", new Uint8Array(200_000));
   assert.ok(commits > 5, `${commits} commits`);
   await cache.update("k", () => "small");
-  kv.atomic = limping;
+  kv.atomic = faulty;
   assert.equal(await cache.get("k"), "small");
   assert.deepEqual((await Array.fromAsync(kv.list({ prefix: ["", "c"] }))).length, 0);
   await cache.close();

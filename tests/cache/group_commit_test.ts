@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Group, GroupCommit } from "../../src/cache/group_commit.ts";
+import { type Group, GroupCommit } from "../../src/cache/engine/group_commit.ts";
 
 const write = (id: string, bytes = 16, keyBytes = 10) => ({
   id,
@@ -8,7 +8,7 @@ const write = (id: string, bytes = 16, keyBytes = 10) => ({
   stored: { data: 1, expiresAt: 0, bytes },
 });
 
-/** Groups that are committed when the test says so. */
+/** A GroupCommit whose commits the test ends. */
 function manual({ logged = false } = {}) {
   const waiting: { group: Group; resolve: () => void; reject: (reason: unknown) => void }[] = [];
   const commits = new GroupCommit({
@@ -24,7 +24,7 @@ function manual({ logged = false } = {}) {
   return { commits, next };
 }
 
-Deno.test("GroupCommit fails exactly the writes of the group that failed", async () => {
+Deno.test("a failed commit rejects the writes of its group and no others", async () => {
   const { commits, next } = manual();
   const first = commits.add([write("a")], []);
   const failing = await next();
@@ -38,7 +38,7 @@ Deno.test("GroupCommit fails exactly the writes of the group that failed", async
   assert.deepEqual([first.state, second.state], ["failed", "committed"]);
 });
 
-Deno.test("GroupCommit keeps groups within every limit of an atomic, and one write a key", () => {
+Deno.test("a group stays within every limit of an atomic, and has one write for each key", () => {
   const groups = (count: number, make: (n: number) => ReturnType<typeof write>, { commits } = manual()) =>
     new Set(Array.from({ length: count }, (_, n) => commits.add([make(n)], [])));
   for (const group of groups(5000, (n) => write(`m${n}`))) assert.ok(group.writes.size <= 1000);
@@ -50,7 +50,7 @@ Deno.test("GroupCommit keeps groups within every limit of an atomic, and one wri
   assert.ok(same.size <= 2);
 });
 
-Deno.test("GroupCommit puts a newer value into the newest group, and into no older one", async () => {
+Deno.test("a newer value replaces an older one in the newest group only", async () => {
   const { commits, next } = manual();
   const first = commits.add([write("a")], []);
   assert.equal(commits.add([write("a", 100)], []), first);
@@ -58,7 +58,7 @@ Deno.test("GroupCommit puts a newer value into the newest group, and into no old
   assert.equal(committing.group.writes.get("a")!.stored!.bytes, 100);
   const second = commits.add([write("a", 200)], []);
   assert.notEqual(second, first);
-  // A group that has enough takes newer values still, until another one begins.
+  // A group with enough keys still lets newer values replace its own, until another group begins.
   for (let n = 0; n < 499; n++) assert.equal(commits.add([write(`${n}`)], []), second);
   assert.equal(commits.add([write("a", 300)], []), second);
   const third = commits.add([write("new")], []);
@@ -71,7 +71,7 @@ Deno.test("GroupCommit puts a newer value into the newest group, and into no old
   await commits.flush();
 });
 
-Deno.test("GroupCommit makes writers wait when too much is waiting, and lets them go on", async () => {
+Deno.test("room() returns a promise while too much waits for the disk", async () => {
   const { commits, next } = manual();
   let count = 0;
   while (commits.room() === undefined) commits.add([write(`${count++}`)], []);

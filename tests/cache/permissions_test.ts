@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-Deno.test("a Cache runs without FFI, environment and network, and says what flag is missing", async () => {
+Deno.test("a Cache needs no permission for FFI, environment or network, and names a missing flag", async () => {
   const folder = await Deno.makeTempDir();
   const module = new URL("../../mod.ts", import.meta.url).href;
   const program = `import { Cache } from ${JSON.stringify(module)};

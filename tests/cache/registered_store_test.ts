@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import FakeTimers from "@sinonjs/fake-timers";
 import { Cache } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
-import { openSink } from "../../src/stream/protocol.ts";
+import { registerStore } from "../support/registered_store.ts";
+import { openSink } from "../../src/protocol/protocol.ts";
 import { MemoryKv } from "../support/memory_kv.ts";
 
-Deno.test("registerStore() has Caches of its path use a store, share it, and open it again", async () => {
+Deno.test("registerStore() makes Caches of its path share a store and open it again", async () => {
   const disk = new MemoryKv();
   let opened = 0;
   using store = registerStore("shared by two", () => (opened++, disk.open()));
@@ -23,7 +23,7 @@ Deno.test("registerStore() has Caches of its path use a store, share it, and ope
   assert.equal(opened, 2);
 });
 
-Deno.test("a store that is gone is nobody's, and its Caches are forgotten with it", async () => {
+Deno.test("an unregistered store is forgotten together with its Caches", async () => {
   const disk = new MemoryKv({ onCommit: () => "never" });
   const store = registerStore("crashed", () => disk.open());
   const crashed = new Cache<number>(store.path);
@@ -38,7 +38,7 @@ Deno.test("a store that is gone is nobody's, and its Caches are forgotten with i
   assert.equal(next.entries().length, 1);
 });
 
-Deno.test("a Cache on a store in memory needs no time to pass: to open, write, read, list, update and close", async () => {
+Deno.test("a Cache on a store in memory sets no timer to open, write, read, list, update and close", async () => {
   const clock = FakeTimers.install({ toFake: ["Date", "setTimeout", "clearTimeout", "setImmediate", "setInterval"] });
   try {
     for (const shared of [false, true]) {

@@ -1,22 +1,23 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { Cache, type CacheInput } from "../../src/cache/cache.ts";
+import { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
 import { checkOptions } from "../../src/cache/cache_options.ts";
 import { CacheError } from "../../src/cache/cache_error.ts";
-import { openEngine } from "../../src/cache/engine.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
-import { type Delivery, openSink } from "../../src/stream/protocol.ts";
+import { openEngine } from "../../src/cache/engine/open_engine.ts";
+import { registerStore } from "../support/registered_store.ts";
+import { type Delivery, openSink } from "../../src/protocol/protocol.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 
 const delivery = (): Delivery => ({ undelivered() {} });
 
-/** A writer without a delivery, as one with a single user may use it. */
+/** A writer that is used without deliveries. */
 interface Own {
   accept(input: CacheInput<unknown>, delivery?: Delivery): void | Promise<void>;
   settle(delivery?: Delivery): void | Promise<void>;
 }
 
-/** Whether something settles before anything else happens: each commit waits for the test. */
+/** Whether a promise settles within some turns of the event loop. Each commit waits for the test. */
 async function outcome(asked: void | Promise<void>): Promise<"settled" | "failed" | "pending"> {
   let found: "settled" | "failed" | "pending" = "pending";
   void Promise.resolve(asked).then(() => found = "settled", () => found = "failed");
@@ -28,7 +29,7 @@ async function turns(count = 4): Promise<void> {
   for (let n = 0; n < count; n++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A Cache whose commits are made when the test says so. */
+/** A Cache whose commits the test ends. */
 async function manual(name: string) {
   const waiting: ((fate: CommitFate) => void)[] = [];
   let opened = false;
@@ -52,7 +53,7 @@ async function manual(name: string) {
       await turns();
     },
     [Symbol.asyncDispose]: async () => {
-      disk.bury(new Error("over"));
+      disk.crashAndReject(new Error("over"));
       await cache.close();
       store[Symbol.dispose]();
     },
@@ -61,7 +62,7 @@ async function manual(name: string) {
 
 const FULL: CommitFate = { error: new Error("database or disk is full") };
 
-Deno.test("settle() answers for one delivery, whoever else writes to the Cache or asks, and as often as asked", async () => {
+Deno.test("settle() depends on its delivery alone, whoever else writes, and gives the same answer each time", async () => {
   await using store = await manual("settle");
   const [one, two] = [store.cache[openSink](), store.cache[openSink]()];
   const [a, b, c, none] = [delivery(), delivery(), delivery(), delivery()];
@@ -80,16 +81,16 @@ Deno.test("settle() answers for one delivery, whoever else writes to the Cache o
   assert.equal(await outcome(one.settle(a)), "failed");
   assert.equal(await outcome(one.settle(b)), "settled");
   assert.equal(await outcome(two.settle(c)), "settled");
-  // What a writer knows nothing of has settled.
+  // A delivery without values has settled.
   assert.equal(one.settle(none), undefined);
   assert.equal(one.settle(c), undefined);
-  // What failed stays so, whatever the same delivery has written since.
+  // A failed delivery stays failed, whatever is accepted for it later.
   one.accept(["a", 2], a);
   await store.end();
   assert.equal(await outcome(one.settle(a)), "failed");
 });
 
-Deno.test("two writers that have values of one delivery in one commit both hear of its failure, and others do not", async () => {
+Deno.test("a failed commit rejects every delivery with a value in it, and no other", async () => {
   await using store = await manual("two writers");
   const writers = [store.cache[openSink](), new Cache(store.path)[openSink]()];
   const shared = delivery();
@@ -102,7 +103,7 @@ Deno.test("two writers that have values of one delivery in one commit both hear 
   assert.equal(await outcome(store.cache[openSink]().settle(shared)), "settled");
 });
 
-Deno.test("a delivery over several commits settles after the last, and without one the writer's values are its own", async () => {
+Deno.test("a delivery over several commits settles after the last; without a delivery, all values of a writer are one", async () => {
   await using store = await manual("several");
   const writer = store.cache[openSink]() as Own;
   const first = delivery();
@@ -122,7 +123,7 @@ Deno.test("a delivery over several commits settles after the last, and without o
   assert.equal(await outcome(writer.settle(first)), "settled");
 });
 
-Deno.test("a writer that never settles keeps nothing of what is on disk", async () => {
+Deno.test("a writer that never settles holds no memory for values on disk", async () => {
   using store = registerStore("flat", () => new MemoryKv().open());
   await using cache = new Cache<number>(store.path);
   const { engine, release } = await openEngine(store.path, checkOptions(store.path, {}));
@@ -144,7 +145,7 @@ Deno.test("a writer that never settles keeps nothing of what is on disk", async 
   }
   await pipe.close();
   const before = made;
-  // Garbage, until the collector comes by.
+  // Wait until the garbage collector runs.
   for (let round = 0; collected < before && round < 500; round++) {
     await cache.set(round % 10, round);
     new Uint8Array(5_000_000).fill(1);
@@ -155,7 +156,7 @@ Deno.test("a writer that never settles keeps nothing of what is on disk", async 
   await release();
 });
 
-Deno.test("a closed Cache's errors are fatal, and so are those of a store that can't be opened; a message's are not", async () => {
+Deno.test("the errors of a closed Cache and of a store that can't be opened are fatal; that of a value is not", async () => {
   const cache = new Cache(":memory:");
   await cache.set("a", 1);
   const writer = cache[openSink]();
@@ -169,7 +170,7 @@ Deno.test("a closed Cache's errors are fatal, and so are those of a store that c
   assert.equal(new CacheError("in-use", "").fatal, true);
 });
 
-Deno.test("writes before the store is open are accepted in the order of the calls", async () => {
+Deno.test("writes made before the store is open are accepted in the order of the calls", async () => {
   for (let turns = 1; turns < 60; turns++) {
     using store = registerStore("order", () => new MemoryKv().open());
     const { engine, release } = await openEngine(store.path, checkOptions(store.path, {}));
@@ -180,7 +181,7 @@ Deno.test("writes before the store is open are accepted in the order of the call
     const writer = cache[openSink]() as Own;
     let n = 0;
     const writing: unknown[] = [cache.set("a", ++n), writer.accept(["a", ++n]), cache.emit("a", ++n)];
-    // One comes just when the store is open, and those before it have not had their turn.
+    // One write comes just when the store has opened, before the waiting writes are accepted.
     for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     writing.push(
       writer.accept(["a", ++n]),
@@ -194,7 +195,7 @@ Deno.test("writes before the store is open are accepted in the order of the call
   }
 });
 
-Deno.test("a delivery has not settled while its value waits for the store to be opened", async () => {
+Deno.test("a delivery does not settle while its value waits for the store to be opened", async () => {
   const disk = new MemoryKv();
   using store = registerStore("settles-when-open", () => disk.open());
   await using cache = new Cache<unknown>(store.path);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cache } from "@slipstream/slipstream";
 
-Deno.test("without a path a Cache is in the runtime's own store, for several processes at once", async () => {
+Deno.test("without a path a Cache uses the runtime's own store, which several processes can share", async () => {
   const file = `${await Deno.makeTempDir()}/program.ts`;
   const mod = new URL("../../mod.ts", import.meta.url).href;
   await Deno.writeTextFile(
@@ -24,7 +24,7 @@ Deno.test("without a path a Cache is in the runtime's own store, for several pro
   assert.equal(await run("clear"), "50\n");
 });
 
-Deno.test("a Cache that can't be opened names its path and says why, and wrong options are refused at once", async () => {
+Deno.test("a Cache that can't be opened names its path and the reason, and wrong options are refused at once", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/text`, "not a database ".repeat(1000));
   for (const path of [folder, `${folder}/text`, `${folder}/text/below`, `${folder}/a\0b`]) {
@@ -36,7 +36,7 @@ Deno.test("a Cache that can't be opened names its path and says why, and wrong o
     });
     await cache.close();
   }
-  Deno.env.set("DENO_KV_ACCESS_TOKEN", Deno.env.get("DENO_KV_ACCESS_TOKEN") ?? "none"); // nothing listens there anyway
+  Deno.env.set("DENO_KV_ACCESS_TOKEN", Deno.env.get("DENO_KV_ACCESS_TOKEN") ?? "none"); // no server is asked for it
   await assert.rejects(new Cache("http://127.0.0.1:1").get("a"), (error: Error & { code: string; fatal: boolean }) => {
     assert.deepEqual([error.code, error.fatal], ["path", true], String(error));
     return true;
@@ -49,8 +49,49 @@ Deno.test("a Cache that can't be opened names its path and says why, and wrong o
   for (const options of [...wrong, { log: { limit: 0.5 } }, { prefix: "\ud800" }, { prefix: "x".repeat(65) }]) {
     assert.throws(
       () => new Cache(":memory:", options as never),
-      (error) => error instanceof TypeError || error instanceof RangeError,
+      TypeError,
       Deno.inspect(options),
     );
   }
+});
+
+Deno.test("a Cache and its methods report every unknown and wrong option at once", async () => {
+  const refused = (call: () => unknown, ...problems: RegExp[]) => {
+    let error: Error | undefined;
+    try {
+      call();
+    } catch (thrown) {
+      error = thrown as Error;
+    }
+    assert.equal(error?.name, "TypeError", String(problems));
+    for (const problem of problems) assert.match(error!.message, problem);
+  };
+  refused(
+    () => new Cache("", { prefx: "a", memoryBytes: -1, log: { limit: 0, size: 1 } } as never),
+    /^new Cache\(\): 5 problems/,
+    /the path must not be empty/,
+    /no option "prefx": did you mean "prefix"/,
+    /memoryBytes must be 0 or more: got -1/,
+    /no option "size"/,
+    /log\.limit must be a whole number from 1 on: got 0/,
+  );
+  await using cache = new Cache<number>(":memory:");
+  refused(() => cache.entries({ reversed: true, limit: -1 } as never), /^entries\(\): 2 problems/, /mean "reverse"/);
+  refused(() => cache.keys({ form: 1 } as never), /^keys\(\): there is no option "form"/);
+  refused(() => cache.values({ count: 1 } as never), /^values\(\): there is no option "count"/);
+  refused(
+    () => cache.updates({ from: 0.5, prefx: "a" } as never),
+    /3 problems/,
+    /needs a log/,
+    /whole number: got 0.5/,
+  );
+  refused(() => cache.changes({ after: "1", snapshots: true } as never), /2 problems/, /mean "snapshot"/);
+  const rejected = (call: Promise<unknown>, message: RegExp) => assert.rejects(call, { name: "TypeError", message });
+  await rejected(cache.set("a", 1, { expiresInMs: 5 } as never), /^set\(\): .*did you mean "expireInMs"/);
+  await rejected(cache.deleteRange({ prefx: "a" } as never), /^deleteRange\(\): .*did you mean "prefix"/);
+  await rejected(cache.transaction("a", () => 1, { timeout: 5 } as never), /^transaction\(\): .*mean "timeoutMs"/);
+  await rejected(cache.transaction("a", () => 1, { timeoutMs: 0 }), /timeoutMs must be a number .* above 0: got 0/);
+  await rejected(cache.update("a", () => 1, { expireInMs: -1, timeoutMs: NaN }), /^update\(\): 2 problems/);
+  await rejected(cache.transaction("a", (tx) => tx.set("a", 1, { expires: 1 } as never)), /^tx\.set\(\): there is no/);
+  assert.equal(await cache.has("a"), false);
 });

@@ -4,7 +4,7 @@ import { fileTest, freshStore } from "../support/stores.ts";
 
 const later = (ms = 1) => new Promise((resolve) => setTimeout(resolve, ms));
 
-Deno.test("two appends 'a' then 'b' racing 'b' then 'a' serialise to abba", async () => {
+Deno.test("two transactions that each append twice do not interleave", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<string>(store.path);
   const append = (first: string, second: string) =>
@@ -17,7 +17,7 @@ Deno.test("two appends 'a' then 'b' racing 'b' then 'a' serialise to abba", asyn
   assert.equal(await cache.get("k"), "abba");
 });
 
-Deno.test("16 times 1,000 concurrent increments make 16,000", async () => {
+Deno.test("16 times 1,000 concurrent update() calls count to 16,000", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   await Promise.all(Array.from({ length: 16 }, async () => {
@@ -26,7 +26,7 @@ Deno.test("16 times 1,000 concurrent increments make 16,000", async () => {
   assert.equal(await cache.get("n"), 16_000);
 });
 
-Deno.test("a transaction that throws changes nothing, and gives its key back", async () => {
+Deno.test("a transaction that throws writes nothing and releases its key", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   await cache.set("a", 1);
@@ -43,7 +43,7 @@ Deno.test("a transaction that throws changes nothing, and gives its key back", a
   assert.equal(await cache.update("a", (value = 0) => value + 1), 2);
 });
 
-Deno.test("transactions over several keys in any order end", async () => {
+Deno.test("transactions that name the same keys in different orders do not deadlock", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   const keys = [["a"], ["b"], ["c"]];
@@ -56,7 +56,7 @@ Deno.test("transactions over several keys in any order end", async () => {
   assert.deepEqual(await cache.getMany(keys), [60, 60, 60]);
 });
 
-Deno.test("a transaction runs again when a plain write changed what it has read", async () => {
+Deno.test("a transaction runs again when a plain write changes a key that it has read", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   let runs = 0;
@@ -77,13 +77,13 @@ Deno.test("a nested transaction on the same key is an error, on another key it i
     tx.set("a", 2);
   });
   assert.deepEqual(await cache.getMany(["a", "b"]), [2, 1]);
-  // A key that an outer transaction held, and no longer holds.
+  // A key that an outer transaction has released.
   let after!: Promise<number>;
   await cache.transaction("a", () => void (after = later(5).then(() => cache.update("a", () => 3))));
   assert.equal(await after, 3);
 });
 
-Deno.test("a transaction that takes too long is given up, and so is one that waits for it", async () => {
+Deno.test("a transaction that takes too long rejects, and so does one that waits for it too long", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -101,16 +101,16 @@ Deno.test("a transaction that takes too long is given up, and so is one that wai
   await assert.rejects(slow, { code: "timeout", message: /"a".*60/ });
   resolve();
   await later();
-  assert.match(String(late), /is over/);
+  assert.match(String(late), /has ended/);
   assert.equal(await cache.update("a", (value) => value ?? 5), 5);
 });
 
-Deno.test("a transaction refuses keys it does not hold, and more than an atomic takes", async () => {
+Deno.test("a transaction refuses keys that it does not name, and more writes than an atomic takes", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number | string>(store.path);
   await assert.rejects(
     cache.transaction(["a", "b"], (tx) => tx.get("a")),
-    /holds \["a", "b"\], and not "a".*\[\["a"\], \["b"\]\]/,
+    /names \["a", "b"\], and its function uses "a".*\[\["a"\], \["b"\]\]/,
   );
   const keys = Array.from({ length: 1200 }, (_, n) => [n]);
   await assert.rejects(cache.transaction(keys, (tx) => keys.forEach((key) => tx.set(key, 1))), /one atomic/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cache, type CacheUpdate, Slipstream } from "@slipstream/slipstream";
 import { freshStore } from "../support/stores.ts";
-import { batchOf, deliver } from "./deliver.ts";
+import { batchOf, deliver } from "../support/deliver.ts";
 
 async function take<T>(stream: ReadableStream<T>, count: number): Promise<T[]> {
   const found: T[] = [];
@@ -9,7 +9,7 @@ async function take<T>(stream: ReadableStream<T>, count: number): Promise<T[]> {
   return found;
 }
 
-Deno.test("updates() gives several readers what is emitted and handled, not what is set, and ends at close", async () => {
+Deno.test("updates() reads what is emitted and handled, not what is set, and ends when the Cache is closed", async () => {
   await using store = await freshStore("memory");
   const cache = new Cache<number>(store.path);
   await cache.has("open");
@@ -26,7 +26,7 @@ Deno.test("updates() gives several readers what is emitted and handled, not what
   assert.deepEqual(await loop, expected);
 });
 
-Deno.test("a reader that stalls gets the latest of each key, and holds a bounded number", async () => {
+Deno.test("a slow reader without a log gets the latest update of each key, and queues a bounded number", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   const reader = cache.updates().getReader();
@@ -46,7 +46,7 @@ Deno.test("a reader that stalls gets the latest of each key, and holds a bounded
   await reader.cancel();
 });
 
-Deno.test("a reader that stalls holds a bounded number of bytes, and gets the newest", async () => {
+Deno.test("a slow reader without a log queues a bounded number of bytes, and gets the newest updates", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<Uint8Array>(store.path);
   const reader = cache.updates().getReader();
@@ -75,11 +75,11 @@ Deno.test("a log resumes from any number, across a restart, and keeps its limit"
   await Promise.all([cache.emit("k", 71), cache.emit("k", 72)]);
   assert.deepEqual((await live).map(([, , sequence]) => sequence), [69, 70, 71, 72]);
   assert.deepEqual(await fresh, [["k", 71, 71], ["k", 72, 72]]);
-  // A number from another life: everything that there is.
+  // A number that the log has not reached: everything that the log holds is read.
   assert.deepEqual((await take(cache.updates({ from: 1000 }), 1))[0]![2], 23);
 });
 
-Deno.test("a log loses no update to a reader that stalls, and gives deleted and large values", async () => {
+Deno.test("a slow reader of a log gets every update, removals and large values included", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<string>(store.path, { log: { limit: 10_000 } });
   const stream = cache.updates({ from: 1 });
@@ -93,7 +93,7 @@ Deno.test("a log loses no update to a reader that stalls, and gives deleted and 
   assert.deepEqual(found.slice(2).map(([, value]) => value), Array.from({ length: 5000 }, (_, n) => `${n}`));
 });
 
-Deno.test("handle() reads the updates of a Cache, and stops", async () => {
+Deno.test("handle() reads the updates of a Cache, and ends when it is stopped", async () => {
   await using store = await freshStore("memory");
   await using cache = new Cache<number>(store.path);
   await cache.has("open");

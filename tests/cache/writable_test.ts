@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { Cache, type CacheInput } from "../../src/cache/cache.ts";
-import { registerStore } from "../../src/cache/registered_store.ts";
+import { Cache } from "../../src/cache/cache.ts";
+import type { CacheInput } from "../../src/cache/cache_input.ts";
+import { registerStore } from "../support/registered_store.ts";
 import { type CommitFate, MemoryKv } from "../support/memory_kv.ts";
 
 const FULL: CommitFate = { error: new Error("database or disk is full") };
 
-Deno.test("a write to cache.writable resolves when its value is on disk, where others see it", async () => {
+Deno.test("a write to cache.writable resolves when its value is on disk", async () => {
   const disk = new MemoryKv();
   using store = registerStore("on disk", () => disk.open());
   await using cache = new Cache<number>(store.path);
@@ -20,7 +21,7 @@ Deno.test("a write to cache.writable resolves when its value is on disk, where o
   await updates.cancel();
 });
 
-Deno.test("a pipe into cache.writable ends with the error of a full disk, and has read nothing ahead of it", async () => {
+Deno.test("a pipe into cache.writable rejects when the disk is full, and has read no value ahead", async () => {
   let full = false;
   const disk = new MemoryKv({ onCommit: () => full ? FULL : "made" });
   using store = registerStore("full", () => disk.open());
@@ -40,7 +41,7 @@ Deno.test("a pipe into cache.writable ends with the error of a full disk, and ha
   full = false;
 });
 
-Deno.test("after cache.writable was closed, has failed or was aborted, the next one starts clean", async () => {
+Deno.test("cache.writable returns a new stream after the old one was closed, aborted or has failed", async () => {
   let full = false;
   const disk = new MemoryKv({ onCommit: () => full ? FULL : "made" });
   using store = registerStore("clean", () => disk.open());

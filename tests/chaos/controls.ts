@@ -1,5 +1,5 @@
 /**
- * Workers with a fault, which the judge must find: a check of the check.
+ * The negative controls: workers with a fault, which the judge must find.
  *
  * @module
  */
@@ -12,9 +12,9 @@ const FOR_MS = 4000;
 const FAULTY = ["commits before the sink", "drops one in ten thousand"] as const satisfies readonly Behaviour[];
 
 /**
- * Runs the faulty workers, side by side: groups of one member, which is killed amid its work, and a broker that stays.
+ * Runs the faulty workers side by side: each in a group of one member, which is killed while it works. The broker stays up.
  *
- * @returns which of them were not found
+ * @returns the workers whose fault was not found
  */
 export async function missedControls(
   kafka: Kafka,

@@ -1,10 +1,10 @@
 /**
- * The log of effects: one append-only file for each process, on disk before the effect counts.
+ * The log of effects: one append-only file for each process. An effect counts when it is on disk.
  *
  * @module
  */
 
-/** A message was handled: its value, and when, in milliseconds since 1970. */
+/** The effect of a message: its value, and the time in milliseconds since 1970. */
 export interface Effect {
   readonly at: number;
   readonly value: string;
@@ -19,7 +19,7 @@ export class EffectsLog {
     this.#file = Deno.openSync(path, { create: true, append: true });
   }
 
-  /** Returns when the effect is on disk. */
+  /** Writes an effect, and returns when it is on disk. */
   write(value: string): void {
     const line = this.#encoder.encode(`${performance.timeOrigin + performance.now()} ${value}\n`);
     for (let written = 0; written < line.length;) written += this.#file.writeSync(line.subarray(written));
@@ -27,7 +27,7 @@ export class EffectsLog {
   }
 }
 
-/** Reads the log of one process, also while that still writes. */
+/** Reads the log of one process, also while the process writes. */
 export class EffectsTail {
   readonly #path: string;
   readonly #decoder = new TextDecoder();
@@ -38,7 +38,7 @@ export class EffectsTail {
     this.#path = path;
   }
 
-  /** What was written since the last time. A line that a kill has torn is no effect. */
+  /** Returns the effects since the last call. A line that a kill has cut short is no effect. */
   read(): Effect[] {
     try {
       this.#file ??= Deno.openSync(this.#path);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { judge, type Outcome } from "./judge.ts";
 import { Ledger } from "./ledger.ts";
-import { type Id, kindOf, SOURCES, valueOf } from "./message.ts";
+import { type Id, kindOf, SOURCES, valueOf } from "./chaos_message.ts";
 import { brokerActions, memberActions, type ScheduleOptions } from "./schedule.ts";
 
 const SEED = 11, EACH = 300;
 
-/** A ledger of two partitions of each source, and an outcome as it must be: one process for each source. */
+/** A ledger of two partitions of each source, and a correct outcome with one process for each source. */
 function right(): { ledger: Ledger; outcome: { -readonly [Name in keyof Outcome]: Outcome[Name] } } {
   const ledger = new Ledger(SEED);
   for (const source of SOURCES) for (const partition of [0, 1]) ledger.acknowledged(source, partition, EACH, 1000);
@@ -18,7 +18,7 @@ function right(): { ledger: Ledger; outcome: { -readonly [Name in keyof Outcome]
       values(ids.filter((id) => id.source === source && isGood(id))).map((value, n) => ({ at: 2000 + n, value }))
     ),
     output: values(ids.filter(isGood)),
-    kept: values(ids.filter(isGood)),
+    cached: values(ids.filter(isGood)),
     letters: values(ids.filter((id) => !isGood(id))),
     sources: ledger.partitions().map(({ source, partition }) => ({
       source,
@@ -30,7 +30,7 @@ function right(): { ledger: Ledger; outcome: { -readonly [Name in keyof Outcome]
   return { ledger, outcome };
 }
 
-Deno.test("judge() has nothing to say about what is as it must be, and counts it", () => {
+Deno.test("judge() finds no fault in a correct outcome, and counts it", () => {
   const { ledger, outcome } = right();
   const { faults, counts } = judge(ledger, outcome);
   assert.deepEqual(faults, []);
@@ -41,11 +41,11 @@ Deno.test("judge() has nothing to say about what is as it must be, and counts it
   assert.ok(counts.longestWaitMs >= 1000);
 });
 
-/** Puts one fault into an outcome, and the beginning of what the judge is to say about it. */
+/** Functions that put one fault into an outcome, by the beginning of the text that the judge must report. */
 const FAULTS: Readonly<Record<string, (outcome: ReturnType<typeof right>["outcome"]) => void>> = {
   "lost: no effect, 1": (outcome) => outcome.effects = [outcome.effects[0]!.slice(0, -1), outcome.effects[1]!],
   "lost: no message in the output, 1": (outcome) => outcome.output = outcome.output.slice(0, -1),
-  "lost: no entry in a Cache, 1": (outcome) => outcome.kept = outcome.kept.slice(1),
+  "lost: no entry in a Cache, 1": (outcome) => outcome.cached = outcome.cached.slice(1),
   "poison without a dead letter, 1": (outcome) => outcome.letters = outcome.letters.slice(1),
   "a dead letter of a good message, 1": (outcome) => outcome.letters = [...outcome.letters, outcome.output[0]!],
   "poison with an effect, 1": (outcome) =>
@@ -62,9 +62,9 @@ const FAULTS: Readonly<Record<string, (outcome: ReturnType<typeof right>["outcom
     outcome.effects = [[...others, { ...first!, at: 9000 }], outcome.effects[1]!];
   },
   "messages in the output out of order": (outcome) => outcome.output = [...outcome.output.slice(1), outcome.output[0]!],
-  "repeated though every end was in order, 1 times: 1 effects": (outcome) =>
+  "repeated although every member ended in order, 1 times: 1 effects": (outcome) =>
     outcome.effects = [[...outcome.effects[0]!, { ...outcome.effects[0]![5]!, at: 9000 }], outcome.effects[1]!],
-  "a source has not what was sent, 1": (outcome) =>
+  "a source has another number of messages than were sent, 1": (outcome) =>
     outcome.sources = outcome.sources.map((one, index) => index === 3 ? { ...one, values: ["once more"] } : one),
   "a source is out of order, 1": (outcome) =>
     outcome.sources = outcome.sources.map((one, index) =>
@@ -72,16 +72,16 @@ const FAULTS: Readonly<Record<string, (outcome: ReturnType<typeof right>["outcom
     ),
 };
 
-for (const [told, make] of Object.entries(FAULTS)) {
-  Deno.test(`judge() finds: ${told}`, () => {
+for (const [text, make] of Object.entries(FAULTS)) {
+  Deno.test(`judge() finds: ${text}`, () => {
     const { ledger, outcome } = right();
     make(outcome);
     const { faults } = judge(ledger, outcome);
-    assert.ok(faults.some((fault) => fault.startsWith(told)), JSON.stringify(faults));
+    assert.ok(faults.some((fault) => fault.startsWith(text)), JSON.stringify(faults));
   });
 }
 
-Deno.test("what happens is the same for the same seed, and another for another one", () => {
+Deno.test("schedules are the same for the same seed, and different for another one", () => {
   const options: ScheduleOptions = { seed: 5, forMs: 60_000, members: 3, everyMs: 2000, mood: "rough" };
   assert.deepEqual(memberActions("range", options), memberActions("range", options));
   assert.notDeepEqual(memberActions("range", options), memberActions("range", { ...options, seed: 6 }));

@@ -9,7 +9,7 @@ import type { WorkerOptions } from "./worker.ts";
 
 /** How long a process may take to end after SIGTERM, in milliseconds, while a broker answers. */
 const END_MS = 15_000;
-/** What a static member says that a broker refuses for another one of its name. */
+/** What a static member reports that the broker refuses because of another process with its `group.instance.id`. */
 const FENCED = "Static consumer fenced by other consumer with same group.instance.id";
 const STILL_USED = "The instance ID is still used by another member in the consumer group";
 const WORKER = new URL("./worker.ts", import.meta.url).pathname;
@@ -19,27 +19,27 @@ interface Process {
   readonly child: Deno.ChildProcess;
   readonly name: string;
   readonly log: string;
-  readonly over: Promise<Deno.CommandStatus>;
-  /** It is being ended: how it ends is looked at by who ends it. */
-  expected: boolean;
-  /** The broker has refused it for another process of its name. */
+  readonly ended: Promise<Deno.CommandStatus>;
+  /** Whether the run is ending the process, and so checks how it ends. */
+  isEndExpected: boolean;
+  /** Whether the broker has refused it because of another process with its `group.instance.id`. */
   isRefused: boolean;
 }
 
-/** What members need of the run. */
+/** Options of `Members`. */
 export interface MembersOptions {
   readonly count: number;
   /** The folder for their files. */
   readonly folder: string;
-  /** Whether members are static: each keeps its name in the group when its process is another one. */
+  /** Whether members are static: the processes of a member share a `group.instance.id`. */
   readonly isStatic: boolean;
   readonly worker: Omit<WorkerOptions, "instance" | "log" | "cache">;
-  /** How many times the broker went away so far, and whether it is away. */
+  /** Returns how many outages of the broker there were so far, and whether there is one now. */
   readonly outages: () => { readonly count: number; readonly isAway: boolean };
   readonly onFault: (text: string) => void;
 }
 
-/** The members of a group: each is a process, and another one when that has ended. */
+/** The members of a group. Each is a process, which is replaced when it has ended. */
 export class Members {
   readonly #options: MembersOptions;
   readonly #members: (Process | undefined)[] = [];
@@ -52,12 +52,12 @@ export class Members {
     for (let member = 0; member < options.count; member++) this.#start(member);
   }
 
-  /** The logs of effects of all processes there were so far. */
+  /** The logs of effects of all processes so far. */
   get logs(): readonly string[] {
     return this.#logs;
   }
 
-  /** The Cache of each member. */
+  /** The path of the Cache of each member. */
   get caches(): string[] {
     return Array.from({ length: this.#options.count }, (_, member) => this.#cache(member));
   }
@@ -88,9 +88,9 @@ export class Members {
       child,
       name,
       log,
-      expected: false,
+      isEndExpected: false,
       isRefused: false,
-      over: Promise.all([child.status, this.#listen(child, `${folder}/${name}.stderr`)])
+      ended: Promise.all([child.status, this.#collect(child, `${folder}/${name}.stderr`)])
         .then(([status, odd]) => this.#ended(process, member, count, status, odd)),
     };
     this.#logs.push(log);
@@ -98,15 +98,15 @@ export class Members {
   }
 
   /**
-   * A process has ended. Two ends that nobody has asked for are no faults, and who runs such a program starts it again:
+   * Checks how a process has ended. Two unexpected ends are no faults, and the process is started again, as an operator would:
    *
-   * - A broker that is killed while it takes a static member in forgets it, has its forerunner as the member when it is
-   *   back, and refuses this one. One that was stopped takes requests to join of both together, in any order.
-   * - With the protocol `consumer` a static member that was killed keeps its name until its session is over, and another
-   *   one is refused as long.
+   * - The broker is killed while a static member joins. The broker forgets this process, restores the member's previous
+   *   process from its log, and fences this one. A broker that was frozen handles the requests of both in any order.
+   * - With the protocol `consumer`, a static member that was killed keeps its `group.instance.id` until its session is over.
+   *   The broker refuses the next process until then.
    *
-   * @param before how many times the broker had been away before the process began
-   * @param odd what it has said that it is not to say
+   * @param before the number of outages before the process was started
+   * @param odd the first line on stderr that is neither a notice nor a trace
    */
   #ended(
     process: Process,
@@ -120,20 +120,20 @@ export class Members {
     const isForgotten = isStatic && wasAway && odd?.includes(FENCED) === true;
     const isEarly = isStatic && worker.protocol === "consumer" && odd?.includes(STILL_USED) === true;
     process.isRefused = isForgotten || isEarly;
-    if (process.isRefused && !process.expected) {
+    if (process.isRefused && !process.isEndExpected) {
       this.counts.fenced++;
       this.#start(member);
-    } else if (!process.isRefused && odd !== undefined) onFault(`${process.name} says on stderr: ${odd}`);
-    else if (!process.expected) onFault(`${process.name} ended by itself, ${endText(status)}`);
+    } else if (!process.isRefused && odd !== undefined) onFault(`${process.name} printed on stderr: ${odd}`);
+    else if (!process.isEndExpected) onFault(`${process.name} ended by itself, ${endText(status)}`);
     return status;
   }
 
   /**
-   * Keeps what a process says on stderr.
+   * Writes the stderr of a process to a file.
    *
-   * @returns the first line that is no notice of the library and not from the witness, if there is one
+   * @returns the first line that is neither a notice of the module nor a trace, if there is one
    */
-  async #listen(child: Deno.ChildProcess, path: string): Promise<string | undefined> {
+  async #collect(child: Deno.ChildProcess, path: string): Promise<string | undefined> {
     using file = await Deno.open(path, { create: true, append: true });
     let line = "", odd: string | undefined;
     const encoder = new TextEncoder();
@@ -141,12 +141,12 @@ export class Members {
       await file.write(encoder.encode(text));
       const lines = (line + text).split("\n");
       line = lines.pop()!;
-      odd ??= lines.find((line) => line !== "" && !/^(slipstream|witness): /.test(line));
+      odd ??= lines.find((line) => line !== "" && !/^(slipstream|trace): /.test(line));
     }
     return odd;
   }
 
-  /** Does to a member what the schedule says; resolves when that is over. */
+  /** Kills, terminates or freezes a member. Resolves when it runs again. */
   async act(action: MemberAction): Promise<void> {
     const process = this.#members[action.member];
     if (process === undefined) return;
@@ -159,9 +159,9 @@ export class Members {
     }
     if (action.what === "kill") {
       this.counts.killed++;
-      process.expected = true;
+      process.isEndExpected = true;
       signal(process.child, "SIGKILL");
-      await process.over;
+      await process.ended;
     } else {
       this.counts.terminated++;
       await this.#terminate(process);
@@ -170,7 +170,7 @@ export class Members {
     this.#start(action.member);
   }
 
-  /** Ends all members in order. */
+  /** Ends all members by SIGTERM. */
   async end(): Promise<void> {
     const ending = this.#members.splice(0).filter((process) => process !== undefined);
     await Promise.all(ending.map((process) => this.#terminate(process)));
@@ -179,7 +179,7 @@ export class Members {
   async #terminate(process: Process): Promise<void> {
     const { outages, onFault } = this.#options;
     const before = outages();
-    process.expected = true;
+    process.isEndExpected = true;
     signal(process.child, "SIGTERM");
     let isLate = false;
     const late = setTimeout(() => {
@@ -187,27 +187,27 @@ export class Members {
       signal(process.child, "SIGUSR2");
       setTimeout(() => signal(process.child, "SIGKILL"), 1000);
     }, END_MS);
-    const status = await process.over;
+    const status = await process.ended;
     clearTimeout(late);
     const after = outages();
-    // Without a broker an end may take long, and leave undone what it can't do.
+    // During an outage a process may take long to end, and end with an error.
     if (before.isAway || after.count > before.count || process.isRefused) return;
-    // It was ended before it had begun to listen to signals.
+    // The process got the signal before it listened to it.
     if (status.signal === "SIGTERM" && !hasBegun(process.log)) return;
     if (isLate) onFault(`${process.name} did not end within ${END_MS} ms after SIGTERM`);
     else if (!status.success) onFault(`${process.name} ended after SIGTERM, ${endText(status)}`);
   }
 
-  /** Has every process print what its consumers have, on its stderr. */
-  witness(): void {
+  /** Makes every process print the traces of its consumers on stderr. */
+  printTraces(): void {
     for (const process of this.#members) if (process !== undefined) signal(process.child, "SIGUSR2");
   }
 
-  /** Leaves no process behind, however the run ends. */
+  /** Kills all processes. */
   kill(): void {
     for (const process of this.#members.splice(0)) {
       if (process === undefined) continue;
-      process.expected = true;
+      process.isEndExpected = true;
       signal(process.child, "SIGKILL");
     }
   }

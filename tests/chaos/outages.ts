@@ -1,5 +1,5 @@
 /**
- * A broker that goes away and comes back.
+ * Outages of the broker.
  *
  * @module
  */
@@ -8,17 +8,18 @@ import type { Kafka } from "../../tools/kafka.ts";
 import { sleep } from "./members.ts";
 import type { BrokerAction } from "./schedule.ts";
 
-/** After it is back, a broker that was killed loads its groups, and members join again, for so long. */
+/** How long a broker that was killed loads its groups after its start, and members join again, in milliseconds. */
 const BACK_MS = 3000;
 
-/** Kills and freezes a broker, and counts it. */
+/** Kills and freezes the broker, and counts the outages. */
 export class Outages implements AsyncDisposable {
   readonly #kafka: Kafka;
   readonly #say: (text: string) => void;
-  #back: (() => Promise<void>) | undefined;
-  /** When it came back last, in milliseconds since 1970. */
+  /** Ends the outage; `undefined` when there is none. */
+  #end: (() => Promise<void>) | undefined;
+  /** The end of the last outage, in milliseconds since 1970. */
   backAt = 0;
-  /** How many times it went away. */
+  /** The number of outages. */
   count = 0;
 
   constructor(kafka: Kafka, say: (text: string) => void) {
@@ -26,36 +27,36 @@ export class Outages implements AsyncDisposable {
     this.#say = say;
   }
 
-  /** Whether it is away, or came back just now. */
+  /** Whether the broker is down, or has just come back. */
   get isAway(): boolean {
-    return this.#back !== undefined || Date.now() - this.backAt < BACK_MS;
+    return this.#end !== undefined || Date.now() - this.backAt < BACK_MS;
   }
 
-  /** Does to the broker what the schedule says; resolves when it is back. */
+  /** Kills or freezes the broker for a time. Resolves when it is up again. */
   async make({ what, forMs }: BrokerAction): Promise<void> {
     this.count++;
     const began = Date.now();
     if (what === "kill") {
-      this.#back = () => this.#kafka.restart();
+      this.#end = () => this.#kafka.restart();
       await this.#kafka.kill();
     } else {
       const { pid } = this.#kafka;
       // deno-lint-ignore require-await
-      this.#back = async () => Deno.kill(pid, "SIGCONT");
+      this.#end = async () => Deno.kill(pid, "SIGCONT");
       Deno.kill(pid, "SIGSTOP");
     }
     await sleep(forMs);
     await this.#comeBack();
-    this.#say(`the broker was away (${what}) for ${Date.now() - began} ms`);
+    this.#say(`the broker was down (${what}) for ${Date.now() - began} ms`);
   }
 
   async #comeBack(): Promise<void> {
-    await this.#back?.();
-    this.#back = undefined;
+    await this.#end?.();
+    this.#end = undefined;
     this.backAt = Date.now();
   }
 
-  /** Leaves a broker behind that answers. */
+  /** Ends an outage that goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#comeBack();
   }

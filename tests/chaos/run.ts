@@ -5,67 +5,68 @@
  */
 
 import { Cache, Topic } from "@slipstream/slipstream";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import type { Kafka } from "../../tools/kafka.ts";
 import { type Counts, judge } from "./judge.ts";
-import { BACKLOG, Ledger, Producer } from "./ledger.ts";
+import { BACKLOG, Ledger } from "./ledger.ts";
 import { Members, sleep } from "./members.ts";
-import type { SourceName } from "./message.ts";
+import { MessageProducer } from "./message_producer.ts";
+import type { SourceName } from "./chaos_message.ts";
 import { Outages } from "./outages.ts";
-import { Progress } from "./progress.ts";
-import { Random } from "./random.ts";
+import { StallDetector } from "./stall_detector.ts";
+import { Random } from "../support/random.ts";
 import { brokerActions, memberActions, type ScheduleOptions } from "./schedule.ts";
 import type { Behaviour, Protocol } from "./worker.ts";
 
-/** How a run goes. */
+/** Options of a run. */
 export interface RunOptions extends Pick<ScheduleOptions, "seed" | "forMs" | "everyMs" | "mood"> {
   readonly protocol: Protocol;
   /** Whether members are static. */
   readonly isStatic: boolean;
   readonly behaviour: Behaviour;
   readonly members: number;
-  /** Messages a second, on top of the backlog. */
+  /** The number of messages sent per second after the backlog. */
   readonly perSecond: number;
-  /** Whether librdkafka's own words are kept, to be printed at a stall. */
+  /** Whether members keep librdkafka's debug log, and print it at a stall. */
   readonly debug: boolean;
-  /** How long a handler takes for a message at most, in milliseconds; 0 to half of it on average. */
+  /** The longest time that a handler takes for a message, in milliseconds. */
   readonly takesMs: number;
-  /** Ends the processes of the run. */
+  /** Kills the processes of the run when it aborts. */
   readonly signal: AbortSignal;
-  /** Hears what happens. */
+  /** Prints a line. */
   readonly say: (text: string) => void;
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface Verdict {
-  /** What was not as it must be, in words. */
+  /** The faults that were found, each in words. */
   readonly faults: readonly string[];
   readonly figures: Counts & {
     readonly killed: number;
     readonly terminated: number;
     readonly frozen: number;
-    /** Static members that a broker refused for another process of their name. */
+    /** The number of static members that the broker fenced for another process with their `group.instance.id`. */
     readonly fenced: number;
     readonly rebalances: number;
     readonly outages: number;
-    /** The longest time in which a partition that had messages had no effect while the broker was there, in milliseconds. */
+    /** The longest time, in milliseconds, in which a partition with messages had no effect although the broker was up. */
     readonly longestStallMs: number;
-    /** How long it took from the end of the chaos to lag 0, in milliseconds. */
+    /** The time from the end of the chaos to lag 0, in milliseconds. */
     readonly drainedMs: number;
   };
-  /** The logs of the processes. */
+  /** The folder with the logs of the processes. */
   readonly folder: string;
 }
 
 /**
- * A partition that does not move for so long, longer than the whole backlog takes that may be in front of it, is told,
- * and every member prints what it has.
+ * A partition without an effect for this time, in milliseconds, plus the time that the whole backlog takes, is reported as
+ * stalled, and every member prints its consumers' traces.
  */
 const STALL_MS = 20_000;
-/** How long it may take from the end of the chaos to lag 0. */
+/** The longest time from the end of the chaos to lag 0, in milliseconds. */
 const DRAIN_MS = 300_000;
 
-/** Runs a group under chaos. The broker answers when this begins, and when it ends. */
+/** Runs a group under chaos. The broker is up when this begins and when it ends. */
 export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
   const { seed, protocol, isStatic, behaviour, say } = options;
   const servers = kafka.bootstrapServers, id = crypto.randomUUID().slice(0, 6);
@@ -88,12 +89,12 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
     [letters]: 2,
   });
   const ledger = new Ledger(seed);
-  await using producer = new Producer(ledger, servers, sources);
+  await using producer = new MessageProducer(ledger, servers, sources);
   await producer.fill();
 
   const random = new Random(seed, `worker of ${protocol}`);
   await using outages = new Outages(kafka, say);
-  using progress = new Progress(ledger);
+  using detector = new StallDetector(ledger);
   const members = new Members({
     count: options.members,
     folder,
@@ -119,24 +120,24 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
   options.signal.addEventListener("abort", () => members.kill());
   try {
     const stallMs = STALL_MS + ledger.size * options.takesMs / 4;
-    let longestStallMs = 0, isOver = false, isTold = false;
+    let longestStallMs = 0, isOver = false, isReported = false;
     const watching = (async () => {
       while (!isOver) {
         await sleep(500);
-        progress.read(members.logs);
+        detector.read(members.logs);
         if (outages.isAway) continue;
-        for (const { partition, n, forMs } of progress.waiting(Date.now(), outages.backAt)) {
+        for (const { partition, n, forMs } of detector.stalls(Date.now(), outages.backAt)) {
           longestStallMs = Math.max(longestStallMs, forMs);
-          if (forMs < stallMs || isTold) continue;
-          isTold = true;
-          say(`nothing moves in ${partition} for ${forMs} ms, at ${n}: see what the members print in ${folder}`);
-          members.witness();
+          if (forMs < stallMs || isReported) continue;
+          isReported = true;
+          say(`${partition} is stalled at message ${n} for ${forMs} ms: see the traces of the members in ${folder}`);
+          members.printTraces();
         }
       }
     })();
 
-    // On a busy machine processes take seconds to begin: what happened before would happen to nobody.
-    while (progress.effects.every((effects) => effects.length === 0) && !options.signal.aborted) await sleep(100);
+    // On a busy machine processes take seconds to start. A kill before the first effect would hit no member at work.
+    while (detector.effects.every((effects) => effects.length === 0) && !options.signal.aborted) await sleep(100);
     const flowing = new AbortController(), flow = producer.flow(options.perSecond, flowing.signal);
     const until = Date.now() + options.forMs;
     await Promise.all([
@@ -166,10 +167,10 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
     await members.end();
     say("all members have ended");
     await drained(servers, group, sources, (text) => onFault(`after every member has ended: ${text}`), 5000);
-    progress.read(members.logs);
+    detector.read(members.logs);
 
     const { faults: found, counts } = judge(ledger, {
-      effects: progress.effects,
+      effects: detector.effects,
       output: (await everything(servers, output)).flatMap(({ values }) => values),
       letters: (await everything(servers, letters)).flatMap(({ values }) => values),
       sources: (await Promise.all(
@@ -177,7 +178,7 @@ export async function run(kafka: Kafka, options: RunOptions): Promise<Verdict> {
           (await everything(servers, name)).map((one) => ({ ...one, source: source as SourceName }))
         ),
       )).flat(),
-      kept: await kept(members.caches),
+      cached: await cachedValues(members.caches),
       gentle: options.mood === "gentle",
     });
     for (const fault of found) onFault(fault);
@@ -204,7 +205,7 @@ async function createTopics(servers: string, partitions: Readonly<Record<string,
   admin.disconnect();
 }
 
-/** Waits for lag 0; how long it took, in milliseconds. */
+/** Waits for lag 0. Returns how long it took, in milliseconds. */
 async function drained(
   servers: string,
   group: string,
@@ -213,9 +214,9 @@ async function drained(
   withinMs = DRAIN_MS,
 ): Promise<number> {
   const began = Date.now();
-  await using asking = new Topic(Object.values(sources), { "bootstrap.servers": servers, "group.id": group });
+  await using topic = new Topic(Object.values(sources), { "bootstrap.servers": servers, "group.id": group });
   for (;;) {
-    const lag = await asking.lag().catch((error) => ({ total: NaN, error: String(error) }));
+    const lag = await topic.lag().catch((error) => ({ total: NaN, error: String(error) }));
     if (lag.total === 0) return Date.now() - began;
     if (Date.now() - began > withinMs) {
       onFault(`lag is not 0 after ${withinMs} ms: ${JSON.stringify(lag)}`);
@@ -234,7 +235,7 @@ async function everything(servers: string, name: string): Promise<{ partition: n
 }
 
 /** The values in the Caches of all members. */
-async function kept(paths: readonly string[]): Promise<string[]> {
+async function cachedValues(paths: readonly string[]): Promise<string[]> {
   const values: string[] = [];
   for (const path of paths) {
     await using cache = new Cache<string>(path);
@@ -243,7 +244,7 @@ async function kept(paths: readonly string[]): Promise<string[]> {
   return values;
 }
 
-/** How many times the group's members were given partitions anew, as the broker's log has it. */
+/** Counts the rebalances of a group in the broker's log. */
 async function rebalancesOf(kafka: Kafka, group: string): Promise<number> {
   const log = await kafka.log();
   return log.split("\n").filter((line) =>

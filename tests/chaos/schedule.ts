@@ -1,12 +1,12 @@
 /**
- * What happens to members and to the broker, and when; drawn from the seed before anything begins.
+ * The schedule of kills and freezes of members and of the broker, drawn from the seed before the run begins.
  *
  * @module
  */
 
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
-/** What happens to a member, so long after what happened last. */
+/** What happens to a member, and how long after the previous action, in milliseconds. */
 export type MemberAction =
   & { readonly afterMs: number; readonly member: number }
   & (
@@ -18,35 +18,35 @@ export type MemberAction =
     | { readonly what: "freeze"; readonly forMs: number }
   );
 
-/** What happens to the broker: it is killed and started again, or stopped by SIGSTOP for a while. */
+/** What happens to the broker: it is killed and started again, or frozen by SIGSTOP for a while. */
 export interface BrokerAction {
   readonly afterMs: number;
   readonly what: "kill" | "freeze";
   readonly forMs: number;
 }
 
-/** How rough it gets. */
+/** Options of a schedule. */
 export interface ScheduleOptions {
   readonly seed: number;
-  /** How long things happen, in milliseconds. */
+  /** The length of the schedule, in milliseconds. */
   readonly forMs: number;
   readonly members: number;
-  /** About how long it is between two things that happen to members, in milliseconds. */
+  /** The mean time between two actions on members, in milliseconds. */
   readonly everyMs: number;
   readonly mood: Mood;
 }
 
-/** What happens: everything; nothing but SIGTERM to members; nothing but SIGKILL to members. */
+/** Which actions there are: all (`rough`), only SIGTERM to members (`gentle`), or only SIGKILL to members (`kills`). */
 export type Mood = "rough" | "gentle" | "kills";
 
-/** How often each thing happens to members. */
+/** How often each action is drawn for members. */
 const WEIGHTS: Readonly<Record<Mood, Readonly<Record<MemberAction["what"], number>>>> = {
   rough: { kill: 4, terminate: 4, freeze: 2 },
   gentle: { kill: 0, terminate: 1, freeze: 0 },
   kills: { kill: 1, terminate: 0, freeze: 0 },
 };
 
-/** What happens to the members of a group. A kill and a SIGTERM come first, so that a short run has them. */
+/** Draws the actions on the members of a group. A kill and a SIGTERM come first, so that a short run has both. */
 export function memberActions(group: string, options: ScheduleOptions): MemberAction[] {
   const { seed, forMs, members, everyMs, mood } = options;
   const random = new Random(seed, `members of ${group}`), actions: MemberAction[] = [];
@@ -54,7 +54,7 @@ export function memberActions(group: string, options: ScheduleOptions): MemberAc
     const afterMs = random.between(everyMs / 2, everyMs * 3 / 2), member = random.between(0, members);
     const drawn = random.weighted(WEIGHTS[mood]), first = (["kill", "terminate"] as const)[actions.length];
     const what = mood === "rough" ? first ?? drawn : drawn;
-    // Longer than a session, some of the time: the group goes on without the frozen member.
+    // Sometimes longer than a session, so that the group goes on without the frozen member.
     const forMs = random.between(300, 5000), downMs = random.between(0, 1500);
     actions.push(what === "freeze" ? { afterMs, member, what, forMs } : { afterMs, member, what, downMs });
     at += afterMs + (what === "freeze" ? forMs : downMs);
@@ -62,14 +62,14 @@ export function memberActions(group: string, options: ScheduleOptions): MemberAc
   return actions;
 }
 
-/** What happens to the broker: about three things a minute. The first kill comes early, so that a short run has one. */
+/** Draws the actions on the broker, about three a minute. The first is an early kill, so that a short run has one. */
 export function brokerActions({ seed, forMs, mood }: ScheduleOptions): BrokerAction[] {
   if (mood !== "rough") return [];
   const random = new Random(seed, "broker"), actions: BrokerAction[] = [];
   let what: BrokerAction["what"] = "kill";
   for (let at = 0; at < forMs;) {
     const afterMs = actions.length === 0 ? random.between(2000, 4000) : random.between(10_000, 25_000);
-    // Also longer than a reader waits for its sinks before it holds its partitions up.
+    // Sometimes longer than a reader waits for its sinks before it pauses its partitions.
     const outageMs = what === "kill" ? random.between(0, 3000) : random.between(500, 15_000);
     actions.push({ afterMs, what, forMs: outageMs });
     at += afterMs + outageMs;

@@ -1,7 +1,7 @@
 /**
  * A member of a group under chaos: handles two source topics into a log of effects, a Topic and a Cache.
  *
- * It knows nothing of the chaos, and is what a user would write. On SIGUSR2 it prints what its consumers have.
+ * It has no code for the chaos: it is a program as a user would write it. On SIGUSR2 it prints the traces of its consumers.
  *
  * Usage: `deno run -A worker.ts WORKER_OPTIONS_AS_JSON`
  *
@@ -10,30 +10,30 @@
 
 import { Cache, type Conf, handle, type Message, stream, Topic } from "@slipstream/slipstream";
 import { EffectsLog } from "./effects.ts";
-import { type Id, idText, type Kind, read, type SourceName, SOURCES } from "./message.ts";
-import { Witness } from "./witness.ts";
+import { type Id, idText, type Kind, parseValue, type SourceName, SOURCES } from "./chaos_message.ts";
+import { ConsumerTraces } from "./consumer_trace.ts";
 
-/** How the group's members agree on who reads what. */
+/** How the members of the group share the partitions: an assignor of the protocol `classic`, or the protocol `consumer`. */
 export type Protocol = "range" | "cooperative-sticky" | "consumer";
 
-/** What a worker does with its messages: what is right, or a fault that the judge must find. */
+/** Whether a worker is right, or has a fault that the judge must find. */
 export type Behaviour = "right" | "commits before the sink" | "drops one in ten thousand";
 
-/** What a worker is told. */
+/** Options of a worker. */
 export interface WorkerOptions {
   readonly seed: number;
   readonly servers: string;
   readonly group: string;
   readonly protocol: Protocol;
-  /** The name that a static member keeps in its group; a dynamic one has none. */
+  /** The `group.instance.id` of a static member; `undefined` for a dynamic one. */
   readonly instance: string | undefined;
   /** Whether each source is a Topic of its own, or one Topic reads both. */
   readonly topics: "one" | "two";
   readonly concurrency: number;
-  /** How long the handler takes at most, in milliseconds. */
+  /** The longest time that the handler takes for a message, in milliseconds. */
   readonly takesMs: number;
   readonly behaviour: Behaviour;
-  /** Whether flaky messages fail at first. A stop cuts the wait for another attempt short: such a message is repeated. */
+  /** Whether flaky messages fail at first. A stop that ends the wait before the retry makes such a message come again. */
   readonly flaky: boolean;
   readonly sources: Readonly<Record<SourceName, string>>;
   readonly output: string;
@@ -41,21 +41,21 @@ export interface WorkerOptions {
   /** The files of the log of effects and of the Cache. */
   readonly log: string;
   readonly cache: string;
-  /** Whether librdkafka tells what it does about groups and fetching, for {@linkcode Witness}. */
+  /** Whether librdkafka logs what it does about groups and fetching, for `ConsumerTraces`. */
   readonly debug: boolean;
 }
 
-/** What the handler makes of a message. */
+/** What the handler emits for a message. */
 interface Moved {
   readonly key: string | null;
   readonly value: string;
 }
 
-/** Short, so that a member that was killed is not waited for. The broker sets them for the protocol `consumer`. */
+/** Short, so that a group soon notices that a member was killed. For the protocol `consumer` the broker sets them. */
 const CLASSIC = { "session.timeout.ms": 2000, "heartbeat.interval.ms": 300 } as const;
-/** How late the faulty sink is, in milliseconds. */
+/** The delay of the faulty sink, in milliseconds. */
 const LATE_MS = 1500;
-/** The message that the faulty worker drops in each ten thousand. */
+/** The number of the message that the faulty worker drops of each ten thousand. */
 const DROPPED = 4711;
 
 function conf(options: WorkerOptions, name: string): Conf {
@@ -101,7 +101,7 @@ async function run(options: WorkerOptions): Promise<void> {
     },
     async ({ key, value }: Message): Promise<Moved | undefined> => {
       const message = readOrThrow(seed, value!), id = idText(message);
-      // A part of the messages waits, and all that is drawn about a message comes from its number.
+      // Half of the messages take a while. Their number decides, so that a repetition takes as long.
       if (message.n % 2 === 0) await new Promise((resolve) => setTimeout(resolve, message.n % takesMs));
       if (message.kind === "poison") throw new Error("poison");
       if (options.flaky && message.kind === "flaky" && !tried.delete(id)) {
@@ -123,15 +123,15 @@ async function run(options: WorkerOptions): Promise<void> {
   await Promise.all([output.close(), letters.close(), cache.close()]);
 }
 
-/** A message that was never sent ends the worker: no policy is asked, so that the run can't go on as if it were poison. */
+/** Parses a value. One that was never sent ends the worker: an error would be handled by the policy, like poison. */
 function readOrThrow(seed: number, value: string): Id & { readonly kind: Kind } {
-  const message = read(seed, value);
+  const message = parseValue(seed, value);
   if (message !== undefined) return message;
   console.error(`never sent: ${JSON.stringify(value)}`);
   Deno.exit(3);
 }
 
 if (import.meta.main) {
-  using _ = await Witness.start();
+  using _ = await ConsumerTraces.start();
   await run(JSON.parse(Deno.args[0]!));
 }

@@ -1,19 +1,19 @@
 /**
- * What the admin client of a binding answers on a real Kafka; runs on Node and on Deno. What crashes the addon is left
- * out.
+ * Records what an addon's admin client returns on a real Kafka. Runs on Node and on Deno. Calls that crash the native addon
+ * are left out.
  */
 
 import { Buffer } from "node:buffer";
 import { called, connected, done, returned, show } from "./addon_show.mjs";
 
-/** What differs from run to run. */
+/** Patterns of texts that differ from run to run. */
 function cleaned(text, prefix) {
   return text.replaceAll(prefix, "PREFIX")
     .replace(/(mostSignificantBits|leastSignificantBits|base64|memberId|clientHost): ("[^"]*"|-?\d+n)/g, "$1: …")
     .replace(/port: \d+/g, "port: …").replace(/timestamp: \d{6,}/g, "timestamp: …");
 }
 
-/** Calls a method with each of some arguments. */
+/** Calls a method once with each of the arguments. */
 async function each(admin, say, method, calls) {
   for (const args of calls) {
     say(`${method} ${show(args)}`, await called((callback) => admin[method](...args, callback)));
@@ -132,25 +132,25 @@ async function offsets(admin, t, say) {
 }
 
 /**
- * All answers of a binding's admin client, by what was asked.
+ * Returns all results of an addon's admin client, by call.
  *
- * @param {object} binding what the addon exports
- * @param {string} servers a real Kafka
- * @param {string} prefix what the names of topics and groups begin with, which nobody uses
+ * @param {object} addon the addon's exports
+ * @param {string} servers the `bootstrap.servers` of a real Kafka
+ * @param {string} prefix an unused prefix for the names of topics and groups
  * @returns {Promise<Record<string, string>>}
  */
-export async function adminOf(binding, servers, prefix) {
+export async function adminOf(addon, servers, prefix) {
   const answers = {};
   const say = (name, answer) => void (answers[cleaned(name, prefix)] = cleaned(answer, prefix));
   const conf = { "bootstrap.servers": servers, "log_level": 0 };
-  const admin = new binding.AdminClient(conf);
+  const admin = new addon.AdminClient(conf);
   say("connect", returned(() => [admin.connect(), admin.connect()]));
   await topics(admin, prefix, say);
 
-  const producer = await connected(binding, "Producer", conf);
+  const producer = await connected(addon, "Producer", conf);
   for (let n = 0; n < 10; n++) producer.produce(prefix, 0, Buffer.from("v"), "k", 1000 + n);
   await done((callback) => producer.flush(10_000, callback));
-  const consumer = await connected(binding, "KafkaConsumer", { ...conf, "group.id": `${prefix}-g` });
+  const consumer = await connected(addon, "KafkaConsumer", { ...conf, "group.id": `${prefix}-g` });
   consumer.subscribe([prefix]);
   for (let over = false; !over;) {
     await new Promise((resolve) =>
@@ -171,7 +171,7 @@ export async function adminOf(binding, servers, prefix) {
   const names = [[`${prefix}-g`], [`${prefix}-g`, "nope"], [""], [5], ["x", "x"], [null]];
   await each(admin, say, "deleteGroups", [...names.map((list) => [list, {}]), [["y"], { timeout: 3_600_001 }]]);
 
-  const dependent = new binding.AdminClient({}, null, producer);
+  const dependent = new addon.AdminClient({}, null, producer);
   say("dependent", returned(() => [dependent.connect(), dependent.disconnect(), dependent.name() === admin.name()]));
   await each(dependent, say, "describeTopics", [[["nope"], {}]]);
   await done((callback) => producer.disconnect(callback));

@@ -1,4 +1,4 @@
-/** When a binding calls back, and in which order; runs on Node and on Deno. */
+/** Records when an addon calls back, and in which order. Runs on Node and on Deno. */
 
 import { Buffer } from "node:buffer";
 import { connected, done } from "./addon_show.mjs";
@@ -6,10 +6,10 @@ import { connected, done } from "./addon_show.mjs";
 const VALUE = Buffer.from("v");
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-async function producing(binding, conf, t, say) {
+async function producing(addon, conf, t, say) {
   const order = [];
   const log = (what) => () => void order.push(what);
-  const producer = await connected(binding, "Producer", conf, { event: { delivery_cb: log("report") } });
+  const producer = await connected(addon, "Producer", conf, { event: { delivery_cb: log("report") } });
   producer.produce(t, 0, VALUE);
   for (let n = 0; n < 500 && !order.includes("report"); n++) {
     order.length = 0;
@@ -29,7 +29,7 @@ async function producing(binding, conf, t, say) {
   say("disconnect", order.splice(0));
 }
 
-/** A callback that says what it sets going by promises. */
+/** A callback that records when the promises that it resolves continue. */
 function settlingInto(order) {
   const told = async () => {
     order.push("told");
@@ -41,10 +41,10 @@ function settlingInto(order) {
   return () => void told().then(() => order.push("over"));
 }
 
-/** What a report sets going by promises, when others come with it. */
-async function settlingReports(binding, conf, t, say) {
+/** When the promises that a delivery report resolves continue, if other reports come with it. */
+async function settlingReports(addon, conf, t, say) {
   const order = [], reports = 4;
-  const producer = await connected(binding, "Producer", { ...conf, "linger.ms": 50 }, {
+  const producer = await connected(addon, "Producer", { ...conf, "linger.ms": 50 }, {
     event: { delivery_cb: settlingInto(order) },
   });
   producer.setPollInBackground(true);
@@ -54,10 +54,10 @@ async function settlingReports(binding, conf, t, say) {
   await done((callback) => producer.disconnect(callback));
 }
 
-/** What a message of a consume loop sets going by promises, when others come with it. */
-async function settlingMessages(binding, conf, t, say) {
+/** When the promises that a message of a consume loop resolves continue, if other messages come with it. */
+async function settlingMessages(addon, conf, t, say) {
   const order = [], messages = 6;
-  const consumer = await connected(binding, "KafkaConsumer", { ...conf, "group.id": `${t} loop` });
+  const consumer = await connected(addon, "KafkaConsumer", { ...conf, "group.id": `${t} loop` });
   consumer.assign([{ topic: t, partition: 0, offset: 0 }]);
   const told = settlingInto(order);
   let count = 0;
@@ -65,19 +65,20 @@ async function settlingMessages(binding, conf, t, say) {
     if (message === null) return;
     count++;
     told();
-    // The others come while nobody is there.
+    // The others arrive while no callback is waiting.
     for (const end = performance.now() + 300; count === 1 && performance.now() < end;);
   });
   for (let n = 0; n < 500 && order.length < 4 * messages; n++) await turn();
-  // All: with any that its loop has taken and not told of, the addon's disconnect never answers.
+  // All of them: while its loop holds a message that it has not handed out, the native addon's disconnect() never calls
+  // back.
   say("messages that come together", order);
   await done((callback) => consumer.disconnect(callback));
 }
 
-async function grouped(binding, conf, t, say) {
+async function grouped(addon, conf, t, say) {
   const order = [];
   const log = (what) => void order.push(what);
-  const consumer = new binding.KafkaConsumer({ ...conf, "group.id": t }, { "auto.offset.reset": "earliest" });
+  const consumer = new addon.KafkaConsumer({ ...conf, "group.id": t }, { "auto.offset.reset": "earliest" });
   consumer.configureCallbacks(true, {
     global: {
       rebalance_cb: (code, partitions) => {
@@ -93,7 +94,7 @@ async function grouped(binding, conf, t, say) {
   while (order.length < 2) await turn();
   await done((callback) => consumer.getMetadata({ timeout: 10_000 }, callback));
   log(`subscribe ${consumer.subscribe([t])}`);
-  // The assignment waits for who consumes.
+  // The assignment comes only when the consumer polls.
   await new Promise((resolve) => setTimeout(resolve, 1000));
   log("later");
   for (let over = false; !over;) {
@@ -124,26 +125,26 @@ async function grouped(binding, conf, t, say) {
   const over = new Promise((resolve) => consumer.disconnect((error, answer) => resolve(log(`${error} ${answer}`))));
   log("asked");
   await over;
-  // The commit of before is told or not.
+  // Whether the earlier commit is reported differs.
   say("leaving", order.splice(0).filter((what) => !what.startsWith("committed")));
   say("left", [consumer.rebalanceProtocol(), consumer.unsubscribe()]);
 }
 
 /**
- * The order of calls and callbacks, by what was done.
+ * Returns the order of calls and callbacks, by scenario.
  *
- * @param {object} binding what the addon exports
- * @param {string} servers a broker
- * @param {string} topic a topic of one partition that nobody uses
+ * @param {object} addon the addon's exports
+ * @param {string} servers the `bootstrap.servers` of a broker
+ * @param {string} topic an unused topic with one partition
  * @returns {Promise<Record<string, string>>}
  */
-export async function orderOf(binding, servers, topic) {
+export async function orderOf(addon, servers, topic) {
   const answers = {};
   const say = (name, order) => void (answers[`order: ${name}`] = order.join("; ").replaceAll(topic, "TOPIC"));
   const conf = { "bootstrap.servers": servers, "log_level": 0 };
-  await producing(binding, conf, topic, say);
-  await settlingReports(binding, conf, topic, say);
-  await settlingMessages(binding, conf, topic, say);
-  await grouped(binding, conf, topic, say);
+  await producing(addon, conf, topic, say);
+  await settlingReports(addon, conf, topic, say);
+  await settlingMessages(addon, conf, topic, say);
+  await grouped(addon, conf, topic, say);
   return answers;
 }

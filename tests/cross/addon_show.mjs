@@ -1,14 +1,14 @@
-/** Answers of a binding as text, the same on Node and on Deno for the same answer. */
+/** Turns results of an addon into text. Equal results have the same text on Node and on Deno. */
 
 import { Buffer } from "node:buffer";
 
-/** A value as text; keys count with their order. */
+/** The text of a value. The order of an object's keys matters. */
 export function show(value) {
   if (typeof value === "symbol" || typeof value === "function") return "function";
   if (typeof value === "bigint") return `${value}n`;
   if (value instanceof Uint8Array) return `${value.constructor.name}(${JSON.stringify(Buffer.from(value).toString())})`;
   if (value instanceof Error) {
-    // The errors of partitions have a code here that nobody sees who lists their properties; the addon's have none.
+    // In this module's addon the errors of partitions have a code that is not a property; in the native addon they have none.
     const code = Object.keys(value).includes("code") ? value.code : undefined;
     return `Error(${value.message}, ${code})`;
   }
@@ -19,7 +19,7 @@ export function show(value) {
   return `{${Object.keys(value).map((name) => `${name}: ${show(value[name])}`)}}`;
 }
 
-/** What a call returns or throws. */
+/** The text of what a call returns or throws. */
 export function returned(call) {
   try {
     return show(call());
@@ -28,7 +28,7 @@ export function returned(call) {
   }
 }
 
-/** What a call returns, and then what its callback gets. */
+/** The text of what a call returns, and of what its callback gets. */
 export function called(call) {
   return new Promise((resolve) => {
     let first = "called back before it returned";
@@ -37,16 +37,16 @@ export function called(call) {
   });
 }
 
-/** Calls something that must succeed. */
+/** Makes a call that must succeed. */
 export function done(call) {
   return new Promise((resolve, reject) =>
     call((error, result) => error ? reject(new Error(show(error))) : resolve(result))
   );
 }
 
-/** A connected client that has heard of its cluster. */
-export async function connected(binding, kind, conf, callbacks) {
-  const client = new binding[kind]({ "log_level": 0, ...conf }, {
+/** A connected client that has received its cluster's metadata. */
+export async function connected(addon, kind, conf, callbacks) {
+  const client = new addon[kind]({ "log_level": 0, ...conf }, {
     ...kind === "KafkaConsumer" && { "auto.offset.reset": "earliest" },
   });
   if (callbacks !== undefined) client.configureCallbacks(true, callbacks);
@@ -54,7 +54,7 @@ export async function connected(binding, kind, conf, callbacks) {
   return client;
 }
 
-/** Connects a client, which then has heard of its cluster. */
+/** Connects a client, and waits until it has received its cluster's metadata. */
 export async function connect(client) {
   await done((callback) => client.connect(callback));
   await done((callback) => client.getMetadata({ topic: "t", allTopics: false, timeout: 10_000 }, callback));

@@ -1,9 +1,9 @@
-/** The binding against the addon that it stands for, on Node: the same calls, the same answers. */
+/** Compares the addon with the native addon on Node: the same calls must get the same answers. */
 
 import assert from "node:assert/strict";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { binding } from "../../src/librdkafka/binding.ts";
-import { findAddon } from "./addon.ts";
+import { addon } from "../../src/addon/addon.ts";
+import { findAddon } from "./find_addon.ts";
 import { adminOf } from "./addon_admin.mjs";
 import { answersOf } from "./addon_answers.mjs";
 import { orderOf } from "./addon_order.mjs";
@@ -11,16 +11,16 @@ import { valuesOf } from "./addon_values.mjs";
 
 type Answers = Record<string, string>;
 
-const addon = await findAddon();
+const nativeAddon = await findAddon();
 const kafka = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
 
-/** What a function of a file beside this answers for the addon, on Node. */
+/** Runs a function of a file beside this one on Node, with the native addon, and returns its answers. */
 async function onNode(file: string, name: string, ...args: string[]): Promise<Answers> {
-  assert.ok("path" in addon);
+  assert.ok("path" in nativeAddon);
   const program = `
     import { createRequire } from "node:module";
     import { ${name} } from ${JSON.stringify(new URL(file, import.meta.url).pathname)};
-    const addon = createRequire(process.cwd() + "/")(${JSON.stringify(addon.path)});
+    const addon = createRequire(process.cwd() + "/")(${JSON.stringify(nativeAddon.path)});
     console.log(JSON.stringify(await ${name}(addon, ${args.map((arg) => JSON.stringify(arg))})));
     process.exit(0);
   `;
@@ -32,7 +32,7 @@ async function onNode(file: string, name: string, ...args: string[]): Promise<An
   return JSON.parse(new TextDecoder().decode(node.stdout));
 }
 
-/** Holds answers to those of the addon, of which there are so many at least. */
+/** Asserts that all answers are those of the native addon, and that `count` calls at least were compared. */
 function assertSame(ours: Answers, theirs: Answers, count: number): void {
   const calls = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])];
   const differing = calls.filter((call) => theirs[call] !== ours[call]);
@@ -43,11 +43,11 @@ function assertSame(ours: Answers, theirs: Answers, count: number): void {
   assert.ok(calls.length >= count, `only ${calls.length}`);
 }
 
-/** A test that needs the addon. */
+/** Declares a test that needs the native addon. */
 function compare(
   name: string,
   test: () => Promise<void>,
-  lacking = "reason" in addon ? addon.reason : undefined,
+  lacking = "reason" in nativeAddon ? nativeAddon.reason : undefined,
 ): void {
   const ignore = lacking !== undefined;
   Deno.test({ name: `${name}${ignore ? ` (ignored: ${lacking})` : ""}`, ignore, fn: test });
@@ -60,34 +60,34 @@ async function quietBroker(): Promise<LocalBroker> {
   return broker;
 }
 
-compare("the binding answers what the addon on Node answers", async () => {
+compare("the addon answers what the native addon answers on Node", async () => {
   // One each: what the first produces the second would see.
   await using theirBroker = await quietBroker();
   const theirs = await onNode("addon_answers.mjs", "answersOf", theirBroker.bootstrapServers);
   await using ourBroker = await quietBroker();
-  assertSame(await answersOf(binding, ourBroker.bootstrapServers), theirs, 530);
+  assertSame(await answersOf(addon, ourBroker.bootstrapServers), theirs, 526);
 });
 
-compare("the binding makes of odd values what the addon on Node makes of them", async () => {
+compare("the addon converts odd arguments as the native addon does on Node", async () => {
   await using broker = await quietBroker();
   const servers = broker.bootstrapServers;
   const theirs = await onNode("addon_values.mjs", "valuesOf", servers, "theirs");
-  assertSame(await valuesOf(binding, servers, "ours"), theirs, 480);
+  assertSame(await valuesOf(addon, servers, "ours"), theirs, 480);
 });
 
-compare("the binding calls back when the addon on Node does, and in its order", async () => {
+compare("the addon calls back when the native addon does on Node, and in the same order", async () => {
   await using broker = await quietBroker();
   const servers = broker.bootstrapServers;
   const theirs = await onNode("addon_order.mjs", "orderOf", servers, "theirs");
-  assertSame(await orderOf(binding, servers, "ours"), theirs, 9);
+  assertSame(await orderOf(addon, servers, "ours"), theirs, 9);
 });
 
 compare(
-  "the binding's admin client answers what the addon's on Node answers",
+  "the addon's admin client answers what the native addon's answers on Node",
   async () => {
     const run = crypto.randomUUID();
     const theirs = await onNode("addon_admin.mjs", "adminOf", kafka!, `theirs-${run}`);
-    assertSame(await adminOf(binding, kafka!, `ours-${run}`), theirs, 180);
+    assertSame(await adminOf(addon, kafka!, `ours-${run}`), theirs, 180);
   },
-  "reason" in addon ? addon.reason : kafka === undefined ? "no KAFKA_BOOTSTRAP_SERVERS" : undefined,
+  "reason" in nativeAddon ? nativeAddon.reason : kafka === undefined ? "no KAFKA_BOOTSTRAP_SERVERS" : undefined,
 );

@@ -1,6 +1,6 @@
 /**
- * What a binding makes of odd values, on their way in and out; runs on Node and on Deno. What crashes the addon is left
- * out.
+ * Records how an addon converts odd values, as arguments and as results. Runs on Node and on Deno. Calls that crash the native
+ * addon are left out.
  */
 
 import { Buffer } from "node:buffer";
@@ -10,27 +10,27 @@ const VALUE = Buffer.from("v");
 const long = "x".repeat(300);
 const view = new DataView(new Uint8Array([65, 66]).buffer);
 
-/** What is there without a connection. */
-function unconnected(binding, say) {
-  for (const name of Object.keys(binding)) if (name !== "path") say(`exports ${name}`, typeof binding[name]);
+/** What can be observed without a connection. */
+function unconnected(addon, say) {
+  for (const name of Object.keys(addon)) if (name !== "path") say(`exports ${name}`, typeof addon[name]);
   for (const code of [undefined, "x", NaN, 3.7, null, "-185", -185, {}]) {
-    say(`err2str(${show(code)})`, returned(() => binding.err2str(code)));
+    say(`err2str(${show(code)})`, returned(() => addon.err2str(code)));
   }
   for (const kind of ["Producer", "KafkaConsumer", "AdminClient", "Topic"]) {
-    say(`${kind} without new`, returned(() => binding[kind]({}, {})));
+    say(`${kind} without new`, returned(() => addon[kind]({}, {})));
   }
   const names = [1.5, null, undefined, {}, -0, true, 1n, [], () => {}].map((id) => ({ "client.id": id }));
   const others = [[], { 0: "x" }, { nope: 1 }, { dr_cb: true }, { "enable.idempotence": "yes" }];
   for (
     const conf of [...names, ...others, ...[1e10, "x", -1].map((ms) => ({ "linger.ms": ms })), "x", null, () => {}]
   ) {
-    say(`configuration ${show(conf)}`, returned(() => typeof new binding.Producer(conf, {})));
+    say(`configuration ${show(conf)}`, returned(() => typeof new addon.Producer(conf, {})));
   }
   for (const conf of [{ nope: 1 }, { partitioner: "x" }, "x", 1, undefined, null, () => {}]) {
-    say(`topic configuration ${show(conf)}`, returned(() => typeof new binding.KafkaConsumer({}, conf)));
+    say(`topic configuration ${show(conf)}`, returned(() => typeof new addon.KafkaConsumer({}, conf)));
   }
   for (const args of [["t", "x"], ["t", 1], ["", {}], ["t", { nope: 1 }], [1], [], ["t", () => {}]]) {
-    say(`Topic ${show(args)}`, returned(() => new binding.Topic(...args).name()));
+    say(`Topic ${show(args)}`, returned(() => new addon.Topic(...args).name()));
   }
 }
 
@@ -71,17 +71,17 @@ async function common(consumer, t, say) {
   }
 }
 
-async function transactions(binding, say) {
-  const producer = new binding.Producer({}, {});
+async function transactions(addon, say) {
+  const producer = new addon.Producer({}, {});
   for (const name of ["initTransactions", "commitTransaction", "abortTransaction"]) {
     const [error] = await new Promise((resolve) => producer[name](100, (...given) => resolve(given)));
-    // The addon's marks are whatever lay in memory.
+    // The native addon's marks are uninitialized memory.
     say(`unconnected ${name}`, show([error instanceof Error, error.message, error.code, Object.keys(error)]));
   }
   say("unconnected beginTransaction", await called((callback) => producer.beginTransaction(callback)));
   say("unconnected flush", await called((callback) => producer.flush(100, callback)));
   say("unconnected disconnect", await called((callback) => producer.disconnect(callback)));
-  const nobody = new binding.Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {});
+  const nobody = new addon.Producer({ "bootstrap.servers": "127.0.0.1:1", "log_level": 0 }, {});
   await done((callback) => nobody.connect(callback));
   nobody.produce("t", 0, VALUE);
   for (const ms of [30, 0, NaN]) say(`flush in vain ${ms}`, await called((callback) => nobody.flush(ms, callback)));
@@ -99,7 +99,7 @@ const HEADERS = [
   { f: "1", g: "2" },
 ];
 
-async function refusals(binding, say) {
+async function refusals(addon, say) {
   const conf = { "group.id": "g", "log_level": 0 };
   for (
     const own of [
@@ -112,7 +112,7 @@ async function refusals(binding, say) {
     ]
   ) {
     for (const kind of ["Producer", "KafkaConsumer"]) {
-      const client = new binding[kind]({ ...conf, ...own }, {});
+      const client = new addon[kind]({ ...conf, ...own }, {});
       const answer = await called((callback) => client.connect(callback));
       say(`${kind} ${show(own)}`, answer.replace(/rdkafka#\w+-\d+/, "NAME"));
       await done((callback) => client.disconnect(callback));
@@ -120,10 +120,10 @@ async function refusals(binding, say) {
   }
 }
 
-async function messages(binding, conf, t, say) {
+async function messages(addon, conf, t, say) {
   const reports = [];
   const delivery_cb = Object.assign((...given) => reports.push(given), { dr_msg_cb: true });
-  const producer = await connected(binding, "Producer", conf, { event: { delivery_cb } });
+  const producer = await connected(addon, "Producer", conf, { event: { delivery_cb } });
   const rest = [VALUE, "k", 5];
   const calls = [
     ...[[VALUE, "k"], [null, null], [VALUE, 12], [VALUE, {}], [VALUE, false], [VALUE, ""], [view, view], [
@@ -134,7 +134,7 @@ async function messages(binding, conf, t, say) {
     ...[null, undefined, { a: 1 }, "o", 0].map((opaque) => [t, 0, ...rest, opaque]),
     ...[HEADERS, [], undefined, ["ab"], [["x", "y"]]].map((headers) => [t, 0, ...rest, null, headers]),
     ...["0", 0.7, NaN, {}, 2 ** 32].map((partition) => [t, partition, VALUE]),
-    [new binding.Topic(t, {}), 0, VALUE, "k"],
+    [new addon.Topic(t, {}), 0, VALUE, "k"],
     [t, 0, new ArrayBuffer(2)],
     [t, 0, Buffer.alloc(2_000_000)],
     [t, 0, VALUE, "k", 1n],
@@ -144,23 +144,23 @@ async function messages(binding, conf, t, say) {
   for (const [at, args] of calls.entries()) {
     say(`produce ${at}`, returned(() => producer.produce(...args)));
   }
-  // Refused after it was queued, by the addon: so on another topic, which is not read.
+  // The native addon queues it before it refuses it: so it goes to another topic, which is not read.
   for (const header of [{}, 1, { a: null }, { a: 1 }, { a: undefined }]) {
     say(`produce header ${show(header)}`, returned(() => producer.produce("u", 0, ...rest, undefined, [header])));
   }
   say("flush", await called((callback) => producer.flush(10_000, callback)));
-  // With the addon they come after that.
+  // In the native addon they come after that.
   await new Promise((resolve) => setTimeout(resolve, 100));
   const read = reports.filter(([, { topic }]) => topic !== "u");
   read.sort(([, a], [, b]) => a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.offset - b.offset);
   for (const [at, report] of read.entries()) say(`report ${at}`, show(report).replace(/timestamp: \d{5,}/, "now"));
   await done((callback) => producer.disconnect(callback));
 
-  const consumer = await connected(binding, "KafkaConsumer", {
+  const consumer = await connected(addon, "KafkaConsumer", {
     ...conf,
     "group.id": t,
     "enable.partition.eof": true,
-    // A broker answers nothing else meanwhile.
+    // Meanwhile the broker answers no other request.
     "fetch.wait.max.ms": 10,
   });
   consumer.assign([{ topic: t, partition: 0, offset: 0 }]);
@@ -181,7 +181,7 @@ async function partitions(consumer, t, say) {
   for (const ms of [1000, null, -1, NaN]) {
     const seek = () => called((callback) => consumer.seek(at(1), ms, callback));
     let answer = await seek();
-    // What is odd waits 10 ms, which a busy machine may need for itself.
+    // An odd time-out means 10 ms, which a busy machine may exceed by itself.
     for (let more = 20; more > 0 && answer.includes("code: -185"); more--) answer = await seek();
     say(`seek ${ms}`, answer);
   }
@@ -226,8 +226,8 @@ async function partitions(consumer, t, say) {
   for (const one of wrong) {
     for (const method of ["commit", "commitSync"]) say(`${method} ${show(one)}`, returned(() => consumer[method](one)));
   }
-  // Commits of what is not there are tried three times in 200 ms. One that is sent behind a join is answered only with
-  // that, and disconnect() waits for it.
+  // Commits for a partition that does not exist are tried three times in 200 ms. A commit that is sent after a join is answered
+  // only when the join is, and disconnect() waits for it.
   await new Promise((resolve) => setTimeout(resolve, 500));
   for (const [topic, partition] of [[t, 0], [t, 0.5], [t, NaN], [t, 9], ["nope", 0], [t, -1]]) {
     const name = show([topic, partition]);
@@ -273,26 +273,26 @@ function assignments(consumer, t, say) {
 }
 
 /**
- * All answers of a binding to odd values, by what was done.
+ * Returns all results of an addon for odd values, by scenario.
  *
- * @param {object} binding what the addon exports
- * @param {string} servers a broker that has the topics `t` and `u`
- * @param {string} topic a topic of one partition that nobody uses
+ * @param {object} addon the addon's exports
+ * @param {string} servers the `bootstrap.servers` of a broker with the topics `t` and `u`
+ * @param {string} topic an unused topic with one partition
  * @returns {Promise<Record<string, string>>}
  */
-export async function valuesOf(binding, servers, topic) {
+export async function valuesOf(addon, servers, topic) {
   const answers = {};
   const say = (name, answer) => void (answers[name.replaceAll(topic, "TOPIC")] = answer.replaceAll(topic, "TOPIC"));
-  unconnected(binding, say);
-  await transactions(binding, say);
-  await refusals(binding, say);
-  const consumer = await messages(binding, { "bootstrap.servers": servers }, topic, say);
+  unconnected(addon, say);
+  await transactions(addon, say);
+  await refusals(addon, say);
+  const consumer = await messages(addon, { "bootstrap.servers": servers }, topic, say);
   await partitions(consumer, topic, say);
   assignments(consumer, topic, say);
   await done((callback) => consumer.disconnect(callback));
-  // One that has heard of nothing yet.
+  // A client that has received no metadata yet.
   const conf = { "bootstrap.servers": servers, "group.id": `${topic}-g` };
-  const fresh = await connected(binding, "KafkaConsumer", conf);
+  const fresh = await connected(addon, "KafkaConsumer", conf);
   await common(fresh, topic, say);
   await done((callback) => fresh.disconnect(callback));
   return answers;

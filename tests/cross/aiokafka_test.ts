@@ -1,4 +1,4 @@
-/** Against aiokafka, which shares no code with librdkafka: it reads what we write, and we read what it writes. */
+/** Exchanges records between Topic and aiokafka, which shares no code with librdkafka. */
 
 import { deepEqual, equal } from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -76,7 +76,7 @@ for (const compression of COMPRESSIONS) {
 }
 
 Deno.test({
-  name: `Topic and aiokafka hand each other every byte in keys, values and headers${peerState.reason}`,
+  name: `Topic and aiokafka exchange every byte in keys, values and headers${peerState.reason}`,
   ignore: peerState.ignore,
   fn: async () => {
     const every = Uint8Array.from({ length: 256 }, (_, i) => i);
@@ -92,7 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `Topic sends to the partition asked for, as aiokafka sees it, and reads all of them${peerState.reason}`,
+  name: `Topic sends to the given partition, as aiokafka sees it, and reads all partitions${peerState.reason}`,
   ignore: peerState.ignore,
   fn: async () => {
     const records = Array.from({ length: 30 }, (_, i) => ({

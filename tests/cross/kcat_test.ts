@@ -1,4 +1,4 @@
-/** Against kcat, which people look into their topics with. It uses librdkafka as we do, but from C. */
+/** Exchanges records between Topic and kcat, a command-line client in C on the same librdkafka. */
 
 import { deepEqual } from "node:assert/strict";
 import {
@@ -46,13 +46,13 @@ async function readKcat(topic: string): Promise<ReturnType<typeof asText>[]> {
   });
 }
 
-/** One run of kcat for each record, since its headers are the same for all that a run sends. */
+/** Runs kcat once for each record, since all records of a run get the same headers. */
 async function sendKcat(topic: string, records: readonly WireRecord[], compression: string): Promise<void> {
   for (const { key, value, headers } of records) {
     const args = ["-P", "-t", topic, "-p", "0", "-z", compression];
     for (const [name, value] of headers) args.push("-H", `${name}=${textOf(value)}`);
     if (key !== null) args.push("-K", "\t");
-    if (value === null) args.push("-Z"); // Sends what is empty as null.
+    if (value === null) args.push("-Z"); // Sends empty values as null.
     await kcat(args, `${key === null ? "" : `${textOf(key)}\t`}${textOf(value) ?? ""}\n`);
   }
 }

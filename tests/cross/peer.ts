@@ -1,13 +1,14 @@
 /**
- * What the cross-checks share: which peers are here, the records that go both ways, and our side of it.
+ * Common parts of the tests against other Kafka clients: which of them are installed, the records to exchange, and
+ * reading and writing with Topic.
  *
  * @module
  */
 
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { bytes, Topic } from "../../mod.ts";
 
-/** A record with its bytes as they are on the wire. */
+/** A record, with its key, value and headers as bytes. */
 export interface WireRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -16,15 +17,15 @@ export interface WireRecord {
   readonly timestamp: number;
 }
 
-/** The real broker; the cross-checks are ignored without. */
+/** The real broker. Without one, the tests are ignored. */
 export const bootstrapServers: string | undefined = Deno.env.get("KAFKA_BOOTSTRAP_SERVERS");
 
-/** Every compression there is. */
+/** All compression codecs of Kafka. */
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 
 const utf8 = (text: string | null) => text === null ? null : new TextEncoder().encode(text);
 
-/** What clients get wrong: nothing and emptiness, text that isn't ASCII, bytes that aren't text, repeated headers. */
+/** Records that clients get wrong: null and empty keys and values, text that is not ASCII, and repeated headers. */
 export const RECORDS: readonly WireRecord[] = ([
   ["a", "plain"],
   ["clé", "grüße 🚀", [["trace", "1"], ["trace", "2"], ["empty", ""], ["naïve", "é"]]],
@@ -33,7 +34,7 @@ export const RECORDS: readonly WireRecord[] = ([
   [null, "no key"],
   ["", "an empty key"],
   ["a", null, [["why", "a tombstone with a header"]]],
-  // Long and repetitive enough for every codec to compress, in more than one of its blocks.
+  // Long and repetitive enough that every codec compresses it, in more than one block.
   ["large", "abcdefgh".repeat(25_000)],
 ] as [string | null, string | null, [string, string][]?][]).map(([key, value, headers = []], i) => ({
   key: utf8(key),
@@ -43,7 +44,7 @@ export const RECORDS: readonly WireRecord[] = ([
   timestamp: 1_700_000_000_000 + i,
 }));
 
-/** How to ignore a test when there is no broker, or no such peer; in CI a missing peer is a failure. */
+/** Whether to ignore a test, and why: if there is no broker, or if the peer is not installed. In CI a missing peer throws. */
 export function unless(peer: string, present: boolean): { ignore: boolean; reason: string } {
   if (bootstrapServers === undefined) return { ignore: true, reason: " (ignored: no KAFKA_BOOTSTRAP_SERVERS)" };
   if (present) return { ignore: false, reason: "" };
@@ -51,12 +52,12 @@ export function unless(peer: string, present: boolean): { ignore: boolean; reaso
   return { ignore: true, reason: ` (ignored: ${peer} is not installed)` };
 }
 
-/** A topic's name of its own, with the test's name in it. */
+/** A unique topic name that contains the test's name. */
 export function topicName(test: string): string {
   return `cross-${test.replace(/[^\w.-]+/g, "-")}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
-/** How to ignore a test of a compression that our library was built without; in CI it has them all. */
+/** Whether to ignore a test of a compression codec: also if librdkafka was built without it. In CI that throws. */
 export async function unlessCompression(
   compression: string,
   peer: ReturnType<typeof unless>,
@@ -67,7 +68,7 @@ export async function unlessCompression(
     : unless(`librdkafka with ${compression}`, false);
 }
 
-/** Sends the records with our client, in order, and waits for their delivery. */
+/** Sends records with Topic, in order, and waits for their delivery. */
 export async function sendOurs(name: string, records: readonly WireRecord[], compression = "none"): Promise<void> {
   await using topic = new Topic(
     name,
@@ -77,7 +78,7 @@ export async function sendOurs(name: string, records: readonly WireRecord[], com
   await Promise.all(records.map(({ key, value, ...options }) => topic.send(key, value, options)));
 }
 
-/** Reads the topic from its beginning to its present end with our client. */
+/** Reads a topic with Topic, from its beginning to its present end. */
 export async function readOurs(name: string): Promise<WireRecord[]> {
   await using topic = new Topic(
     name,
@@ -87,7 +88,7 @@ export async function readOurs(name: string): Promise<WireRecord[]> {
   const records: WireRecord[] = [];
   for await (const { key, value, headers, partition, timestamp } of topic) {
     records.push({
-      // Copies: the bytes may be a view of a buffer that many messages share.
+      // Copied, since the bytes may be a view of a buffer that many messages share.
       key: key && key.slice(),
       value: value && value.slice(),
       headers: headers.map(([name, value]) => [name, value!.slice()] as const),
@@ -98,20 +99,20 @@ export async function readOurs(name: string): Promise<WireRecord[]> {
   return records;
 }
 
-/** Runs a peer's command and returns what it printed. */
+/** Runs a peer's command and returns its output. */
 export async function runPeer(command: string, args: readonly string[], input = ""): Promise<string> {
   const child = new Deno.Command(command, { args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" })
     .spawn();
   const output = child.output();
   const writer = child.stdin.getWriter();
-  // A peer that dies early breaks the pipe; what it says on stderr is the better error.
+  // If a peer dies early, the pipe breaks. Its stderr is the better error.
   await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
   const { success, stdout, stderr } = await output;
   if (!success) throw new Error(`${command} ${args.join(" ")} failed:\n${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
 }
 
-/** Whether a command can be run, and succeeds. */
+/** Whether a command exists and succeeds. */
 export async function succeeds(command: string, ...args: string[]): Promise<boolean> {
   try {
     return (await new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output()).success;

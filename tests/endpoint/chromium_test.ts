@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Cache, sse } from "@slipstream/slipstream";
-import { noBrowser, startChromium } from "./chromium.ts";
+import { noBrowser, startChromium } from "../support/chromium.ts";
+import { SEED } from "../support/seed.ts";
 
 const PAGE = `<!doctype html><script>
 const [seen, source] = [[], new EventSource("/updates")];
@@ -10,7 +11,7 @@ source.onopen = () => opened++;
 source.onmessage = ({ data, lastEventId }) => seen.push([Number(lastEventId.split("-")[1]), ...JSON.parse(data)]);
 </script>`;
 
-/** Serves a Cache until it is closed; `drop` ends the connections that there are. */
+/** Serves a Cache until it is closed. `drop()` ends the open connections. */
 function serve(cache: Cache<unknown>, port = 0) {
   let dropping = new AbortController();
   const server = Deno.serve({ port, hostname: "127.0.0.1", onListen() {} }, (request) => {
@@ -30,12 +31,12 @@ function serve(cache: Cache<unknown>, port = 0) {
 }
 
 Deno.test({
-  name: `an EventSource in Chromium misses nothing and sees nothing twice, whatever is cut${noBrowser.reason}`,
+  name: `an EventSource in Chromium gets each update once, whatever connection is cut${noBrowser.reason}`,
   ignore: noBrowser.ignore,
   fn: async () => {
     const path = `${await Deno.makeTempDir()}/cache`;
     const log = { limit: 10_000 };
-    const texts = fc.sample(fc.string({ unit: "binary" }), 100)
+    const texts = fc.sample(fc.string({ unit: "binary" }), { seed: SEED, numRuns: 100 })
       .concat("\n", "\r", "\r\n\r\ndata: forged", "\0", "\ufeff", "id: 9\nevent: x\n\n", "\u2028", "\ud800");
     const expected: unknown[] = [];
     const emit = async (cache: Cache<unknown>) => {
@@ -65,7 +66,8 @@ Deno.test({
         await emitting;
       }
       await caughtUp();
-      // The browser is still there; nobody tells it, and it comes back.
+      // The browser stays, and reconnects to the next server.
+      await cache.close();
       await server.shutdown();
     }
     await using cache = new Cache<unknown>(path, { log });
@@ -76,8 +78,61 @@ Deno.test({
     const { seen, opened } = await inPage();
     assert.deepEqual(seen, expected);
     assert.ok(opened >= 3, `${opened}`);
+    await cache.close();
     await browser.close();
     await server.shutdown();
+  },
+});
+
+Deno.test({
+  name:
+    `two pages in Chromium: closing the Cache and then the server ends both streams, and the server alone waits for them${noBrowser.reason}`,
+  ignore: noBrowser.ignore,
+  fn: async () => {
+    await using browser = await startChromium();
+    const pages = await Promise.all([browser.newPage(), browser.newPage()]);
+    /** Opens both pages on a new server, and waits until each has read one update. */
+    const open = async (cache: Cache<unknown>) => {
+      let open = 0;
+      const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+        if (new URL(request.url).pathname !== "/updates") {
+          return new Response(PAGE, { headers: { "content-type": "text/html" } });
+        }
+        open++;
+        const { body, headers } = sse(cache, { request, retryMs: 60_000 });
+        const counted = new TransformStream<Uint8Array, Uint8Array>({ flush: () => void open-- });
+        return new Response(body!.pipeThrough(counted), { headers });
+      });
+      for (const page of pages) await page.goto(`http://127.0.0.1:${server.addr.port}/`);
+      for (const page of pages) await page.waitForFunction("opened === 1", undefined, { polling: 20 });
+      await cache.emit("n", 1);
+      for (const page of pages) await page.waitForFunction("seen.length === 1", undefined, { polling: 20 });
+      return { server, streams: () => open };
+    };
+    {
+      const cache = new Cache<unknown>(":memory:", { log: { limit: 100 } });
+      const { server, streams } = await open(cache);
+      assert.equal(streams(), 2);
+      await cache.close();
+      await server.shutdown();
+      assert.equal(streams(), 0);
+      // Both pages have lost the connection, and wait before they reconnect.
+      for (const page of pages) await page.waitForFunction("source.readyState === 0", undefined, { polling: 20 });
+    }
+    {
+      const cache = new Cache<unknown>(":memory:", { log: { limit: 100 } });
+      const { server, streams } = await open(cache);
+      let isShutDown = false;
+      const shutdown = server.shutdown().then(() => isShutDown = true);
+      // The pages go on reading while the server waits for them.
+      await cache.emit("n", 2);
+      for (const page of pages) await page.waitForFunction("seen.length === 2", undefined, { polling: 20 });
+      assert.deepEqual([isShutDown, streams()], [false, 2]);
+      await cache.close();
+      await shutdown;
+      assert.equal(streams(), 0);
+    }
+    await browser.close();
   },
 });
 
@@ -98,7 +153,7 @@ source.addEventListener("live", () => events.push("live"));
 
 Deno.test({
   name:
-    `pages in Chromium show what a Cache has, at first and after each gap, and go on behind what they have${noBrowser.reason}`,
+    `pages in Chromium show the entries of a Cache, at first and after each gap, and resume where they were${noBrowser.reason}`,
   ignore: noBrowser.ignore,
   fn: async () => {
     const path = `${await Deno.makeTempDir()}/cache`;
@@ -113,7 +168,7 @@ Deno.test({
       );
     await using browser = await startChromium();
     const pages = await Promise.all([browser.newPage(), browser.newPage()]);
-    /** Waits until every page shows this, and gives the events since. */
+    /** Waits until every page shows this stock and has got these events. */
     const shown = (stock: Record<string, number>, ...events: string[]) =>
       Promise.all(pages.map((page) =>
         page.waitForFunction(
@@ -138,7 +193,7 @@ Deno.test({
       await cache.emit(["stock", "soup"], 3);
       await cache.emit(["stock", "bread"], 1);
       await shown({ bread: 1, fish: 1, soup: 3 }, "snapshot", "live");
-      // In this order: the pages come back to a Cache that is closed, and go on trying.
+      // In between, the pages reconnect to a Cache that is closed, and go on trying.
       await cache.close();
       await new Promise((resolve) => setTimeout(resolve, 100));
       await server.shutdown();
@@ -160,12 +215,13 @@ Deno.test({
       await shown({ fish: 4, soup: 3 }, ...events);
       await cache.close();
       await server.shutdown();
-      // Another log, in the place of the first.
+      // Another log at the same path.
       await Deno.remove(path);
       await using other = new Cache<number>(path, { log });
       await other.emit(["stock", "cake"], 1);
       const next = start(other, port);
       await shown({ cake: 1 }, ...events, "gap other-log", "snapshot", "live");
+      await other.close();
       await browser.close();
       await next.shutdown();
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Message, sse, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
 
-/** A client, which takes no more than it is asked to. */
+/** A client that reads only what the test asks it to. */
 interface Client {
   read(): Promise<string | undefined>;
   cancel(): Promise<void>;
@@ -18,12 +18,12 @@ const conf = (
   ...more,
 });
 
-/** The local broker lets a member go when its session has timed out. */
+/** The local broker removes a member when its session times out. */
 const GROUP = { "group.id": "group", "session.timeout.ms": 1000, "heartbeat.interval.ms": 300 };
 
 const data = ({ value }: Message) => `${value}`;
 
-/** A client that has been sent the first comment. */
+/** A client that has read the first comment. */
 async function connect(source: Topic | ReadableStream<Message> | AsyncIterable<Message>): Promise<Client> {
   const reader = sse(source, { data, keepAliveMs: 20 }).body!.getReader();
   const client = {
@@ -37,7 +37,7 @@ async function connect(source: Topic | ReadableStream<Message> | AsyncIterable<M
   return client;
 }
 
-/** The next event, behind comments. */
+/** The next event; comments are skipped. */
 async function event(client: Client): Promise<string | undefined> {
   for (;;) {
     const text = await client.read();
@@ -45,7 +45,7 @@ async function event(client: Client): Promise<string | undefined> {
   }
 }
 
-/** How many threads the process has, where that can be seen. */
+/** How many threads the process has; undefined where that can't be read. */
 const threads = () => Deno.build.os === "linux" ? [...Deno.readDirSync("/proc/self/task")].length : 0;
 
 async function until(condition: () => boolean): Promise<void> {
@@ -62,7 +62,7 @@ const ways = {
 };
 
 for (const [name, of] of Object.entries(ways)) {
-  Deno.test(`sse() of ${name} releases the Topic when its client leaves, though it is quiet or still connecting`, async () => {
+  Deno.test(`sse() of ${name} releases the Topic when its client leaves, also while it is idle or connecting`, async () => {
     await using broker = await LocalBroker.start();
     for (const topic of ["one", "two"]) broker.createTopic(topic);
     await using one = new Topic("one", conf(broker));
@@ -83,16 +83,16 @@ for (const [name, of] of Object.entries(ways)) {
     for (const topic of [again, other]) {
       const client = await connect(of(topic));
       const reading = client.read();
-      await new Promise((resolve) => setTimeout(resolve, 500)); // it is connected, and there is nothing to read
+      await new Promise((resolve) => setTimeout(resolve, 500)); // the consumer is connected and idle
       await client.cancel();
       await reading;
     }
-    // The threads of a client are gone; the pool of those that wait may have grown by a few.
+    // The client's threads have ended. Deno's pool for blocking calls may have grown by a few.
     await until(() => threads() <= before + 3);
   });
 }
 
-Deno.test("sse() of a Topic goes on for a client that comes when another has just left, and commits what was taken", async () => {
+Deno.test("a client of sse() on a Topic goes on where the client before it left, and what was read is committed", async () => {
   await using broker = await LocalBroker.start();
   for (const topic of ["one", "two"]) broker.createTopic(topic, { partitions: 1 });
   await using sender = new Topic("one", conf(broker));
@@ -103,11 +103,11 @@ Deno.test("sse() of a Topic goes on for a client that comes when another has jus
   for (const topic of [one, two]) {
     const client = await connect(topic);
     for (let n = 0; n < 3; n++) assert.equal(await event(client), `data: ${n}\n\n`);
-    // Someone else is refused before there is a response.
+    // A second reader is refused before there is a response.
     assert.throws(() => sse(topic), { name: "KafkaError", message: /being read already/ });
     await client.cancel();
     const next = await connect(topic);
-    // The last one that was sent may not have arrived.
+    // The last event may not have arrived at the client.
     assert.equal(await event(next), "data: 2\n\n");
     assert.equal(await event(next), "data: 3\n\n");
     await next.cancel();

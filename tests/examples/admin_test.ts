@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { REAL_SERVERS } from "../integration/brokers.ts";
+import { REAL_SERVERS } from "../support/brokers.ts";
 
 async function admin(env: Record<string, string>): Promise<{ code: number; out: string; err: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

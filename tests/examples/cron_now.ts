@@ -1,5 +1,5 @@
 /**
- * Loaded before an example: its cron is due twice at once, one run after the other, and then the program is asked to
+ * Loaded before an example: its cron is due twice at once, one run after the other, and then the program gets a signal to
  * end. A run that fails ends it with 1.
  *
  * @module

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { noBrowser, startChromium } from "../endpoint/chromium.ts";
+import { noBrowser, startChromium } from "../support/chromium.ts";
 
-/** Starts the example, as a user would, and says where it listens. */
+/** Starts the example as a user does, and returns the port that it listens on. */
 async function start(port = 0) {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", new URL("../../examples/endpoint.ts", import.meta.url).pathname, `${port}`],
@@ -20,7 +20,7 @@ async function start(port = 0) {
   })();
   return {
     port: await listening.promise,
-    /** As Ctrl-C does; gives back what it printed. */
+    /** Stops it as Ctrl-C does, and returns what it printed. */
     async stop() {
       process.kill("SIGINT");
       const { code } = await process.status;
@@ -49,7 +49,7 @@ Deno.test("endpoint.ts streams the time to curl, prints it, and stops while curl
     }
   }
   const { code, stderr } = await curl.output();
-  // It was told the end, and not cut off.
+  // curl exits with 0 when the response ends, and with 18 when the connection is cut.
   assert.equal(code, 0);
   assert.match(new TextDecoder().decode(stderr), /^content-type: text\/event-stream/m);
   assert.match(printed!, /\[ "time", "\d\d:\d\d:\d\d" \]/);

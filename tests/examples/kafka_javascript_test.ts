@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { REAL_SERVERS } from "../integration/brokers.ts";
+import { REAL_SERVERS } from "../support/brokers.ts";
 
 Deno.test("kafka_javascript.ts sends, reads and looks at a topic through the official API", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

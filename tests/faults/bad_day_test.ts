@@ -1,32 +1,24 @@
 import assert from "node:assert/strict";
 import { type Conf, HandlerError, Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { until } from "../integration/brokers.ts";
+import { until } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const MESSAGES = 20_000;
 const KEYS = 97;
 const PARTITIONS = 4;
 const BROKERS = 3;
-/** How long things go wrong. */
+/** How long faults are injected, in milliseconds. */
 const CHAOS_MS = 15_000;
 
 const PRODUCE = 0, FETCH = 1, OFFSET_COMMIT = 8, JOIN_GROUP = 11, HEARTBEAT = 12;
 const NOT_LEADER = 6, TIMED_OUT = 7, UNKNOWN_TOPIC = 3, COORDINATOR_LOADING = 14, NOT_COORDINATOR = 16;
 const ILLEGAL_GENERATION = 22, UNKNOWN_MEMBER = 25, REBALANCING = 27, CONNECTION_CLOSED = -195;
 
-/** Numbers by chance that a seed repeats (mulberry32). */
-function chance(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 4294967296 * below);
-  };
-}
-
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Brokers go down and come up; requests of every kind are refused, or their connections closed. */
+/** Stops and starts brokers, refuses requests of every kind, and closes connections. */
 async function makeTrouble(broker: LocalBroker, pick: (below: number) => number, signal: AbortSignal): Promise<void> {
   const refusals: readonly (readonly [apiKey: number, errors: readonly number[]])[] = [
     [PRODUCE, [NOT_LEADER, TIMED_OUT, CONNECTION_CLOSED]],
@@ -42,7 +34,7 @@ async function makeTrouble(broker: LocalBroker, pick: (below: number) => number,
       const [apiKey, errors] = refusals[kind]!;
       broker.pushErrors(apiKey, errors.slice(pick(errors.length)));
     } else {
-      // Not the first, which coordinates the group.
+      // The first broker stays up: it coordinates the group.
       const down = 2 + pick(BROKERS - 1);
       broker.setDown(down);
       await sleep(pick(1500));
@@ -52,7 +44,7 @@ async function makeTrouble(broker: LocalBroker, pick: (below: number) => number,
   for (const [apiKey] of refusals) broker.clearErrors(apiKey);
 }
 
-/** Moves messages to another topic until it is told to end, or its handler fails. */
+/** Copies messages to another topic until the signal aborts, or its handler fails. */
 async function move(conf: Conf, signal: AbortSignal, fails: () => boolean = () => false): Promise<void> {
   const app = new Slipstream();
   await using from = new Topic("in", { ...conf, "group.id": "movers", "auto.offset.reset": "earliest" });
@@ -68,7 +60,7 @@ async function move(conf: Conf, signal: AbortSignal, fails: () => boolean = () =
   }
 }
 
-/** Members of a group that come and go. */
+/** Runs one member of the group after the other, each for some seconds, until the signal aborts. */
 async function comeAndGo(
   conf: Conf,
   pick: (below: number) => number,
@@ -84,12 +76,11 @@ async function comeAndGo(
   while (!signal.aborted) await move(conf, AbortSignal.any([signal, AbortSignal.timeout(3000 + pick(5000))]), fails);
 }
 
-Deno.test("handle() loses nothing and keeps the order of keys while brokers fail, handlers throw and members come and go", async () => {
-  const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
-  const pick = chance(seed);
-  const said: string[] = [];
+Deno.test("handle() loses no message and keeps the order of each key while brokers fail, handlers throw and members come and go", async () => {
+  const random = new Random(SEED, "a bad day"), pick = (below: number) => random.between(0, below);
+  const notices: string[] = [];
   const { warn } = console;
-  console.warn = (...text: unknown[]) => void said.push(text.join(" "));
+  console.warn = (...text: unknown[]) => void notices.push(text.join(" "));
   try {
     await using broker = await LocalBroker.start({ brokers: BROKERS, partitions: PARTITIONS });
     for (const name of ["in", "out"]) broker.createTopic(name);
@@ -114,17 +105,17 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
       const began = performance.now();
       for (let n = 0; n < MESSAGES; n++) {
         await writer.write({ key: `${n % KEYS}`, value: `${n}`, partition: n % KEYS % PARTITIONS });
-        // Spread over the trouble, so that some are on their way whenever something fails.
+        // Spread over all faults, so that some messages are in flight whenever one happens.
         if (n % 100 === 0) await sleep(Math.max(0, n / MESSAGES * CHAOS_MS - (performance.now() - began)));
       }
       await writer.close();
     }
-    // Without these it was no bad day.
-    await until(() => tally.moved > 500 && tally.failures > 0, `messages moved, and failures (seed ${seed})`, 60_000);
+    // Without these, the test has tested nothing.
+    await until(() => tally.moved > 500 && tally.failures > 0, `messages moved, and failures`, 60_000);
     trouble.abort();
     await Promise.all(going);
 
-    // One last member moves what is left.
+    // A last member copies the rest.
     const done = new AbortController();
     const moving = move(conf, done.signal);
     const left = new Set(Array.from({ length: MESSAGES }, (_, n) => n));
@@ -133,9 +124,9 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
     const timer = setTimeout(() => out.close(), 60_000);
     for await (const { key, value } of out) {
       const n = Number(value);
-      // Again and again is allowed, for the first time too late is not.
+      // A message may come again. But it must not come for the first time after a later one of its key.
       if (left.delete(n)) {
-        assert.ok(n > (newest.get(key!) ?? -1), `${n} came after ${newest.get(key!)} of key ${key} (seed ${seed})`);
+        assert.ok(n > (newest.get(key!) ?? -1), `${n} came after ${newest.get(key!)} of key ${key}`);
         newest.set(key!, n);
       }
       if (left.size === 0) break;
@@ -143,7 +134,7 @@ Deno.test("handle() loses nothing and keeps the order of keys while brokers fail
     clearTimeout(timer);
     done.abort();
     await moving;
-    assert.equal(left.size, 0, `lost: ${[...left].slice(0, 20)} … (seed ${seed}; ${said.slice(-5).join("; ")})`);
+    assert.equal(left.size, 0, `lost: ${[...left].slice(0, 20)} … (${notices.slice(-5).join("; ")})`);
   } finally {
     console.warn = warn;
   }

@@ -1,23 +1,23 @@
 import assert from "node:assert/strict";
 import { type Conf, KafkaError, Slipstream, Topic } from "@slipstream/slipstream";
 import { LocalBroker } from "@slipstream/slipstream/testing";
-import { until } from "../integration/brokers.ts";
-import { corrupting } from "../librdkafka/corrupting_proxy.ts";
+import { until } from "../support/brokers.ts";
+import { startCorruptingProxy } from "../support/corrupting_proxy.ts";
 
 const FETCH = 1, OFFSET_FETCH = 9, HEARTBEAT = 12;
-/** The local broker takes a member into a group that another has left when this is nearly over. */
+/** The local broker admits a member after another has left once this session has nearly expired. */
 const SESSION = { "session.timeout.ms": 6000 } as const;
 const OFFSET_OUT_OF_RANGE = 1, TOPIC_AUTHORIZATION = 29, FENCED = 82;
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** What a promise gives; rejects when it takes longer. */
+/** Settles as a promise does; rejects when it takes longer than `ms`. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => timer = setTimeout(() => reject(new Error(`took over ${ms} ms`)), ms));
   return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Fills partitions, each with as many messages as its number says. */
+/** Writes messages to a topic. @param counts how many for each partition */
 async function fill(conf: Conf, topic: string, counts: readonly number[], bytes = 100): Promise<void> {
   await using writer = new Topic<string, string>(topic, conf);
   for (const [partition, count] of counts.entries()) {
@@ -26,7 +26,7 @@ async function fill(conf: Conf, topic: string, counts: readonly number[], bytes 
   }
 }
 
-/** Ways to read two topics slowly to their end, which comes with an error. */
+/** Ways to read two topics slowly, until one of them fails. */
 const WAYS: Readonly<Record<string, (topics: readonly Topic<unknown, unknown>[], read: () => void) => Promise<void>>> =
   {
     "handle()": async (topics, read) => {
@@ -60,7 +60,7 @@ const WAYS: Readonly<Record<string, (topics: readonly Topic<unknown, unknown>[],
     },
   };
 
-/** What a fetch is answered with, and what the error then says. */
+/** The error code that answers a fetch request, and the error that a reader throws then. */
 const REFUSALS = [
   { answer: OFFSET_OUT_OF_RANGE, code: -140, text: /requested offset not available/ },
   { answer: TOPIC_AUTHORIZATION, code: 29, text: /Topic authorization failed/ },
@@ -68,7 +68,7 @@ const REFUSALS = [
 
 for (const [way, read] of Object.entries(WAYS)) {
   for (const { answer, code, text } of REFUSALS) {
-    Deno.test(`${way} rejects with the partition's name when one of two is refused (${code}) while others bring messages`, async () => {
+    Deno.test(`${way} rejects with an error that names the partition whose fetch is refused (${code}), while others have messages`, async () => {
       await using broker = await LocalBroker.start({ brokers: 2 });
       const conf: Conf = {
         "bootstrap.servers": broker.bootstrapServers,
@@ -85,7 +85,7 @@ for (const [way, read] of Object.entries(WAYS)) {
       await using two = new Topic("two", conf, { offset: "beginning" });
       let count = 0;
       const reading = read([one, two] as never, () => {
-        // A fetch may be under way for nothing, so that one refusal would not do.
+        // One refusal may not be enough: it may answer a fetch whose messages are dropped.
         if (++count > 500 && count % 250 === 0) broker.pushErrors(FETCH, [answer]);
       });
       const failure = await within(30_000, reading).then(() => undefined, (error) => error as KafkaError);
@@ -97,7 +97,7 @@ for (const [way, read] of Object.entries(WAYS)) {
   }
 }
 
-Deno.test("a member that is fenced off ends the run, says why, though messages come", async () => {
+Deno.test("a member that is fenced ends the run with the reason, although messages keep coming", async () => {
   for (const protocol of ["range", "cooperative-sticky"]) {
     await using broker = await LocalBroker.start();
     const conf: Conf = {
@@ -132,7 +132,7 @@ Deno.test("a member that is fenced off ends the run, says why, though messages c
   }
 });
 
-Deno.test("a message that fails its check sum ends the run, with its place, and what was committed is before it", async () => {
+Deno.test("a message with a wrong checksum ends the run with an error that names its offset, and no later offset is committed", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("in", { partitions: 2 });
   const direct: Conf = { "bootstrap.servers": broker.bootstrapServers, "batch.num.messages": 1 };
@@ -142,7 +142,7 @@ Deno.test("a message that fails its check sum ends the run, with its place, and 
       for (const partition of [0, 1]) await writer.send(null, `partition ${partition} message ${n}.`, { partition });
     }
   }
-  using proxy = corrupting(broker.bootstrapServers, "partition 1 message 7.");
+  using proxy = startCorruptingProxy(broker.bootstrapServers, "partition 1 message 7.");
   const app = new Slipstream(), seen: [number, number][] = [];
   const conf: Conf = {
     "bootstrap.servers": proxy.bootstrapServers,
@@ -156,7 +156,7 @@ Deno.test("a message that fails its check sum ends the run, with its place, and 
   const failure = await within(30_000, running).then(() => undefined, (error) => error);
   assert.match(`${failure?.message}`, /^Topic "in": can't read on: in\[1\]: MessageSet at offset 7 .* failed CRC32C/);
   assert.deepEqual(seen.flatMap(([partition, offset]) => partition === 1 ? [offset] : []), [0, 1, 2, 3, 4, 5, 6]);
-  // A run that begins again finds the message that is damaged, and not those behind it.
+  // Another run fails on the same message, and skips none.
   const second = new Slipstream(), seenThen: number[] = [];
   await topic.close();
   await using again = new Topic<string, string>("in", { ...conf, "group.id": "g", "auto.offset.reset": "earliest" });
@@ -177,7 +177,7 @@ for (
     UNKNOWN_TOPIC,
   ]]
 ) {
-  Deno.test(`a group reads on from what it has committed though the look-up fails with ${errors.join(", ")}`, async () => {
+  Deno.test(`a group reads on from its committed offsets although the request for them fails with ${errors.join(", ")}`, async () => {
     await using broker = await LocalBroker.start();
     const conf: Conf = {
       "bootstrap.servers": broker.bootstrapServers,
@@ -198,8 +198,8 @@ for (
     await using two = new Topic<string, string>("two", { ...conf, "group.id": "g2" });
     for (const topic of [one, two]) {
       app.handle(topic, ({ topic, partition, offset }) => {
-        const place = `${topic}[${partition}]@${offset}`;
-        seen.set(place, (seen.get(place) ?? 0) + 1);
+        const name = `${topic}[${partition}]@${offset}`;
+        seen.set(name, (seen.get(name) ?? 0) + 1);
       });
     }
     const running = app.stream({ handleSignals: false, signal: stop.signal });
@@ -210,7 +210,7 @@ for (
   });
 }
 
-Deno.test("members that join and leave go on where the others were, though look-ups fail at each rebalance", async () => {
+Deno.test("members that join and leave go on at the positions of the others, although requests for committed offsets fail at each rebalance", async () => {
   await using broker = await LocalBroker.start();
   broker.createTopic("in", { partitions: 4 });
   const conf: Conf = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { type KafkaJavascript, loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { REAL_SERVERS, until } from "./brokers.ts";
+import { type KafkaJavascript, loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
+import { REAL_SERVERS, until } from "../support/brokers.ts";
 
 type Failure = { code: number; message: string };
 type Result = { error?: Failure; value?: unknown };
@@ -12,7 +12,7 @@ const ignore = REAL_SERVERS === undefined;
 const servers = { "bootstrap.servers": REAL_SERVERS ?? "" };
 const fresh = (name: string) => `${name}-${crypto.randomUUID().slice(0, 8)}`;
 
-/** An admin client whose requests are promises. */
+/** Runs a test with an admin client, whose requests it makes promises. */
 async function administer(
   test: (ask: (name: string, ...args: unknown[]) => Promise<Result>, lib: KafkaJavascript) => Promise<void>,
 ): Promise<void> {
@@ -31,7 +31,7 @@ async function administer(
   }
 }
 
-/** A topic with some messages, the nth at the time 1,000,000 + n; of two partitions the first has two thirds. */
+/** Makes a topic with messages. The nth has the timestamp 1,000,000 + n; the first of two partitions has two thirds. */
 async function filled(ask: Any, lib: KafkaJavascript, messages: number, partitions = 2): Promise<string> {
   const topic = fresh("admin");
   const made = await ask("createTopic", { topic, num_partitions: partitions, replication_factor: 1 }, 10_000);
@@ -47,7 +47,7 @@ async function filled(ask: Any, lib: KafkaJavascript, messages: number, partitio
 }
 
 Deno.test({
-  name: "createTopic(), createPartitions() and deleteTopic() answer nothing, or the broker's error",
+  name: "createTopic(), createPartitions() and deleteTopic() call back without a value, or with the broker's error",
   ignore,
   fn: () =>
     administer(async (ask) => {
@@ -59,13 +59,13 @@ Deno.test({
       assert.deepEqual(await ask("createPartitions", topic, 3, 10_000), { value: undefined });
       assert.equal((await ask("createPartitions", topic, 1, 10_000)).error!.code, 37);
       assert.deepEqual(await ask("deleteTopic", topic, 10_000), { value: undefined });
-      const gone = (await ask("deleteTopic", fresh("none"), 10_000)).error!;
-      assert.deepEqual([gone.code, gone.message], [3, "Broker: Unknown topic or partition"]);
+      const unknown = (await ask("deleteTopic", fresh("none"), 10_000)).error!;
+      assert.deepEqual([unknown.code, unknown.message], [3, "Broker: Unknown topic or partition"]);
     }),
 });
 
 Deno.test({
-  name: "describeTopics() tells brokers, ids and operations, and an unknown topic's error in its place",
+  name: "describeTopics() describes brokers, ids and operations, and has an error at the index of an unknown topic",
   ignore,
   fn: () =>
     administer(async (ask, lib) => {
@@ -88,7 +88,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "listOffsets() and deleteRecords() know earliest, latest, newest and a time, and errors partition by partition",
+  name:
+    "listOffsets() and deleteRecords() take earliest, latest, newest and a timestamp, and have an error for each partition",
   ignore,
   fn: () =>
     administer(async (ask, lib) => {

@@ -1,21 +1,23 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
-import { type Any, call, until } from "../librdkafka/native_consumer.ts";
-import { withSlow } from "../librdkafka/slow.ts";
-import { REAL_SERVERS, TestBroker } from "./brokers.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
+import { type Any, call, until } from "../support/with_consumer.ts";
+import { withSlowFunctions } from "../support/with_slow_functions.ts";
+import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 const ignore = REAL_SERVERS === undefined;
 const { KafkaConsumer, Producer } = ignore ? {} as Any : await loadKafkaJavascript();
 const servers = { "bootstrap.servers": REAL_SERVERS ?? "" };
-/** Both kinds of groups, and how both strategies of the first are chosen. */
+/** The configurations of both group protocols, the classic one with both kinds of assignors. */
 const GROUPS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "the range assignor": { "partition.assignment.strategy": "range", "session.timeout.ms": 6000 },
   "the cooperative assignor": { "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000 },
   "the consumer protocol": { "group.protocol": "consumer" },
 };
 
-/** A consumer of a group, what it was told and what it has read; consumes all the time. */
+/** A member of a group, which consumes until it is stopped; with its events and messages. */
 class Member implements AsyncDisposable {
   readonly client: Any;
   readonly messages: Any[] = [];
@@ -59,7 +61,7 @@ class Member implements AsyncDisposable {
     while (!this.#stop) await call((done) => this.client.consume(100, done)).catch(() => {});
   }
 
-  /** Consumes no more. */
+  /** Stops consuming. */
   async stop(): Promise<void> {
     this.#stop = true;
     await this.#reading;
@@ -71,7 +73,7 @@ class Member implements AsyncDisposable {
   }
 }
 
-/** A topic of a test's own. */
+/** Creates a topic for one test. */
 async function topicOf(test: string, partitions = 1): Promise<string> {
   await using broker = await TestBroker.start();
   return await broker.createTopic(test, partitions);
@@ -79,7 +81,7 @@ async function topicOf(test: string, partitions = 1): Promise<string> {
 
 type Message = [value: unknown, key?: unknown, timestamp?: number, headers?: unknown[]];
 
-/** Where the nth message goes: a partition has more than the one before it, and is not taken for another. */
+/** The partition of the nth message. The counts of partitions differ, so that a mix-up is noticed. */
 const partitionOf = (n: number, partitions: number) => Math.floor(Math.sqrt(n % partitions ** 2));
 
 async function produce(topic: string, messages: Message[], partitions = 1): Promise<void> {
@@ -93,7 +95,7 @@ async function produce(topic: string, messages: Message[], partitions = 1): Prom
   await call((done) => producer.disconnect(done));
 }
 
-/** An hour ago: older messages may be deleted by retention at any moment. */
+/** An hour ago. Messages that are older than the retention may be deleted at any moment. */
 const TIME = Date.now() - 3_600_000;
 const numbered = (count: number): Message[] => Array.from({ length: count }, (_, n) => [`${n}`]);
 
@@ -101,16 +103,17 @@ for (const [name, group] of Object.entries(GROUPS)) {
   const protocol = group["partition.assignment.strategy"] === "range" ? "EAGER" : "COOPERATIVE";
 
   Deno.test({
-    name: `members that come and go on a slow machine commit only what they were handed (${name})`,
+    name:
+      `members that come and go on a slow machine commit only offsets of messages that they have consumed (${name})`,
     ignore,
     fn: async () => {
       const partitions = 4, topic = await topicOf("slow", partitions);
       await produce(topic, numbered(12_000), partitions);
-      const handed = new Set<string>(), began = performance.now();
+      const random = new Random(SEED, "members"), handed = new Set<string>(), began = performance.now();
       const member = async () => {
-        // Longer only where the group has hardly come about.
+        // It takes longer only if the group was slow to form.
         while (performance.now() - began < (handed.size < 100 ? 60_000 : 6000)) {
-          const leaves = performance.now() + 500 + Math.random() * 2500;
+          const leaves = performance.now() + 500 + random.next() * 2500;
           const client = new KafkaConsumer({ ...servers, "group.id": topic, ...group }, {
             "auto.offset.reset": "earliest",
           });
@@ -126,7 +129,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
         }
       };
       const assigns = ["rd_kafka_assign", "rd_kafka_incremental_assign"];
-      await withSlow(assigns, () => Math.random() * 200, async () => {
+      await withSlowFunctions(assigns, () => random.next() * 200, async () => {
         await Promise.all([member(), member(), member()]);
       });
       const client = new KafkaConsumer({ ...servers, "group.id": topic }, {});
@@ -163,7 +166,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
         );
       }
       await until(() => first.assigned === 4);
-      // An eager member gives all back and gets all anew, a cooperative one only what changes.
+      // An eager member is revoked and assigned all partitions, a cooperative one only those that change.
       const counts = first.rebalances.map(([code, count]) => code === -175 ? count : -count);
       assert.equal(counts.reduce((sum, count) => sum + count, 0), 4, `${counts}`);
       assert.equal(counts.includes(-4), protocol === "EAGER", `${counts}`);
@@ -171,7 +174,8 @@ for (const [name, group] of Object.entries(GROUPS)) {
   });
 
   Deno.test({
-    name: `an expression is subscribed to, as a string and as a RegExp, and finds a later topic, with ${name}`,
+    name:
+      `subscribe() takes a pattern as a string and as a RegExp, and finds a topic that is created later, with ${name}`,
     ignore,
     fn: async () => {
       const prefix = `expression-${crypto.randomUUID().slice(0, 8)}`;
@@ -189,7 +193,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
   });
 
   Deno.test({
-    name: `a static member that comes back gets its partitions, and nobody else is rebalanced, with ${name}`,
+    name: `a static member that comes back gets its partitions without a rebalance of the others, with ${name}`,
     ignore,
     fn: async () => {
       const topic = await topicOf("static", 2);
@@ -206,7 +210,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
         await using leaves = await member("leaves");
         await until(() => stays.assigned === 1 && leaves.assigned === 1);
         before = leaves.client.assignments().map(({ partition }: Any) => partition);
-        // As KafkaJS leaves: librdkafka revokes before it knows that the consumer closes.
+        // KafkaJS leaves in this way: librdkafka revokes partitions before it knows that the consumer closes.
         await leaves.stop();
         leaves.client.unsubscribe();
       }
@@ -221,15 +225,15 @@ for (const [name, group] of Object.entries(GROUPS)) {
   });
 
   Deno.test({
-    name: `a member that took part of its assignment, and gives all of it back, leaves at once, with ${name}`,
+    name: `a member that was assigned a part of its partitions, and unassigns all, leaves at once, with ${name}`,
     ignore,
     fn: async () => {
       const topic = await topicOf("part", 2);
       const assign = group["partition.assignment.strategy"] === "range" ? "assign" : "incrementalAssign";
-      const told: [number, number][] = [];
+      const events: [number, number][] = [];
       const rebalance_cb = function (this: Any, error: Any, partitions: Any[]) {
-        told.push([error.code, partitions.length]);
-        // The answer comes later, as that of an async callback.
+        events.push([error.code, partitions.length]);
+        // It is answered later, as by an async callback.
         queueMicrotask(() => {
           if (error.code === -175) this[assign](partitions.slice(0, 1));
           else if (assign === "assign") this.unassign();
@@ -245,23 +249,23 @@ for (const [name, group] of Object.entries(GROUPS)) {
         await call((done) => member.client.disconnect(done));
         assert.ok(performance.now() - began < 5000);
       }
-      assert.deepEqual(told, [[-175, 2], [-174, 2]]);
+      assert.deepEqual(events, [[-175, 2], [-174, 2]]);
     },
   });
 
   Deno.test({
-    name: `auto commit tells offset_commit_cb, and the group goes on there, with ${name}`,
+    name: `auto commit calls offset_commit_cb, and the group goes on at the committed offset, with ${name}`,
     ignore,
     fn: async () => {
       const topic = await topicOf("auto-commit");
       await produce(topic, numbered(5));
-      const told: Any[] = [];
-      const offset_commit_cb = (error: unknown, partitions: Any[]) => void told.push([error, ...partitions]);
+      const events: Any[] = [];
+      const offset_commit_cb = (error: unknown, partitions: Any[]) => void events.push([error, ...partitions]);
       {
         const conf = { ...group, offset_commit_cb, "auto.commit.interval.ms": 100 };
         await using member = await new Member(topic, conf).start(topic);
-        await until(() => told.some(([, partition]) => partition?.offset === 5) && member.messages.length === 5);
-        assert.deepEqual(told.filter(([error]) => error !== undefined), []);
+        await until(() => events.some(([, partition]) => partition?.offset === 5) && member.messages.length === 5);
+        assert.deepEqual(events.filter(([error]) => error !== undefined), []);
       }
       await produce(topic, [["next"]]);
       await using next = await new Member(topic, group).start(topic);
@@ -272,7 +276,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
 }
 
 Deno.test({
-  name: "read_committed leaves aborted messages out, and read_uncommitted does not",
+  name: "read_committed skips aborted messages, and read_uncommitted does not",
   ignore,
   fn: async () => {
     const topic = await topicOf("isolation");
@@ -296,14 +300,14 @@ Deno.test({
       await using member = await new Member(`${topic}-${level}`, conf).start(topic);
       await until(() => member.ends.length > 0);
       assert.deepEqual(member.values, expected);
-      // The transactions' control records have offsets, too.
+      // Control records of transactions have offsets too.
       assert.equal(member.ends[0].offset, 6);
     }
   },
 });
 
 Deno.test({
-  name: "keys, values and headers arrive as they were sent: null, empty, binary, repeated",
+  name: "keys, values and headers are read as they were sent: null, empty, binary, repeated",
   ignore,
   fn: async () => {
     const topic = await topicOf("bytes");
@@ -332,7 +336,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "offsetsForTimes() finds the first message from a time on, −1 after the last, and a partition's own error",
+  name:
+    "offsetsForTimes() finds the first message at or after a timestamp, −1 after the last message, and the error of a partition",
   ignore,
   fn: async () => {
     const topic = await topicOf("times");
@@ -349,7 +354,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a partition's end is told at its place among the messages, again after more",
+  name: "partition.eof is emitted after the messages before the end, and again after more messages",
   ignore,
   fn: async () => {
     const topic = await topicOf("ends");
@@ -364,7 +369,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "consume(n) waits for each message, or only for the first",
+  name: "consume(n) applies its timeout to each message, or to the first only",
   ignore,
   fn: async () => {
     const topic = await topicOf("waits");

@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { KafkaConsumer, KafkaJS } from "@slipstream/slipstream/kafka-javascript";
-import { ask, connected, readBack } from "../librdkafka/producers.ts";
-import { REAL_SERVERS, TestBroker } from "./brokers.ts";
+import { ask, connectProducer, readBack } from "../support/producers.ts";
+import { REAL_SERVERS, TestBroker } from "../support/brokers.ts";
 
-/** What needs a broker that keeps transactions, as the local one does not. */
+/** Tests of transactions, which the local broker does not have. */
 const real = { ignore: REAL_SERVERS === undefined };
 const SOON = 10_000;
 const text = (bytes: Uint8Array | null | undefined) => bytes ? new TextDecoder().decode(bytes) : bytes;
 
-Deno.test("an idempotent producer's messages come once and in order, though brokers fail requests", async () => {
+Deno.test("messages of an idempotent producer arrive once and in order, although brokers fail requests", async () => {
   await using broker = await TestBroker.start();
   const topic = await broker.createTopic("idempotent");
-  await using made = await connected(broker.bootstrapServers, { "enable.idempotence": true, "batch.num.messages": 10 });
+  await using made = await connectProducer(broker.bootstrapServers, {
+    "enable.idempotence": true,
+    "batch.num.messages": 10,
+  });
   const { producer, reports } = made;
   // NOT_LEADER_FOR_PARTITION and REQUEST_TIMED_OUT, for Produce
   broker.local?.pushErrors(0, [6, 7, 6]);
@@ -23,19 +26,19 @@ Deno.test("an idempotent producer's messages come once and in order, though brok
   assert.deepEqual(read.map(({ value }) => text(value)), Array.from({ length: 100 }, (_, n) => `${n}`));
 });
 
-Deno.test("of transactional calls at the same time, librdkafka refuses what does not fit the first", async () => {
+Deno.test("of concurrent transactional calls, librdkafka refuses those that contradict the first", async () => {
   await using broker = await TestBroker.start();
   const topic = await broker.createTopic("concurrent");
-  await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
+  await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": topic });
   const { producer } = made;
   await ask(producer, "initTransactions", SOON);
   const began = await Promise.allSettled([ask(producer, "beginTransaction"), ask(producer, "beginTransaction")]);
   assert.deepEqual(began.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
   const refused = began.find(({ status }) => status === "rejected") as PromiseRejectedResult;
-  // The other has begun already, or is about to.
+  // The other call has begun a transaction already, or is about to.
   assert.ok([-172, -177].includes(refused.reason.code), `${refused.reason.code}`);
   producer.produce(topic, 0, Buffer.from("v"));
-  // Both end at once: which of them librdkafka hears first is not told, but only one can have its way.
+  // Both calls end the transaction at the same time. Either may be first, and only one can succeed.
   const ended = await Promise.allSettled([
     ask(producer, "commitTransaction", SOON),
     ask(producer, "abortTransaction", SOON),
@@ -53,12 +56,12 @@ Deno.test({
     await using broker = await TestBroker.start();
     const topic = await broker.createTopic("fenced");
     const conf = { "transactional.id": topic, "log_level": 0 };
-    await using first = await connected(broker.bootstrapServers, conf);
+    await using first = await connectProducer(broker.bootstrapServers, conf);
     await ask(first.producer, "initTransactions", SOON);
     await ask(first.producer, "beginTransaction");
     first.producer.produce(topic, 0, Buffer.from("from the fenced one"));
     await ask(first.producer, "flush", SOON);
-    await using second = await connected(broker.bootstrapServers, conf);
+    await using second = await connectProducer(broker.bootstrapServers, conf);
     await ask(second.producer, "initTransactions", SOON);
     await assert.rejects(ask(first.producer, "commitTransaction", SOON), (error: Error & Record<string, unknown>) => {
       assert.deepEqual([error.code, error.isFatal, error.isRetriable, error.isTxnRequiresAbort], [
@@ -78,12 +81,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "aborted messages are read with read_uncommitted only, and the producer goes on after an abort",
+  name: "aborted messages are read only with read_uncommitted, and the producer goes on after an abort",
   ...real,
   fn: async () => {
     await using broker = await TestBroker.start();
     const topic = await broker.createTopic("aborted");
-    await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
+    await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": topic });
     const { producer } = made;
     await ask(producer, "initTransactions", SOON);
     for (const [value, end] of [["aborted", "abortTransaction"], ["kept", "commitTransaction"]] as const) {
@@ -101,12 +104,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "sendOffsetsToTransaction() commits offsets with their metadata, with the transaction and not before",
+  name: "sendOffsetsToTransaction() commits offsets and their metadata together with the transaction, and not before",
   ...real,
   fn: async () => {
     await using broker = await TestBroker.start();
     const topic = await broker.createTopic("offsets");
-    await using made = await connected(broker.bootstrapServers, { "transactional.id": topic });
+    await using made = await connectProducer(broker.bootstrapServers, { "transactional.id": topic });
     const { producer, native } = made;
     const consumer = new KafkaConsumer({ "bootstrap.servers": broker.bootstrapServers, "group.id": topic }, {});
     await ask(consumer, "connect", {});

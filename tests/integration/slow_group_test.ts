@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Slipstream, Topic } from "@slipstream/slipstream";
-import { SESSION, TestBroker, until } from "./brokers.ts";
+import { SESSION, TestBroker, until } from "../support/brokers.ts";
 
-/** How many messages a partition has: not the same, so that none is taken for another. */
+/** How many messages each partition has. The counts differ, so that a mix-up of partitions is noticed. */
 const COUNTS = [4, 6] as const;
 
 async function filled(broker: TestBroker, test: string): Promise<string> {
@@ -17,7 +17,7 @@ async function filled(broker: TestBroker, test: string): Promise<string> {
 }
 
 for (const strategy of ["range", "cooperative-sticky"] as const) {
-  Deno.test(`partitions that leave a paused member are read when they come back after its resume (${strategy})`, async () => {
+  Deno.test(`partitions that are revoked from a paused member are read when they come back after resume() (${strategy})`, async () => {
     await using broker = await TestBroker.start();
     const name = await filled(broker, "paused");
     const conf = broker.conf({ "group.id": `g-${name}`, "partition.assignment.strategy": strategy });
@@ -46,7 +46,7 @@ for (const strategy of ["range", "cooperative-sticky"] as const) {
 }
 
 for (const members of [1, 2]) {
-  Deno.test(`a handler that blocks longer than max.poll.interval.ms gets on, with ${members} in the group`, async () => {
+  Deno.test(`a handler that blocks the event loop longer than max.poll.interval.ms makes progress, with ${members} in the group`, async () => {
     await using broker = await TestBroker.start();
     const name = await broker.createTopic("busy", 2);
     await using writer = new Topic(name, broker.conf());
@@ -58,10 +58,10 @@ for (const members of [1, 2]) {
       const app = new Slipstream();
       app.handle(new Topic(name, conf), async ({ value }) => {
         begun.push(value!);
-        // Nothing is polled meanwhile, by nobody in this process: the group puts all members out.
+        // No member in this process is polled meanwhile, so the group removes all of them.
         const until = performance.now() + pollMs * 1.3;
         while (performance.now() < until);
-        // The reader hears of it while the message is in hand.
+        // The reader learns of that while the message is being handled.
         await new Promise((resolve) => setTimeout(resolve, 1500));
         ended.push(value!);
       });

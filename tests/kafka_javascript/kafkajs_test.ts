@@ -1,13 +1,13 @@
-// deno-lint-ignore-file require-await -- KafkaJS wants promises of its callbacks.
+// deno-lint-ignore-file require-await -- callbacks of KafkaJS must return promises
 import assert from "node:assert/strict";
 import { KafkaJS } from "@slipstream/slipstream/kafka-javascript";
-import { REAL_ONLY, TestBroker, until } from "../integration/brokers.ts";
+import { REAL_ONLY, TestBroker, until } from "../support/brokers.ts";
 
 type Protocol = "classic" | "consumer";
 
 const PROTOCOLS: readonly Protocol[] = ["classic", "consumer"];
 
-/** A client of KafkaJS on a broker of the test's. */
+/** A KafkaJS client, and the test's broker. */
 class Kafka implements AsyncDisposable {
   readonly broker: TestBroker;
   readonly client: KafkaJS.Kafka;
@@ -37,7 +37,7 @@ class Kafka implements AsyncDisposable {
       "group.protocol": protocol,
       "auto.offset.reset": "earliest",
       "fetch.wait.max.ms": 10,
-      // The new protocol has the broker decide these.
+      // In the new protocol the broker decides these.
       ...protocol === "classic" ? { "session.timeout.ms": 6000, "heartbeat.interval.ms": 200 } : {},
       ...more,
     });
@@ -56,7 +56,7 @@ const values = (messages: readonly { value: unknown }[]) => messages.map(({ valu
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `${from + index}`);
 
 for (const protocol of PROTOCOLS) {
-  Deno.test(`eachMessage gets keys, values, headers and offsets as KafkaJS has them (${protocol})`, async () => {
+  Deno.test(`eachMessage gets keys, values, headers and offsets in the form of KafkaJS (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("each-message");
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -87,7 +87,7 @@ for (const protocol of PROTOCOLS) {
 
   for (const autoResolve of [true, false]) {
     const resolves = autoResolve ? "resolves by itself" : "is told";
-    Deno.test(`eachBatch comes again for what failed, and never for what is resolved: ${resolves} (${protocol})`, async () => {
+    Deno.test(`eachBatch is called again for failed messages, and never for resolved ones: ${resolves} (${protocol})`, async () => {
       await using kafka = await Kafka.start();
       const topic = await kafka.broker.createTopic("each-batch");
       const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -116,11 +116,11 @@ for (const protocol of PROTOCOLS) {
     });
   }
 
-  Deno.test(`partitionsConsumedConcurrently handles partitions side by side, each in order (${protocol})`, async () => {
+  Deno.test(`partitionsConsumedConcurrently handles partitions concurrently, and each in order (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("side-by-side", 3);
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
-    /** One tenth, three tenths and six: not the same, so that no partition is taken for another. */
+    /** One tenth, three tenths and six: different numbers, so that a mix-up of partitions shows. */
     const partitionOf = (index: number) => index % 10 === 0 ? 0 : index % 10 < 4 ? 1 : 2;
     await producer.send({
       topic,
@@ -149,7 +149,7 @@ for (const protocol of PROTOCOLS) {
     assert.ok(most > 1 && most <= 3, `${most} at a time`);
   });
 
-  Deno.test(`pause() stops a partition until it is resumed, and seek() goes back (${protocol})`, async () => {
+  Deno.test(`pause() stops a partition until it is resumed, and seek() reads from an earlier offset again (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("pause-seek");
     const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -174,7 +174,7 @@ for (const protocol of PROTOCOLS) {
     assert.deepEqual(consumer.paused(), []);
   });
 
-  Deno.test(`commitOffsets() is where the next member of the group goes on (${protocol})`, async () => {
+  Deno.test(`the next member of the group starts at the offsets of commitOffsets() (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("commit");
     const producer = await kafka.producer();
@@ -199,7 +199,7 @@ for (const protocol of PROTOCOLS) {
   });
 
   for (const how of ["eachMessage", "eachBatch", "eachBatch and resolveOffset"] as const) {
-    Deno.test(`what is handled is committed in its own partition: ${how} (${protocol})`, async () => {
+    Deno.test(`a handled message is committed in its own partition: ${how} (${protocol})`, async () => {
       await using kafka = await Kafka.start();
       const topic = await kafka.broker.createTopic("own-partition", 3);
       const producer = await kafka.producer(), consumer = await kafka.consumer(protocol, topic);
@@ -223,7 +223,7 @@ for (const protocol of PROTOCOLS) {
         },
       );
       await until(() => handled === 55, "all messages");
-      // The last ones are stored when their handler has returned.
+      // The offsets of the last messages are stored when their handler returns.
       const asked = counts.map((_, partition) => ({ topic, partition }));
       await until(
         async () => {
@@ -236,7 +236,7 @@ for (const protocol of PROTOCOLS) {
     });
   }
 
-  Deno.test(`members of a group share partitions, and rebalance_cb tells both (${protocol})`, async () => {
+  Deno.test(`members of a group share partitions, and rebalance_cb is called with both kinds of rebalance (${protocol})`, async () => {
     await using kafka = await Kafka.start();
     const topic = await kafka.broker.createTopic("share", 4);
     const codes: number[][] = [[], []];
@@ -261,7 +261,7 @@ for (const protocol of PROTOCOLS) {
   });
 }
 
-// The local broker hands out aborted messages.
+// The local broker returns messages of aborted transactions.
 Deno.test(
   "a transaction's messages are read when it is committed, and never when it is aborted",
   REAL_ONLY,
@@ -283,7 +283,7 @@ Deno.test(
   },
 );
 
-Deno.test("a logger of one's own gets what librdkafka and KafkaJS have to say", async () => {
+Deno.test("a custom logger gets the lines of librdkafka and of KafkaJS", async () => {
   await using broker = await TestBroker.start();
   const lines: string[] = [];
   const log = (message: string) => void lines.push(message);
@@ -304,7 +304,7 @@ Deno.test("a logger of one's own gets what librdkafka and KafkaJS have to say", 
   await producer.disconnect();
 });
 
-Deno.test("errors of KafkaJS are its own: wrong configurations, wrong moments, unknown topics", async () => {
+Deno.test("KafkaJS throws its own errors for wrong configurations, calls at the wrong time and unknown topics", async () => {
   await using kafka = await Kafka.start();
   const wrong = kafka.client.producer({ foo: "bar" } as never);
   await assert.rejects(wrong.connect(), /No such configuration property: "foo"/);

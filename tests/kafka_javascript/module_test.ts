@@ -3,11 +3,11 @@ import { fileURLToPath } from "node:url";
 import Module, { createRequire } from "node:module";
 import * as client from "@slipstream/slipstream/kafka-javascript";
 import { packageFolder } from "../../src/setup/package_folder.ts";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 
-Deno.test("./kafka-javascript exports every name of the npm package, and the very same values", async () => {
+Deno.test("./kafka-javascript exports every name of the npm package, with the same values", async () => {
   const npm = await loadKafkaJavascript() as unknown as Record<string, unknown>;
-  const { binding: _binding, register: _register, default: whole, ...named } = client as unknown as Record<
+  const { addon: _addon, register: _register, default: whole, ...named } = client as unknown as Record<
     string,
     unknown
   >;
@@ -16,30 +16,30 @@ Deno.test("./kafka-javascript exports every name of the npm package, and the ver
   for (const [name, value] of Object.entries(npm)) equal(named[name], value, name);
 });
 
-Deno.test("binding is what require() of the addon answers while registered, and nothing else's", () => {
+Deno.test("require() of the npm package's addon answers `addon` while it is registered, and other addons are looked up as before", () => {
   const require = createRequire(import.meta.url);
-  const addon = () => require("bindings")("confluent-kafka-javascript");
+  const requireAddon = () => require("bindings")("confluent-kafka-javascript");
   {
     using _registration = client.register();
-    equal(addon(), client.binding);
+    equal(requireAddon(), client.addon);
     let message = "";
     try {
       require("bindings")("some-other-addon");
     } catch (error) {
       message = (error as Error).message;
     }
-    ok(message.includes("bindings"), "another addon is looked for as ever");
+    ok(message.includes("bindings"), "another addon is looked up as before");
   }
   let found = true;
   try {
-    addon();
+    requireAddon();
   } catch {
     found = false;
   }
   equal(found, false);
 });
 
-Deno.test("register() of two, disposed of in any order, leaves the loader as it was", () => {
+Deno.test("two registrations, disposed of in any order, leave the loader as it was", () => {
   const loader = Module as unknown as { _load: unknown };
   const before = loader._load;
   const first = client.register(), second = client.register();
@@ -49,7 +49,7 @@ Deno.test("register() of two, disposed of in any order, leaves the loader as it 
 });
 
 Deno.test("a copy of the package without its addon runs in CommonJS, by a preloaded register()", async () => {
-  // The package's own lib/, found where Deno keeps it, in a folder that has no addon and no `bindings`.
+  // A copy of the package's lib/, from Deno's cache, in a folder without an addon and without `bindings`.
   const copy = await Deno.makeTempDir();
   try {
     await copyFolder(await packageFolder(), copy);

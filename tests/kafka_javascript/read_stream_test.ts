@@ -8,7 +8,7 @@ interface Read {
   readonly offset: number;
 }
 
-/** A broker with 100 messages in a topic, and what reads it. */
+/** A broker with 100 messages in a topic, and a stream that reads them. */
 async function filled(): Promise<AsyncDisposable & { open(options: Record<string, unknown>): Readable }> {
   const broker = await LocalBroker.start();
   await broker.createTopic("numbers", { partitions: 1 });
@@ -29,7 +29,7 @@ async function filled(): Promise<AsyncDisposable & { open(options: Record<string
   };
 }
 
-/** Reads until there are so many, and closes the stream with its consumer. */
+/** Reads a number of messages, then closes the stream and its consumer. */
 async function take<T>(stream: Readable, count: number): Promise<T[]> {
   const taken: T[] = [];
   await new Promise<void>((resolve, reject) => {
@@ -47,14 +47,14 @@ async function take<T>(stream: Readable, count: number): Promise<T[]> {
 
 const NUMBERS = Array.from({ length: 100 }, (_, n) => n);
 
-Deno.test("createReadStream() gives each message, in order, and closes its consumer when it is destroyed", async () => {
+Deno.test("createReadStream() yields each message in order, and closes its consumer when it is destroyed", async () => {
   await using topic = await filled();
   const messages = await take<Read>(topic.open({}), 100);
   assert.deepEqual(messages.map(({ offset }) => offset), NUMBERS);
   assert.deepEqual(messages.map(({ value }) => Number(String(value))), NUMBERS);
 });
 
-Deno.test("createReadStream() gives batches of fetchSize at most", async () => {
+Deno.test("createReadStream() yields batches of at most fetchSize messages", async () => {
   await using topic = await filled();
   const batches: Read[][] = [];
   const stream = topic.open({ streamAsBatch: true, fetchSize: 30 });
@@ -72,7 +72,7 @@ Deno.test("createReadStream() gives batches of fetchSize at most", async () => {
   assert.ok(batches.every(({ length }) => length <= 30));
 });
 
-Deno.test("createReadStream() without object mode gives the values' bytes", async () => {
+Deno.test("createReadStream() without object mode yields the bytes of the values", async () => {
   await using topic = await filled();
   const chunks = await take<Uint8Array>(topic.open({ objectMode: false }), 100);
   assert.equal(chunks.map(String).join(""), NUMBERS.map((n) => `${n}\n`).join(""));

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { binding, features } from "@slipstream/slipstream/kafka-javascript";
+import { addon, features } from "@slipstream/slipstream/kafka-javascript";
 import { packageFolder } from "../../src/setup/package_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const REGISTER = new URL("src/kafka_javascript/register_now.ts", ROOT).pathname;
 
-/** Runs Deno and answers what it said. */
+/** Runs Deno and returns its output. */
 async function deno(
   args: readonly string[],
   options: { readonly cwd?: string | URL; readonly env?: Record<string, string> } = {},
@@ -21,21 +21,21 @@ async function deno(
 
 const NO_LIBRARY = { env: { LIBRDKAFKA_PATH: "/no/such/librdkafka.so" } };
 
-Deno.test("./kafka-javascript says what to do when it is imported where there is no librdkafka", async () => {
+Deno.test("./kafka-javascript throws an error with a remedy when it is imported without a librdkafka", async () => {
   const { code, err } = await deno(["eval", `await import("@slipstream/slipstream/kafka-javascript")`], NO_LIBRARY);
   assert.equal(code, 1);
   assert.match(err, /LibraryError/);
   assert.match(err, /\/no\/such\/librdkafka\.so \(LIBRDKAFKA_PATH\)/);
 });
 
-Deno.test("./kafka-javascript/register opens nothing; the binding says what to do when it is used", async () => {
+Deno.test("./kafka-javascript/register opens no library; the first use of the addon says how to install one", async () => {
   const program = `
     await import("@slipstream/slipstream/kafka-javascript/register");
     const { createRequire } = await import("node:module");
-    const binding = createRequire(import.meta.url)("bindings")("confluent-kafka-javascript");
-    console.log(binding.topic["RdKafka::Topic::OFFSET_END"], typeof binding.Producer);
+    const addon = createRequire(import.meta.url)("bindings")("confluent-kafka-javascript");
+    console.log(addon.topic["RdKafka::Topic::OFFSET_END"], typeof addon.Producer);
     try {
-      new binding.Producer({}, {});
+      new addon.Producer({}, {});
     } catch (error) {
       console.log(error.name);
     }`;
@@ -43,16 +43,16 @@ Deno.test("./kafka-javascript/register opens nothing; the binding says what to d
   assert.equal(out, "-1 function\nLibraryError", err);
 });
 
-Deno.test("the binding has what the addon exports", () => {
-  assert.deepEqual(binding.features().split(","), features);
-  assert.equal(binding.err2str(-172), "Local: Erroneous state");
+Deno.test("`addon` exports what the native addon exports", () => {
+  assert.deepEqual(addon.features().split(","), features);
+  assert.equal(addon.err2str(-172), "Local: Erroneous state");
   assert.deepEqual(
-    Object.keys(binding).sort(),
+    Object.keys(addon).sort(),
     "AdminClient KafkaConsumer Producer Topic err2str features librdkafkaVersion topic".split(" "),
   );
 });
 
-/** A copy of the package's JavaScript, without anything native, and a folder of specs beside it. */
+/** Copies the package's JavaScript, without its addon, and writes a folder of specs beside it. */
 async function copyOfPackage(specs: Readonly<Record<string, string>>): Promise<string> {
   const from = await packageFolder(), to = await Deno.makeTempDir();
   const { success } = await new Deno.Command("cp", { args: ["-r", `${from}/lib`, `${from}/librdkafka.js`, to] })
@@ -64,7 +64,8 @@ async function copyOfPackage(specs: Readonly<Record<string, string>>): Promise<s
   return to;
 }
 
-/** How a suite for the native addon looks: CommonJS, the runner's globals, the package and its addon by `require()`. */
+/** A suite in the form of those for the native addon: CommonJS, the runner's globals, `require()` of the package and of its
+ * addon. */
 const SPECS = {
   "addon.spec.js": `
     const assert = require("assert");
@@ -130,7 +131,7 @@ const SPECS = {
 const MOCHA = ["run", "-A", "--quiet", "--no-config", "--preload", REGISTER, "npm:mocha@11", "--no-color"];
 
 Deno.test("mocha runs a suite for the native addon over ./kafka-javascript/register", async () => {
-  const { TestBroker } = await import("../integration/brokers.ts");
+  const { TestBroker } = await import("../support/brokers.ts");
   await using broker = await TestBroker.start();
   const copy = await copyOfPackage(SPECS);
   try {
@@ -138,7 +139,7 @@ Deno.test("mocha runs a suite for the native addon over ./kafka-javascript/regis
     const passing = await deno([...MOCHA, `${copy}/test/addon.spec.js`, `${copy}/test/round_trip.spec.js`], { env });
     assert.match(passing.out, /6 passing/, passing.out + passing.err);
     assert.equal(passing.code, 0, passing.out);
-    // A runner that would call anything a success proves nothing.
+    // A failing spec must fail the run: otherwise a passing run proves nothing.
     const failing = await deno([...MOCHA, `${copy}/test/wrong.spec.js`]);
     assert.match(failing.out, /1 failing[^]*Error: Local: Erroneous state/);
     assert.equal(failing.code, 1);

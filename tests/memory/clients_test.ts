@@ -22,7 +22,7 @@ for (const kind of ["Producer", "KafkaConsumer", "AdminClient"] as const) {
             await new Promise((resolve, reject) =>
               native.getMetadata({ topic: "t", allTopics: false }, (error) => error ? reject(error) : resolve()));
             client.disconnect();
-            await native.freed();
+            await native.free();
             return;
           }
           const client = new kafka[${JSON.stringify(kind)}](conf, {});

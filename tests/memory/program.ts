@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 
 /** What a program may call: `measure()`, after which it prints its findings as JSON. */
 const PRELUDE = `
-  import { loadKafkaJavascript } from "ROOT/src/librdkafka/kafka_javascript.ts";
+  import { loadKafkaJavascript } from "ROOT/src/addon/load_kafka_javascript.ts";
   import { LocalBroker } from "ROOT/src/testing/mod.ts";
   import { handle, stream, Topic } from "ROOT/mod.ts";
 

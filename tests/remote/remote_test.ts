@@ -4,9 +4,9 @@ import { Cache } from "@slipstream/slipstream";
 import { freshStore } from "../support/stores.ts";
 import { startHttpProxy, startTcpProxy } from "../support/spoiling_proxy.ts";
 
-const CHILD = new URL("../cache/child.ts", import.meta.url).pathname;
+const CHILD = new URL("../support/cache_program.ts", import.meta.url).pathname;
 
-/** Runs a program on a store, in a process of its own. */
+/** Runs a program on a store in another process. */
 async function runChild(...args: string[]): Promise<void> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", CHILD, ...args],
@@ -19,7 +19,7 @@ async function runChild(...args: string[]): Promise<void> {
   );
 }
 
-Deno.test("2,000 sets, emits, updates and deletes in flight, with and without a log", async () => {
+Deno.test("2,000 concurrent sets, emits, updates and deletes, with and without a log", async () => {
   await using store = await freshStore();
   for (const log of [undefined, { limit: 10_000 }]) {
     await using cache = new Cache<number>(store.path, { prefix: log ? "logged" : "", ...(log && { log }) });
@@ -41,7 +41,7 @@ Deno.test("2,000 sets, emits, updates and deletes in flight, with and without a 
   }
 });
 
-Deno.test("a transaction reads as many keys as an atomic can check, and refuses more before it writes", async () => {
+Deno.test("a transaction reads as many keys as an atomic can check, and refuses one more", async () => {
   await using store = await freshStore();
   for (const options of [{}, { log: { limit: 10 } }]) {
     await using cache = new Cache<number | Uint8Array>(store.path, { prefix: `${"log" in options}`, ...options });
@@ -55,14 +55,14 @@ Deno.test("a transaction reads as many keys as an atomic can check, and refuses 
       });
     await sum(7, 900);
     assert.equal((await Array.fromAsync(cache.keys())).length, 901);
-    await assert.rejects(sum(8, 1), /can read 7 keys, and \[7\] is one more/);
+    await assert.rejects(sum(8, 1), /can read 7 keys, and \[7\] is one too many/);
     const long = Array.from({ length: 60 }, (_, n) => ["k".repeat(1_700), n]);
     await assert.rejects(cache.transaction(long, (tx) => long.forEach((key) => tx.set(key, 1))), /one atomic/);
     assert.deepEqual(await cache.getMany([[0], [1]]), [2, 1]);
   }
 });
 
-Deno.test("two processes write large values to the same keys: each is whole, and no chunk stays behind", async () => {
+Deno.test("two processes write large values to the same keys: each value is whole, and no chunk is left", async () => {
   await using store = await freshStore();
   const keys = [0, 1, 2];
   {
@@ -78,11 +78,11 @@ Deno.test("two processes write large values to the same keys: each is whole, and
   }
   using kv = await Deno.openKv(store.path);
   const left = (await Array.fromAsync(kv.list({ prefix: [""] }))).map(({ key }) => key[1]);
-  // Fences expire.
+  // Receipts expire.
   assert.deepEqual(left.filter((kind) => kind !== "f"), ["l", "v", "v", "v"]);
 });
 
-Deno.test("what has expired is gone in every process, and its chunks with it", async () => {
+Deno.test("an expired entry is gone in every process, and so are its chunks", async () => {
   await using store = await freshStore();
   await using cache = new Cache<number | Uint8Array>(store.path);
   await cache.set("small", 1, { expireInMs: 50 });
@@ -93,13 +93,11 @@ Deno.test("what has expired is gone in every process, and its chunks with it", a
 });
 
 for (const spoilt of ["cut", "503"] as const) {
-  Deno.test(`answers that are lost (${spoilt}): two processes count, emit and write what is there once, and whole`, async () => {
+  Deno.test(`answers that are lost (${spoilt}): what two processes count, emit and write is there once and whole`, async () => {
     await using store = await freshStore();
     let [answers, lost] = [0, 0];
     const isLost = () => ++answers % 7 === 0 && ++lost > 0;
-    await using proxy = spoilt === "cut"
-      ? startTcpProxy(store.path, isLost)
-      : startHttpProxy(store.path, isLost);
+    await using proxy = spoilt === "cut" ? startTcpProxy(store.path, isLost) : startHttpProxy(store.path, isLost);
     const cache = new Cache<unknown>(proxy.url, { log: { limit: 10_000 } });
     const big = new Uint8Array(300_000).map((_, n) => n);
     const count = async () => {
@@ -114,7 +112,7 @@ for (const spoilt of ["cut", "503"] as const) {
       runChild("emit", proxy.url, "50"),
     ]);
     assert.ok(lost > 10, `${lost} of ${answers}`);
-    // Asked without the proxy: what the store holds, and not what the Cache says.
+    // Read without the proxy and the Cache: what the store holds.
     await using other = new Cache<unknown>(store.path, { log: { limit: 10_000 } });
     assert.deepEqual(await other.getMany(["n", "parent", "child", "big"]), [90, 49, 49, big]);
     const reader = other.updates({ from: 1 }).getReader();
@@ -130,7 +128,7 @@ for (const spoilt of ["cut", "503"] as const) {
 }
 
 for (const spoilt of ["cut", "503"] as const) {
-  Deno.test(`opening a store whose first answers are lost (${spoilt}) asks again, for two Caches at once`, async () => {
+  Deno.test(`opening a store whose first answers are lost (${spoilt}) tries again, for two Caches at once`, async () => {
     await using store = await freshStore();
     let answers = 0;
     const isLost = () => ++answers <= 5;
@@ -143,7 +141,7 @@ for (const spoilt of ["cut", "503"] as const) {
   });
 }
 
-Deno.test("a program ends though the server is gone, when nothing waits for it", async () => {
+Deno.test("a program ends although the server is gone, if it awaits nothing of it", async () => {
   await using store = await freshStore();
   const program = `import { Cache } from "@slipstream/slipstream";
 await using cache = new Cache(Deno.args[0]);
@@ -165,7 +163,7 @@ await new Promise((resolve) => Deno.stdin.read(new Uint8Array(1)).then(resolve))
   await lines.cancel();
 });
 
-Deno.test("a server that refuses the token says so", async () => {
+Deno.test("a server that refuses the token is a CacheError", async () => {
   await using store = await freshStore();
   const program = `import { Cache } from "@slipstream/slipstream"; await new Cache(Deno.args[0]).get("a");`;
   const file = await Deno.makeTempFile({ suffix: ".ts" });

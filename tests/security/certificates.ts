@@ -1,19 +1,19 @@
 /**
- * Certificates for a test, made by openssl: an authority, a broker's and a client's.
+ * Makes certificates for tests with openssl: those of an authority, a broker and a client.
  *
  * @module
  */
 
 import { join } from "node:path";
 
-/** What the client's key in `client.locked.key` is under. */
+/** The password of the client's key in `client.locked.key`. */
 export const PASSPHRASE = "hush";
 
-/** Where the PEM files are. */
+/** The folder of the PEM files. */
 export class Certificates implements AsyncDisposable {
   private constructor(readonly dir: string) {}
 
-  /** @param names whom the broker's certificate is for, as openssl writes it: `IP:127.0.0.1` or `DNS:localhost` */
+  /** @param names the names in the broker's certificate, in openssl's form: `IP:127.0.0.1` or `DNS:localhost` */
   static async make(names: Readonly<Record<string, string>>): Promise<Certificates> {
     const dir = await Deno.makeTempDir({ prefix: "slipstream-certificates-" });
     const made = new Certificates(dir);
@@ -40,7 +40,7 @@ export class Certificates implements AsyncDisposable {
     return made;
   }
 
-  /** One that was good until yesterday, for the broker and for a client. */
+  /** Makes certificates that expired yesterday, for the broker and for a client. */
   async #makeExpired(authority: readonly string[], alternative: string): Promise<void> {
     const [key, crt, request] = ["expired.key", "expired.crt", "expired.csr"].map((file) => this.path(file)) as [
       string,

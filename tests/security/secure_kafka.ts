@@ -1,5 +1,5 @@
 /**
- * A Kafka of the security tests' own: a listener for each way to authenticate.
+ * Runs a Kafka for the security tests, with a listener for each way to authenticate.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { type Kafka, type KafkaListener, startKafka } from "../../tools/kafka.ts";
 import { Certificates } from "./certificates.ts";
 
-/** Whom Kafka knows. */
+/** The users. */
 export const USER = { name: "ada", password: "secret" } as const;
 
-/** Kafka with listeners for SASL and TLS, and the certificates that they use. */
+/** A Kafka with listeners for SASL and TLS, and their certificates. */
 export class SecureKafka implements AsyncDisposable {
   private constructor(readonly kafka: Kafka, readonly certificates: Certificates) {}
 

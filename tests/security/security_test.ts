@@ -1,5 +1,6 @@
 /**
- * SASL and TLS against a Kafka of its own, with `KAFKA_BOOTSTRAP_SERVERS` set: then Java and Kafka are at hand.
+ * Tests SASL and TLS on a Kafka that the tests start. They run only if `KAFKA_BOOTSTRAP_SERVERS` is set, since Java and Kafka
+ * are installed then.
  *
  * @module
  */
@@ -7,7 +8,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Conf, KafkaError, Topic } from "@slipstream/slipstream";
-import { loadKafkaJavascript } from "../../src/librdkafka/kafka_javascript.ts";
+import { loadKafkaJavascript } from "../../src/addon/load_kafka_javascript.ts";
 import { PASSPHRASE } from "./certificates.ts";
 import { SecureKafka, USER } from "./secure_kafka.ts";
 
@@ -18,7 +19,7 @@ if (!ignore) {
   Deno.test.afterAll(() => secure[Symbol.asyncDispose]());
 }
 
-/** How one connects, and the listener that wants it so. */
+/** A way to authenticate: a client's configuration, and the listener that accepts it. */
 interface Way {
   readonly listener: string;
   conf(): Conf | Promise<Conf>;
@@ -114,7 +115,7 @@ const WRONG: Readonly<Record<string, Way & { readonly code: number; readonly say
   },
   "a certificate of the broker's that has expired": {
     listener: "EXPIRED",
-    // Nothing else is wrong with it.
+    // Everything else is right.
     conf: () => ({ ...tls(), ...anyHost }),
     code: -181,
     says: /certificate verify failed/,
@@ -189,7 +190,7 @@ for (const [what, way] of Object.entries(RIGHT)) {
   });
 
   Deno.test({
-    name: `the npm client's KafkaJS face writes and reads with ${what}`,
+    name: `the npm client's KafkaJS API writes and reads with ${what}`,
     ignore,
     async fn() {
       const { KafkaJS } = await loadKafkaJavascript();
@@ -217,7 +218,7 @@ for (const [what, way] of Object.entries(RIGHT)) {
 
 for (const [what, way] of Object.entries(WRONG)) {
   Deno.test({
-    name: `a topic refuses to go on with ${what}: both ends say why, soon, and close`,
+    name: `reading and writing a topic with ${what} fail soon, say why and close`,
     ignore,
     async fn() {
       await using topic = new Topic(fresh(), await confOf(way), { until: "end" });
@@ -237,7 +238,7 @@ for (const [what, way] of Object.entries(WRONG)) {
 
   for (const kind of ["Producer", "KafkaConsumer"] as const) {
     Deno.test({
-      name: `a ${kind} of the npm client hears of ${what} while it connects, and closes`,
+      name: `a ${kind} of the npm client gets an error for ${what} while it connects, and closes`,
       ignore,
       async fn() {
         const kafka = await loadKafkaJavascript();
@@ -261,7 +262,7 @@ for (const [what, way] of Object.entries(WRONG)) {
 }
 
 Deno.test({
-  name: "the npm client's KafkaJS face says that a password is wrong, and its connect() ends with a disconnect()",
+  name: "the npm client's KafkaJS API reports a wrong password, and disconnect() ends its connect()",
   ignore,
   async fn() {
     const { KafkaJS } = await loadKafkaJavascript();
@@ -288,7 +289,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "OAUTHBEARER tokens of the program's own are taken by the broker, and a bad one refused",
+  name: "the broker accepts the program's OAUTHBEARER tokens, and refuses a bad one",
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();
@@ -311,7 +312,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "OAUTHBEARER tokens are renewed before they expire, and one set by hand serves as well",
+  name: "OAUTHBEARER tokens are renewed before they expire, and the program may set one at any time",
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();
@@ -335,7 +336,7 @@ Deno.test({
         byHand._client.setOAuthBearerToken(tokenValue, lifetime, principal, null);
         break;
       } catch {
-        // Not before there is a handle.
+        // The client must exist in C.
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
@@ -345,7 +346,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "setSaslCredentials() mends a wrong password while the client connects, and no secret is logged",
+  name: "setSaslCredentials() replaces a wrong password while the client connects, and no secret is logged",
   ignore,
   async fn() {
     const { Producer } = await loadKafkaJavascript();
@@ -376,7 +377,7 @@ Deno.test({
   },
 });
 
-/** How a client shows a token to the broker. */
+/** The form in which a client sends a token to the broker. */
 function tokenConf() {
   return {
     "bootstrap.servers": secure.kafka.listeners.TOKENS!,
@@ -385,7 +386,7 @@ function tokenConf() {
   };
 }
 
-/** A token that nobody has signed, good until a time in milliseconds since 1970, rounded up to seconds. */
+/** An unsigned token that expires at a time in milliseconds since 1970, rounded up to seconds. */
 function token(until: number) {
   const part = (value: object) => btoa(JSON.stringify(value)).replaceAll("=", "");
   const exp = Math.ceil(until / 1000);
@@ -414,7 +415,7 @@ function disconnect(client: unknown): Promise<void> {
   return new Promise((resolve) => (client as Client).disconnect(() => resolve()));
 }
 
-/** Fails rather than hangs; it takes well under a second. */
+/** Rejects after a time instead of hanging. The call takes well under a second. */
 async function soon<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_, reject) => {

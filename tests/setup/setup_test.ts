@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { LibraryError } from "../../src/librdkafka/library_error.ts";
-import { features } from "../../src/setup/build.ts";
+import { LibraryError } from "../../src/ffi/library_error.ts";
+import { featureSummary } from "../../src/setup/build.ts";
 import { run, type runModule } from "../../src/setup/commands.ts";
 import { type SetupSteps, setupWith } from "../../src/setup/setup.ts";
 
@@ -23,13 +23,13 @@ Deno.test("setup --print-path prints the path of a library that opens, and nothi
   Deno.dlopen(out.trim(), { rd_kafka_version: { parameters: [], result: "i32" } }).close();
 });
 
-Deno.test("setup refuses options that it does not have", async () => {
+Deno.test("setup refuses unknown options", async () => {
   const { code, err } = await setup(["--frobnicate"]);
   assert.equal(code, 2);
-  assert.match(err, /no option --frobnicate\nUsage/);
+  assert.match(err, /unknown option --frobnicate\nUsage/);
 });
 
-Deno.test("setup leaves a LIBRDKAFKA_PATH that is wrong to who has set it", async () => {
+Deno.test("setup fails if LIBRDKAFKA_PATH is wrong, and builds nothing", async () => {
   const { code, err } = await setup([], { LIBRDKAFKA_PATH: "/no/such/file" });
   assert.equal(code, 1);
   assert.match(err, /\/no\/such\/file \(LIBRDKAFKA_PATH\): no such file/);
@@ -43,8 +43,8 @@ Deno.test("setup --build without a compiler says what is missing", async () => {
   await Deno.remove(empty, { recursive: true });
 });
 
-Deno.test("install() runs the package manager that is there, and says so", {
-  ignore: Deno.uid() !== 0, // apt-get is root's
+Deno.test("install() runs the package manager that is installed, and prints its commands", {
+  ignore: Deno.uid() !== 0, // apt-get needs root
 }, async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/apt-get`, `#!/bin/sh\necho "$@" >> ${folder}/calls\n`, { mode: 0o755 });
@@ -63,7 +63,7 @@ Deno.test("install() runs the package manager that is there, and says so", {
   await Deno.remove(folder, { recursive: true });
 });
 
-/** Steps on a machine that has nothing. */
+/** The steps on a machine without a library, a compiler or a package manager. */
 function nothing(calls: string[]): SetupSteps {
   return {
     open() {
@@ -76,10 +76,10 @@ function nothing(calls: string[]): SetupSteps {
   };
 }
 
-// LIBRDKAFKA_PATH is final when set, so what is left to do without it can only be seen without it.
+// If LIBRDKAFKA_PATH is set, no step is taken: these tests need it unset.
 const ignore = Boolean(Deno.env.get("LIBRDKAFKA_PATH"));
 
-Deno.test("setup() lists what can be done when nothing can", { ignore }, async () => {
+Deno.test("setup() lists the remedies when no step is possible", { ignore }, async () => {
   const calls: string[] = [];
   await assert.rejects(
     setupWith(nothing(calls)),
@@ -88,7 +88,7 @@ Deno.test("setup() lists what can be done when nothing can", { ignore }, async (
   assert.deepEqual(calls, []);
 });
 
-Deno.test("setup() builds when there is a compiler, though there is a package manager", { ignore }, async () => {
+Deno.test("setup() prefers a build to the package manager", { ignore }, async () => {
   const calls: string[] = [];
   const manager = { command: "apt-get", root: true, calls: [] };
   const steps = {
@@ -101,7 +101,7 @@ Deno.test("setup() builds when there is a compiler, though there is a package ma
   assert.deepEqual(calls, []);
 });
 
-/** A machine whose only librdkafka is Debian 12's. */
+/** The steps on a machine whose only librdkafka is that of Debian 12. */
 function debian12(calls: string[]): SetupSteps {
   return {
     ...nothing(calls),
@@ -112,8 +112,8 @@ function debian12(calls: string[]): SetupSteps {
   };
 }
 
-/** What is said on stderr meanwhile. */
-async function saying(work: () => Promise<unknown>): Promise<string> {
+/** Runs a function and returns what it prints on stderr. */
+async function stderrOf(work: () => Promise<unknown>): Promise<string> {
   const lines: string[] = [], original = console.error;
   console.error = (...line) => void lines.push(line.join(" "));
   try {
@@ -124,10 +124,10 @@ async function saying(work: () => Promise<unknown>): Promise<string> {
   return lines.join("\n");
 }
 
-Deno.test("setup() builds where the system's library is too old, and says why", { ignore }, async () => {
+Deno.test("setup() builds if the system's library is too old, and says why", { ignore }, async () => {
   const calls: string[] = [];
   const steps = { ...debian12(calls), canBuild: () => true, build: () => Promise.resolve("/b") };
-  const said = await saying(async () => {
+  const said = await stderrOf(async () => {
     assert.deepEqual(await setupWith(steps), { path: "/b", version: "2.15.1", how: "built" });
   });
   assert.match(said, /librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is older than 2\.13\.2, so it is not used/);
@@ -138,7 +138,7 @@ Deno.test(
   "setup() says which library is too old, and what to install, where there is no compiler",
   { ignore },
   async () => {
-    await saying(() =>
+    await stderrOf(() =>
       assert.rejects(
         setupWith(debian12([])),
         /no librdkafka 2\.13\.2 or newer \(librdkafka 2\.0\.2 \(librdkafka\.so\.1\) is too old\), no C compiler.*\n.*apt-get install gcc.*librdkafka 2\.13\.2 or newer/,
@@ -147,10 +147,10 @@ Deno.test(
   },
 );
 
-Deno.test("setup() does not call a library installed that is too old", { ignore }, async () => {
+Deno.test("setup() fails if the installed library is too old", { ignore }, async () => {
   const calls: string[] = [];
   const manager = { command: "apt-get", root: true, calls: [] };
-  await saying(() =>
+  await stderrOf(() =>
     assert.rejects(
       setupWith({ ...debian12(calls), installer: () => manager }),
       /librdkafka 2\.0\.2 \(librdkafka\.so\.1\), as apt-get has installed it, is older than 2\.13\.2\.\n.*apt-get install gcc/,
@@ -159,20 +159,20 @@ Deno.test("setup() does not call a library installed that is too old", { ignore 
   assert.deepEqual(calls, ["apt-get"]);
 });
 
-Deno.test("setup() says what is wrong with a library that was installed and can't be used", { ignore }, async () => {
+Deno.test("setup() says why an installed library can't be used", { ignore }, async () => {
   const manager = { command: "apt-get", root: true, calls: [] };
-  await saying(() => assert.rejects(setupWith({ ...nothing([]), installer: () => manager }), LibraryError));
+  await stderrOf(() => assert.rejects(setupWith({ ...nothing([]), installer: () => manager }), LibraryError));
 });
 
-Deno.test("setup() takes the system's library as it is", { ignore }, async () => {
+Deno.test("setup() uses the system's library if it is new enough", { ignore }, async () => {
   const found = { path: "librdkafka.so.1", version: "2.13.2" };
   const steps = { ...nothing([]), open: () => found, canBuild: () => true };
   assert.deepEqual(await setupWith(steps), { ...found, how: "found" });
 });
 
 /**
- * A place of its own for a setup: a home without a build, and commands and system libraries that are just these. The
- * library is a stub of this version, in `system` once it is copied there.
+ * An environment for a setup: a HOME without a build, an empty `bin` as PATH, and an empty `system` for libraries. The
+ * stub `librdkafka.so.1` returns this version.
  */
 async function bareMachine(version: number) {
   const folder = await Deno.makeTempDir();
@@ -190,7 +190,7 @@ async function bareMachine(version: number) {
 }
 
 const cc = await new Deno.Command("cc", { args: ["--version"], stdout: "null" }).output().then(() => true, () => false);
-/** LD_LIBRARY_PATH is Linux's. */
+/** Only Linux has LD_LIBRARY_PATH. */
 const bare = { ignore: Deno.build.os !== "linux" || !cc };
 
 Deno.test("setup without a compiler names a system's library that is too old", bare, async () => {
@@ -205,7 +205,7 @@ Deno.test("setup without a compiler names a system's library that is too old", b
 });
 
 Deno.test("setup fails when the package that it has installed is too old", {
-  ignore: bare.ignore || Deno.uid() !== 0, // apt-get is root's
+  ignore: bare.ignore || Deno.uid() !== 0, // apt-get needs root
 }, async () => {
   await using machine = await bareMachine(0x020002ff);
   const { folder, env } = machine;
@@ -217,16 +217,16 @@ Deno.test("setup fails when the package that it has installed is too old", {
   assert.match(err, /librdkafka 2\.0\.2 \(librdkafka\.so\.1\), as apt-get has installed it, is older than 2\.13\.2\./);
 });
 
-Deno.test("features() says what a build has and lacks, and which packages add it", () => {
+Deno.test("featureSummary() lists the features of a build, the missing ones and their packages", () => {
   const config = "WITH_SSL=\ty\nWITH_ZLIB=\ty\nWITH_ZSTD=\ty\nWITH_SASL_CYRUS=\tn\nWITH_CURL=\tn\n";
   assert.equal(
-    features(config),
+    featureSummary(config),
     "built with lz4, snappy, TLS and SCRAM, gzip, zstd; without Kerberos (GSSAPI), OIDC " +
       "(on Debian: apt-get install libsasl2-dev libcurl4-openssl-dev, then setup --build)",
   );
 });
 
-Deno.test("run() keeps what a command that fails has printed", async () => {
+Deno.test("run() throws the last lines of a failed command", async () => {
   const log: string[] = [];
   await assert.rejects(run("sh", ["-c", "echo one; echo two >&2; exit 3"], { log }), /failed \(3\):\s+one\s+two/);
   assert.match(log.join(""), /one\ntwo/);

@@ -1,14 +1,14 @@
 /**
- * Sources without positions, which the stream adapts.
+ * Sources without positions, which the stream adapts to the protocol.
  *
  * @module
  */
 
 import type { Model } from "./model.ts";
 import type { SourceSpec } from "./program.ts";
-import { Message } from "./things.ts";
+import { Message } from "./model_values.ts";
 
-/** An iterable, an async iterable or the holder of a stream; each run begins anew. */
+/** Makes an iterable, an async iterable or an object with a stream; each run begins with the first message. */
 export function adaptedSource(spec: SourceSpec, index: number, now: () => Model): object {
   const total = spec.batches.reduce((sum, size) => sum + size, 0);
   let runs = 0;

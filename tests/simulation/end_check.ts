@@ -1,17 +1,17 @@
 /**
- * What must be true when a run is over.
+ * Checks at the end of a run: how long it took, how it ended, and what it left.
  *
  * @module
  */
 
-import { isItemFinished, isMessageFinished } from "./finished.ts";
+import { isItemFinished, isMessageFinished } from "./done_check.ts";
 import { faultOf } from "./model_handler.ts";
 import type { Model, SourceState } from "./model.ts";
-import type { Fault } from "./things.ts";
+import type { Fault } from "./model_values.ts";
 
-/** How long sinks and sources may take to be released after the time for the end. */
+/** How long sinks and sources may take to close after `shutdownTimeoutMs`. */
 const RELEASE_MS = 5000;
-/** How long an end may take, when nothing in the program takes longer: far less than a back-off. */
+/** How long an end may take when nothing in the program takes longer: far less than the wait between attempts. */
 const PROMPT_MS = 10_000;
 
 /** How `stream()` ended. */
@@ -22,7 +22,7 @@ export interface Ending {
   readonly shutdownTimeoutMs: number;
 }
 
-/** Looks at an app whose `stream()` has just ended. */
+/** Checks an app whose `stream()` has just ended. */
 export function checkEnd(model: Model, { app, isRejected, error, shutdownTimeoutMs }: Ending): void {
   const state = model.apps[app]!;
   state.isOver = true;
@@ -55,8 +55,8 @@ export function checkEnd(model: Model, { app, isRejected, error, shutdownTimeout
 }
 
 /**
- * Whether what a link holds is tried again after a stop, since it would not come again; or what a stream holds that a
- * handler may feed, for all that is known.
+ * Whether an app retries messages after a stop because they would not come again: those of a link, or of a stream that another
+ * handler may write to.
  */
 function drainsSlowly(model: Model, app: number): boolean {
   return model.handlers.some(({ wiring: { spec, sources, app: own } }) =>
@@ -69,10 +69,10 @@ function sourcesOf(model: Model, app: number): SourceState[] {
   return [...model.sources.values()].filter((source) => source.app === app);
 }
 
-/** Whether a failure is one that ends the run as soon as it happens. */
+/** Whether a failure ends the run as soon as it happens. */
 function endsTheRun(fault: Fault): boolean {
-  if (!fault.isTold || !fault.isFinal) return false;
-  if (fault.handler?.failures.includes(fault)) return false; // by itself: it is told when someone asks
+  if (!fault.isReported || !fault.isFinal) return false;
+  if (fault.handler?.failures.includes(fault)) return false; // It happened between messages: the run learns of it at the next push.
   if (fault.kind === "policy" || fault.fatal) return true;
   return fault.handler?.wiring.spec.onError === "fail" && fault.kind !== "codec";
 }
@@ -84,12 +84,12 @@ function checkRejection(model: Model, app: number, error: unknown, faults: reado
   for (let cause = error as { name?: string; cause?: unknown } | undefined; cause; cause = cause.cause as never) {
     if (cause.name === "BrokenPipeError") return;
   }
-  // Whoever reads a link has gone: its writer can't write any more, and no failure of ours is behind that.
+  // The reader of a link was removed: its writer can't write any more, and no fault of the program is the cause.
   const links = model.program.sources.length;
   if (model.handlers.some(({ removed, wiring }) => removed > 0 && wiring.app === app && wiring.sources[0]! >= links)) {
     return;
   }
-  if (root === undefined) return model.violate(`app ${app} rejected with ${text}, which nobody had thrown`);
+  if (root === undefined) return model.violate(`app ${app} rejected with ${text}, which no fault of the program is`);
   if (root.app !== app) model.violate(`app ${app} rejected with "${root.message}" of app ${root.app}`);
   if (root.isDisposed && root.isFinal) {
     model.violate(`app ${app} rejected with "${root.message}", which the policy had disposed of`);
@@ -107,13 +107,13 @@ function checkResolution(model: Model, app: number, faults: readonly Fault[]): v
   const { stoppedMs, isShortened } = model.apps[app]!;
   const isStopped = stoppedMs !== undefined;
   for (const fault of faults) {
-    if (!fault.isTold || fault.isDisposed) continue;
+    if (!fault.isReported || fault.isDisposed) continue;
     if (fault.kind === "source" && sourcesOf(model, app).some(({ stopped }) => stopped > 0)) continue;
     const { handler } = fault;
     if (
       fault.kind === "stage" && (handler!.hasPipeEnded || handler!.attempts > 1 && handler!.failures.includes(fault))
     ) continue;
-    if (!fault.isFinal) continue; // another attempt may have succeeded; what was left is looked at below
+    if (!fault.isFinal) continue; // Another attempt may have succeeded; unfinished messages are checked below.
     if (isStopped && fault.handler?.wiring.spec.onError === "letters" && fault.letter !== "failed") continue;
     model.violate(`app ${app} resolved though "${fault.message}" had failed and nobody had disposed of it`);
   }
@@ -143,7 +143,7 @@ function checkResolution(model: Model, app: number, faults: readonly Fault[]): v
       for (const value of item.values) {
         for (const [sink, { state }] of value.accounts) {
           if (state !== "delivered") continue;
-          // What a link took, its readers have handled, unless they were taken out.
+          // The readers of a link have handled what it took, unless they were removed.
           for (const reader of model.handlersOf(model.program.sources.length + sink)) {
             if (reader.removed > 0 || reader.ofOrigin.has(value) || reader.pulled.has(value)) continue;
             model.violate(`app ${app} resolved, and handler ${reader.wiring.index} did not get ${value.toJSON()}`);
@@ -154,11 +154,11 @@ function checkResolution(model: Model, app: number, faults: readonly Fault[]): v
   }
 }
 
-/** A stop stores what is handled: it is not handled again. */
+/** Checks that messages that were finished before a stop are done: they must not be handled again. */
 function checkPrefix(model: Model, source: SourceState): void {
   const handlers = model.handlersOf(source.index);
   if (handlers.some((handler) => handler.hasPipe || handler.hasPool || handler.wiring.spec.retry !== undefined)) return;
-  // A stop leaves a message whose value waited too long for room in a link; the link may take the value all the same.
+  // A stop interrupts a message whose value waits too long for room in a link; the link may take the value all the same.
   if (handlers.some(({ links, wiring }) => wiring.sinks.some((sink) => links.has(sink)))) return;
   for (const batch of source.batches) {
     const finished = batch.messages.findIndex((message) =>

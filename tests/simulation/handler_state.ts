@@ -1,19 +1,19 @@
 /**
- * What the model knows of a handler in a run.
+ * The state of a handler in a run, as the model keeps it.
  *
  * @module
  */
 
 import type { Wiring } from "./program.ts";
-import type { Fault, Input, Item, Message, Value } from "./things.ts";
+import type { Fault, Input, Item, Message, Value } from "./model_values.ts";
 
-/** What became of a message in a pipe. */
+/** The outcome of a message in a pipe. */
 export interface Pulled {
   attempts: number;
-  /** What came out of the pipe since it got the message. */
+  /** The values that the pipe emitted since it got the message. */
   outputs: number;
   failure: Fault | undefined;
-  /** The pipe has asked for the next message, or has ended. */
+  /** Whether the pipe has asked for the next message, or has ended. */
   through: boolean;
 }
 
@@ -21,23 +21,23 @@ export interface Pulled {
 export class HandlerState {
   readonly wiring: Wiring;
   readonly items = new Map<Input | string, Item>();
-  /** All items of a message, or of a link's value. */
+  /** All items of a message, or of the value of a link. */
   readonly ofOrigin = new Map<Message | Value, Item[]>();
   readonly pulled = new Map<Message | Value, Pulled>();
-  /** What could not be read, by message. */
+  /** The codec's failures, by message. */
   readonly unread = new Map<Message, Fault>();
-  /** When it was taken out; 0 for not yet. */
+  /** The step at which the handler was removed; 0 for not yet. */
   removed = 0;
-  /** It was taken out since its pipe has ended, though there were more messages. */
+  /** Whether it was removed because its pipe ended while there were more messages. */
   hasPipeEnded = false;
   running = 0;
-  /** By source without a pool, by key with one. */
+  /** The running items: by source, or by key with `concurrency`. */
   readonly runningBy = new Map<unknown, number>();
-  /** The place of the last input, by partition and key. */
-  readonly lastPlace = new Map<string, number>();
-  /** The messages that it counted for its faults. */
+  /** The order number of the last input, by partition and key. */
+  readonly lastOrder = new Map<string, number>();
+  /** How many messages the handler got: faults name a message by its number. */
   count = 0;
-  /** What its pipe did by itself and failed. */
+  /** The failures of its pipe between messages. */
   readonly failures: Fault[] = [];
 
   /** Which of its sinks other handlers read. */
@@ -56,7 +56,7 @@ export class HandlerState {
     return this.wiring.spec.concurrency > 1;
   }
 
-  /** How often something may be tried. */
+  /** How many attempts a message may have. */
   get attempts(): number {
     return this.wiring.spec.retry?.attempts ?? 1;
   }

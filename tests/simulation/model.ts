@@ -1,11 +1,11 @@
 /**
- * What must be true of a run, looked at whenever something happens.
+ * The model of a run: it checks each step against the invariants of the protocol.
  *
  * @module
  */
 
 import { HandlerState } from "./handler_state.ts";
-import { isBatchFinished } from "./finished.ts";
+import { isBatchFinished } from "./done_check.ts";
 import type { Program, Wiring } from "./program.ts";
 import {
   type Account,
@@ -14,66 +14,66 @@ import {
   type Input,
   Item,
   Message,
+  orderOf,
   Piped,
-  placeOf,
   rootOf,
   Value,
-} from "./things.ts";
+} from "./model_values.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
-/** A batch that a source handed out. */
+/** A batch that a source has offered. */
 export interface BatchState {
   readonly source: number;
   readonly index: number;
   readonly messages: readonly Message[];
   readonly bytes: number;
   taken: number;
-  /** How many of its messages were done. */
+  /** How many of its messages are done; `undefined` for not yet. */
   done: number | undefined;
 }
 
-/** What the model knows of a source in a run. */
+/** The state of a source in a run. */
 export interface SourceState {
   readonly index: number;
   readonly app: number;
   readonly batches: BatchState[];
-  /** When the run stopped it; 0 for not yet. */
+  /** The step at which the run stopped it; 0 for not yet. */
   stopped: number;
   stoppedMs: number;
   paused: boolean;
-  /** It has come to its end by itself. */
+  /** Whether it has ended by itself. */
   hasEnded: boolean;
   closes: number;
   lastDone: number;
-  /** The number of the last message that was taken. */
+  /** The number of the last message that the run took from a batch. */
   lastTaken: number;
-  /** What came out of a source that is adapted. */
+  /** The messages of a source that the stream adapts. */
   readonly adapted: Message[];
-  /** A batch was not done, or not all of it. */
+  /** Whether a batch is not done, or not all of it: no later one may be. */
   isBroken: boolean;
   outstanding: number;
   outstandingBytes: number;
 }
 
-/** What the model knows of a writer. */
+/** The state of a writer. */
 export interface WriterState {
   readonly name: string;
   readonly app: number;
   closes: number;
 }
 
-/** What the model knows of an app in a run. */
+/** The state of an app in a run. */
 export interface AppState {
-  /** It was stopped from outside, or by a failure: when, in milliseconds. */
+  /** When it was stopped from outside, or by a failure, in milliseconds. */
   stoppedMs: number | undefined;
   isOver: boolean;
-  /** All of its handlers were taken out, or a pipe ended. */
+  /** Whether all of its handlers were removed, or a pipe has ended. */
   isShortened: boolean;
 }
 
-/** The most bytes that batches may take that are not done, but for the last. */
+/** How many bytes the batches that are not done may take, the last one aside. */
 const UNDONE_BYTES = 64 * 1024 * 1024;
-/** The most batches that may be not done, but for the one in hand. */
+/** How many batches may be not done, the one that is being handled aside. */
 const UNDONE_BATCHES = 32;
 
 /** The model of one run of a program. */
@@ -86,20 +86,20 @@ export class Model {
   readonly apps: AppState[];
   readonly faults: Fault[] = [];
   readonly violations: string[] = [];
-  /** Nothing that happens counts any more. */
+  /** Whether the process has crashed: nothing that happens counts any more. */
   isDead = false;
-  /** Messages that handlers began, in all. */
+  /** How many times a handler was called. */
   begun = 0;
-  /** Something never answers: the run may end by its time-out. */
+  /** Whether something never answers: the run may end by its time-out. */
   isStuck = false;
-  /** Values that sinks were offered. */
+  /** How many values were offered to sinks. */
   offered = 0;
   retriesAbortedMs: number | undefined;
-  /** The run may be over before what it has begun is. */
+  /** Whether the run may end before everything that it has begun. */
   mayGiveUp = false;
-  /** Sources that were paused, in an earlier run perhaps. */
+  /** The sources that are paused, perhaps since an earlier run. */
   paused: Set<number> = new Set();
-  /** Whose stream() is being called. */
+  /** The app whose `stream()` is being called. */
   openingApp = 0;
   onMessage: (count: number) => void = () => {};
   #tick = 0;
@@ -121,7 +121,7 @@ export class Model {
     if (!this.isDead) this.violations.push(`at ${this.time.now} ms: ${text}`);
   }
 
-  /** A sink was given something after it was closed, which only a run that has given up may do. */
+  /** A sink was offered a value after it was closed, which only a run that is given up may do. */
   usedAfterClose(name: string): void {
     if (!this.mayGiveUp) this.violate(`${name} was given something after it was closed`);
   }
@@ -228,7 +228,7 @@ export class Model {
     if (this.isDead) return undefined;
     const { spec, index, app } = handler.wiring;
     const origin = input instanceof Piped ? input.of : input;
-    // What a pipe made of a message is known by its place: another attempt makes it anew.
+    // A value of a pipe is identified by its order number: another attempt makes it anew.
     const known = input instanceof Piped ? input.toJSON() + generationOf(origin) : input;
     let item = handler.items.get(known);
     if (item === undefined) {
@@ -247,7 +247,7 @@ export class Model {
       if (item.attempts >= handler.attempts || item.state !== "failed") {
         this.violate(`handler ${index} got ${input.toJSON()} once more after ${item.attempts} attempts`);
       }
-      // Side by side with others, it goes on for a while: those behind it are finished perhaps.
+      // With `concurrency`, retries go on for a while, since messages behind this one may be finished.
       const graceMs = handler.hasPool ? 300 : 0;
       const stopped = handler.wiring.sources.map((source) => this.sources.get(source));
       if (
@@ -279,22 +279,22 @@ export class Model {
   #checkFirst(handler: HandlerState, item: Item): void {
     const { origin, input } = item;
     const { index } = handler.wiring;
-    const place = placeOf(input, origin);
-    const lane = laneOf(origin) + (handler.hasPool ? `/${keyOf(input) % handler.wiring.spec.keys}` : "");
-    const last = handler.lastPlace.get(lane);
-    if (last !== undefined && place <= last) this.violate(`handler ${index} got ${input.toJSON()} after a later one`);
-    handler.lastPlace.set(lane, place);
+    const order = orderOf(input, origin);
+    const orderKey = laneOf(origin) + (handler.hasPool ? `/${keyOf(input) % handler.wiring.spec.keys}` : "");
+    const last = handler.lastOrder.get(orderKey);
+    if (last !== undefined && order <= last) this.violate(`handler ${index} got ${input.toJSON()} after a later one`);
+    handler.lastOrder.set(orderKey, order);
     if (!(origin instanceof Message)) return;
     const source = this.sources.get(origin.source)!;
     const isLate = input instanceof Piped && input.isLate;
-    // What is in front of a message that was begun, by whichever handler, is finished: that one would be repeated otherwise.
+    // A message in front of one that any handler has begun is finished, or the latter would be repeated.
     const number = origin.batch * 1000 + origin.index;
     if (handler.hasPool && source.stopped > 0 && !isLate && number > source.lastTaken) {
       this.violate(`handler ${index} began ${input.toJSON()} after the stop`);
     }
     if (input instanceof Piped) return;
     if (handler.removed > 0 && origin.taken > handler.removed) {
-      this.violate(`handler ${index} got ${input.toJSON()} after it was taken out`);
+      this.violate(`handler ${index} got ${input.toJSON()} after it was removed`);
     }
     if (origin.stale > 0 && (handler.hasPool || origin.stale < origin.taken)) {
       this.violate(`handler ${index} got ${input.toJSON()}, which is stale`);
@@ -314,7 +314,7 @@ export class Model {
     }
   }
 
-  /** An attempt is over; without a failure it succeeded. */
+  /** An attempt has ended: it succeeded, unless there is a failure. */
   end(item: Item, failure?: Fault): void {
     if (!item.isRunning) return;
     item.isRunning = false;
@@ -329,7 +329,7 @@ export class Model {
     failure.mayBeCut = isLate(item);
   }
 
-  /** A handler gets nothing any more: by its binding, or since its pipe has ended. */
+  /** A handler is removed: by its binding, or because its pipe has ended. */
   remove(handler: HandlerState): void {
     if (handler.removed > 0) return;
     handler.removed = this.tick();
@@ -363,10 +363,12 @@ export class Model {
     account.state = "accepted";
     value.accounts.set(sink, account);
     if (before === undefined) {
-      const lane = `${sink}>${laneOf(item.origin)}${item.handler.hasPool ? `/${keyOf(item.input) % spec.keys}` : ""}`;
-      const last = item.handler.lastPlace.get(lane);
-      if (last !== undefined && value.place <= last) this.violate(`${what} was accepted after a later one`);
-      item.handler.lastPlace.set(lane, value.place);
+      const orderKey = `${sink}>${laneOf(item.origin)}${
+        item.handler.hasPool ? `/${keyOf(item.input) % spec.keys}` : ""
+      }`;
+      const last = item.handler.lastOrder.get(orderKey);
+      if (last !== undefined && value.order <= last) this.violate(`${what} was accepted after a later one`);
+      item.handler.lastOrder.set(orderKey, value.order);
     }
     return account;
   }
@@ -382,23 +384,23 @@ export class Model {
     fault.isFinal = fatal || account.refusals >= handler.attempts;
     value.item.failure = fault;
     if (value.item.state === "ok") value.item.state = "failed";
-    else this.end(value.item); // a generator is left
+    else this.end(value.item); // The generator is ended.
     return fault;
   }
 
-  /** A value has arrived. */
+  /** A value is delivered. */
   deliver(sink: number, value: Value): void {
     const account = value.accounts.get(sink);
     if (account === undefined || this.isDead) return;
     account.state = "delivered";
     const { handler, input, origin } = value.item;
     const key = handler.hasPool ? `/${keyOf(input) % handler.wiring.spec.keys}` : "";
-    const lane = `${sink}:${handler.wiring.index}:${laneOf(origin)}${key}`;
-    const last = this.#lastDelivered.get(lane);
-    if (last !== undefined && value.place <= last) {
+    const orderKey = `${sink}:${handler.wiring.index}:${laneOf(origin)}${key}`;
+    const last = this.#lastDelivered.get(orderKey);
+    if (last !== undefined && value.order <= last) {
       this.violate(`${value.toJSON()} was delivered in sink ${sink} after a later one`);
     }
-    this.#lastDelivered.set(lane, value.place);
+    this.#lastDelivered.set(orderKey, value.order);
   }
 
   openWriter(name: string, app: number): WriterState {
@@ -412,7 +414,7 @@ function isLate({ input }: Item): boolean {
   return input instanceof Piped && input.isLate;
 }
 
-/** The key by which handlers that run side by side keep order. */
+/** The key by which a handler with `concurrency` keeps order. */
 export function keyOf(input: Input): number {
   const root = rootOf(input instanceof Piped ? input.of : input)!;
   return root.partition * 3 + root.offset;

@@ -1,5 +1,5 @@
 /**
- * Handlers.
+ * The handlers of a program, and their error policies.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import type { HandlerError } from "../../src/stream/handler_error.ts";
 import type { HandlerState } from "./handler_state.ts";
 import type { Model } from "./model.ts";
-import { Fault, type Input, type Item, Message, Value } from "./things.ts";
+import { Fault, type Input, type Item, Message, Value } from "./model_values.ts";
 
-/** What a handler does; `stop` stops its binding. */
+/** Makes the function of a handler; `stop` stops its binding. */
 export function handlerOf(state: () => HandlerState, model: () => Model, stop: () => void): (input: Input) => unknown {
   const { spec } = state().wiring;
-  /** How often a message failed, by its count. */
+  /** How often each message has failed, by its number. */
   let failing: { readonly item: Input; left: number; readonly fatal: boolean } | undefined;
   const begin = (input: Input): { item: Item; fails: (() => Fault) | undefined; model: Model } | undefined => {
     const now = model(), handler = state();
@@ -68,7 +68,7 @@ export function handlerOf(state: () => HandlerState, model: () => Model, stop: (
         let fault: Fault | undefined;
         try {
           for (let count = 0; count < spec.emits; count++) {
-            // It fails when it has emitted something.
+            // A generator fails after it has emitted a value.
             if (fails !== undefined && count === 1) break;
             yield emit(item);
           }
@@ -98,7 +98,7 @@ export function handlerOf(state: () => HandlerState, model: () => Model, stop: (
   }
 }
 
-/** The failure behind an error. */
+/** The fault of the program that is the cause of an error. */
 export function faultOf(error: unknown): Fault | undefined {
   for (let cause = error, depth = 0; cause !== undefined && cause !== null && depth < 9; depth++) {
     if (cause instanceof Fault) return cause;
@@ -106,7 +106,7 @@ export function faultOf(error: unknown): Fault | undefined {
   }
 }
 
-/** A function as the policy. */
+/** Makes a function for `onError`. */
 export function policyOf(state: () => HandlerState, model: () => Model): (error: HandlerError) => unknown {
   const { onError } = state().wiring.spec;
   let count = 0;
@@ -115,17 +115,17 @@ export function policyOf(state: () => HandlerState, model: () => Model): (error:
     if (now.isDead) return new Promise(() => {});
     let fault = faultOf(error);
     if (fault === undefined) {
-      // A link whose reader has gone, by a failure of its own or by a stop, takes nothing any more.
+      // A link whose reader has ended, by a failure of its own or by a stop, takes nothing any more.
       if (now.hasLinks || now.mayGiveUp || String(error).includes("no room when the run was stopped")) return;
       return now.violate(`the policy of handler ${handler.wiring.index} got ${error}`);
     }
     if (fault.kind === "codec") fault = handler.unread.get(error.value as Message) ?? fault;
     // A WritableStream that has failed refuses each value after that with the same error.
-    if (fault.wasTold && fault.kind !== "commit") {
+    if (fault.reachedPolicy && fault.kind !== "commit") {
       now.violate(`the policy of handler ${handler.wiring.index} got "${fault.message}" twice`);
     }
-    fault.wasTold = true;
-    // What a sink tells later holds nothing up.
+    fault.reachedPolicy = true;
+    // A failure that a sink reports later makes no message wait.
     const item = fault.kind === "undelivered" ? undefined : itemOf(handler, error.value);
     if (item !== undefined) item.waiting++;
     const over = () => {

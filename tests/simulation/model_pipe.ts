@@ -1,7 +1,7 @@
 /**
  * The stages of pipes.
  *
- * Before the first stage and behind the last one there is one more, which tells the model what goes in and what comes out.
+ * One more stage in front of the first and one behind the last report to the model what goes in and what comes out.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import type { PipeStage } from "../../src/stream/pipe.ts";
 import type { HandlerState } from "./handler_state.ts";
 import type { Model } from "./model.ts";
 import type { StageSpec } from "./program.ts";
-import { type Fault, type Message, Piped, type Value } from "./things.ts";
+import { type Fault, type Message, Piped, type Value } from "./model_values.ts";
 
 type Stage = PipeStage<unknown, unknown>;
 type Origin = Message | Value;
 
-/** What is known of a pipe while its stages are at work. */
+/** The state of a pipe while its stages run. */
 interface Course {
-  /** The message that it got last. */
+  /** The message that the pipe got last. */
   last: Origin | undefined;
-  /** It has asked for the next one. */
+  /** Whether it has asked for the next one. */
   hasAsked: boolean;
-  /** There are no more. */
+  /** Whether its input has ended. */
   isOver: boolean;
 }
 
-/** The stages of a handler, for its binding. `state` gives what the model knows of it in the present run. */
+/** Makes the stages of a handler. `state` returns the handler's state in the present run. */
 export function pipeOf(state: () => HandlerState, model: () => Model, isReused: boolean): Stage[] {
   const specs = state().wiring.spec.pipe;
   const course: Course = { last: undefined, hasAsked: false, isOver: false };
@@ -55,7 +55,7 @@ async function* into(messages: AsyncIterable<Origin>, state: HandlerState, model
       state.pulled.set(value, { attempts: 1, outputs: 0, failure: undefined, through: false });
       state.count++;
     } else {
-      // A failure of the one before, when the pipe has asked ahead, is blamed on the one that it gets just then.
+      // When the pipe has asked ahead, the failure of a message counts for the message that it gets just then.
       const isBlamed = before.failure === undefined && state.failures.length > 0;
       if (before.attempts >= state.attempts || (before.failure === undefined && !isBlamed)) {
         model.violate(`the pipe of handler ${state.wiring.index} got ${value.toJSON()} once more`);
@@ -76,7 +76,7 @@ async function* outOf(values: AsyncIterable<unknown>, state: HandlerState, model
   model.remove(state);
 }
 
-/** A stage fails: for the message that it got last, or by itself. */
+/** A stage fails: for the message that it got last, or between messages. */
 function failure(state: HandlerState, model: Model, course: Course): Fault {
   const fault = model.fault("stage", state.wiring.app, state);
   const pulled = course.last === undefined ? undefined : state.pulled.get(course.last);
@@ -88,7 +88,7 @@ function failure(state: HandlerState, model: Model, course: Course): Fault {
   return fault;
 }
 
-/** Whether all stages are functions. */
+/** Whether all stages are functions, which can be called again after an error. */
 function isRenewable(state: HandlerState, isReused: boolean): boolean {
   return isReused || state.wiring.spec.pipe.every(({ kind }) => kind !== "transformInstance");
 }
@@ -101,7 +101,7 @@ function stageOf(
   isReused: boolean,
 ): Stage {
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  /** Whether the message is the one to fail at: the so-many-th, and as often as it has attempts of its own. */
+  /** Whether a stage fails at the message: by its number, and for a number of attempts. */
   let failing: unknown, left = 0, got = 0;
   const fails = (message: unknown): boolean => {
     if (message !== failing && got++ === n) {
@@ -143,7 +143,7 @@ function stageOf(
         yield* held;
       };
     case "late":
-      // What it holds back comes after a while, if nothing else does.
+      // Values that it holds back come after a while if no message does.
       return async function* (messages) {
         const iterator = askedAhead(messages);
         let next = iterator.next(), held: unknown[] = [];

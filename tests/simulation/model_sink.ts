@@ -1,5 +1,5 @@
 /**
- * Sinks: on the protocol, and those that are adapted.
+ * Sinks: those that implement the protocol, and those that the stream adapts.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import {
   openSink,
   type RawMessage,
   type SinkWriter,
-} from "../../src/stream/protocol.ts";
-import { Settlements } from "../../src/stream/settlement.ts";
+} from "../../src/protocol/protocol.ts";
+import { Settlements } from "../../src/protocol/settlement.ts";
 import type { Model } from "./model.ts";
 import type { SinkFault, SinkSpec } from "./program.ts";
-import { type Account, type Fault, Value } from "./things.ts";
+import { type Account, type Fault, Value } from "./model_values.ts";
 
-/** A value on its way. */
-interface OnItsWay {
+/** A value that is accepted and not delivered yet. */
+interface AcceptedValue {
   readonly value: unknown;
   readonly delivery: Delivery;
   readonly message: unknown;
   readonly number: number;
 }
 
-/** A value that a sink was offered, and took. */
+/** A value that was offered to a sink, which took it. */
 interface Offered {
   readonly number: number;
   readonly account: Account | undefined;
@@ -36,13 +36,14 @@ const refusesNothing = () => false;
 /**
  * A sink of a program; what it has delivered survives the run.
  *
- * For others it is what its `kind` says; for itself it is a queue whose head is delivered after a while.
+ * `asFunction()` and the others give it the form that its `kind` names. Inside it is a queue, which delivers its head after a
+ * while.
  */
 export class ModelSink {
   readonly spec: SinkSpec;
   readonly index: number;
   model: Model;
-  /** How many values it was offered, in all runs. */
+  /** How many values were offered to it, in all runs. */
   #count = 0;
   #opened = 0;
   readonly #letters = new WeakMap<RawMessage, Fault>();
@@ -57,7 +58,7 @@ export class ModelSink {
     return this.spec.faults.find(({ at, times }) => number >= at && number < at + times)?.kind;
   }
 
-  /** A value is offered: notes it, and throws what is to be thrown if this kind of sink refuses. */
+  /** Records a value that is offered; throws the fault of the program if the sink refuses it. */
   offer(value: unknown, app: number, model: Model, refuses: (kind: SinkFault) => boolean): Offered {
     const number = this.#count++;
     const account = value instanceof Value ? model.offerValue(this.index, value) : undefined;
@@ -74,18 +75,18 @@ export class ModelSink {
     return { number, account };
   }
 
-  /** Whoever waits for the sink to take a value does so no more. */
+  /** The sink has accepted a value: its handler waits no more. */
   accepted(value: unknown): void {
     if (value instanceof Value) value.item.waiting--;
   }
 
-  /** A value has arrived. */
+  /** A value is delivered. */
   delivered(value: unknown, model: Model): void {
     if (value instanceof Value) model.deliver(this.index, value);
     else this.#ofLetter(value, model)!.letter = "delivered";
   }
 
-  /** The failure that a letter is about. */
+  /** The failure that a dead letter is about. */
   #ofLetter(letter: unknown, model: Model): Fault | undefined {
     let fault = this.#letters.get(letter as RawMessage);
     if (fault === undefined) {
@@ -102,14 +103,14 @@ export class ModelSink {
     };
     const id = /fault (\d+):/.exec(header("slipstream.error"))?.[1];
     if (id === undefined) {
-      // A pipe that can't go on: no failure of ours, but its cause is.
+      // The error of a pipe that can't go on. Its cause is a fault of the program, the error itself is not.
       return {} as Fault;
     }
     const fault = model.faults[Number(id)]!;
     const isOfStage = fault.kind === "stage";
     if (value === null && !isOfStage) model.violate(`the dead letter of "${fault.message}" has no value`);
     if (fault.kind !== "codec") return fault;
-    // What can't be read is a failure of each handler by itself.
+    // The failure of a codec is one for each handler.
     const index = /^handler(\d+)$/.exec(header("slipstream.handler"))?.[1];
     const handler = model.handlers.find(({ wiring }) => wiring.index === Number(index));
     const text = value === null ? "" : decoder.decode(value);
@@ -130,15 +131,15 @@ export class ModelSink {
     const { spec, model } = this;
     const state = model.openWriter(`${name}, writer ${this.#opened++}`, model.openingApp);
     const settlements = new Settlements();
-    const queue: OnItsWay[] = [];
+    const queue: AcceptedValue[] = [];
     let room: PromiseWithResolvers<void> | undefined;
     let drained: PromiseWithResolvers<void> | undefined;
     let isTicking = false, isStuck = false;
     let fatal: Fault | undefined;
-    const settle = (one: OnItsWay, failure?: { readonly error: unknown }) => {
-      settlements.of(one.delivery).end(failure);
+    const settle = (one: AcceptedValue, failure?: { readonly error: unknown }) => {
+      settlements.of(one.delivery).settled(failure);
     };
-    const deliver = (one: OnItsWay) => {
+    const deliver = (one: AcceptedValue) => {
       const kind = this.faultAt(one.number);
       if (fatal === undefined && kind !== "undelivered" && kind !== "fatalLater") {
         this.delivered(one.value, model);
@@ -212,7 +213,7 @@ export class ModelSink {
         if (room !== undefined) model.violate(`${state.name} was offered a value while it had no room`);
         if (fatal !== undefined) throw fatal;
         const { number } = this.offer(value, state.app, model, (kind) => kind === "refuse" || kind === "fatal");
-        settlements.of(delivery).begin();
+        settlements.of(delivery).accepted();
         queue.push({ value, delivery, message, number });
         if (spec.ms === 0) {
           step();
@@ -223,7 +224,7 @@ export class ModelSink {
         room = Promise.withResolvers();
         return room.promise.then(() => this.accepted(value));
       },
-      settle: (delivery) => settlements.settle(delivery),
+      settle: (delivery) => settlements.outcome(delivery),
       close: async () => {
         if (model.isDead) return;
         if (++state.closes > 1) model.violate(`${state.name} was closed twice`);
@@ -235,7 +236,7 @@ export class ModelSink {
   }
 }
 
-/** A function as a sink: at once, or with a promise. */
+/** Makes a function as a sink: synchronous, or with a promise. */
 export function asFunction(sink: ModelSink, now: () => Model): (value: unknown) => void | Promise<void> {
   const { spec } = sink;
   const take = (value: unknown, model: Model) =>
@@ -260,7 +261,7 @@ export function asFunction(sink: ModelSink, now: () => Model): (value: unknown) 
   };
 }
 
-/** A WritableStream, or what writes to a TransformStream that another handler reads. */
+/** Makes a WritableStream as a sink. */
 export function asStream(sink: ModelSink, app: number): WritableStream<unknown> {
   const { spec, model } = sink;
   const state = model.openWriter(`the stream of sink ${sink.index}`, app);
@@ -279,7 +280,7 @@ export function asStream(sink: ModelSink, app: number): WritableStream<unknown> 
       if (spec.ms > 0) await new Promise((resolve) => setTimeout(resolve, spec.ms));
       const kind = sink.faultAt(number);
       if (kind === "commit" || kind === "undelivered" || kind === "fatalLater") {
-        hasFailed = true; // it takes nothing more
+        hasFailed = true; // It takes nothing more.
         state.closes++;
         const fault = model.fault("commit", app);
         if (account !== undefined) Object.assign(account, { state: "failed", fault });
@@ -292,7 +293,7 @@ export function asStream(sink: ModelSink, app: number): WritableStream<unknown> 
   }, new CountQueuingStrategy({ highWaterMark: Math.max(1, spec.room) }));
 }
 
-/** A TransformStream between two handlers. */
+/** Makes a link: a TransformStream between two handlers. */
 export function asLink(sink: ModelSink, app: number): TransformStream<unknown, unknown> {
   const { spec, model } = sink;
   return new TransformStream(

@@ -1,23 +1,23 @@
 /**
- * A source on the protocol: partitions, positions that are stored, and what can happen to them.
+ * A source that implements the protocol: partitions, stored positions, and partitions that move to other readers.
  *
  * @module
  */
 
-import { type Batch, type BatchSource, openSource, type SourceReader } from "../../src/stream/protocol.ts";
+import { type Batch, type BatchSource, openSource, type SourceReader } from "../../src/protocol/protocol.ts";
 import type { BatchState, Model, SourceState } from "./model.ts";
 import type { SourceSpec } from "./program.ts";
-import { Message } from "./things.ts";
+import { Message } from "./model_values.ts";
 
 const MEGABYTE = 1024 * 1024;
 
-/** A source whose positions survive a run, and a crash. */
+/** A source whose stored positions survive a run, and a crash. */
 export class ModelSource implements BatchSource<Message> {
   readonly spec: SourceSpec;
   readonly index: number;
-  /** The offset to read next, by partition: what is on disk. */
+  /** The next offset to read, by partition, as it is stored. */
   readonly stored: number[];
-  /** Up to where all messages were done while they were this reader's. */
+  /** Up to which offset messages were done while this reader owned the partition. */
   readonly #finished: number[];
   /** How many messages each partition has. */
   readonly ends: number[];
@@ -26,7 +26,7 @@ export class ModelSource implements BatchSource<Message> {
   model: Model;
   #reader: { move(partition: number, to: number): void } | undefined;
   #stores = 0;
-  /** How often a message that can't be read was tried. */
+  /** How often reading a message that can't be read was tried. */
   readonly #reads = new Map<string, number>();
 
   constructor(spec: SourceSpec, index: number, model: Model) {
@@ -41,7 +41,7 @@ export class ModelSource implements BatchSource<Message> {
     this.ends = Array.from({ length: partitions }, (_, p) => Math.floor((total + partitions - 1 - p) / partitions));
   }
 
-  /** A partition moves away and comes back: it is read from its stored position on. Or it is sought back to its beginning. */
+  /** A partition moves away and comes back, and is read from its stored position on; or the reader seeks to its beginning. */
   move(partition: number, isSeek: boolean): void {
     const p = partition % this.spec.partitions;
     if (isSeek) this.stored[p] = 0;
@@ -49,7 +49,7 @@ export class ModelSource implements BatchSource<Message> {
     this.#reader?.move(p, this.stored[p]!);
   }
 
-  /** A crash, or a new run, reads on where the positions are. */
+  /** After a crash, or in a new run, reads from the stored positions on. */
   restart(model: Model): void {
     this.model = model;
     this.#reader = undefined;
@@ -147,8 +147,8 @@ export class ModelSource implements BatchSource<Message> {
     const { messages } = batch;
     const unreadable = new Map<number, { error: unknown; again(): Message }>();
     messages.forEach((message, at) => {
-      const place = message.partition + message.offset * spec.partitions;
-      const fault = spec.unreadable.find((fault) => fault.at === place);
+      const order = message.partition + message.offset * spec.partitions;
+      const fault = spec.unreadable.find((fault) => fault.at === order);
       if (fault !== undefined) this.#makeUnreadable(model, message, fault.times, unreadable, at);
     });
     return {
@@ -205,11 +205,11 @@ export class ModelSource implements BatchSource<Message> {
     const isHopeless = times > 1;
     let again = 0;
     const shared = model.fault("codec", message.source % model.program.apps);
-    shared.isTold = false;
-    // It fails for each handler by itself.
+    shared.isReported = false;
+    // The codec's failure is one for each handler.
     const faults = model.handlersOf(message.source).map((handler) => {
       const fault = model.fault("codec", handler.wiring.app, handler);
-      fault.isTold = false;
+      fault.isReported = false;
       fault.isFinal = handler.attempts === 1;
       handler.unread.set(message, fault);
       return fault;

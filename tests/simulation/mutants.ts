@@ -1,21 +1,21 @@
 /**
- * Faults put back: what the simulation has to find.
+ * Mutants: faults that are put into the sources, and that the simulation must find.
  *
  * @module
  */
 
-/** Some text of a file, and what stands there instead. */
+/** A text of a file, and its replacement. */
 export interface Patch {
   readonly file: string;
   readonly from: string;
   readonly to: string;
 }
 
-/** A fault. */
+/** A fault: the patches that make it. */
 export interface Mutant {
   readonly name: string;
-  /** Which programs look for it: those over model sources and sinks, or those over Topics and Caches. */
-  readonly programs: "stream" | "rooms";
+  /** Which programs search for it: those over model sources and sinks, or those over Topics and Caches. */
+  readonly programs: "stream" | "topicCache";
   readonly patches: readonly Patch[];
 }
 
@@ -25,44 +25,44 @@ function mutant(name: string, ...patches: readonly (readonly [file: string, from
   return { name, programs: "stream", patches: patches.map(([file, from, to]) => ({ file, from, to })) };
 }
 
-function ofRooms(...given: Parameters<typeof mutant>): Mutant {
-  return { ...mutant(...given), programs: "rooms" };
+function topicCacheMutant(...parameters: Parameters<typeof mutant>): Mutant {
+  return { ...mutant(...parameters), programs: "topicCache" };
 }
 
-/** All of them. */
+/** All mutants. */
 export const MUTANTS: readonly Mutant[] = [
   mutant(
-    "one account for all deliveries of a writer, and who asks first takes the answer",
+    "one account for all deliveries of a writer, and the first settle() takes its failure",
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
-    [`${STREAM}/settlement.ts`, "return this.#accounts.get(delivery)?.settled();", "return this.#last?.settled();"],
+    ["src/protocol/settlement.ts", "return this.#accounts.get(delivery)?.outcome();", "return this.#last?.outcome();"],
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "this.#waiting?.reject(this.#failure.error);",
       "{ this.#waiting?.reject(this.#failure.error); this.#failure = undefined; this.#waiting = undefined; }",
     ],
   ),
   mutant(
-    "a failure is told to whoever waits",
+    "a failure reaches whichever delivery settles next",
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "export class Settlement {",
       "let stray: { readonly error: unknown } | undefined;\nexport class Settlement {",
     ],
-    [`${STREAM}/settlement.ts`, "this.#failure ??= failure;", "stray ??= failure;"],
+    ["src/protocol/settlement.ts", "this.#failure ??= failure;", "stray ??= failure;"],
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "if (this.isSettled) return;",
       "if (stray !== undefined) { const { error } = stray; stray = undefined; return Promise.reject(error); }\n    if (this.isSettled) return;",
     ],
   ),
   mutant(
-    "a failure is forgotten when it was told, or when nobody asked yet",
+    "a failure is forgotten after its report, or when no settle() waits for it",
     [
-      `${STREAM}/settlement.ts`,
+      "src/protocol/settlement.ts",
       "this.#waiting?.reject(this.#failure.error);",
       "{ this.#waiting?.reject(this.#failure.error); this.#failure = undefined; this.#waiting = undefined; }",
     ],
@@ -71,7 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
     "a batch is done before its dead letters settle",
     [
       `${STREAM}/delivery.ts`,
-      "if (this.#letters !== undefined) this.#settle(handler.letters!, this.#letters, pending);",
+      "if (this.#deadLetters !== undefined) this.#settle(handler.deadLetters!, this.#deadLetters, pending);",
       "",
     ],
   ),
@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     [`${STREAM}/delivery.ts`, "for (const writer of handler.writers) this.#settle(writer, this, pending);", ""],
   ),
   mutant(
-    "closing one writer takes what others had accepted",
+    "closing one writer drops what others have accepted",
     [
       "tests/simulation/model_sink.ts",
       "const step = () => {\n      if (model.isDead) return;",
@@ -88,8 +88,8 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     [
       "tests/simulation/model_sink.ts",
-      "const queue: OnItsWay[] = [];",
-      "const queue: OnItsWay[] = [];\n    const others = (this as unknown as { others: OnItsWay[][] }).others ??= [];\n    others.push(queue);",
+      "const queue: AcceptedValue[] = [];",
+      "const queue: AcceptedValue[] = [];\n    const others = (this as unknown as { others: AcceptedValue[][] }).others ??= [];\n    others.push(queue);",
     ],
     [
       "tests/simulation/model_sink.ts",
@@ -105,67 +105,75 @@ export const MUTANTS: readonly Mutant[] = [
     "a stop is not looked at while everything is synchronous",
     [
       `${STREAM}/source_loop.ts`,
-      "        if (this.#stop.happened) {\n          messages.return?.();",
+      "        if (this.#stopped.fired) {\n          messages.return?.();",
       "        if (false as boolean) {\n          messages.return?.();",
     ],
   ),
   mutant(
-    "messages that a stop left are done",
+    "messages that were not handled before a stop are done",
     [
       `${STREAM}/source_loop.ts`,
-      "          messages.return?.();\n          return taken;",
+      "          messages.return?.();\n          return count;",
       "          messages.return?.();\n          return;",
     ],
   ),
   mutant(
-    "the message that a stop cut short is done",
-    [`${STREAM}/source_loop.ts`, "return taken - 1;", "return taken;"],
+    "the message that a stop interrupts is done",
+    [`${STREAM}/source_loop.ts`, "return count - 1;", "return count;"],
   ),
   mutant(
     "messages that wait in a pool when a stop comes are done",
-    [`${STREAM}/bound_handler.ts`, "      batch.leave(origin.index);\n      batch.end();", "      batch.end();"],
-  ),
-  mutant(
-    "what a pipe emits late fails unheard",
     [
       `${STREAM}/bound_handler.ts`,
+      "      batch.markUnhandled(origin.index);\n      batch.end();",
+      "      batch.end();",
+    ],
+  ),
+  mutant(
+    "the failure of a value that a pipe emits late is dropped",
+    [
+      `${STREAM}/handler_pipe.ts`,
       "      batch.owner.fail(error);\n      batch.end({ error });\n    });",
       "      void error;\n      batch.end();\n    });",
     ],
   ),
   mutant(
-    "a pipe that is tried again emits twice",
-    [`${STREAM}/bound_handler.ts`, "if (retrying) return void", "if (false as boolean) return void"],
+    "a pipe that is retried emits twice",
+    [
+      `${STREAM}/handler_pipe.ts`,
+      "isRetrying ? handler.retried!(attempt, origin)",
+      "isRetrying ? handler.retried!(pushOnce, origin)",
+    ],
   ),
   mutant(
     "messages behind a pipe's early end are done",
-    [`${STREAM}/bound_handler.ts`, "if (pipe.hasEnded && !this.removed) this.#onEnd(this);", ""],
-    [`${STREAM}/bound_handler.ts`, "if (!isPushed && owner.stopped) throw LEFT;", ""],
+    [`${STREAM}/handler_pipe.ts`, "if (stages.hasEnded && !handler.isRemoved) handler.pipeEnded();", ""],
+    [`${STREAM}/handler_pipe.ts`, "if (!isPushed && owner.isStopped) throw INTERRUPTED;", ""],
   ),
   mutant(
     "the dead letter of what a pipe emits at its end has no value",
     [
-      `${STREAM}/bound_handler.ts`,
-      "this.#handleSoon(value, { message: value, index: 0,",
-      "this.#handleSoon(value, { message: undefined, index: 0,",
+      `${STREAM}/handler_pipe.ts`,
+      "const origin = { message: value, index: 0,",
+      "const origin = { message: undefined, index: 0,",
     ],
   ),
   mutant(
     "a second failure waits for ever",
     [
-      `${STREAM}/source_loop.ts`,
-      "        this.#broken = true;\n        this.fail(error);\n      }\n      isFirstStored",
-      "        if (this.#broken) await new Promise(() => {});\n        this.#broken = true;\n        this.fail(error);\n      }\n      isFirstStored",
+      `${STREAM}/undone_batches.ts`,
+      "        this.#fail(error);\n      }\n      isFirstStored",
+      '        if (this.#state === "halted") await new Promise(() => {});\n        this.#fail(error);\n      }\n      isFirstStored',
     ],
   ),
   mutant(
-    "a stop does not cut a back-off short",
-    [`${STREAM}/retry.ts`, "const forget = stop.listen(abort);", "const forget = () => {};"],
+    "a stop does not end the wait for the next attempt",
+    [`${STREAM}/retry.ts`, "const removeListener = stop.listen(abort);", "const removeListener = () => {};"],
   ),
   mutant(
     'retry.signal and "skip" make a message done',
     [
-      `${STREAM}/bound_handler.ts`,
+      `${STREAM}/failure_policy.ts`,
       `isFatal(cause) || cause instanceof RetryAbortedError ? "fail"`,
       `isFatal(cause) ? "fail"`,
     ],
@@ -173,14 +181,18 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "a batch is done when it has settled, whatever is in front of it",
     [
-      `${STREAM}/source_loop.ts`,
-      "if (this.#doing === undefined && settled === undefined) {",
+      `${STREAM}/undone_batches.ts`,
+      "if (this.#finishing === undefined && settled === undefined) {",
       "if (settled === undefined) {",
     ],
   ),
   mutant(
     "a batch is done though one in front of it failed",
-    [`${STREAM}/source_loop.ts`, "if (this.#broken || this.#abandoned) return;", "if (this.#abandoned) return;"],
+    [
+      `${STREAM}/undone_batches.ts`,
+      'if (this.#state !== "storing") return;',
+      'if (this.#state === "abandoned") return;',
+    ],
   ),
   mutant(
     "messages of a partition that has moved are handled",
@@ -197,7 +209,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     '"skip" swallows that a sink can\'t take anything any more',
     [
-      `${STREAM}/bound_handler.ts`,
+      `${STREAM}/failure_policy.ts`,
       "isFatal(cause) || cause instanceof RetryAbortedError",
       "cause instanceof RetryAbortedError",
     ],
@@ -205,51 +217,55 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "any number of batches may be not done",
     [
-      `${STREAM}/source_loop.ts`,
-      "return this.#undone.length < this.#mostBatches && this.#undoneBytes < UNDONE_BYTES;",
+      `${STREAM}/undone_batches.ts`,
+      "return this.#batches.length < this.#maxBatches && this.#bytes < MAX_UNDONE_BYTES;",
       "return true;",
     ],
   ),
   mutant(
     "batches that are not done may take any number of bytes",
-    [`${STREAM}/source_loop.ts`, " && this.#undoneBytes < UNDONE_BYTES;", ";"],
+    [`${STREAM}/undone_batches.ts`, " && this.#bytes < MAX_UNDONE_BYTES;", ";"],
   ),
   mutant(
     "an error of the policy's function is swallowed",
     [
-      `${STREAM}/bound_handler.ts`,
-      "Promise.resolve(later).then(() => {}, (failure) => Promise.reject(wrapped(failure)))",
-      "Promise.resolve(later).then(() => {}, () => {})",
+      `${STREAM}/failure_policy.ts`,
+      "return disposing?.catch((failure) => Promise.reject(wrapped(failure)));",
+      "return disposing?.catch(() => {});",
     ],
-    [`${STREAM}/bound_handler.ts`, "      throw wrapped(failure);", "      return;"],
+    [`${STREAM}/failure_policy.ts`, "      throw wrapped(failure);", "      return;"],
   ),
   mutant(
     "a TransformStream between two handlers is closed only at the end of the run",
-    [`${STREAM}/run.ts`, "if (--fed.sources === 0) closing.push(this.#close(sink));", "--fed.sources;"],
+    [
+      `${STREAM}/run_sinks.ts`,
+      "if (shared !== undefined && --shared.sources === 0) closing.push(this.#close(sink, reason));",
+      "if (shared !== undefined) --shared.sources;",
+    ],
   ),
   mutant(
-    "a stop cuts the reader of a link before its writer",
-    [`${STREAM}/feeders.ts`, `["possible", "certain"] as const`, `["certain", "possible"] as const`],
-    [`${STREAM}/feeders.ts`, "link === which && reaches", "reaches"],
+    "a stop ends the reader of a link before its writer",
+    [`${STREAM}/links.ts`, `["possible", "certain"] as const`, `["certain", "possible"] as const`],
+    [`${STREAM}/links.ts`, "link === kind && reaches", "reaches"],
   ),
   mutant(
     "the next value is offered before the sink has room",
-    [`${STREAM}/bound_handler.ts`, "if (later === undefined || !waitsForRoom) return later;", "return;"],
+    [`${STREAM}/bound_handler.ts`, "if (accepting === undefined || !waitsForRoom) return accepting;", "return;"],
   ),
   mutant(
     "a push is over when the pipe asks, though its values are being handled",
-    [`${STREAM}/pipe.ts`, "(this.#asks.length === 0 || this.#busy)", "this.#asks.length === 0"],
+    [`${STREAM}/running_pipe.ts`, "(this.#requests.length === 0 || this.#isHandling)", "this.#requests.length === 0"],
   ),
   mutant(
     "what a pipe emits by itself overtakes what was held for a retry",
-    [`${STREAM}/pipe.ts`, "if (this.#releasing !== undefined) await this.#releasing;", ""],
+    [`${STREAM}/running_pipe.ts`, "if (this.#releasing !== undefined) await this.#releasing;", ""],
   ),
   mutant(
-    "a batch stands in line before what a pipe had emitted by itself",
+    "a batch is done before what a pipe had emitted by itself",
     [
-      `${STREAM}/bound_handler.ts`,
-      "    batch.begin();\n    batch.owner.finish(batch);\n    return handled.then(() => batch.end(), (error) => {",
-      "    return handled.then(() => batch.owner.finish(batch), (error) => {",
+      `${STREAM}/handler_pipe.ts`,
+      "    batch.begin();\n    batch.owner.finish(batch);\n    return handling.then(() => batch.end(), (error) => {",
+      "    return handling.then(() => batch.owner.finish(batch), (error) => {",
     ],
   ),
   mutant(
@@ -270,45 +286,49 @@ export const MUTANTS: readonly Mutant[] = [
     [`${STREAM}/retry.ts`, "if (!isRetriable(error)) throw error;", ""],
   ),
   mutant(
-    "a handler that was taken out gets messages",
-    [`${STREAM}/bound_handler.ts`, "if (this.removed) return;", ""],
+    "a handler that was removed gets messages",
+    [`${STREAM}/bound_handler.ts`, "if (this.isRemoved) return;", ""],
   ),
   mutant(
     "a paused source is handled",
-    [`${STREAM}/source_loop.ts`, "this.#gate ??= Promise.withResolvers();", ""],
+    [`${STREAM}/source_loop.ts`, "this.#resumed ??= Promise.withResolvers();", ""],
   ),
-  ofRooms(
+  topicCacheMutant(
     "Topic: one account for all deliveries of a writer",
     [
-      "src/topic/deliveries.ts",
+      "src/topic/write/delivery_settlements.ts",
       "if (delivery === this.#lastDelivery) return this.#last!;",
       "if (this.#last !== undefined) return this.#last;",
     ],
-    ["src/topic/deliveries.ts", "return this.#accounts.get(delivery)?.settled();", "return this.#last?.settled();"],
+    [
+      "src/topic/write/delivery_settlements.ts",
+      "return this.#settlements.get(delivery)?.outcome();",
+      "return this.#last?.outcome();",
+    ],
   ),
-  ofRooms(
-    "Topic: who ends disconnects the others",
-    ["src/topic/topic_writer.ts", "for (const { keepsLink } of this.#sinks) if (keepsLink) return;", ""],
-    ["src/topic/topic_writer.ts", "while (link.pending > 0) await link.idle();", ""],
+  topicCacheMutant(
+    "Topic: the end of one writer disconnects the others",
+    ["src/topic/write/topic_writer.ts", "for (const { keepsProducer } of this.#sinks) if (keepsProducer) return;", ""],
+    ["src/topic/write/topic_writer.ts", "while (producer.pending > 0) await producer.idle();", ""],
   ),
-  ofRooms("Topic: positions of a partition that has moved are stored", [
-    "src/topic/progress.ts",
-    "return this.#moment !== moment && (this.#forgotten.get(partition) ?? 0) > moment;",
+  topicCacheMutant("Topic: positions of a partition that has moved are stored", [
+    "src/topic/read/offset_tracker.ts",
+    "return this.#version !== version && (this.#staleSince.get(partition) ?? 0) > version;",
     "return false;",
   ]),
-  ofRooms("Topic: what is fetched while a partition is revoked is handed out", [
-    "src/topic/assignment.ts",
-    "onRevoke(gone);\n      this.#revoking = undefined;",
+  topicCacheMutant("Topic: what is fetched while a partition is revoked is handed out", [
+    "src/topic/read/assignment.ts",
+    "dropFetched(revoked);\n      this.#revoking = undefined;",
     "this.#revoking = undefined;",
   ]),
-  ofRooms("Cache: the failure of a group is forgotten", [
-    "src/cache/group_commit.ts",
-    "for (const account of this.#owed) account.end(failure);",
-    "for (const account of this.#owed) account.end();",
+  topicCacheMutant("Cache: the failure of a group is forgotten", [
+    "src/cache/engine/group_commit.ts",
+    "for (const settlement of this.#settlements) settlement.settled(failure);",
+    "for (const settlement of this.#settlements) settlement.settled();",
   ]),
-  ofRooms("Cache: a value has settled before its commit", [
-    "src/cache/group_commit.ts",
-    "    account.begin();\n",
-    "    account.begin();\n    queueMicrotask(() => account.end());\n    this.#owed.delete(account);\n",
+  topicCacheMutant("Cache: a value has settled before its commit", [
+    "src/cache/engine/group_commit.ts",
+    "    settlement.accepted();\n",
+    "    settlement.accepted();\n    queueMicrotask(() => settlement.settled());\n    this.#settlements.delete(settlement);\n",
   ]),
 ];

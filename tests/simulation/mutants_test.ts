@@ -1,10 +1,11 @@
-/** The checker is checked: each fault that is put back is found. `deno task test:mutants [part of a name]`. */
+/** Tests the simulation itself: it must find each mutant. `SIMULATION_MUTANT` chooses mutants by a part of the name. */
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
-/** More than any of them needs: one that is not found in so many is not found. */
-const PROGRAMS = { stream: 60_000, rooms: 12_000 } as const;
-const SEARCHES = { stream: "search.ts", rooms: "rooms_search.ts" } as const;
-const LIMIT_MS = 180_000;
+/** How many programs search for a mutant: more than any of them needs. */
+const PROGRAMS = { stream: 60_000, topicCache: 12_000 } as const;
+const SEARCHES = { stream: "search.ts", topicCache: "topic_cache_search.ts" } as const;
+/** How long they may take: on a busy machine, several times what a quiet one needs. */
+const LIMIT_MS = 600_000;
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 async function copy(from: string, to: string): Promise<void> {
@@ -15,7 +16,7 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
-/** How many programs it takes to find a mutant; `undefined` if it is not found. */
+/** How many programs it takes to find a mutant; `undefined` if they do not find it. */
 async function programsFor(
   { name, programs, patches }: Mutant,
   seed: number,
@@ -63,7 +64,7 @@ async function programsFor(
   }
 }
 
-Deno.test("the simulation finds each fault that is put back", async () => {
+Deno.test("the simulation finds each mutant", async () => {
   const part = Deno.env.get("SIMULATION_MUTANT") ?? "";
   const seed = Number(Deno.env.get("SIMULATION_SEED") ?? 1);
   const missed: string[] = [];

@@ -1,12 +1,12 @@
 /**
- * Programs as data: what is drawn at random, shrunk and printed.
+ * Programs as data: they are generated at random, shrunk and printed.
  *
- * Numbers that refer to something are taken modulo how much of it there is, so that every part can be left out by itself.
+ * A number that refers to a part is taken modulo the number of such parts, so that shrinking can remove every part by itself.
  *
  * @module
  */
 
-/** When something goes wrong: at the so-many-th opportunity, from 0 on, and so often. */
+/** When a fault happens: at which opportunity, from 0 on, and how many times in a row. */
 export interface FaultSpec<K extends string = string> {
   readonly at: number;
   readonly times: number;
@@ -15,43 +15,43 @@ export interface FaultSpec<K extends string = string> {
 
 /** A source. */
 export interface SourceSpec {
-  /** On the protocol, with positions; or something that is adapted. */
+  /** `"batches"` implements the protocol, with positions; the stream adapts the others. */
   readonly kind: "batches" | "array" | "generator" | "stream";
   readonly partitions: number;
-  /** How many messages each batch has; of other kinds, there are so many messages in all. */
+  /** How many messages each batch has; for other kinds, the sum is the number of messages. */
   readonly batches: readonly number[];
-  /** What a batch takes, in megabytes. */
+  /** The size of a batch, in megabytes. */
   readonly megabytes: number;
-  /** The wait before each batch. */
+  /** The wait before each batch, in milliseconds. */
   readonly gapMs: number;
-  /** What comes after the last batch: an end, nothing until the stop, an error, or nothing whatever happens. */
+  /** What happens after the last batch: an end, nothing until the stop, an error, or nothing even after the stop. */
   readonly end: "end" | "open" | "fail" | "silent";
-  /** Messages that can't be read the first so many times. */
+  /** Messages whose first attempts at reading fail. */
   readonly unreadable: readonly FaultSpec<"codec">[];
-  /** How long storing positions takes; 0 is at once. */
+  /** How long storing positions takes, in milliseconds; 0 for a synchronous `done()`. */
   readonly storeMs: number;
-  /** The so-many-th batch can't be stored. */
+  /** The number of the batch whose `done()` fails. */
   readonly storeFails: number | undefined;
   readonly closeFails: boolean;
 }
 
-/** How a sink on the protocol fails. */
+/** How a sink that implements the protocol fails. */
 export type SinkFault = "refuse" | "undelivered" | "commit" | "fatal" | "fatalLater" | "stuck";
 
 /** A sink. */
 export interface SinkSpec {
-  /** On the protocol; something that is adapted; or a TransformStream that other handlers read. */
+  /** A sink that implements the protocol; one that the stream adapts; or a link: a TransformStream that other handlers read. */
   readonly kind: "values" | "groups" | "function" | "asyncFunction" | "writable" | "link";
-  /** How many values may be on their way before it asks to wait. */
+  /** How many accepted values may be undelivered before `accept()` returns a promise. */
   readonly room: number;
-  /** How long a value, or a group of them, is on its way. 0 is at once. */
+  /** How long the delivery of a value, or of a group of values, takes, in milliseconds; 0 for at once. */
   readonly ms: number;
   readonly faults: readonly FaultSpec<SinkFault>[];
   readonly closeMs: number;
   readonly closeFails: boolean;
 }
 
-/** A stage of a pipe; `n` is its number, whatever that is. */
+/** A stage of a pipe; `n` is its parameter. */
 export interface StageSpec {
   readonly kind:
     | "map"
@@ -70,13 +70,13 @@ export interface StageSpec {
   readonly n: number;
 }
 
-/** What becomes of a message that can't be handled. */
+/** The error policy of a handler. */
 export type PolicySpec = "fail" | "skip" | "letters" | "function" | "slowFunction" | "brokenFunction";
 
 /** A handler. */
 export interface HandlerSpec {
   readonly sources: readonly number[];
-  /** Whether it reads a sink that is a link rather than its sources, if there is one. */
+  /** Whether it reads a link instead of its sources, if there is one. */
   readonly readsLink: boolean;
   readonly sinks: readonly number[];
   readonly kind: "sync" | "async" | "generator" | "asyncGenerator";
@@ -88,16 +88,16 @@ export interface HandlerSpec {
   readonly retry: { readonly attempts: number; readonly ms: number; readonly signal: boolean } | undefined;
   readonly onError: PolicySpec;
   readonly throws: readonly FaultSpec<"throw" | "fatal">[];
-  /** Its binding is stopped in the so-many-th message. */
+  /** The number of the message in which its binding is stopped. */
   readonly stopAt: number | undefined;
 }
 
-/** Something that happens to a run: after some time, or within the so-many-th message that is handled. */
+/** An event in a run: after a time, or while the message of that number is handled. */
 export interface EventSpec {
   readonly on: "ms" | "message";
   readonly at: number;
   readonly what: "abort" | "abortRetries" | "crash" | "pause" | "resume" | "moved" | "seek" | "stopBinding";
-  /** Which source or handler. */
+  /** The source or the handler that the event concerns. */
   readonly of: number;
 }
 
@@ -115,7 +115,7 @@ export interface Program {
   readonly letters: SinkSpec;
   readonly handlers: readonly HandlerSpec[];
   readonly runs: readonly RunSpec[];
-  /** After so many looks at the clock the event loop gets a turn. */
+  /** After how many reads of the clock the event loop gets a turn. */
   readonly turns: number;
 }
 
@@ -124,26 +124,26 @@ export interface Wiring {
   readonly spec: HandlerSpec;
   readonly index: number;
   readonly app: number;
-  /** By number; links come behind the sources. */
+  /** The sources by number; links have the numbers behind the sources. */
   readonly sources: readonly number[];
   readonly sinks: readonly number[];
 }
 
 /**
- * Resolves what the numbers refer to, and leaves out what makes no sense: a link that nobody reads is a function; what is
- * locked by one app is not given to the other; and no circle is made.
+ * Resolves the numbers, and removes what can't run: a link without a reader becomes a function; a stream is used by one app
+ * only; and no handlers write to each other in a circle.
  */
 export function wire({ apps, sources, sinks, handlers }: Program): readonly Wiring[] {
   const readers = new Map<number, number>();
   const links = [...sinks.keys()].filter((sink) => sinks[sink]!.kind === "link");
   const first = handlers.map(({ sources: from, readsLink }, index) => {
-    // The first handler has to read a source.
+    // The first handler reads a source.
     const link = index === 0 || !readsLink ? undefined : links[(from[0] ?? 0) % links.length];
     if (link !== undefined && !readers.has(link)) readers.set(link, index);
     return link;
   });
   const appOf = handlers.map(({ sources: from }) => ((from[0] ?? 0) % sources.length) % apps);
-  // Who reads a link is in the app of who writes it.
+  // The reader of a link belongs to the app of its writer.
   const writers = new Map<number, number>();
   const wirings: Wiring[] = handlers.map((spec, index) => {
     const link = first[index];
@@ -153,7 +153,7 @@ export function wire({ apps, sources, sinks, handlers }: Program): readonly Wiri
     for (const sink of to) {
       if (sinks[sink]!.kind !== "link") continue;
       const reader = readers.get(sink);
-      if (reader === undefined) continue; // a function
+      if (reader === undefined) continue; // It becomes a function.
       const writer = writers.get(sink);
       if (reader <= index || (writer !== undefined && appOf[writer] !== app)) to.delete(sink);
       else if (writer === undefined) writers.set(sink, index);
@@ -164,7 +164,7 @@ export function wire({ apps, sources, sinks, handlers }: Program): readonly Wiri
     const own = from.filter((source) => source >= sources.length || source % apps === app);
     return { spec, index, app, sources: own, sinks: [...to] };
   });
-  // A WritableStream has one writer, and so one app.
+  // A WritableStream has one writer, so one app uses it.
   const owner = new Map<number, number>();
   return wirings.filter(({ sources }) => sources.length > 0).map((wiring) => ({
     ...wiring,

@@ -1,31 +1,31 @@
 /**
- * Looks for a program that shows a fault.
+ * Searches for a program that breaks an invariant.
  *
  * @module
  */
 
 import { realMilliseconds } from "./virtual_time.ts";
 import fc from "fast-check";
-import { printed } from "./brief.ts";
+import { printed } from "./compact_program.ts";
 import type { Program } from "./program.ts";
-import { anyProgram } from "./programs.ts";
+import { anyProgram } from "./random_program.ts";
 import { simulate } from "./simulate.ts";
 
-/** How to look. */
+/** The options of `search()`. */
 export interface SearchOptions {
   readonly programs: number;
   readonly seed: number;
-  /** Whether a program that shows a fault is made as small as it can be. */
+  /** Whether a program that fails is shrunk. */
   readonly shrinks: boolean;
 }
 
-/** What was found. */
+/** The result of a search. */
 export interface Found {
   readonly programs: number;
-  /** How many messages handlers began in them. */
+  /** How many times handlers were called in them. */
   readonly messages: number;
   readonly milliseconds: number;
-  /** The first program that showed a fault, how many were needed, and what was not as it must be. */
+  /** The first program that failed, how many programs it took, and the violations. */
   readonly failure?: { readonly after: number; readonly program: Program; readonly text: string };
 }
 
@@ -33,7 +33,7 @@ class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** Plays programs at random, until one shows a fault. */
+/** Runs random programs until one breaks an invariant. */
 export async function search({ programs, seed, shrinks }: SearchOptions): Promise<Found> {
   const began = realMilliseconds();
   let played = 0, messages = 0;
@@ -52,10 +52,10 @@ export async function search({ programs, seed, shrinks }: SearchOptions): Promis
   return { ...found, failure: { after: result.numRuns, program, text } };
 }
 
-/** What to tell about a program that shows a fault, and how to play it again. */
+/** Describes a failure, and how to replay it. */
 export function report({ failure, programs }: Found, seed: number): string {
   const { after, program, text } = failure!;
-  return `program ${after} of SIMULATION_SEED=${seed} (${programs} with those that made it small):\n${text}\n` +
+  return `program ${after} of SIMULATION_SEED=${seed} (${programs} shrinking included):\n${text}\n` +
     `SIMULATION_PROGRAM='{\n${printed(program)}\n}'`;
 }
 

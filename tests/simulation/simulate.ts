@@ -1,5 +1,5 @@
 /**
- * Plays a program.
+ * Runs a program.
  *
  * @module
  */
@@ -17,23 +17,23 @@ import { ModelSource } from "./model_source.ts";
 import type { EventSpec, Program, RunSpec, Wiring } from "./program.ts";
 import { wire } from "./program.ts";
 
-/** What came of a program. */
+/** The outcome of a program. */
 export interface Outcome {
-  /** What was not as it must be; empty when all was. */
+  /** The violations of the invariants; none if it kept all of them. */
   readonly violations: readonly string[];
-  /** How many messages handlers began. */
+  /** How many times a handler was called. */
   readonly begun: number;
   /** How the runs ended. */
   readonly endings: readonly string[];
 }
 
-/** A stream that is made anew for each run, since its end is its end. */
+/** A stream that is made anew for each run, because a stream ends once. */
 interface Holder {
   readable?: ReadableStream<unknown>;
   writable?: WritableStream<unknown>;
 }
 
-/** The apps from their binding to a crash. */
+/** The apps, from their creation to a crash. */
 interface Life {
   model: Model;
   readonly apps: readonly Slipstream[];
@@ -63,7 +63,7 @@ class World {
     this.letters = new ModelSink(program.letters, -1, this.model);
   }
 
-  /** Which app has a stream as its sink. */
+  /** The app that has each stream as its sink. */
   #ownerOf(sink: number): Wiring | undefined {
     return this.wirings.find(({ sinks }) => sinks.includes(sink));
   }
@@ -72,10 +72,10 @@ class World {
     return this.wirings.some(({ sources }) => sources.includes(this.program.sources.length + sink));
   }
 
-  /** New streams for the next run. */
+  /** Makes new streams for the next run. */
   #renew(holders: Map<number, Holder>): void {
     for (const [sink, holder] of holders) {
-      // Whoever had it may have been taken out.
+      // The handler that read it may be removed.
       const app = this.model.handlers.find(({ wiring }) => wiring.sinks.includes(sink))?.wiring.app;
       if (app === undefined) {
         Object.assign(holder, linkEnds(new TransformStream()));
@@ -160,7 +160,7 @@ class World {
     }
   }
 
-  /** Plays one run. */
+  /** Runs the apps once. */
   async play(run: RunSpec): Promise<string> {
     const { program, time } = this;
     const model = this.model = new Model(
@@ -230,7 +230,7 @@ class World {
     });
     const isOver = () => running === 0 || isCrashed || model.violations.length > 0;
     while (!await time.passUntil(isOver)) {
-      // Nothing happens by itself any more: a stop has to end it, and its time-out at the latest.
+      // Nothing happens by itself any more: a stop must end the run, or its time-out at the latest.
       if (stop.signal.aborted) {
         model.violate(`stream() hangs: ${model.apps.flatMap(({ isOver }, app) => isOver ? [] : [app]).join()}`);
         break;
@@ -241,7 +241,7 @@ class World {
       }
       abort();
     }
-    // What a run left behind when its time was over is none of the next one's business.
+    // A run that was given up may go on in the background. The next one begins with new apps, and ignores it.
     if (isCrashed || model.isStuck || endings.some((ending) => ending.includes("did not end within"))) {
       model.isDead = true;
       this.life = undefined;
@@ -250,13 +250,13 @@ class World {
     return isCrashed ? "crashed" : endings.join("; ");
   }
 
-  /** Whether it reads a link whose writers were taken out in an earlier run. */
+  /** Whether a handler reads a link whose writers were removed in an earlier run. */
   #isUnfed({ sources }: Wiring): boolean {
     const link = sources[0]! - this.program.sources.length;
     return link >= 0 && !this.model.handlers.some(({ wiring }) => wiring.sinks.includes(link));
   }
 
-  /** Whether there is something that only a stop ends. */
+  /** Whether the run may wait until it is stopped: for a source that does not end, or that is paused. */
   #mayWait({ events }: RunSpec): boolean {
     const waits = ({ end }: { end: string }) => end === "open" || end === "silent";
     return this.model.isStuck || this.program.sources.some(waits) || events.some(({ what }) => what === "pause") ||
@@ -279,7 +279,7 @@ globalThis.addEventListener("unhandledrejection", (event) => {
   unhandled(event.reason);
 });
 
-/** Plays a program, and says what was not as it must be. */
+/** Runs a program; the outcome lists its violations. */
 export async function simulate(program: Program): Promise<Outcome> {
   const world = new World(program);
   world.time.install(program.turns);

@@ -1,31 +1,31 @@
 /**
- * Time that passes when a program has nothing else to do. To be imported before `src/stream`.
+ * Virtual time: it passes when a program has nothing else to do. Import this before `src/stream`.
  *
  * Microtasks are real; timers, `Date` and `performance.now()` are not. When all microtasks have run, the next timer fires.
- * When there is none, nothing can happen any more: whoever still waits then, waits for ever.
+ * When there is none, nothing can happen any more: a promise that is still awaited then never settles.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
 
-/** How far the clock goes on when a look at it is to say that the event loop needs a turn. */
+/** How far the clock advances when a read of it must show that the event loop needs a turn. */
 const LONG_MS = 1000;
 
-// `yieldToEventLoop()` keeps the `performance.now` that it finds when it is imported, and looks at it often. What it
-// finds is this: a clock that shows a long time after every so many looks, so that turns come at the same places each time.
-let looked = 0, looksPerTurn = Infinity, looks = 0, allLooks = 0;
+// `yieldToEventLoop()` keeps the `performance.now` that it finds when it is imported, and reads it often. It
+// finds this clock, which advances far after a fixed number of reads: turns come at the same steps in each run of a program.
+let looked = 0, readsPerTurn = Infinity, reads = 0, allReads = 0;
 const realNow = performance.now.bind(performance);
 performance.now = () => {
-  allLooks++;
-  if (++looks >= looksPerTurn) {
-    looks = 0;
+  allReads++;
+  if (++reads >= readsPerTurn) {
+    reads = 0;
     looked += LONG_MS;
   }
   return looked;
 };
 
-/** The real time in milliseconds, for those who measure. */
+/** The real time in milliseconds, for measurements. */
 export const realMilliseconds: () => number = realNow;
 
 interface Timer {
@@ -33,9 +33,9 @@ interface Timer {
   readonly id: number;
   readonly act: (...args: unknown[]) => void;
   readonly args: unknown[];
-  /** The interval, in milliseconds, of what comes again. */
+  /** The interval of a repeated timer, in milliseconds. */
   readonly every: number | undefined;
-  /** What {@linkcode VirtualTime.owner} was. */
+  /** `VirtualTime.owner` when the timer was set. */
   readonly owner: unknown;
 }
 
@@ -43,15 +43,15 @@ interface Timer {
 export class VirtualTime {
   /** Milliseconds since the beginning of the program. */
   now = 0;
-  /** On whose behalf timers are made from now on, for those who forget them by owner. */
+  /** The owner of timers that are set from now on: `clear()` removes the timers of an owner. */
   owner: unknown;
   readonly #turnsPerTimer: number;
-  /** In the order they fire. */
+  /** The timers, in the order in which they fire. */
   readonly #timers: Timer[] = [];
   #lastId = 0;
   #restore: (() => void) | undefined;
 
-  /** @param turnsPerTimer the turns of the event loop between two timers, for those who wait for turns themselves */
+  /** @param turnsPerTimer how many turns the event loop gets between two timers, for code that waits for turns */
   constructor(turnsPerTimer = 1) {
     this.#turnsPerTimer = turnsPerTimer;
   }
@@ -59,7 +59,7 @@ export class VirtualTime {
   /**
    * Takes the place of the real clock.
    *
-   * @param turns after so many looks at the clock the event loop gets a turn
+   * @param turns after how many reads of the clock the event loop gets a turn
    */
   install(turns: number): void {
     const { setTimeout, clearTimeout, setInterval, clearInterval, Date } = globalThis;
@@ -92,29 +92,29 @@ export class VirtualTime {
       Date: VirtualDate,
     });
     performance.now = showing;
-    looksPerTurn = turns;
-    looks = 0;
-    looked += LONG_MS; // the first look makes a turn, whatever was before
+    readsPerTurn = turns;
+    reads = 0;
+    looked += LONG_MS; // The first read makes a turn in every program.
     this.#restore = () => {
       Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, Date });
       performance.now = now;
-      looksPerTurn = Infinity;
+      readsPerTurn = Infinity;
     };
   }
 
-  /** Puts the real clock back. What still waits for this one is never called. */
+  /** Restores the real clock. Timers of this one never fire. */
   uninstall(): void {
     this.#restore?.();
     this.#timers.length = 0;
   }
 
-  /** Forgets what waits; of an owner only, if one is given. */
+  /** Removes timers: those of an owner, or all of them. */
   clear(owner?: unknown): void {
     const kept = owner === undefined ? [] : this.#timers.filter((timer) => timer.owner !== owner);
     this.#timers.splice(0, Infinity, ...kept);
   }
 
-  /** Lets the event loop have a turn, in which no time passes. */
+  /** Waits for a turn of the event loop, in which no time passes. */
   turn(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }
@@ -127,17 +127,17 @@ export class VirtualTime {
   }
 
   /**
-   * Lets time pass until something holds.
+   * Lets time pass until a condition holds.
    *
    * @returns whether it holds; `false` when nothing can happen any more
    */
   async passUntil(holds: () => boolean): Promise<boolean> {
-    for (let idle = 0, seen = allLooks;;) {
+    for (let idle = 0, seen = allReads;;) {
       for (let turn = 0; turn < this.#turnsPerTimer; turn++) await this.turn();
       if (holds()) return true;
-      // Someone may wait for a turn of the event loop, which comes after this one: no time passes meanwhile.
-      if (allLooks !== seen) {
-        seen = allLooks;
+      // Code may wait for a turn of the event loop, which comes after this one: no time passes meanwhile.
+      if (allReads !== seen) {
+        seen = allReads;
         idle = 0;
         continue;
       }

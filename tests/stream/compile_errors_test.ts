@@ -1,6 +1,6 @@
-import assert from "node:assert/strict";
+import { checkMistakes, type Mistake } from "../support/compile_errors.ts";
 
-/** What the programs below begin with. */
+/** The first lines of the programs below. */
 const PREAMBLE = `
 import { Cache, Slipstream, Topic } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
 declare const app: Slipstream;
@@ -10,8 +10,8 @@ async function* words(lines: AsyncIterable<string>) { for await (const line of l
 async function* lengths(lines: AsyncIterable<string>) { for await (const line of lines) yield line.length; }
 `;
 
-/** Common mistakes: the place that the compiler points at, and what it says. Nothing else may be said of a line. */
-const MISTAKES: Record<string, { code: string; at: string; says: readonly RegExp[] }> = {
+/** Common mistakes. */
+const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a misspelled option": {
     code: `app.handle([1], { sinks: console.log }, (n) => n);`,
     at: "sinks",
@@ -55,7 +55,7 @@ const MISTAKES: Record<string, { code: string; at: string; says: readonly RegExp
   "a key that may be null": {
     code: `app.handle(customers, { sink: table }, (m) => [m.key, m.value]);`,
     at: "m.key",
-    says: [/Type 'string \| null' is not assignable to type 'CacheKey'/, /Type 'null' is not assignable to/],
+    says: [/Type 'string \| null' is not assignable to type 'KeyInput<CacheKey>'/, /Type 'null' is not assignable to/],
   },
   "a first stage that can't take the messages": {
     code: `app.handle([1], { pipe: [words] }, () => {});`,
@@ -86,52 +86,6 @@ const MISTAKES: Record<string, { code: string; at: string; says: readonly RegExp
   },
 };
 
-/** One complaint of the compiler. */
-interface Complaint {
-  readonly text: string;
-  readonly line: number;
-  readonly column: number;
-}
-
-/** What `deno check` complains of, in order. */
-async function complaints(program: string): Promise<Complaint[]> {
-  const path = await Deno.makeTempFile({ suffix: ".ts" });
-  try {
-    await Deno.writeTextFile(path, program);
-    const { stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "--no-lock", "--config", new URL("../../deno.json", import.meta.url).pathname, path],
-      env: { NO_COLOR: "1" },
-    }).output();
-    const said = new TextDecoder().decode(stderr);
-    return said.split(/(?=TS\d+ \[ERROR\]: )/).filter((text) => text.startsWith("TS")).map((text) => {
-      const [, line, column] = /\.ts:(\d+):(\d+)/.exec(text) ?? [];
-      // What the message says stands before the line of code that it quotes.
-      const message = text.split("\n").filter((line) => !/^ *(at file|[\^~]+$)/.test(line));
-      const quoted = message.findIndex((line) => line.startsWith("app.handle("));
-      return {
-        text: message.slice(0, quoted < 0 ? undefined : quoted).join("\n"),
-        line: Number(line),
-        column: Number(column),
-      };
-    });
-  } finally {
-    await Deno.remove(path);
-  }
-}
-
 Deno.test("the compiler names the option, the stage or the value that is wrong in a handle()", async (t) => {
-  const first = PREAMBLE.split("\n").length;
-  const entries = Object.entries(MISTAKES);
-  const found = await complaints(PREAMBLE + entries.map(([, { code }]) => code).join("\n"));
-  assert.deepEqual(found.filter(({ line }) => line < first), []);
-  for (const [i, [mistake, { code, at, says }]] of entries.entries()) {
-    await t.step(mistake, () => {
-      const about = found.filter(({ line }) => line === first + i);
-      assert.equal(about.length, 1, `one complaint about ${code}: ${JSON.stringify(about, null, 2)}`);
-      const { text, column } = about[0]!;
-      assert.ok(code.slice(column - 1).startsWith(at), `points at ${code.slice(column - 1)}`);
-      for (const expected of says) assert.match(text, expected);
-      assert.doesNotMatch(text, /overload/i);
-    });
-  }
+  await checkMistakes(t, PREAMBLE, MISTAKES);
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
 import { openSink } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
 
 interface Keyed {
   readonly key: string;
@@ -11,8 +13,8 @@ interface Keyed {
 const keyed = (count: number, keys: number): Keyed[] =>
   Array.from({ length: count }, (_, n) => ({ key: `k${n % keys}`, n }));
 
-Deno.test("concurrency handles so many at a time, never two of a key, and keeps a key's outputs in order", async () => {
-  const running = new Map<string, number>();
+Deno.test("concurrency handles as many messages at a time as it says, one of each key, and keeps a key's outputs in order", async () => {
+  const running = new Map<string, number>(), random = new Random(SEED, "handlers");
   let now = 0, most = 0;
   const out = new Map<string, number[]>();
   const app = new Slipstream();
@@ -23,7 +25,7 @@ Deno.test("concurrency handles so many at a time, never two of a key, and keeps 
     assert.equal(running.get(message.key) ?? 0, 0);
     running.set(message.key, 1);
     most = Math.max(most, ++now);
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+    await new Promise((resolve) => setTimeout(resolve, random.next() * 3));
     now--;
     running.set(message.key, 0);
     return message;
@@ -34,7 +36,7 @@ Deno.test("concurrency handles so many at a time, never two of a key, and keeps 
   for (const ns of out.values()) assert.deepEqual(ns, ns.toSorted((a, b) => a - b));
 });
 
-Deno.test("concurrency keeps order by what `by` answers, and bytes that are equal are one key", async () => {
+Deno.test("concurrency keeps order by the key that `by` returns, and compares bytes by content", async () => {
   for (
     const [by, message] of [
       [({ id }: { id: number }) => id % 2, (n: number) => ({ id: n })],
@@ -57,26 +59,26 @@ Deno.test("a batch is done when all its messages are handled, and batches in ord
   const log: string[] = [];
   const first = Promise.withResolvers<void>();
   const app = new Slipstream();
-  app.handle(scripted([[1, 2], [3], [4]], log), { concurrency: 4 }, async (n) => {
+  app.handle(loggedSource([[1, 2], [3], [4]], log), { concurrency: 4 }, async (n) => {
     if (n === 1) await first.promise;
     log.push(`handled ${n}`);
   });
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.deepEqual(log, ["handled 2", "handled 3", "handled 4"]);
   first.resolve();
   await running;
   assert.deepEqual(log.slice(3), ["handled 1", "done 0", "done 1", "done 2", "closed source"]);
 });
 
-Deno.test("a handler that fails among others leaves its batch, and those after it, undone", async () => {
+Deno.test("a handler that fails while others go on keeps its batch, and those after it, from being done", async () => {
   const log: string[] = [];
   const app = new Slipstream();
   const sink = new WritableStream<number>({
     write: (n) => void log.push(`out ${n}`),
     abort: () => void log.push("abort"),
   });
-  app.handle(scripted([[1], [2, 3], [4]], log), { name: "check", concurrency: 2, sink }, async (n) => {
+  app.handle(loggedSource([[1], [2, 3], [4]], log), { name: "check", concurrency: 2, sink }, async (n) => {
     await new Promise((resolve) => setTimeout(resolve, n * 2));
     if (n === 2) throw new Error("on purpose");
     return n;
@@ -86,7 +88,7 @@ Deno.test("a handler that fails among others leaves its batch, and those after i
   assert.ok(log.indexOf("abort") > log.indexOf("out 1"));
 });
 
-Deno.test("one busy key fills a bounded room and does not hold up the others that wait", async () => {
+Deno.test("one busy key fills the room for waiting messages and does not hold up other keys that wait", async () => {
   let pulled = 0;
   const hot = Promise.withResolvers<void>();
   const cold: number[] = [];
@@ -99,7 +101,7 @@ Deno.test("one busy key fills a bounded room and does not hold up the others tha
     else cold.push(n);
   });
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.ok(pulled <= 2 * 4 * 17 + 2, `${pulled} pulled`);
   assert.ok(cold.length >= 50, `${cold.length} of the others handled`);
   hot.resolve();
@@ -107,7 +109,7 @@ Deno.test("one busy key fills a bounded room and does not hold up the others tha
   assert.equal(pulled, 10_000);
 });
 
-Deno.test("as many handlers run as concurrency says, whenever some have ended", async () => {
+Deno.test("concurrency starts a handler whenever another has ended", async () => {
   for (const concurrency of [1, 10, 100]) {
     const count = 10 * concurrency, rounds: number[] = [];
     const waiting: (() => void)[] = [];
@@ -115,7 +117,7 @@ Deno.test("as many handlers run as concurrency says, whenever some have ended", 
     app.handle(keyed(count, count).values(), { concurrency }, () => new Promise<void>((end) => waiting.push(end)));
     const running = app.stream(QUIET);
     for (let handled = 0; handled < count; handled += rounds.at(-1)!) {
-      await turn();
+      await turns();
       rounds.push(waiting.length);
       for (const end of waiting.splice(0)) end();
     }
@@ -132,7 +134,7 @@ Deno.test("a sink is offered the next value only when it has room, though severa
       async accept(n: number) {
         assert.ok(!full);
         full = true;
-        await turn();
+        await turns();
         full = false;
         got.push(n);
       },
@@ -157,7 +159,7 @@ Deno.test("a source of single messages keeps as many handlers busy as concurrenc
   app.handle(messages(), { concurrency: 100 }, async () => {
     most = Math.max(most, ++now);
     if (now === 100) all.resolve();
-    // Those that began wait for the hundredth; a limit below it lets them go on after a while.
+    // Handlers that have begun wait for the hundredth one. With a limit below that, they go on after a while.
     await Promise.race([all.promise, new Promise((resolve) => setTimeout(resolve, 500))]);
     now--;
   });
@@ -165,7 +167,7 @@ Deno.test("a source of single messages keeps as many handlers busy as concurrenc
   assert.equal(most, 100);
 });
 
-Deno.test("keys may be long bytes", async () => {
+Deno.test("concurrency takes long bytes as keys", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   const key = () => new Uint8Array(1_000_000).fill(7);
@@ -177,12 +179,14 @@ Deno.test("keys may be long bytes", async () => {
   assert.deepEqual(seen, [0, 1]);
 });
 
-Deno.test("After a stop cut a retry short, nothing behind it is begun: the next of its key would come before it", async () => {
+Deno.test("no message of a key begins after a stop has interrupted the retry of the one before it", async () => {
   const stop = new AbortController(), begun: number[] = [];
   const app = new Slipstream();
   const keys = ["a", "b", "a", "b", "c", "a", "c"];
   app.handle(
-    scripted([keys.slice(0, 4), keys.slice(4)].map((some, batch) => some.map((key, n) => ({ key, n: batch * 4 + n })))),
+    loggedSource(
+      [keys.slice(0, 4), keys.slice(4)].map((some, batch) => some.map((key, n) => ({ key, n: batch * 4 + n }))),
+    ),
     {
       concurrency: 3,
       retry: { maxAttempts: 3, minTimeout: 60_000 },
@@ -193,8 +197,8 @@ Deno.test("After a stop cut a retry short, nothing behind it is begun: the next 
     },
   );
   const running = app.stream({ ...QUIET, signal: stop.signal });
-  await turn();
-  // The first waits to be tried again, and two of its key wait for it; all others are handled.
+  await turns();
+  // The first message waits for its next attempt, and two of its key wait for it; all others are handled.
   assert.deepEqual(begun, [0, 1, 3, 4, 6]);
   stop.abort();
   await running;

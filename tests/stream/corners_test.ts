@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { Cache, Slipstream, Topic } from "@slipstream/slipstream";
 import { openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
 import { MemoryKafka, scripted, together } from "@slipstream/slipstream/testing";
-import { QUIET } from "./scripted.ts";
+import { QUIET } from "../support/logged_stream.ts";
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-Deno.test("a Cache that can't be opened, as a source, fails the run, and nothing else", async () => {
+Deno.test("a Cache that can't be opened as a source fails the run with its own error", async () => {
   const unhandled: unknown[] = [];
   const hear = (event: PromiseRejectionEvent) => {
     event.preventDefault();
@@ -24,7 +24,7 @@ Deno.test("a Cache that can't be opened, as a source, fails the run, and nothing
   assert.deepEqual(unhandled, []);
 });
 
-Deno.test("a stop that leaves no time for a late dead letter rejects with why the message was not delivered", async () => {
+Deno.test("a stop that leaves no time for a dead letter rejects with the failure that the dead letter was about", async () => {
   const accepted = Promise.withResolvers<() => Promise<void>>(), refused = Promise.withResolvers<void>();
   const sink = {
     [openSink]: () => ({
@@ -45,7 +45,7 @@ Deno.test("a stop that leaves no time for a late dead letter rejects with why th
   assert.deepEqual(source.done, []);
 });
 
-Deno.test("a source that has ended is closed though its handler is busy with another one, side by side", async () => {
+Deno.test("a source that has ended is closed while its handler handles another source's messages", async () => {
   const closed = Promise.withResolvers<void>(), aborter = new AbortController();
   const ends = scripted([1], { on: (event) => event === "closed" && closed.resolve() });
   const app = new Slipstream();
@@ -96,7 +96,7 @@ for (
   });
 }
 
-Deno.test("a handler that is taken out gets none of the messages that wait for it side by side; others get all", async () => {
+Deno.test("a handler that is removed gets none of the messages that wait for their keys; other handlers get all", async () => {
   const seen: number[] = [], others: number[] = [];
   const source = scripted([together(...Array.from({ length: 20 }, (_, n) => n))]);
   const app = new Slipstream();
@@ -112,10 +112,10 @@ Deno.test("a handler that is taken out gets none of the messages that wait for i
   assert.equal(source.done.length, 20);
 });
 
-Deno.test("what a pipe emits by itself lets no message begin after a stop", async () => {
+Deno.test("a value that a pipe emits by itself lets no message begin after a stop", async () => {
   const seen: unknown[] = [], aborter = new AbortController(), own = Promise.withResolvers<void>();
   const source = scripted([together(...Array.from({ length: 20 }, () => ({ key: "busy" })))], { then: "stayOpen" });
-  // The stage emits something once all messages wait for the first of their key.
+  // The stage emits a value when all messages wait for the first one of their key.
   const app = new Slipstream();
   app.handle(source, {
     concurrency: 2,
@@ -180,7 +180,7 @@ Deno.test(
   },
 );
 
-Deno.test("a stage that waits for nothing lets timers have their turn", async () => {
+Deno.test("a stage that waits for nothing lets timers fire", async () => {
   let emitted = 0;
   const aborter = new AbortController();
   const timer = setTimeout(() => aborter.abort(), 5);
@@ -195,7 +195,7 @@ Deno.test("a stage that waits for nothing lets timers have their turn", async ()
   assert.equal(aborter.signal.aborted, true);
 });
 
-Deno.test("a message that becomes readable after its handler was stopped is left, and not done", async () => {
+Deno.test("a message that becomes readable after its handler was removed is not done", async () => {
   const again = Promise.withResolvers<number>(), asked = Promise.withResolvers<void>(), done: unknown[] = [];
   const batch = {
     messages: [0],
@@ -222,7 +222,7 @@ Deno.test("a message that becomes readable after its handler was stopped is left
   assert.deepEqual({ seen, done }, { seen: [], done: [] });
 });
 
-Deno.test("what a pipe emits by itself settles before its sinks are closed, though its source has ended", async () => {
+Deno.test("a value that a pipe emits by itself settles before its sinks are closed, though its source has ended", async () => {
   const log: string[] = [], first = scripted([1]), deliveries = new Set<unknown>();
   const sink = {
     [openSink]: () => ({
@@ -260,7 +260,7 @@ Deno.test("what a pipe emits by itself settles before its sinks are closed, thou
   assert.deepEqual(log, ["settled", "closed"]);
 });
 
-Deno.test("cancelling a readable that nobody pulled leaves a run that reads the Topic alone", async () => {
+Deno.test("cancelling Topic.readable before it is read disturbs no run that reads the Topic", async () => {
   using kafka = new MemoryKafka();
   kafka.createTopic("shared");
   await using topic = new Topic("shared", { "bootstrap.servers": kafka.bootstrapServers }, { offset: "beginning" });
@@ -299,7 +299,7 @@ for (const kind of ["function", "generator"]) {
   Deno.test(`a stage that fails before it asks for anything fails the message that it was made for: ${kind}`, async () => {
     let made = 0;
     const fail = (): never => {
-      // Once it is made over and over, nothing else has a turn.
+      // A run that makes the stage again and again lets no timer fire: this ends the test instead.
       if (++made > 10) Deno.exit(1);
       throw new Error("no stage");
     };
@@ -320,12 +320,12 @@ for (const kind of ["function", "generator"]) {
   });
 }
 
-Deno.test("a writable that failed takes nothing from the one after it, though it fails once more", async () => {
+Deno.test("a Topic.writable that failed takes nothing from the next one, though it fails once more", async () => {
   using kafka = new MemoryKafka();
   await using topic = new Topic("failing", { "bootstrap.servers": kafka.bootstrapServers });
   const second = Promise.withResolvers<void>();
   kafka.faults.produce = async ({ value }) => {
-    // The second is on its way before the first has failed.
+    // The second write begins before the first one has failed.
     await (new TextDecoder().decode(value!) === "1" ? sleep(10) : second.promise);
     return { code: 10 };
   };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, type Delivery, openDeadLetters, openSink, openSource } from "@slipstream/slipstream/protocol";
-import { Settlements } from "../../src/stream/settlement.ts";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { Settlements } from "../../src/protocol/settlement.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** What a run came to, within a time in which it must have ended. */
+/** How a run ends: `"resolved"`, `"rejected: …"`, or `"hangs"` if it takes longer than a time. */
 async function outcome(running: Promise<void>, withinMs = 3000): Promise<string> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve("hangs"), withinMs));
@@ -12,7 +12,7 @@ async function outcome(running: Promise<void>, withinMs = 3000): Promise<string>
   return await Promise.race([ended, late]).finally(() => clearTimeout(timer));
 }
 
-/** A sink of many users that delivers when the test says so, value by value. */
+/** A sink that several handlers share. The test delivers its values one by one. */
 function shared() {
   const settlements = new Settlements();
   const waiting = new Map<unknown, (failure?: { readonly error: unknown }) => void>();
@@ -23,10 +23,10 @@ function shared() {
     [openSink]: () => ({
       accept: (value: unknown, delivery: Delivery) => {
         const account = settlements.of(delivery);
-        account.begin();
-        waiting.set(value, (failure) => account.end(failure));
+        account.accepted();
+        waiting.set(value, (failure) => account.settled(failure));
       },
-      settle: (delivery: Delivery) => settlements.settle(delivery),
+      settle: (delivery: Delivery) => settlements.outcome(delivery),
       close() {},
     }),
   };
@@ -36,15 +36,15 @@ Deno.test("two sources share a sink: each batch is done when its own values are 
   const log: string[] = [];
   const sink = shared();
   const app = new Slipstream();
-  app.handle([scripted([["a1", "a2"], ["a3"]], log), scripted([["b1"]], log)], { sink }, (value) => value);
+  app.handle([loggedSource([["a1", "a2"], ["a3"]], log), loggedSource([["b1"]], log)], { sink }, (value) => value);
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   sink.deliver("b1");
-  await turn();
+  await turns();
   assert.deepEqual(log, ["done 0", "closed source"]);
   sink.deliver("a3");
   sink.deliver("a2");
-  await turn();
+  await turns();
   assert.deepEqual(log, ["done 0", "closed source"]);
   sink.deliver("a1");
   await running;
@@ -55,11 +55,15 @@ Deno.test("a failure belongs to its batch, though another batch and another sour
   const a: string[] = [], b: string[] = [];
   const sink = shared();
   const app = new Slipstream();
-  app.handle([scripted([["a1"], ["a2"], ["a3"]], a), scripted([["b1"]], b)], { name: "copy", sink }, (value) => value);
+  app.handle(
+    [loggedSource([["a1"], ["a2"], ["a3"]], a), loggedSource([["b1"]], b)],
+    { name: "copy", sink },
+    (value) => value,
+  );
   const running = outcome(app.stream(QUIET));
-  await turn();
+  await turns();
   sink.fail("a2", new Error("disk full"));
-  await turn();
+  await turns();
   sink.deliver("b1");
   sink.deliver("a3");
   sink.deliver("a1");
@@ -87,14 +91,14 @@ for (const kind of ["generator", "TransformStream"]) {
         });
       };
     for (const batches of [[[1], [2], [3], [4]], [[1, 2, 3], [4]]]) {
-      const source = scripted(batches), seen: number[] = [];
+      const source = loggedSource(batches), seen: number[] = [];
       const app = new Slipstream();
       app.handle(source, { pipe: [two] }, (n) => void seen.push(n));
       assert.equal(await outcome(app.stream(QUIET)), "resolved");
       assert.deepEqual([seen, source.done], [[1, 2], [1, 2]]);
     }
-    // Another handler of the source goes on, and so does another source of this one's: it is out.
-    const one = scripted([[1], [2], [3]]), seen: number[] = [], others: number[] = [];
+    // Another handler of the source goes on when the pipe of this one has ended.
+    const one = loggedSource([[1], [2], [3]]), seen: number[] = [], others: number[] = [];
     const app = new Slipstream();
     app.handle(one, { pipe: [two] }, (n) => void seen.push(n));
     app.handle(one, (n) => void others.push(n));
@@ -129,7 +133,7 @@ async function* thenQuiet(...numbers: number[]): AsyncGenerator<number> {
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
-Deno.test("what a pipe emits late is on the ladder, and settles before the run ends", async () => {
+Deno.test("retry and onError apply to what a pipe emits at its end, and it settles before the run ends", async () => {
   const refuse = (numbers: number[]) => {
     throw new Error(`can't handle ${numbers}`);
   };
@@ -147,25 +151,25 @@ Deno.test("what a pipe emits late is on the ladder, and settles before the run e
   const settling = new Slipstream();
   settling.handle(thenQuiet(1), { name: "late", pipe: [debounced], sink }, ([n]) => n);
   const running = outcome(settling.stream(QUIET));
-  while (sink.waiting.size === 0) await turn();
+  while (sink.waiting.size === 0) await turns();
   sink.fail(1, new Error("refused"));
   assert.equal(await running, 'rejected: handler "late" failed: refused');
 });
 
-Deno.test("a stage that fails between messages blames none of them", async () => {
+Deno.test("a stage that fails between messages fails with no message as its value", async () => {
   async function* failsLater(numbers: AsyncIterable<number>): AsyncGenerator<number> {
     const iterator = numbers[Symbol.asyncIterator]();
     const { value } = await iterator.next();
     yield value;
     void iterator.next();
-    await turn();
+    await turns();
     throw new Error("lost its connection");
   }
   async function* slowly() {
     for (const n of [1, 2, 3]) {
       yield n;
-      await turn();
-      await turn();
+      await turns();
+      await turns();
     }
   }
   const seen: number[] = [], told: unknown[] = [];
@@ -175,7 +179,7 @@ Deno.test("a stage that fails between messages blames none of them", async () =>
   assert.deepEqual([seen, told], [[1, 2, 3], [undefined, undefined, undefined]]);
 });
 
-Deno.test("a stage that is tried again emits nothing twice", async () => {
+Deno.test("a stage that is retried emits nothing twice", async () => {
   let attempts = 0;
   const seen: string[] = [];
   const app = new Slipstream();
@@ -194,7 +198,7 @@ Deno.test("a stage that is tried again emits nothing twice", async () => {
   assert.deepEqual(seen, ["1a", "1b", "2a", "2b"]);
 });
 
-Deno.test("dead letters of what a pipe emits at its end, and late, hold what it emitted", async () => {
+Deno.test("dead letters of values that a pipe emits by itself hold these values", async () => {
   const letters: string[] = [];
   const deadLetters = {
     [openDeadLetters]: () => ({
@@ -219,8 +223,8 @@ Deno.test("dead letters of what a pipe emits at its end, and late, hold what it 
   assert.deepEqual(letters.toSorted(), ["[1,2]", "[3,4]"]);
 });
 
-Deno.test("stop() in a handler that waits for nothing leaves the rest of the batch, which is read again", async () => {
-  const source = scripted([[1, 2, 3, 4, 5], [6]]), other = scripted([[1], [2]]);
+Deno.test("a stop in a synchronous handler leaves the rest of the batch to the next run", async () => {
+  const source = loggedSource([[1, 2, 3, 4, 5], [6]]), other = loggedSource([[1], [2]]);
   const seen: number[] = [];
   const app = new Slipstream();
   const binding = app.handle(source, (n) => {
@@ -236,7 +240,7 @@ for (const concurrency of [1, 3]) {
   Deno.test(`a stop cuts the wait for another attempt short, ${concurrency} at a time: the message is not done`, async () => {
     for (const how of ["signal", "binding"]) {
       for (const onError of ["fail", "skip"] as const) {
-        const source = scripted([[1, 2, 3], [4]]), seen: number[] = [];
+        const source = loggedSource([[1, 2, 3], [4]]), seen: number[] = [];
         const abort = new AbortController(), waits = Promise.withResolvers<void>();
         const app = new Slipstream();
         const retry = { minTimeout: 60_000, jitter: 0 };
@@ -249,7 +253,7 @@ for (const concurrency of [1, 3]) {
         });
         const running = app.stream({ ...QUIET, signal: abort.signal });
         await waits.promise;
-        await turn();
+        await turns();
         how === "signal" ? abort.abort() : binding.stop();
         assert.equal(await outcome(running), "resolved");
         assert.deepEqual(source.done, [1]);
@@ -259,9 +263,9 @@ for (const concurrency of [1, 3]) {
   });
 }
 
-Deno.test("retry.signal never makes a message done: the run ends with the handler's error under every policy", async () => {
+Deno.test("retry.signal makes no message done: the run ends with the handler's error under every policy", async () => {
   for (const onError of ["fail", "skip", () => {}] as const) {
-    const source = scripted([[1], [2], [3]]);
+    const source = loggedSource([[1], [2], [3]]);
     const abort = new AbortController();
     const app = new Slipstream();
     const retry = { minTimeout: 60_000, jitter: 0, signal: abort.signal };
@@ -278,7 +282,7 @@ Deno.test("retry.signal never makes a message done: the run ends with the handle
   }
 });
 
-Deno.test("a run settles whatever fails second: it rejects with the first failure, within the time for the end", async () => {
+Deno.test("a run rejects with its first failure in time, whatever fails second", async () => {
   const never = () => new Promise<void>(() => {});
   const later = (message: string) => new Promise<void>((_, reject) => setTimeout(() => reject(new Error(message)), 30));
   const settles: [string, () => Promise<void>][] = [["never", never], ["later", () => later("second")]];
@@ -287,12 +291,12 @@ Deno.test("a run settles whatever fails second: it rejects with the first failur
       const log: string[] = [];
       const sink = { [openSink]: () => ({ accept() {}, settle, close }) };
       const app = new Slipstream();
-      app.handle(scripted([[1], [2], [3], [4]], log), { name: "first", sink }, async (n) => {
-        await turn();
+      app.handle(loggedSource([[1], [2], [3], [4]], log), { name: "first", sink }, async (n) => {
+        await turns();
         if (n === 3) throw new Error("on purpose");
         return n;
       });
-      app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
+      app.handle(loggedSource([[1], [2]], log), { sink }, (n) => n);
       const running = app.stream({ ...QUIET, shutdownTimeoutMs: 200 });
       const ended = await outcome(running, 8000);
       assert.match(ended, /^rejected: handler "(first|handler)" failed( on scripted@3)?: (on purpose|second)$/);
@@ -301,8 +305,8 @@ Deno.test("a run settles whatever fails second: it rejects with the first failur
   }
 });
 
-Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, says what is left, and does nothing later", async () => {
-  const source = scripted([[1], [2]]), end = Promise.withResolvers<void>();
+Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, names what still runs, and marks nothing as done later", async () => {
+  const source = loggedSource([[1], [2]]), end = Promise.withResolvers<void>();
   const abort = new AbortController();
   const app = new Slipstream();
   app.handle(source, { name: "stuck" }, async () => {
@@ -312,13 +316,13 @@ Deno.test("stream() rejects when a stop takes longer than shutdownTimeoutMs, say
   const running = app.stream({ ...QUIET, signal: abort.signal, shutdownTimeoutMs: 50 });
   assert.match(await outcome(running), /^rejected: stream\(\) did not end within 50 ms .*: stuck: 1 source, 0 sinks;/);
   end.resolve();
-  await turn();
+  await turns();
   assert.deepEqual(source.done, []);
 });
 
-Deno.test("a stop cuts the wait for a sink's room short: within a second, and the message is not done", async () => {
+Deno.test("a stop ends the wait for a sink's room within a second, and the message is not done", async () => {
   const abort = new AbortController();
-  const source = scripted([[1, 2, 3]]);
+  const source = loggedSource([[1, 2, 3]]);
   const full = {
     [openSink]: () => ({
       accept: (n: unknown) => n === 2 ? new Promise<void>(() => {}) : undefined,
@@ -329,13 +333,13 @@ Deno.test("a stop cuts the wait for a sink's room short: within a second, and th
   const app = new Slipstream();
   app.handle(source, { sink: full }, (n) => n);
   const running = app.stream({ ...QUIET, signal: abort.signal });
-  await turn();
+  await turns();
   abort.abort();
   assert.equal(await outcome(running, 2000), "resolved");
   assert.deepEqual(source.done, [1]);
 });
 
-Deno.test("a sink that can't take anything any more ends the run under every policy, now and after it accepted", async () => {
+Deno.test("a sink that can't take anything any more ends the run under every policy, before and after it accepts a value", async () => {
   const fatal = Object.assign(new Error("fenced"), { fatal: true });
   const refusing = { [openSink]: () => ({ accept: () => Promise.reject(fatal), settle() {}, close() {} }) };
   const failing = {
@@ -344,18 +348,18 @@ Deno.test("a sink that can't take anything any more ends the run under every pol
       return {
         accept(_: unknown, delivery: Delivery, message?: unknown) {
           const account = settlements.of(delivery);
-          account.begin();
+          account.accepted();
           (async () => await delivery.undelivered(fatal, message))()
-            .then(() => account.end(), (error) => account.end({ error }));
+            .then(() => account.settled(), (error) => account.settled({ error }));
         },
-        settle: (delivery: Delivery) => settlements.settle(delivery),
+        settle: (delivery: Delivery) => settlements.outcome(delivery),
         close() {},
       };
     },
   };
   for (const sink of [refusing, failing]) {
     for (const onError of ["skip", () => {}] as const) {
-      const source = scripted([[1], [2]]);
+      const source = loggedSource([[1], [2]]);
       const app = new Slipstream();
       app.handle(source, { name: "copy", sink, onError, retry: { minTimeout: 60_000 } }, (n) => n);
       assert.match(await outcome(app.stream(QUIET)), /^rejected: handler "copy" failed on .*: fenced$/);
@@ -364,7 +368,7 @@ Deno.test("a sink that can't take anything any more ends the run under every pol
   }
 });
 
-Deno.test("a source is read on only while what is not done stays below a size", async () => {
+Deno.test("a source is read on only while its batches that are not done stay below a size", async () => {
   let read = 0;
   const settle = Promise.withResolvers<void>();
   const source = {
@@ -386,7 +390,7 @@ Deno.test("a source is read on only while what is not done stays below a size", 
     (n) => n,
   );
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.equal(read, 4);
   settle.resolve();
   await running;
@@ -399,10 +403,10 @@ for (const halves of [false, true]) {
     for (const stops of [false, true]) {
       const between = new TransformStream<number, number>();
       const abort = new AbortController();
-      const first = scripted(stops ? [[1, 2], [3], [4]] : [[1, 2], [3]]), out: number[] = [];
+      const first = loggedSource(stops ? [[1, 2], [3], [4]] : [[1, 2], [3]]), out: number[] = [];
       const app = new Slipstream();
       app.handle(halves ? between.readable : between, { sink: (n: number) => void out.push(n) }, async (n) => {
-        await turn();
+        await turns();
         return n * 10;
       });
       app.handle(first, { sink: halves ? between.writable : between }, (n) => {
@@ -429,7 +433,7 @@ Deno.test("two TransformStreams in a circle of handlers end at a stop", async ()
   assert.ok(laps >= 10);
 });
 
-Deno.test("a stop does not wait for the retries of a handler that another one feeds: its message goes to the policy", async () => {
+Deno.test("a stop does not wait for the retries of a handler whose source another handler writes to: the policy applies", async () => {
   const between = new TransformStream<number, number>(), abort = new AbortController();
   const told: unknown[] = [], waits = Promise.withResolvers<void>();
   const app = new Slipstream();
@@ -439,10 +443,10 @@ Deno.test("a stop does not wait for the retries of a handler that another one fe
     waits.resolve();
     throw new Error("service down");
   });
-  app.handle(scripted([[1, 2, 3]]), { sink: between }, (n) => n);
+  app.handle(loggedSource([[1, 2, 3]]), { sink: between }, (n) => n);
   const running = app.stream({ ...QUIET, signal: abort.signal });
   await waits.promise;
-  await turn();
+  await turns();
   abort.abort();
   assert.equal(await outcome(running), "resolved");
   assert.deepEqual(told, [2]);
@@ -454,7 +458,7 @@ Deno.test("a sink that can't be closed ends the run, though another source goes 
     for (let n = 0;; n++) yield await new Promise<number>((resolve) => setTimeout(() => resolve(n), 1));
   }
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]]), { sink: closing }, (n) => n);
+  app.handle(loggedSource([[1], [2]]), { sink: closing }, (n) => n);
   app.handle(endless(), () => {});
   assert.equal(await outcome(app.stream(QUIET)), "rejected: lost");
 });

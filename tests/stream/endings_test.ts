@@ -2,22 +2,22 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type Batch, openSink, openSource } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** A sink that takes a while to settle, and writes down that it is closed. */
-function slow(log: string[], settle: () => Promise<void> = turn) {
+/** A sink that takes a while to settle, and logs that it is closed. */
+function slow(log: string[], settle: () => Promise<void> = turns) {
   return { [openSink]: () => ({ accept() {}, settle, close: () => void log.push("closed sink") }) };
 }
 
-/** The first batches take long to settle: whatever comes next comes before they are done. */
+/** Settles the first batches late: later ones are handled before these are done. */
 function settlesLate(batches: number) {
   return () => batches-- > 0 ? new Promise<void>((resolve) => setTimeout(resolve, 50)) : Promise.resolve();
 }
 
-Deno.test("stream() does the batches before one whose handler fails", async () => {
+Deno.test("stream() marks the batches as done before one whose handler fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2], [3], [4]], log), { sink: slow(log, settlesLate(2)) }, (n) => {
+  app.handle(loggedSource([[1], [2], [3], [4]], log), { sink: slow(log, settlesLate(2)) }, (n) => {
     if (n === 3) throw new Error("on purpose");
     return n;
   });
@@ -25,7 +25,7 @@ Deno.test("stream() does the batches before one whose handler fails", async () =
   assert.deepEqual(log, ["done 0", "done 1", "closed source", "closed sink"]);
 });
 
-Deno.test("stream() does the batches before an error of the source, and passes the error as it is", async () => {
+Deno.test("stream() marks the batches as done before an error of the source, and rejects with that error unchanged", async () => {
   const log: string[] = [];
   const failure = new Error("connection lost");
   let read = 0;
@@ -43,11 +43,11 @@ Deno.test("stream() does the batches before an error of the source, and passes t
   assert.deepEqual(log, ["done 0", "done 1", "done 2", "closed sink"]);
 });
 
-Deno.test("stream() lets other sources settle what is in flight when one fails", async () => {
+Deno.test("stream() lets the batches of other sources settle when one source fails", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1, 2]], log), { sink: slow(log) }, async (n) => {
-    await turn();
+  app.handle(loggedSource([[1, 2]], log), { sink: slow(log) }, async (n) => {
+    await turns();
     return n;
   });
   app.handle([1], () => {
@@ -57,16 +57,16 @@ Deno.test("stream() lets other sources settle what is in flight when one fails",
   assert.deepEqual(log, ["done 0", "closed source", "closed sink"]);
 });
 
-Deno.test("stream() closes sinks only when no handler runs any more, also when settling failed", async () => {
+Deno.test("stream() closes sinks only when no handler runs any more, though settling has failed", async () => {
   const log: string[] = [];
   const handling = Promise.withResolvers<void>(), failed = Promise.withResolvers<void>();
   const settle = async () => {
     await handling.promise;
-    turn().then(failed.resolve);
+    turns().then(failed.resolve);
     throw new Error("disk full");
   };
   const app = new Slipstream();
-  app.handle(scripted([[1], [2, 3]]), { name: "count", sink: slow(log, settle) }, async (n) => {
+  app.handle(loggedSource([[1], [2, 3]]), { name: "count", sink: slow(log, settle) }, async (n) => {
     if (n === 2) {
       handling.resolve();
       await failed.promise;
@@ -79,7 +79,7 @@ Deno.test("stream() closes sinks only when no handler runs any more, also when s
     assert.equal(error.message, 'handler "count" failed: disk full');
     return true;
   });
-  // The batch in hand would never be done: the rest of it is not begun.
+  // The batch that is being handled would never be done, so the rest of it is not handled.
   assert.deepEqual(log, ["handled 1", "handled 2", "closed sink"]);
 });
 
@@ -94,7 +94,7 @@ Deno.test("stream() names the handler whose value a sink refuses", async () => {
     }),
   };
   const app = new Slipstream();
-  app.handle(scripted([[7]]), { name: "count", sink }, (n) => n);
+  app.handle(loggedSource([[7]]), { name: "count", sink }, (n) => n);
   await assert.rejects(app.stream(QUIET), {
     message: 'handler "count" failed on scripted@7: want [key, value]',
     value: 7,
@@ -104,7 +104,7 @@ Deno.test("stream() names the handler whose value a sink refuses", async () => {
 Deno.test("stream() closes a source when it has ended, not when all have", async () => {
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1]], log), () => {});
+  app.handle(loggedSource([[1]], log), () => {});
   app.handle(
     (async function* () {
       yield await new Promise((resolve) => setTimeout(resolve, 50));
@@ -116,7 +116,7 @@ Deno.test("stream() closes a source when it has ended, not when all have", async
   assert.deepEqual(log, ["done 0", "closed source", "other ended"]);
 });
 
-Deno.test("stream() cancels a ReadableStream that never answers, and leaves a generator that never does", async () => {
+Deno.test("stream() cancels a ReadableStream that never answers a read, and gives up a generator that never does", async () => {
   let cancelled = false;
   async function* stuck() {
     yield await new Promise<number>(() => {});
@@ -126,14 +126,14 @@ Deno.test("stream() cancels a ReadableStream that never answers, and leaves a ge
   app.handle(new ReadableStream({ cancel: () => void (cancelled = true) }), () => {});
   app.handle(stuck(), () => {});
   const running = app.stream({ ...QUIET, signal: abort.signal });
-  await turn();
+  await turns();
   abort.abort();
-  await turn();
+  await turns();
   assert.ok(cancelled);
   await running;
 });
 
-Deno.test("stream() can be ended by the generator it reads", async () => {
+Deno.test("stream() can be stopped by the generator that it reads", async () => {
   const abort = new AbortController();
   let ended = false;
   function* numbers() {
@@ -153,13 +153,13 @@ Deno.test("stream() can be ended by the generator it reads", async () => {
   assert.deepEqual([seen, ended], [[1, 2], true]);
 });
 
-Deno.test("stream() rejects with what a stopped generator's finally block throws", async () => {
+Deno.test("stream() rejects with the error of a stopped generator's finally block", async () => {
   const abort = new AbortController();
   async function* numbers() {
     try {
       for (;;) yield await Promise.resolve(1);
     } finally {
-      // deno-lint-ignore no-unsafe-finally -- what is tested
+      // deno-lint-ignore no-unsafe-finally -- the test is about it
       throw new Error("can't clean up");
     }
   }
@@ -168,12 +168,12 @@ Deno.test("stream() rejects with what a stopped generator's finally block throws
   await assert.rejects(app.stream({ ...QUIET, signal: abort.signal }), /can't clean up/);
 });
 
-Deno.test("stream() runs the finally blocks of a handler's generator when a sink refuses, now or later", async () => {
+Deno.test("stream() runs the finally blocks of a handler's generator when a sink refuses a value, at once or later", async () => {
   for (const later of [false, true]) {
     let ended = false;
     const app = new Slipstream();
     const refuse = async () => {
-      await turn();
+      await turns();
       throw new Error("refused");
     };
     const sink = later ? refuse : () => {
@@ -192,7 +192,7 @@ Deno.test("stream() runs the finally blocks of a handler's generator when a sink
   }
 });
 
-Deno.test("stream() releases what it has opened when something else can't be", async () => {
+Deno.test("stream() closes the sources and sinks that it has opened when another can't be opened", async () => {
   const free = new WritableStream();
   const locked = new WritableStream();
   locked.getWriter();
@@ -202,11 +202,11 @@ Deno.test("stream() releases what it has opened when something else can't be", a
   assert.ok(!free.locked);
 });
 
-Deno.test("stream() awaits nothing between the messages of a batch when nothing is to be awaited", async () => {
+Deno.test("stream() handles the messages of a batch synchronously when handlers and sinks are synchronous", async () => {
   let turns = 0;
   const seen: number[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1, 2, 3]]), { sink: () => void seen.push(turns) }, function* (n) {
+  app.handle(loggedSource([[1, 2, 3]]), { sink: () => void seen.push(turns) }, function* (n) {
     queueMicrotask(() => turns++);
     yield n;
   });
@@ -233,7 +233,7 @@ Deno.test("handle() reads streams of Node.js, and takes arrays and bytes in an a
   assert.deepEqual(new Set(seen.map((value) => JSON.stringify(value))), new Set(['"node"', '["a",1]', "1"]));
 });
 
-/** Numbers without end, or to the end of the time that a test gives them, so that it does not hang. */
+/** Endless numbers; they end after a while if the test fails, so that it does not hang. */
 function* numbers(ended: () => void) {
   const until = performance.now() + 5000;
   try {
@@ -247,7 +247,7 @@ async function* laterNumbers(ended: () => void) {
   yield* numbers(ended);
 }
 
-/** Streams end a queue later than generators do; this one never makes anybody wait. */
+/** A stream of numbers whose reads are answered at once. */
 function numbersStream(ended: () => void) {
   const from = numbers(ended);
   return new ReadableStream<number>({
@@ -280,7 +280,7 @@ for (
   });
 }
 
-Deno.test("stream() lets timers have their turn within a batch whose handlers wait for nothing, or for a promise", async () => {
+Deno.test("stream() lets timers fire within a batch whose handlers wait for nothing, or for a promise", async () => {
   for (const wait of [false, true]) {
     const app = new Slipstream();
     let turns = 0;
@@ -291,7 +291,7 @@ Deno.test("stream() lets timers have their turn within a batch whose handlers wa
       while (performance.now() < over);
       return wait ? Promise.resolve() : undefined;
     };
-    app.handle(scripted([Array.from({ length: 300 }, (_, n) => n)]), busy);
+    app.handle(loggedSource([Array.from({ length: 300 }, (_, n) => n)]), busy);
     await app.stream(QUIET);
     clearInterval(timer);
     assert.ok(performance.now() >= until - 1);
@@ -299,15 +299,15 @@ Deno.test("stream() lets timers have their turn within a batch whose handlers wa
   }
 });
 
-Deno.test("onExit() hooks run once a run, in order, when all is closed, also when it failed; one can be taken away", async () => {
+Deno.test("onExit() hooks run once a run, in order, after sources and sinks are closed, also when the run failed; a hook can be removed", async () => {
   const log: string[] = [];
   const app = new Slipstream();
   let fail = false;
-  app.handle(scripted([[1], [2]], log), { sink: slow(log) }, (n) => {
+  app.handle(loggedSource([[1], [2]], log), { sink: slow(log) }, (n) => {
     if (fail && n === 2) throw new Error("on purpose");
   });
   const hook = async () => {
-    await turn();
+    await turns();
     log.push("first");
   };
   app.onExit(hook);
@@ -320,7 +320,7 @@ Deno.test("onExit() hooks run once a run, in order, when all is closed, also whe
   app.handle([1], () => {});
   const again = new Slipstream();
   again.onExit(() => log.push("other app's"));
-  again.handle(scripted([[1]]), () => {
+  again.handle(loggedSource([[1]]), () => {
     throw new Error("on purpose");
   });
   await assert.rejects(again.stream(QUIET), /on purpose/);
@@ -331,7 +331,7 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
   const log: string[] = [];
   const app = new Slipstream();
   let broken = false;
-  app.handle(scripted([[1]]), () => {
+  app.handle(loggedSource([[1]]), () => {
     if (broken) throw new Error("the run's");
   });
   app.onExit(() => Promise.reject(new Error("the hook's")));
@@ -348,23 +348,23 @@ Deno.test("onExit() hooks that fail do not keep the others from running, and hid
   });
   await assert.rejects(failing.stream(QUIET), /the run's/);
   assert.deepEqual(log, ["after", "called"]);
-  assert.throws(() => app.onExit(5 as never), /An exit hook must be a function: got a number/);
+  assert.throws(() => app.onExit(5 as never), /onExit\(\): the hook must be a function: got a number/);
 });
 
-Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an end", async () => {
+Deno.test("two apps share no run, pause, hook or end", async () => {
   const log: string[] = [];
   const [one, other] = [new Slipstream(), new Slipstream()];
   const abort = new AbortController();
-  const held = scripted([["held"]], log);
+  const held = loggedSource([["held"]], log);
   one.handle(held, (word) => void log.push(word));
   one.pause(held);
   one.onExit(() => void log.push("one is over"));
-  other.handle(scripted([["other"]]), (word) => void log.push(word));
+  other.handle(loggedSource([["other"]]), (word) => void log.push(word));
   other.onExit(() => void log.push("other is over"));
-  assert.throws(() => other.pause(held), /Nothing is bound to this source/);
+  assert.throws(() => other.pause(held), /pause\(\): no handler is bound to this source/);
   const running = one.stream({ ...QUIET, signal: abort.signal });
   await other.stream(QUIET);
-  // While one runs, the other can still bind, and run again.
+  // While one app runs, the other can bind and run again.
   other.handle(["more"], (word) => void log.push(word));
   await other.stream(QUIET);
   assert.deepEqual(log, ["other", "other is over", "more", "other is over"]);
@@ -373,14 +373,14 @@ Deno.test("two apps share nothing: not the run, not pauses, not hooks, not an en
   assert.deepEqual(log.slice(4), ["closed source", "one is over"]);
 });
 
-Deno.test("a stop ends a batch after the message in hand: what is left of it is not done, and read again", async () => {
+Deno.test("a stop ends a batch after the message whose handling has begun; the next run reads the rest again", async () => {
   const abort = new AbortController();
-  const source = scripted([[1, 2, 3, 4]]);
+  const source = loggedSource([[1, 2, 3, 4]]);
   const seen: number[] = [];
   const app = new Slipstream();
   app.handle(source, async (n) => {
     if (n === 2) abort.abort();
-    await turn();
+    await turns();
     seen.push(n);
   });
   await app.stream({ ...QUIET, signal: abort.signal });
@@ -389,7 +389,7 @@ Deno.test("a stop ends a batch after the message in hand: what is left of it is 
   assert.deepEqual(seen, [1, 2, 3, 4]);
 });
 
-Deno.test("stream() does nothing of a batch that comes after one it left, though the source had to end", async () => {
+Deno.test("stream() marks no batch as done that comes after one that a stop has interrupted", async () => {
   const abort = new AbortController();
   const done: unknown[] = [], seen: number[] = [];
   const source = {
@@ -405,7 +405,7 @@ Deno.test("stream() does nothing of a batch that comes after one it left, though
   const app = new Slipstream();
   app.handle(source, async (n) => {
     seen.push(n);
-    await turn();
+    await turns();
     abort.abort();
   });
   await app.stream({ ...QUIET, signal: abort.signal });

@@ -1,14 +1,14 @@
-/** What `tests/simulation` has found, as small programs. */
+/** Faults that `tests/simulation` has found, as small programs. */
 import { Slipstream } from "@slipstream/slipstream";
 import { scripted, together } from "@slipstream/slipstream/testing";
-import { QUIET, turn } from "./scripted.ts";
+import { QUIET, turns } from "../support/logged_stream.ts";
 
 function equal(got: unknown, wanted: unknown): void {
   if (JSON.stringify(got) === JSON.stringify(wanted)) return;
   throw new Error(`got ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`);
 }
 
-/** Asks for the next message before it emits the one before. */
+/** A stage that asks for the next message before it emits the one before. */
 async function* ahead(messages: AsyncIterable<number>) {
   const iterator = messages[Symbol.asyncIterator]();
   for (let next = iterator.next();;) {
@@ -31,7 +31,7 @@ async function* twice(messages: AsyncIterable<number>) {
   }
 }
 
-Deno.test("at a stop the reader of a link goes after its writer, though the streams around them may be one", async () => {
+Deno.test("a stop ends the reader of a link after its writer, though the streams around them may be one", async () => {
   const link = new TransformStream<number, number>();
   const app = new Slipstream(), stop = new AbortController(), got: number[] = [];
   const source = new ReadableStream<number>({ pull: (controller) => controller.enqueue(1) }, { highWaterMark: 0 });
@@ -55,7 +55,7 @@ Deno.test("a stop does not hide that a sink can't take anything any more", async
   equal(error?.message, 'handler "handler" failed: no more');
 });
 
-Deno.test("what a pipe emits by itself comes behind what was held for a retry", async () => {
+Deno.test("a value that a pipe emits by itself comes behind the values that were held for a retry", async () => {
   const app = new Slipstream(), got: string[] = [];
   app.handle([1], {
     pipe: [through, twice, ahead],
@@ -66,13 +66,13 @@ Deno.test("what a pipe emits by itself comes behind what was held for a retry", 
   equal(got, ["1", "1.5"]);
 });
 
-Deno.test("a batch is not done while what a pipe made of it is handled, or when that has failed", async () => {
+Deno.test("a batch is not done while values that a pipe made of it are handled, or when one has failed", async () => {
   for (const fails of [false, true]) {
     const log: unknown[] = [];
     const source = scripted([together(1), together(2)], { on: (event, batch) => void log.push(`${event} ${batch}`) });
     const app = new Slipstream();
     app.handle(source, { pipe: [() => new TransformStream<number, number>(), ahead] }, async (n: number) => {
-      await turn();
+      await turns();
       log.push(`handled ${n}`);
       if (fails) throw new Error("no");
     });

@@ -7,9 +7,9 @@ import {
   openSource,
   type RawMessage,
 } from "@slipstream/slipstream/protocol";
-import { QUIET, turn } from "./scripted.ts";
+import { QUIET, turns } from "../support/logged_stream.ts";
 
-/** Messages as a topic has them, in two batches; the fourth of six is the one that fails. */
+/** Messages like those of a topic, in two batches. The fourth of six fails. */
 interface Sent {
   readonly topic: string;
   readonly partition: number;
@@ -54,7 +54,7 @@ function source(done: number[], unreadable: boolean): BatchSource<Sent> {
 }
 
 type Options = HandleOptions<Sent, Sink<string> | readonly Sink<string>[]>;
-/** How a message fails: what is bound for it to do so. */
+/** The ways in which a message can fail: the bindings that make it fail. */
 const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object; handler: (sent: Sent) => unknown }> =
   {
     "a codec": (out) => ({ options: { sink: (line) => out.push(line) }, handler: ({ value }) => value }),
@@ -68,7 +68,7 @@ const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object
     "a handler that rejects": (out) => ({
       options: { sink: (line) => out.push(line) },
       async handler({ value }) {
-        await turn();
+        await turns();
         if (value === "bad") throw failure;
         return value;
       },
@@ -102,7 +102,7 @@ const KINDS: Record<string, (out: string[]) => { options: Options; pipe?: object
     "a sink that rejects, behind one that does not": (out) => ({
       options: {
         sink: [() => {}, async (line) => {
-          await turn();
+          await turns();
           if (line === "bad") throw failure;
           out.push(line);
         }],

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { type ErrorPolicy, type HandlerError, Slipstream } from "@slipstream/slipstream";
 import { type DeadLetterSink, openDeadLetters, type RawMessage } from "@slipstream/slipstream/protocol";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-/** Runs one handler that refuses 2, and tells what went through and what was done. */
+/** Runs a handler that throws for 2; returns what the sink got and which messages are done. */
 async function refusing(options: { readonly onError: ErrorPolicy }) {
   const log: string[] = [], out: number[] = [];
   const app = new Slipstream();
   app.handle(
-    scripted([[1, 2], [3]], log),
+    loggedSource([[1, 2], [3]], log),
     { ...options, name: "check", sink: (n: number) => void out.push(n) },
     (n) => {
       if (n === 2) throw new Error("no good");
@@ -28,11 +28,11 @@ Deno.test('onError "skip" goes on with the next message', async () => {
   assert.deepEqual(await refusing({ onError: "skip" }), { out: [1, 3], error: undefined, done: ["done 0", "done 1"] });
 });
 
-Deno.test("onError as a function gets the error, is awaited, and fails the run when it throws", async () => {
+Deno.test("onError as a function receives the error, is awaited, and fails the run when it throws", async () => {
   const errors: HandlerError[] = [];
   const { out, error } = await refusing({
     onError: async (error) => {
-      await turn();
+      await turns();
       errors.push(error);
     },
   });
@@ -61,11 +61,11 @@ Deno.test("a batch is done only when its dead letters have settled", async () =>
   };
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([["ok"], ["bad"]], log), { onError: sink }, (word) => {
+  app.handle(loggedSource([["ok"], ["bad"]], log), { onError: sink }, (word) => {
     if (word === "bad") throw new Error("no good");
   });
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.deepEqual([log, letters.map(({ value }) => new TextDecoder().decode(value!))], [["done 0"], ["bad"]]);
   settling.resolve();
   await running;
@@ -91,7 +91,7 @@ Deno.test("retry tries a handler and a sink again, and emits nothing twice", asy
   assert.deepEqual([handled, out], [3, ["a", "A", "b", "B"]]);
 });
 
-Deno.test("retry gives up after maxAttempts, or at once for what is not retriable, with the error itself", async () => {
+Deno.test("retry gives up after maxAttempts, or at once for an error that is not retriable, with that error", async () => {
   for (const [isRetriable, expected] of [[() => true, 3], [() => false, 1]] as const) {
     let attempts = 0;
     const failure = new Error("on purpose");
@@ -105,10 +105,10 @@ Deno.test("retry gives up after maxAttempts, or at once for what is not retriabl
   }
 });
 
-Deno.test("other handlers of the source go on when one skips, and the message is theirs too", async () => {
+Deno.test("other handlers of the source get a message that one handler skips", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
-  const source = scripted([[1, 2]]);
+  const source = loggedSource([[1, 2]]);
   app.handle(source, { onError: "skip" }, () => {
     throw new Error("never");
   });
@@ -117,19 +117,19 @@ Deno.test("other handlers of the source go on when one skips, and the message is
   assert.deepEqual(seen, [1, 2]);
 });
 
-Deno.test("handle() refuses policies that are none or contradict", () => {
+Deno.test("handle() refuses policies and options that are wrong or contradict each other", () => {
   const app = new Slipstream();
-  const source = Object.assign(scripted([[1]]), {
+  const source = Object.assign(loggedSource([[1]]), {
     [openDeadLetters]: () => ({ accept() {}, settle() {}, close() {} }),
   });
   const bad = (options: unknown, expected: RegExp) =>
     assert.throws(() => app.handle(source, options as Record<never, never>, () => {}), expected);
   bad({ onError: "ignore" }, /onError must be "fail", "skip", a Topic.*got "ignore"/);
   bad({ onError: source }, /onError can't be a source of the handler/);
-  bad({ retry: { maxAttempts: 0 } }, /retry: maxAttempts must be a whole number from 1 on: 0/);
-  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry: minTimeout must be at most maxTimeout: 10 and 5/);
+  bad({ retry: { maxAttempts: 0 } }, /retry: maxAttempts must be a whole number from 1 on: got 0/);
+  bad({ retry: { minTimeout: 10, maxTimeout: 5 } }, /retry: minTimeout must be at most maxTimeout: got 10 and 5/);
   bad({ retry: { times: 3 } }, /retry: there is no option "times"/);
-  bad({ concurrency: 0 }, /concurrency must be a whole number from 1 on: 0/);
+  bad({ concurrency: 0 }, /concurrency must be a whole number from 1 on: got 0/);
   bad({ concurrency: 1.5 }, /concurrency must be/);
   bad({ by: () => 1 }, /set concurrency above 1/);
   bad({ pipe: [5] }, /a stage of a pipe must be a TransformStream/);

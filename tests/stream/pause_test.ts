@@ -1,40 +1,40 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
-Deno.test("pause() hands on nothing more from the next message on, and resume() goes on at once", async () => {
+Deno.test("pause() holds back the messages from the next one on, and resume() goes on at once", async () => {
   const log: string[] = [];
-  const source = scripted([[1, 2], [3]], log);
+  const source = loggedSource([[1, 2], [3]], log);
   const app = new Slipstream();
   app.handle(source, (n) => {
     log.push(`handled ${n}`);
     if (n === 1) app.pause(source);
   });
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.deepEqual(log, ["handled 1"]);
   app.resume(source);
   await running;
   assert.deepEqual(log, ["handled 1", "handled 2", "done 0", "handled 3", "done 1", "closed source"]);
 });
 
-Deno.test("pause() before a run holds back everything, others go on, and a stop leaves it", async () => {
+Deno.test("pause() before a run holds back every message, other sources go on, and a stop handles none of them", async () => {
   const log: string[] = [];
-  const held = scripted([[1]], log);
+  const held = loggedSource([[1]], log);
   const abort = new AbortController();
   const app = new Slipstream();
   app.handle(held, (n) => void log.push(`handled ${n}`));
   app.handle([2], (n) => void log.push(`handled ${n}`));
   app.pause(held);
   const running = app.stream({ ...QUIET, signal: abort.signal });
-  await turn();
+  await turns();
   abort.abort();
   await running;
   assert.deepEqual(log, ["handled 2", "closed source"]);
-  assert.throws(() => app.pause([3]), /Nothing is bound to this source/);
+  assert.throws(() => app.pause([3]), /pause\(\): no handler is bound to this source \(an Array\)/);
 });
 
-Deno.test("a generator that listens is told, and so is a source with pause and resume", async () => {
+Deno.test("pause() and resume() reach an async generator through its yield, and a source through its methods", async () => {
   const told: unknown[] = [];
   async function* numbers(): AsyncGenerator<number | undefined, void, unknown> {
     for (let n = 0; n < 3; n++) {
@@ -57,7 +57,7 @@ Deno.test("a generator that listens is told, and so is a source with pause and r
     if (n === 1) {
       app.pause(source);
       app.pause(methods);
-      turn().then(() => {
+      turns().then(() => {
         assert.deepEqual(seen.filter((n) => n !== 10), [0, 1]);
         app.resume(source);
         app.resume(methods);
@@ -70,7 +70,7 @@ Deno.test("a generator that listens is told, and so is a source with pause and r
   assert.ok(told.includes("pause") && told.includes("paused") && told.includes("resumed"), told.join());
 });
 
-Deno.test("stop() of a binding takes its handler out, and ends a source that nobody else handles", async () => {
+Deno.test("stop() of a binding removes its handler, and ends a source that has no other", async () => {
   const seen: string[] = [];
   const app = new Slipstream();
   function* endless() {
@@ -79,7 +79,7 @@ Deno.test("stop() of a binding takes its handler out, and ends a source that nob
   const source = endless();
   const first = app.handle(source, { name: "first" }, async (n) => {
     seen.push(`first ${n}`);
-    await turn();
+    await turns();
     if (n === 1) first.stop();
   });
   const second = app.handle(source, { name: "second" }, (n) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Slipstream } from "@slipstream/slipstream";
-import { QUIET, scripted, turn } from "./scripted.ts";
+import { loggedSource, QUIET, turns } from "../support/logged_stream.ts";
 
 async function* pairwise(numbers: AsyncIterable<number>): AsyncGenerator<readonly [number, number]> {
   let last: number | undefined;
@@ -29,12 +29,12 @@ Deno.test("pipe composes generators and streams in order, before the handler", a
   assert.deepEqual(out, ["2-6", "6-12"]);
 });
 
-Deno.test("a batch is done when what its messages became was handled, through streams as well", async () => {
+Deno.test("a batch is done when the values that a pipe made of its messages are handled, TransformStreams included", async () => {
   for (const pipe of [accumulate, doubled()]) {
     const log: string[] = [];
     const app = new Slipstream();
-    app.handle(scripted([[1, 2], [3]], log), { pipe: [pipe] }, async (n) => {
-      await turn();
+    app.handle(loggedSource([[1, 2], [3]], log), { pipe: [pipe] }, async (n) => {
+      await turns();
       log.push(`handled ${n}`);
     });
     await app.stream(QUIET);
@@ -49,25 +49,25 @@ Deno.test("a batch is done when what its messages became was handled, through st
   }
 });
 
-Deno.test("a stream that makes many of one is read before the next message, however slow the handler", async () => {
+Deno.test("a TransformStream that makes many values of a message is read before the next message, however slow the handler", async () => {
   const many = new TransformStream<number, string>({
     async transform(n, out) {
-      await turn();
+      await turns();
       for (const letter of "abc") out.enqueue(`${letter}${n}`);
     },
     flush: (out) => out.enqueue("end"),
   });
   const log: string[] = [];
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]], log), { pipe: [many] }, async (line) => {
-    await turn();
+  app.handle(loggedSource([[1], [2]], log), { pipe: [many] }, async (line) => {
+    await turns();
     log.push(line);
   });
   await app.stream(QUIET);
   assert.deepEqual(log, ["a1", "b1", "c1", "done 0", "a2", "b2", "c2", "done 1", "end", "closed source"]);
 });
 
-Deno.test("what a pipe holds back is handled and settled at the end", async () => {
+Deno.test("values that a pipe holds back are handled and settled at its end", async () => {
   async function* inTwos(numbers: AsyncIterable<number>) {
     let some: number[] = [];
     for await (const n of numbers) {
@@ -90,7 +90,7 @@ Deno.test("what a pipe holds back is handled and settled at the end", async () =
   assert.deepEqual(out, ["1,2", "3", "closed"]);
 });
 
-Deno.test("a pipe that fails is on the ladder, and goes on with a new generator", async () => {
+Deno.test("retry and onError apply to a stage that fails, and the pipe goes on with a new generator", async () => {
   let made = 0;
   async function* checked(numbers: AsyncIterable<number>) {
     made++;
@@ -102,7 +102,7 @@ Deno.test("a pipe that fails is on the ladder, and goes on with a new generator"
   const seen: number[] = [], errors: string[] = [];
   const app = new Slipstream();
   app.handle(
-    scripted([[1, 2, 3]]),
+    loggedSource([[1, 2, 3]]),
     { name: "check", pipe: [checked], onError: ({ message }) => errors.push(message) },
     (n) => void seen.push(n),
   );
@@ -110,7 +110,7 @@ Deno.test("a pipe that fails is on the ladder, and goes on with a new generator"
   assert.deepEqual([seen, errors, made], [[1, 3], ['handler "check" failed on scripted@2: no twos'], 2]);
 });
 
-Deno.test("a handler behind a pipe fails by its own ladder, and the pipe goes on", async () => {
+Deno.test("retry and onError apply to a handler behind a pipe, and the pipe goes on", async () => {
   const seen: number[] = [];
   const app = new Slipstream();
   app.handle([1, 2, 3].values(), { pipe: [accumulate], onError: "skip" }, (n) => {
@@ -144,11 +144,11 @@ const checked = () =>
     },
   });
 
-Deno.test("a TransformStream that failed ends the run at the next message, instead of losing all of them by skipping", async () => {
+Deno.test("a TransformStream that failed ends the run at the next message under every policy", async () => {
   const log: string[] = [], seen: number[] = [];
   const app = new Slipstream();
   app.handle(
-    scripted([[1], [2], [3], [4]], log),
+    loggedSource([[1], [2], [3], [4]], log),
     { name: "check", pipe: [checked()], onError: "skip", retry: { minTimeout: 1 } },
     (n) => void seen.push(n),
   );

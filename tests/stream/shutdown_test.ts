@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 const MOD = new URL("../../mod.ts", import.meta.url).href;
 
-/** Runs a program and signals it when it says "ready". */
+/** Runs a program and sends it a signal when it prints "ready". */
 async function signalled(code: string, signals: readonly Deno.Signal[], args: readonly string[] = []) {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   const config = new URL("../../deno.json", import.meta.url).pathname;
@@ -36,7 +36,7 @@ handle(numbers(), { sink: async () => { await new Promise((r) => setTimeout(r, 3
 });
 `;
 
-Deno.test("stream() needs no permission, and on SIGTERM finishes what is in flight and resolves", async () => {
+Deno.test("stream() needs no permission, and on SIGTERM finishes the messages that have begun and resolves", async () => {
   const { status, out, err } = await signalled(`${SLOW} await stream(); console.log("after");`, ["SIGTERM"]);
   assert.deepEqual([status, err], [0, ""]);
   assert.match(out, /ready\n(source ended\n)?settled\n(settled\n)?(source ended\n)?after/);
@@ -50,14 +50,14 @@ Deno.test("stream() exits at once on a second signal", async () => {
   assert.equal(status, 130);
 });
 
-Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and says what was left undone", async () => {
+Deno.test("stream() exits when an end takes longer than shutdownTimeoutMs, and names what is still running", async () => {
   const code = `${SLOW.replace("300", "20_000")} await stream({ shutdownTimeoutMs: 200 });`;
   const { status, err } = await signalled(code, ["SIGTERM"]);
   assert.equal(status, 143);
-  assert.match(err, /not ended 200 ms after SIGTERM, left undone: handler: 1 source, 1 sink/);
+  assert.match(err, /the run did not end within 200 ms after SIGTERM, and exits: handler: 1 source, 1 sink/);
 });
 
-Deno.test("stream() takes a shutdownTimeoutMs of Infinity for no deadline", async () => {
+Deno.test("stream() sets no deadline for a shutdownTimeoutMs of Infinity", async () => {
   const code = `${SLOW} await stream({ shutdownTimeoutMs: Infinity }); console.log("after");`;
   const { status, out, err } = await signalled(code, ["SIGTERM"]);
   assert.deepEqual([status, err], [0, ""]);

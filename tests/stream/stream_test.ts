@@ -1,34 +1,34 @@
 import assert from "node:assert/strict";
 import { HandlerError, Slipstream } from "@slipstream/slipstream";
 import { openSource } from "@slipstream/slipstream/protocol";
-import { manual, QUIET, scripted, turn } from "./scripted.ts";
+import { loggedSource, manualSink, QUIET, turns } from "../support/logged_stream.ts";
 
-Deno.test("stream() does a batch only when its sinks have settled, in order, and closes at the end", async () => {
+Deno.test("stream() marks a batch as done only when its sinks have settled, in order, and closes them at the end", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const app = new Slipstream();
-  app.handle(scripted([[1], [2]], log), { sink }, (n) => n);
+  app.handle(loggedSource([[1], [2]], log), { sink }, (n) => n);
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   assert.deepEqual(log, ["accept 1", "accept 2"]);
   sink.settling[1]!.resolve();
-  await turn();
+  await turns();
   assert.deepEqual(log.filter((line) => line.startsWith("done")), []);
   sink.settling[0]!.resolve();
   await running;
   assert.deepEqual(log, ["accept 1", "accept 2", "done 0", "done 1", "closed source", "closed sink"]);
 });
 
-Deno.test("stream() never does a batch that failed to settle, nor one after it", async () => {
+Deno.test("stream() marks no batch as done that failed to settle, nor one after it", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const app = new Slipstream();
-  app.handle(scripted([[1], [2], [3]], log), { sink }, (n) => n);
+  app.handle(loggedSource([[1], [2], [3]], log), { sink }, (n) => n);
   const running = app.stream(QUIET);
-  await turn();
-  // While the one before it is awaited: nobody listens to this one yet, and that is no unhandled rejection.
+  await turns();
+  // The run still awaits the batch before. The rejection of this one must not count as unhandled.
   sink.settling[1]!.reject(new Error("disk full"));
-  await turn();
+  await turns();
   sink.settling[0]!.resolve();
   sink.settling[2]!.resolve();
   await assert.rejects(running, /disk full/);
@@ -38,11 +38,11 @@ Deno.test("stream() never does a batch that failed to settle, nor one after it",
 
 Deno.test("stream() accepts a bounded number of batches that have not settled", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const app = new Slipstream();
-  app.handle(scripted(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
+  app.handle(loggedSource(Array.from({ length: 100 }, (_, n) => [n]), log), { sink }, (n) => n);
   const running = app.stream(QUIET);
-  await turn();
+  await turns();
   const accepted = log.length;
   assert.ok(accepted >= 2 && accepted <= 40, `${accepted} accepted`);
   // Settle everything as it comes.
@@ -55,11 +55,11 @@ Deno.test("stream() accepts a bounded number of batches that have not settled", 
 Deno.test("stream() runs the handlers of a message in the order of binding, and reads the source once", async () => {
   const log: string[] = [];
   let opened = 0;
-  const source = scripted([[1, 2]]);
+  const source = loggedSource([[1, 2]]);
   const once = { [openSource]: () => (opened++, source[openSource]()) };
   const app = new Slipstream();
   app.handle(once, { sink: (line: string) => void log.push(line) }, async (n) => {
-    await turn();
+    await turns();
     return `slow ${n}`;
   });
   app.handle(once, { sink: (line: string) => void log.push(line) }, (n) => `fast ${n}`);
@@ -68,13 +68,13 @@ Deno.test("stream() runs the handlers of a message in the order of binding, and 
   assert.equal(opened, 1);
 });
 
-Deno.test("stream() fans several sources into one handler and opens a shared sink once", async () => {
+Deno.test("stream() reads several sources for one handler and opens a shared sink once", async () => {
   const log: string[] = [];
-  const sink = manual(log);
+  const sink = manualSink(log);
   const settling = setInterval(() => sink.settling.forEach(({ resolve }) => resolve()), 1);
   const app = new Slipstream();
-  app.handle([scripted([[1]]), scripted([[2]])], { sink }, (n) => n);
-  app.handle(scripted([[3]]), { sink }, (n) => n);
+  app.handle([loggedSource([[1]]), loggedSource([[2]])], { sink }, (n) => n);
+  app.handle(loggedSource([[3]]), { sink }, (n) => n);
   await app.stream(QUIET);
   clearInterval(settling);
   assert.equal(sink.opened(), 1);
@@ -95,7 +95,7 @@ Deno.test("handle() emits what handlers return and yield; undefined is nothing, 
     yield "b";
   });
   app.handle([1], { sink }, async function* () {
-    await turn();
+    await turns();
     yield "c";
   });
   app.handle([1], { sink }, (_n, args) => args.name);
@@ -114,7 +114,7 @@ Deno.test("stream() wraps a handler's error with its name, source and message, a
     try {
       for (let n = 0;; n++) {
         yield n;
-        await turn();
+        await turns();
       }
     } finally {
       finished = true;
@@ -122,7 +122,7 @@ Deno.test("stream() wraps a handler's error with its name, source and message, a
   }
   const app = new Slipstream();
   app.handle(endless(), () => {});
-  app.handle(scripted([["ok", "bad"]], log), { name: "check" }, (value) => {
+  app.handle(loggedSource([["ok", "bad"]], log), { name: "check" }, (value) => {
     if (value === "bad") throw new Error("no good");
   });
   await assert.rejects(app.stream(QUIET), (error: unknown) => {
@@ -158,7 +158,7 @@ Deno.test("stream() resolves when its signal aborts, and generators run their fi
   let pulled = 0;
   app.handle(sync(), async () => {
     if (++pulled === 3) abort.abort();
-    await turn();
+    await turns();
   });
   app.handle(stuck(), () => {});
   await app.stream({ ...QUIET, signal: abort.signal });
@@ -173,7 +173,7 @@ Deno.test("handle() writes to WritableStreams with backpressure, closes them at 
   const stream = () =>
     new WritableStream<number>({
       async write(n) {
-        await turn();
+        await turns();
         log.push(`wrote ${n}`);
       },
       close: () => void log.push("closed"),
@@ -191,7 +191,7 @@ Deno.test("handle() writes to WritableStreams with backpressure, closes them at 
   assert.match(log.join(), /aborted: handler .* on purpose/);
 });
 
-Deno.test("handle() refuses what is no source, sink or handler, and binds nothing then", async () => {
+Deno.test("handle() refuses arguments that are not a source, a sink or a handler, and binds nothing then", async () => {
   const app = new Slipstream();
   assert.throws(
     () => app.handle("text" as never, () => {}),
@@ -203,7 +203,7 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     () => app.handle([1], 3 as never),
     /^TypeError: handle\(\): the handler must be a function: got undefined$/,
   );
-  assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function; .* has to be called/);
+  assert.throws(() => app.handle((function* () {}) as never, () => {}), /got a function: .* pass what it returns/);
   assert.throws(
     () => app.handle([1], (() => {}) as never, { sink: console.log } as never),
     /options go before the handler/,
@@ -212,15 +212,15 @@ Deno.test("handle() refuses what is no source, sink or handler, and binds nothin
     () => app.handle([1], { snik: console.log } as never, () => {}),
     /^TypeError: handle\(\): there is no option "snik": did you mean "sink"\?$/,
   );
-  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it has no options/);
+  assert.throws(() => new Slipstream({ name: "app" } as never), /^TypeError: new Slipstream\(\): it takes no options/);
   await assert.rejects(app.stream(QUIET), /nothing to run/);
   app.handle([1], () => {});
   const running = app.stream(QUIET);
-  await assert.rejects(app.stream(QUIET), /runs already/);
+  await assert.rejects(app.stream(QUIET), /stream\(\) runs already/);
   await running;
 });
 
-Deno.test("handle() names everything that is wrong with its arguments", () => {
+Deno.test("handle() reports all problems of its arguments at once", () => {
   const { readable, writable } = new TransformStream();
   readable.getReader();
   assert.throws(
@@ -250,14 +250,14 @@ Deno.test("handle() names everything that is wrong with its arguments", () => {
         "a sink must be a function, a WritableStream, or have .writable (such as a Topic): got null",
         "a stage of a pipe must be a TransformStream, a function that makes one, or a function of an async iterable " +
         "that returns one: got a number",
-        "a TransformStream of a pipe is in use, or was in an earlier run: give a function that makes one",
+        "a TransformStream of a pipe is in use, or was in an earlier run: pass a function that makes one",
         "name must be a string: got a number",
-        "concurrency must be a whole number from 1 on: 0.5",
+        "concurrency must be a whole number from 1 on: got 0.5",
         "by must be a function: got a number",
         'retry: there is no option "maxAttempt": did you mean "maxAttempts"?',
-        "retry: maxAttempts must be a whole number from 1 on: 0",
-        "retry: minTimeout must be at most maxTimeout: 9 and 8",
-        "retry: jitter must be from 0 to 1: 2",
+        "retry: maxAttempts must be a whole number from 1 on: got 0",
+        "retry: minTimeout must be at most maxTimeout: got 9 and 8",
+        "retry: jitter must be from 0 to 1: got 2",
         "retry: isRetriable must be a function: got a number",
         "retry: signal must be an AbortSignal: got a number",
         'onError must be "fail", "skip", a Topic for dead letters or a function: got "skipp": did you mean "skip"?',
@@ -274,7 +274,7 @@ Deno.test("handle() names everything that is wrong with its arguments", () => {
   assert.throws(() => loose([1], { retry: 3 }, () => {}), /retry must be an object .*: got a number$/);
 });
 
-Deno.test("stream() takes one object of known options, and names everything that is wrong with it", async () => {
+Deno.test("stream() takes one object of known options, and reports all problems of it at once", async () => {
   const app = new Slipstream();
   let handled = 0;
   app.handle([1], () => void handled++);

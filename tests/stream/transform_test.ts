@@ -11,7 +11,7 @@ Deno.test("transform() emits what the handler returns or yields, and nothing for
   assert.deepEqual(await Array.fromAsync(out), [1, 10, 3, 30]);
 });
 
-Deno.test("transform() lets a generator without end run only as far as it is read", async () => {
+Deno.test("transform() runs an endless generator only as far as the stream is read", async () => {
   let yielded = 0;
   const reader = ReadableStream.from(["go"]).pipeThrough(transform(function* () {
     for (;;) yield ++yielded;
@@ -34,7 +34,7 @@ Deno.test("transform() passes errors on, both ways", async () => {
   assert.match(String(cancelled), /on purpose/);
 });
 
-Deno.test("transform() passes a cancel on to a source that has nothing to say", async () => {
+Deno.test("transform() passes a cancel on to a source that emits nothing", async () => {
   let cancelled: unknown;
   const quiet = new ReadableStream<number>({ cancel: (reason) => void (cancelled = reason) });
   await quiet.pipeThrough(transform((n: number) => n)).cancel("enough");

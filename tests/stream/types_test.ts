@@ -2,7 +2,7 @@ import { bytes, Cache, type HandlerError, json, Slipstream, stream, Topic, trans
 import type { BatchSource } from "@slipstream/slipstream/protocol";
 import { runUntilIdle } from "@slipstream/slipstream/testing";
 
-/** Never run: the compiler is what is tested. Each `@ts-expect-error` fails `deno check` when there is no error. */
+/** Never run: the compiler tests it. Each `@ts-expect-error` fails `deno check` when there is no error. */
 function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
   const strings = (value: string) => value;
   const numbers = new WritableStream<number>();
@@ -39,7 +39,7 @@ function compiled(app: Slipstream, source: BatchSource<{ id: number }>): void {
   app.handle([1, 2], (n) => n.toUpperCase());
   // @ts-expect-error: the messages are no `any`
   app.handle(source, (message) => message.name);
-  // @ts-expect-error: the arguments are unknown until the app says what they are
+  // @ts-expect-error: the arguments have the type unknown in an app without Args
   app.handle([1], (_n, args) => args.name);
   // @ts-expect-error: a number can't be read
   app.handle(5, () => {});
@@ -79,7 +79,7 @@ Deno.test("stream() needs the arguments that the handlers of a Slipstream<Args> 
 
 Deno.test("handle() infers messages and checks that sinks take what is emitted", () => void compiled);
 
-/** Never run, like the one above: what topics, pipes and options add. */
+/** Never run, like the function above: topics, pipes and options. */
 function compiledMore(app: Slipstream): void {
   const words = new Topic("words");
   const events = new Topic("events", {}, { key: bytes, value: json<{ readonly id: number }>() });
@@ -113,7 +113,7 @@ function compiledMore(app: Slipstream): void {
   app.handle(events, { sink: words }, () => "text");
   // @ts-expect-error: the record is of the wrong value
   app.handle(words, { sink: events }, ({ value }) => ({ value }));
-  // @ts-expect-error: a function that takes no dead letters is told of errors
+  // @ts-expect-error: a function as onError takes a HandlerError
   app.handle(words, { onError: (error: string) => error }, () => {});
   // @ts-expect-error: neither a policy nor a topic
   app.handle(words, { onError: "ignore" }, () => {});
@@ -135,22 +135,22 @@ async function* pairs(numbers: AsyncIterable<number>): AsyncGenerator<readonly n
 
 Deno.test("handle() infers from codecs and pipes, tombstones included", () => void compiledMore);
 
-/** `true` if the types are the same; neither need be assignable to the other for `false`. */
+/** `true` if two types are the same, not only assignable to each other. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** Compiles if the value is of just this type. */
+/** Compiles if the value has exactly this type. */
 function typed<Expected>() {
   return <Actual>(_value: Actual, _isSame: Same<Actual, Expected>) => {};
 }
 
-/** Never run, like the others: what is inferred, type by type. */
+/** Never run, like the others: inferred types. */
 function inferred(app: Slipstream, source: BatchSource<{ id: number }>): void {
   const words = new Topic("words");
   const table = new Cache<string | null>();
   const texts: string[] = [], totals = new WritableStream<number>();
   const sink = (text: string) => texts.push(text);
 
-  // What a source's messages are, of one and of several.
+  // The messages of a source, and of several sources.
   app.handle([1, 2], (n) => typed<number>()(n, true));
   app.handle(["a"].values(), {}, (text) => typed<string>()(text, true));
   app.handle(ReadableStream.from(["a"]), { name: "read" }, (text) => typed<string>()(text, true));
@@ -179,16 +179,16 @@ function inferred(app: Slipstream, source: BatchSource<{ id: number }>): void {
   app.handle([1], { sink }, () => ["a", "b"].values());
   app.handle([1], (n) => [n]);
 
-  // Several sinks: all must take it. One that takes anything restricts nobody.
+  // Several sinks: all must take the value. A sink that takes anything restricts nothing.
   const either = (value: string | number) => value;
   app.handle([1], { sink: [either, totals, console.log] }, (n) => n);
   app.handle([1], { sink: [totals, { writable: totals }] }, (n) => n);
   app.handle([1], { sink: texts.map(() => sink) }, (n) => `${n}`);
   // @ts-expect-error: only one of them takes numbers
   app.handle([1], { sink: [either, sink] }, (n) => n);
-  // @ts-expect-error: nothing is both
+  // @ts-expect-error: no value is both
   app.handle([1], { sink: [totals, sink] }, (n) => n);
-  // @ts-expect-error: a value that one of them can't take may come
+  // @ts-expect-error: the handler may emit a value that one of them can't take
   app.handle([1], { sink }, (n) => n > 0 ? `${n}` : n);
   // @ts-expect-error: null is a value
   app.handle([1], { sink }, (n) => n > 0 ? `${n}` : null);
@@ -207,7 +207,7 @@ function inferred(app: Slipstream, source: BatchSource<{ id: number }>): void {
   app.handle(words, { sink: table }, ({ key, value }) => ({ key: key ?? "none", value }));
   // @ts-expect-error: a key may be null
   app.handle(words, { sink: table }, (m) => [m.key, m.value]);
-  // @ts-expect-error: three are no pair
+  // @ts-expect-error: three elements are not a pair
   app.handle(words, { sink: words }, (m) => [m.key, m.value, 1]);
 
   // Options.
@@ -229,9 +229,9 @@ async function* halves(numbers: AsyncIterable<number>): AsyncGenerator<string> {
   for await (const n of numbers) yield `${n / 2}`;
 }
 
-Deno.test("handle() infers what sources, pipes and sinks are of", () => void inferred);
+Deno.test("handle() infers the types of sources, pipes and sinks", () => void inferred);
 
-/** Never run: pipes from none to ten stages. */
+/** Never run: pipes of one to ten stages. */
 function pipes(app: Slipstream): void {
   const boxed = async function* <T>(values: AsyncIterable<T>) {
     for await (const value of values) yield { value };

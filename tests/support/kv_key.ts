@@ -1,5 +1,5 @@
 /**
- * Keys of Deno KV as bytes, in a string of which each unit is one byte: strings compare as KV orders keys.
+ * Keys of Deno KV as bytes, one in each unit of a string, so that these strings compare as KV orders keys.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 const encoder = new TextEncoder();
 const float = new DataView(new ArrayBuffer(8));
 
-/** The bytes of a key. No key begins with the bytes of another, unless it begins with its parts. */
+/** The bytes of a key. They begin with the bytes of another key only if the key begins with its parts. */
 export function encodeKey(key: Deno.KvKey): string {
   let encoded = "";
   for (const part of key) encoded += encodePart(part);
@@ -31,14 +31,14 @@ function encodePart(part: Deno.KvKeyPart): string {
   throw new TypeError("expected string, number, bigint, ArrayBufferView, boolean");
 }
 
-/** A zero byte would end the part. */
+/** Escapes zero bytes, which would end the part. */
 function escaped(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += byte === 0 ? "\0\xff" : String.fromCharCode(byte);
   return text;
 }
 
-/** Negative numbers with every bit turned over, others with the first: bytes then order as numbers do. */
+/** Flips every bit of a negative number, and the first bit of others, so that bytes compare as the numbers do. */
 function encodeFloat(number: number): string {
   float.setFloat64(0, number);
   const negative = float.getUint8(0) >= 0x80;
@@ -50,7 +50,7 @@ function encodeFloat(number: number): string {
   return text;
 }
 
-/** The number of bytes leads; up to eight it is in the tag. Negative ones have every bit turned over. */
+/** The number of bytes comes first; up to eight, it is part of the tag. Every bit of a negative number is flipped. */
 function encodeInteger(number: bigint): string {
   if (number === 0n) return "\x14";
   const negative = number < 0n;

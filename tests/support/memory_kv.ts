@@ -1,5 +1,5 @@
 /**
- * An imitation of Deno KV in memory, for simulations: cheap, without timers, and with commits in a test's hands.
+ * An imitation of Deno KV in memory, for simulations: fast, without timers, and with control over each commit.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { serialize } from "node:v8";
 import { encodeKey } from "./kv_key.ts";
 
-/** What becomes of a commit. */
+/** The fate of a commit. */
 export type CommitFate =
-  /** It is made, unless its checks fail. */
+  /** It takes effect, unless a check fails. */
   | "made"
-  /** It is neither made nor answered, as when the program ends before. */
+  /** It neither takes effect nor is answered, as if the program ended before. */
   | "never"
-  /** It throws; what it writes is on disk all the same when it was made. */
+  /** It rejects; with `made`, it takes effect all the same. */
   | { readonly error: unknown; readonly made?: boolean };
 
 /** A change that a commit makes. */
@@ -23,19 +23,19 @@ export interface Mutation {
   readonly value: unknown;
 }
 
-/** What a disk holds at one moment. */
+/** The contents of a disk at one moment. */
 export type Snapshot = ReadonlyMap<string, Entry>;
 
-/** How a {@linkcode MemoryKv} begins. */
+/** The options of a `MemoryKv`. */
 export interface MemoryKvOptions {
   /** What is on the disk. @default {nothing} */
   readonly from?: Snapshot;
-  /** Whether what Deno KV refuses is refused: keys, values, commits and reads that are too large. @default {true} */
+  /** Whether to refuse keys, values, commits and reads that are too large for Deno KV. @default {true} */
   readonly limits?: boolean;
   /**
-   * Decides about each commit, now or when its promise resolves. Commits that others make meanwhile come first.
+   * Decides the fate of each commit, at once or with a promise. Commits that are decided meanwhile come first.
    *
-   * @default {every commit is made, within microtasks}
+   * @default {every commit takes effect, within microtasks}
    */
   readonly onCommit?: (mutations: readonly Mutation[]) => CommitFate | Promise<CommitFate>;
   /** Called when a commit has changed the disk, before it is answered. */
@@ -50,9 +50,9 @@ interface Entry {
 }
 
 /**
- * A disk, and what opens it as Deno KV. It takes `get`, `getMany`, `set`, `delete`, `list`, `atomic` with checks, sets
+ * A disk that can be opened as Deno KV. It has `get`, `getMany`, `set`, `delete`, `list`, `atomic` with checks, sets
  * and deletes, and `close`; keys have the order that they have in Deno KV. An entry with `expireIn` is gone when its
- * time is over by `Date.now()`.
+ * time is over according to `Date.now()`.
  */
 export class MemoryKv {
   readonly #entries: Map<string, Entry>;
@@ -64,7 +64,7 @@ export class MemoryKv {
   #version: number;
   #crashed = false;
   readonly #unanswered = Promise.withResolvers<never>();
-  /** How many commits were asked for. */
+  /** How many commits were begun. */
   commits = 0;
 
   constructor({ from = new Map(), limits = true, onCommit, onMade }: MemoryKvOptions = {}) {
@@ -79,7 +79,7 @@ export class MemoryKv {
     this.#version = parseInt(last.slice(0, 16), 16);
   }
 
-  /** What is on the disk, for another one to begin with. */
+  /** The contents, with which another disk can begin. */
   snapshot(): Snapshot {
     return new Map(this.#entries);
   }
@@ -89,13 +89,13 @@ export class MemoryKv {
     return this.#order.map((encoded) => this.#entries.get(encoded)!);
   }
 
-  /** From now on nothing changes, and no call is answered, begun or not. */
+  /** From now on nothing changes, and no call is answered, not even those under way. */
   crash(): void {
     this.#crashed = true;
   }
 
-  /** Crashes, and has every call fail that was not answered, so that what is left of the program comes to its end. */
-  bury(error: unknown): void {
+  /** Crashes, and rejects every call that was not answered, so that the rest of the program ends. */
+  crashAndReject(error: unknown): void {
     this.#crashed = true;
     this.#unanswered.reject(error);
   }
@@ -210,7 +210,7 @@ export class MemoryKv {
     return low;
   }
 
-  /** Lists in batches, each of which sees what was committed meanwhile. */
+  /** Lists in batches. Each batch sees the commits before it. */
   #list(
     ask: <T>(answer: () => T) => Promise<T>,
     selector: Deno.KvListSelector,
@@ -221,7 +221,7 @@ export class MemoryKv {
     let [left, last, done] = [limit, "", false];
     const from = (encoded: string) => reverse ? end = encoded : first = `${encoded}\0`;
     const shared = sharedStart(first, end);
-    // Deno's cursor is what follows the start that both ends of the range share: when nothing does, it begins anew.
+    // Deno's cursor leaves out the bytes that both ends of the range share. If nothing is left, the list begins again.
     if (cursor) from(shared + atob(cursor));
     const read = () => {
       this.#refuse(batchSize > 1000, "Too many entries (max 1000)");
@@ -229,7 +229,7 @@ export class MemoryKv {
       while (batch.length < Math.min(batchSize, left) && low < high) {
         const entry = this.#alive(this.#order[reverse ? --high : low]!);
         if (entry !== undefined) batch.push(copyOut(entry));
-        // What has expired was taken out of the order.
+        // Expired entries are not in the order any more.
         if (!reverse) entry === undefined ? high-- : low++;
       }
       if (batch.length < batchSize) done = true;

@@ -1,17 +1,17 @@
 /**
- * Proxies before a real server of HTTP that spoil some of its answers, as networks and busy servers do. The server has
- * done its work by then.
+ * Proxies in front of a real HTTP server that spoil some of its answers, as networks and busy servers do. The server
+ * has handled the request by then.
  *
  * @module
  */
 
-/** A proxy that is running. */
+/** A running proxy. */
 export interface SpoilingProxy extends AsyncDisposable {
-  /** The server's URL, by way of the proxy. */
+  /** The URL of the server through the proxy. */
   readonly url: string;
 }
 
-/** Starts a proxy of HTTP; `isRefused` is asked at each answer, by its path, whether a 503 comes in its place. */
+/** Starts an HTTP proxy. For each answer, `isRefused(path)` says whether the proxy answers 503 instead. */
 export function startHttpProxy(url: string, isRefused: (path: string) => boolean): SpoilingProxy {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const { pathname } = new URL(request.url);
@@ -30,7 +30,7 @@ export function startHttpProxy(url: string, isRefused: (path: string) => boolean
   };
 }
 
-/** Starts a proxy of TCP; `isCut` is asked at each piece of an answer whether its connection is cut instead. */
+/** Starts a TCP proxy. For each piece of an answer, `isCut()` says whether the connection is cut instead. */
 export function startTcpProxy(url: string, isCut: () => boolean): SpoilingProxy {
   const { hostname, port } = new URL(url);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -38,7 +38,7 @@ export function startTcpProxy(url: string, isCut: () => boolean): SpoilingProxy 
   const close = (...connections: Deno.TcpConn[]) => {
     for (const connection of connections) if (open.delete(connection)) connection.close();
   };
-  /** Passes on what comes, until either side has ended or `isOver`. */
+  /** Passes on bytes until either side ends or `isOver()`. */
   const pass = async (from: Deno.TcpConn, to: Deno.TcpConn, isOver = () => false) => {
     const buffer = new Uint8Array(65_536);
     try {

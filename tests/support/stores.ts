@@ -1,24 +1,24 @@
 /**
- * Where the Caches of a test keep their state: a file or memory; with `DENO_KV_URL` set, a server of remote Deno KV.
+ * Stores for the Caches of a test: a file or memory, or with `DENO_KV_URL` set a server of remote Deno KV.
  *
  * @module
  */
 
 import { startDenokv } from "../../tools/denokv.ts";
 
-/** Whether the stores of tests are remote: `deno task test:remote`. */
+/** Whether tests use remote stores: `deno task test:remote`. */
 export const REMOTE: boolean = Deno.env.has("DENO_KV_URL");
 
-/** A store of a test's own. */
+/** A store for one test. */
 export interface TestStore extends AsyncDisposable {
   /** For `new Cache(path)` and `Deno.openKv(path)`. */
   readonly path: string;
 }
 
 /**
- * A store that nobody has used: a file that is not there yet, or a server of its own.
+ * A new store: a file that does not exist yet, or a new server.
  *
- * @param where `"memory"` where a test opens the store once, so that it need not be a file
+ * @param where `"memory"` if the test opens the store only once
  */
 export async function freshStore(where: "file" | "memory" = "file"): Promise<TestStore> {
   if (REMOTE) {
@@ -33,7 +33,7 @@ export async function freshStore(where: "file" | "memory" = "file"): Promise<Tes
   };
 }
 
-/** A test about the file itself, such as its locks: a remote store has none. */
+/** A test about the file itself, such as its locks. It is ignored on a remote store. */
 export function fileTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: REMOTE, fn });
 }

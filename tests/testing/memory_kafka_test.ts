@@ -1,26 +1,27 @@
 import assert from "node:assert/strict";
+import { Topic } from "@slipstream/slipstream";
 import { FakeClock, MemoryKafka } from "@slipstream/slipstream/testing";
-import type { FetchedMessage, KafkaProducer, TopicPartition } from "../../src/kafka/client.ts";
-import { clientsFor } from "../../src/kafka/clients.ts";
+import type { PortProducer, TopicPartition } from "../../src/kafka/port.ts";
+import { clientFactoryFor } from "../../src/kafka/client_factories.ts";
 
 const P0 = { topic: "t", partition: 0 }, P1 = { topic: "t", partition: 1 };
 const text = (value: string) => new TextEncoder().encode(value);
 
-/** What becomes of records, as `code@offset` by number. */
+/** The delivery reports of records, each as `number: code@offset`. */
 function reports() {
   const told: string[] = [];
   return {
     told,
-    messageNumber: 0,
+    recordNumber: 0,
     reported(code: number, _partition: number, offset: number, number: number) {
       told.push(`${number}: ${code}@${offset}`);
     },
   };
 }
 
-async function producerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}): Promise<KafkaProducer> {
+async function producerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}): Promise<PortProducer> {
   const all = { "bootstrap.servers": kafka.bootstrapServers, ...conf };
-  const producer = await clientsFor(all).producer(all, { onError() {} });
+  const producer = await clientFactoryFor(all).producer(all, { onError() {} });
   await producer.connect();
   return producer;
 }
@@ -35,7 +36,7 @@ async function consumerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}
   };
   const log: string[] = [];
   const names = (partitions: readonly TopicPartition[]) => partitions.map(({ partition }) => partition).join();
-  const consumer = await clientsFor(all).consumer(all, {
+  const consumer = await clientFactoryFor(all).consumer(all, {
     onError() {},
     onAssign(partitions) {
       log.push(`+${names(partitions)}`);
@@ -55,18 +56,57 @@ async function consumerOf(kafka: MemoryKafka, conf: Record<string, unknown> = {}
   return { consumer, log };
 }
 
-function produce(producer: KafkaProducer, account: ReturnType<typeof reports>, partition: number, ...values: string[]) {
+function produce(producer: PortProducer, account: ReturnType<typeof reports>, partition: number, ...values: string[]) {
   for (const value of values) {
     producer.produce("t", partition, text(value), null, null, account, undefined);
-    account.messageNumber++;
+    account.recordNumber++;
   }
 }
 
-const values = (messages: readonly FetchedMessage[]) => messages.map(({ value }) => String(value)).join("");
+const values = (messages: readonly { readonly value: Uint8Array | null }[]) =>
+  messages.map(({ value }) => String(value)).join("");
 
-Deno.test("MemoryKafka lets a test decide what becomes of a record, and keeps the order of each partition", async () => {
+Deno.test("MemoryKafka shows and takes headers as a Topic does: in order, names repeated, values null", async () => {
+  using kafka = new MemoryKafka({ partitions: 2 });
+  kafka.createTopic("t");
+  const headers = [["h", "x"], ["h", null], ["i", text("y")]] as const;
+  assert.equal(kafka.append(P1, { key: "k", value: "v", headers }), 0);
+  await using topic = new Topic("t", { "bootstrap.servers": kafka.bootstrapServers }, {
+    offset: "beginning",
+    until: "end",
+  });
+  await topic.send("k", "v", { partition: 1, headers });
+  const [appended, sent] = kafka.records(P1);
+  const shown = (some: readonly (readonly [string, Uint8Array | null])[]) =>
+    some.map(([name, value]) => [name, value && String.fromCharCode(...value)]);
+  assert.deepEqual(shown(appended!.headers), [["h", "x"], ["h", null], ["i", "y"]]);
+  assert.deepEqual(shown(sent!.headers), shown(appended!.headers));
+  const [first, second] = await Array.fromAsync(topic);
+  assert.deepEqual([shown(first!.headers), shown(second!.headers)], Array(2).fill(shown(appended!.headers)));
+  assert.deepEqual(kafka.records(P0), [], "createTopic() makes as many partitions as the options say");
+});
+
+Deno.test("MemoryKafka refuses partitions that do not exist, and numbers of partitions that are none", () => {
   using kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  assert.throws(() => kafka.records(P0), /^RangeError: There is no partition t\[0\]: create the topic/);
+  assert.throws(() => kafka.createTopic("t", { partitions: 0 }), RangeError);
+  assert.throws(() => new MemoryKafka({ partitions: 1.5 }), RangeError);
+});
+
+Deno.test("MemoryKafka deletes records and leaves gaps, and records() shows what is left", () => {
+  using kafka = new MemoryKafka();
+  kafka.createTopic("t");
+  for (const value of ["a", "b"]) kafka.append(P0, { value });
+  assert.equal(kafka.records(P0).length, 2);
+  kafka.deleteRecords(P0, 1);
+  kafka.skipOffsets(P0, 5);
+  kafka.append(P0, { value: "c" });
+  assert.deepEqual(kafka.records(P0).map(({ offset, value }) => [offset, String(value)]), [[1, "b"], [7, "c"]]);
+});
+
+Deno.test("MemoryKafka lets a test decide the outcome of each record, and keeps the order of a partition", async () => {
+  using kafka = new MemoryKafka();
+  kafka.createTopic("t", { partitions: 2 });
   const gate = Promise.withResolvers<void>();
   kafka.faults.produce = ({ value }) => {
     const what = String(new TextDecoder().decode(value!));
@@ -79,7 +119,7 @@ Deno.test("MemoryKafka lets a test decide what becomes of a record, and keeps th
   produce(producer, account, 1, "c");
   await producer.flush(1);
   assert.deepEqual(account.told.toSorted(), ["0: 0@0", "1: -192@-1", "2: -195@-1", "5: 0@0"]);
-  assert.equal(values(kafka.records(P0)), "al", "what waits holds up its partition alone");
+  assert.equal(values(kafka.records(P0)), "al", "a record that waits holds up its partition alone");
   gate.resolve();
   await producer.flush(1000);
   assert.equal(values(kafka.records(P0)), "alwb");
@@ -87,7 +127,7 @@ Deno.test("MemoryKafka lets a test decide what becomes of a record, and keeps th
   await producer.disconnect();
 });
 
-Deno.test("MemoryKafka reports as purged what a producer leaves; what was sent is written all the same", async () => {
+Deno.test("MemoryKafka reports records as purged when their producer disconnects; those that were sent are written all the same", async () => {
   using kafka = new MemoryKafka();
   kafka.createTopic("t");
   const gate = Promise.withResolvers<void>();
@@ -103,9 +143,9 @@ Deno.test("MemoryKafka reports as purged what a producer leaves; what was sent i
   assert.throws(() => produce(producer, account, 0, "c"), { code: -172 });
 });
 
-Deno.test("MemoryKafka.crash() tells nobody anything, and the group notices after the session", async () => {
+Deno.test("MemoryKafka.crash() settles nothing, and the group notices after the session", async () => {
   using kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   kafka.append(P0, { value: "a" });
   const { consumer } = await consumerOf(kafka, { "session.timeout.ms": 300 });
   assert.equal(values(await consumer.consume(10, 1000)), "a");
@@ -131,7 +171,7 @@ for (
 ) {
   Deno.test(`MemoryKafka.rebalance() moves partitions (${strategy})`, async () => {
     using kafka = new MemoryKafka();
-    kafka.createTopic("t", 2);
+    kafka.createTopic("t", { partitions: 2 });
     const conf = { "partition.assignment.strategy": strategy };
     const one = await consumerOf(kafka, conf);
     await one.consumer.consume(10, 1);
@@ -148,9 +188,9 @@ for (
   });
 }
 
-Deno.test("MemoryKafka lets a member lose its partitions: its commits are refused until it has joined again", async () => {
+Deno.test("MemoryKafka.loseMember() takes a member's partitions: its commits are refused until it has joined again", async () => {
   using kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   kafka.append(P1, { value: "a" });
   const { consumer, log } = await consumerOf(kafka);
   await consumer.consume(10, 1000);
@@ -162,10 +202,10 @@ Deno.test("MemoryKafka lets a member lose its partitions: its commits are refuse
   await consumer.disconnect();
 });
 
-Deno.test("MemoryKafka goes by the clock there is: intervals, time-outs and answers", async () => {
+Deno.test("MemoryKafka takes intervals, timeouts and delays from the current clock, which may be a fake one", async () => {
   using clock = FakeClock.install();
   using kafka = new MemoryKafka({ delayMs: (kind) => kind === "commit" ? 500 : 0 });
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   kafka.append(P0, { value: "a" });
   const { consumer, log } = await consumerOf(kafka, { "auto.commit.interval.ms": 1000 });
   const [message] = await consumer.consume(10, 1000);
@@ -188,12 +228,12 @@ Deno.test("MemoryKafka goes by the clock there is: intervals, time-outs and answ
   await consumer.disconnect();
 });
 
-Deno.test("MemoryKafka does the same again with the same random numbers", async () => {
+Deno.test("MemoryKafka repeats itself with the same random numbers", async () => {
   async function run(seed: number): Promise<string> {
     let state = seed;
     const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
     using kafka = new MemoryKafka({ random });
-    kafka.createTopic("t", 3);
+    kafka.createTopic("t", { partitions: 3 });
     for (let n = 0; n < 30; n++) kafka.append({ topic: "t", partition: n % 3 }, { value: `${n};` });
     const { consumer } = await consumerOf(kafka);
     const seen: string[] = [];
@@ -213,7 +253,7 @@ Deno.test("MemoryKafka is cheap: a thousand programs take a few seconds at most"
   const start = performance.now();
   for (let n = 0; n < 1000; n++) {
     using kafka = new MemoryKafka();
-    kafka.createTopic("t", 2);
+    kafka.createTopic("t", { partitions: 2 });
     const producer = await producerOf(kafka), account = reports();
     produce(producer, account, n % 2, "a", "b", "c");
     const { consumer } = await consumerOf(kafka);

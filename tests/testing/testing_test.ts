@@ -9,7 +9,7 @@ import {
 } from "@slipstream/slipstream/protocol";
 import { delay, fail, FakeClock, runUntilIdle, scripted, together } from "@slipstream/slipstream/testing";
 
-Deno.test("scripted() begins again after the last batch that was done", async () => {
+Deno.test("scripted() starts after the last batch that was done when it is read again", async () => {
   const source = scripted([1, together(2, 3), 4]);
   const seen: number[] = [];
   let broken = true;
@@ -28,7 +28,7 @@ Deno.test("scripted() begins again after the last batch that was done", async ()
   assert.deepEqual([seen, source.done], [[1, 2, 2, 3, 4], [1, 2, 3, 4]]);
 });
 
-Deno.test("scripted() fails as the script has it, once, and can be iterated", async () => {
+Deno.test("scripted() throws the error of a script once, and can be iterated", async () => {
   const source = scripted<string>(["a", fail(new Error("gone")), "b"]);
   const seen: string[] = [];
   await assert.rejects(async () => {
@@ -38,7 +38,7 @@ Deno.test("scripted() fails as the script has it, once, and can be iterated", as
   assert.deepEqual(seen, ["a", "b"]);
 });
 
-Deno.test("scripted() stops at once, in a delay and at the end of a script that stays open", async () => {
+Deno.test('scripted() stops at once, in a delay and at the end of a script with then: "stayOpen"', async () => {
   for (const source of [scripted([1, delay(1_000_000), 2]), scripted([1], { then: "stayOpen" })]) {
     const app = new Slipstream();
     const ended = new AbortController();
@@ -48,11 +48,11 @@ Deno.test("scripted() stops at once, in a delay and at the end of a script that 
   }
 });
 
-Deno.test("delay() refuses what is no time", () => {
+Deno.test("delay() refuses a time out of range", () => {
   for (const ms of [-1, NaN, Infinity]) assert.throws(() => delay(ms), RangeError);
 });
 
-Deno.test("runUntilIdle() ends an app whose sources stay open when all is settled", async () => {
+Deno.test("runUntilIdle() ends an app whose sources stay open when every batch has settled", async () => {
   const source = scripted(["a", delay(100), "b"], { then: "stayOpen" });
   const settled: string[] = [];
   const app = new Slipstream();
@@ -65,7 +65,7 @@ Deno.test("runUntilIdle() ends an app whose sources stay open when all is settle
   assert.deepEqual([settled, source.done], [["a", "b"], ["a", "b"]]);
 });
 
-Deno.test("runUntilIdle() rejects with the app's error, and when the app does not come to rest", async () => {
+Deno.test("runUntilIdle() rejects with the app's error, and when the app is not idle in time", async () => {
   const failing = new Slipstream();
   failing.handle([1], { name: "work" }, () => {
     throw new Error("no");
@@ -73,10 +73,10 @@ Deno.test("runUntilIdle() rejects with the app's error, and when the app does no
   await assert.rejects(runUntilIdle(failing), HandlerError);
   const busy = new Slipstream();
   busy.handle(scripted([1, delay(1_000_000)]), () => {});
-  await assert.rejects(runUntilIdle(busy, { timeoutMs: 50 }), /not idle within 50 ms: 1 of 1 sources at work/);
+  await assert.rejects(runUntilIdle(busy, { timeoutMs: 50 }), /not idle within 50 ms: 1 of 1 sources are busy/);
   const waiting = new Slipstream();
   waiting.handle(scripted([1], { then: "stayOpen" }), () => {});
-  await assert.rejects(runUntilIdle(waiting, { until: () => false, timeoutMs: 100 }), /did not come to hold/);
+  await assert.rejects(runUntilIdle(waiting, { until: () => false, timeoutMs: 100 }), /until\(\) returns false/);
   await assert.rejects(runUntilIdle(waiting, { quietMs: -1 }), RangeError);
   const wrong = () => {
     throw new TypeError("until what?");
@@ -86,8 +86,8 @@ Deno.test("runUntilIdle() rejects with the app's error, and when the app does no
   await assert.rejects(runUntilIdle(new Slipstream()), /nothing to run/);
 });
 
-Deno.test("runUntilIdle() changes nothing of what a source hands over and is told", async () => {
-  const told: unknown[] = [];
+Deno.test("runUntilIdle() passes on every part of a batch and every call of a reader", async () => {
+  const calls: unknown[] = [];
   const raw = { key: null, value: new Uint8Array([1]), headers: [] };
   const source: BatchSource<string> = {
     [openSource]: () => ({
@@ -95,10 +95,10 @@ Deno.test("runUntilIdle() changes nothing of what a source hands over and is tol
         messages: ["fine", "unreadable", "late"],
         unreadable: new Map([[1, { error: new Error("no text"), again: () => "" }]]),
         raw: () => raw,
-        done: (handled?: number) => void told.push(["done", handled]),
+        done: (handled?: number) => void calls.push(["done", handled]),
       }]),
-      pause: () => void told.push("pause"),
-      resume: () => void told.push("resume"),
+      pause: () => void calls.push("pause"),
+      resume: () => void calls.push("resume"),
       stop() {},
       close: () => Promise.resolve(),
     }),
@@ -109,28 +109,47 @@ Deno.test("runUntilIdle() changes nothing of what a source hands over and is tol
   };
   const app = new Slipstream();
   app.handle(source, { onError: sink }, (word) => {
-    told.push(word);
+    calls.push(word);
     app.pause(source);
     app.resume(source);
   });
   await runUntilIdle(app);
-  assert.deepEqual(told, ["fine", "pause", "resume", "late", "pause", "resume", ["done", undefined]]);
+  assert.deepEqual(calls, ["fine", "pause", "resume", "late", "pause", "resume", ["done", undefined]]);
   assert.deepEqual(letters.map(({ value }) => value), [raw.value]);
   const stopped = new Slipstream();
-  told.length = 0;
+  calls.length = 0;
   stopped.handle(source, { onError: sink }, () => stopped.pause(source));
   await assert.rejects(runUntilIdle(stopped, { timeoutMs: 50 }), /not idle/);
-  assert.deepEqual(told, ["pause", ["done", 1]]);
+  assert.deepEqual(calls, ["pause", ["done", 1]]);
 });
 
-Deno.test("runUntilIdle() takes the default app's stream, and hands on args", async () => {
+Deno.test("runUntilIdle() passes on whether a stale message was accepted before", async () => {
+  const asked: unknown[] = [];
+  const source: BatchSource<number> = {
+    [openSource]: () => ({
+      batches: ReadableStream.from([{
+        messages: [1],
+        stale: (message: number, isAccepted?: boolean) => (asked.push([message, isAccepted]), false),
+        done() {},
+      }]),
+      stop() {},
+      close: () => Promise.resolve(),
+    }),
+  };
+  const app = new Slipstream();
+  app.handle(source, { concurrency: 2 }, async () => {});
+  await runUntilIdle(app);
+  assert.deepEqual(asked, [[1, undefined], [1, true]]);
+});
+
+Deno.test("runUntilIdle() takes the stream() of the default app, and passes args", async () => {
   const seen: unknown[] = [];
   handle(scripted([1], { then: "stayOpen" }), { sink: (value: unknown) => seen.push(value) }, (n, args) => [n, args]);
   await runUntilIdle(stream, { args: "args" });
   assert.deepEqual(seen, [[1, "args"]]);
 });
 
-Deno.test("FakeClock runs timers and crons as it passes them", async () => {
+Deno.test("FakeClock runs timers and crons when advance() passes their times", async () => {
   using clock = FakeClock.install({ now: Date.UTC(2026, 0, 1, 0, 0) });
   const app = new Slipstream();
   const log: string[] = [];
@@ -157,7 +176,7 @@ Deno.test("FakeClock runs timers and crons as it passes them", async () => {
   assert.deepEqual(clock.crons, []);
 });
 
-Deno.test("FakeClock tells what a cron's run failed with, and refuses a second clock and unknown crons", async () => {
+Deno.test("FakeClock rejects advance() with the error of a cron, and refuses a second clock and unknown crons", async () => {
   using clock = FakeClock.install();
   assert.throws(() => FakeClock.install(), /installed already/);
   await assert.rejects(clock.runCron("none"), /There is no cron "none"/);
@@ -171,13 +190,13 @@ Deno.test("FakeClock tells what a cron's run failed with, and refuses a second c
   await running;
 });
 
-Deno.test("FakeClock puts back what was there", () => {
+Deno.test("FakeClock.uninstall() restores the globals", () => {
   const before = [setTimeout, Date, Deno.cron];
   FakeClock.install().uninstall();
   assert.ok([setTimeout, Date, Deno.cron].every((one, index) => one === before[index]));
 });
 
-Deno.test("runUntilIdle() under a FakeClock says that the app was not idle, though a retry or a sink waits for the clock", async () => {
+Deno.test("runUntilIdle() under a FakeClock rejects in real time while a retry or a handler waits for the clock", async () => {
   using _clock = FakeClock.install();
   const retrying = new Slipstream();
   const source = scripted([1, 2], { then: "stayOpen" });
@@ -186,11 +205,11 @@ Deno.test("runUntilIdle() under a FakeClock says that the app was not idle, thou
   });
   await assert.rejects(
     runUntilIdle(retrying, { timeoutMs: 100 }),
-    /^Error: runUntilIdle\(\): the app was not idle within 100 ms: 1 of 1 sources at work, 1 batches not settled$/,
+    /^Error: runUntilIdle\(\): the app was not idle within 100 ms: 1 of 1 sources are busy, 1 batches are not settled$/,
   );
   assert.deepEqual(source.done, []);
 
   const waiting = new Slipstream();
   waiting.handle(scripted([1]), () => new Promise<void>((resolve) => setTimeout(resolve, 1000)));
-  await assert.rejects(runUntilIdle(waiting, { timeoutMs: 100 }), /within 100 ms, nor had it ended 2000 ms after/);
+  await assert.rejects(runUntilIdle(waiting, { timeoutMs: 100 }), /within 100 ms, nor did it end within 2000 ms after/);
 });

@@ -20,7 +20,7 @@ async function withCron(body: (registered: Map<string, Due>) => Promise<void>): 
   }
 }
 
-Deno.test("cron() registers when it is made, and its run lasts until the sinks have taken the tick", () =>
+Deno.test("cron() registers when it is called, and its run lasts until the sinks have settled the tick", () =>
   withCron(async (registered) => {
     const source = cron("drain", "* * * * *");
     const run = registered.get("drain")!();
@@ -54,12 +54,6 @@ Deno.test("cron() fails its run when the handler failed, with the handler's erro
 
 Deno.test("cron() refuses a schedule that can't be parsed, and says when Deno.cron is missing", async () => {
   assert.throws(() => cron("wrong", "every now and then"), /cron "wrong": can't be registered on "every now and then"/);
-  for (const name of ["", "a/b", "x".repeat(65), 5 as never]) {
-    assert.throws(() => cron(name, "* * * * *"), /a name must be 1 to 64 letters/);
-  }
-  for (const schedule of [5, null, undefined]) {
-    assert.throws(() => cron("wrong", schedule as never), /a schedule must be a string or an object/);
-  }
   const original = Deno.cron;
   Object.defineProperty(Deno, "cron", { value: undefined, configurable: true, writable: true });
   try {
@@ -69,3 +63,39 @@ Deno.test("cron() refuses a schedule that can't be parsed, and says when Deno.cr
   }
   await Promise.resolve();
 });
+
+Deno.test("cron() reports all problems of its parameters at once, and registers nothing", () =>
+  withCron((registered) => {
+    for (const name of ["", "a/b", "x".repeat(65), 5 as never]) {
+      assert.throws(() => cron(name, "* * * * *"), /the name must be 1 to 64 letters.*: got/);
+    }
+    for (const schedule of [5, null, undefined, [], true]) {
+      assert.throws(() => cron("wrong", schedule as never), /the schedule must be a string or an object: got/);
+    }
+    const wrong = { hours: 3, minute: "5", month: { evry: 2 }, dayOfWeek: { exact: ["1"], every: null } };
+    assert.throws(() => (cron as (...args: unknown[]) => unknown)("a/b", wrong, { backoffSchedule: [] }), {
+      name: "TypeError",
+      message: `cron(): 7 problems
+  - the name must be 1 to 64 letters, digits, spaces, "-" and "_": got "a/b"
+  - schedule: there is no option "hours": did you mean "hour"?
+  - schedule: minute must be a number or an object such as { every: 10 }: got a string
+  - schedule: month: there is no option "evry": did you mean "every"?
+  - schedule: dayOfWeek: exact must be a number or an array of numbers: got an Array
+  - schedule: dayOfWeek: every must be a number: got null
+  - it takes a name and a schedule: got 3 parameters`,
+    });
+    assert.equal(registered.size, 0);
+    return Promise.resolve();
+  }));
+
+Deno.test("cron() takes each form of a schedule that Deno.cron takes", () =>
+  withCron((registered) => {
+    const schedules: Deno.CronSchedule[] = [
+      {},
+      { minute: 5, hour: { exact: [1, 2] }, dayOfMonth: { exact: 1 } },
+      { month: { start: 1, end: 6, every: 2 }, dayOfWeek: { every: 2 } },
+    ];
+    for (const [n, schedule] of schedules.entries()) cron(`job ${n}`, schedule);
+    assert.equal(registered.size, schedules.length);
+    return Promise.resolve();
+  }));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import FakeTimers from "@sinonjs/fake-timers";
 import { Slipstream, type Tick, timer } from "@slipstream/slipstream";
 
-Deno.test("timer() does not drift, and makes one tick of those that a slow handler missed", async () => {
+Deno.test("timer() does not drift, and merges the ticks that a slow handler missed", async () => {
   const clock = FakeTimers.install({ now: 1000, toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
   try {
     const ticks: Tick[] = [];
@@ -40,13 +40,25 @@ Deno.test("timer() stops at once when the run is aborted", { sanitizeOps: true, 
   await running; // and the sanitizer sees that no timer is left
 });
 
-Deno.test("timer() can be left while it is waited for", async () => {
+Deno.test("timer() ends a pending next() when the loop is left", async () => {
   const ticks = timer(1_000_000)[Symbol.asyncIterator]();
   const next = ticks.next();
   await ticks.return!();
   assert.equal((await next).done, true);
 });
 
-Deno.test("timer() refuses what is no time", () => {
-  for (const ms of [0, -1, NaN, Infinity, "5" as never]) assert.throws(() => timer(ms), RangeError);
+Deno.test("timer() refuses a time that is out of range, of the wrong type, or that comes with options", () => {
+  for (const ms of [0, -1, NaN, Infinity, 2 ** 31]) {
+    assert.throws(() => timer(ms), { name: "RangeError", message: new RegExp(`above 0 and at most.*: got ${ms}$`) });
+  }
+  assert.throws(() => timer("5" as never), {
+    name: "TypeError",
+    message: "timer(): the time between ticks must be a number: got a string",
+  });
+  assert.throws(() => (timer as (...args: unknown[]) => unknown)("5", { signal: 1 }), {
+    name: "TypeError",
+    message: `timer(): 2 problems
+  - the time between ticks must be a number: got a string
+  - it takes the time between ticks alone: got 2 parameters`,
+  });
 });

@@ -34,12 +34,17 @@ ${HEAD}| connect, name | rd_kafka_new, rd_kafka_name | callback | tests/a_test.t
 ${HEAD}| err2str | rd_kafka_err2str | text | tests/a_test.ts |
 `;
 
-Deno.test("checkContract() finds nothing on a page that agrees with the code", () => {
+Deno.test("checkContract() finds no problem on a page that agrees with the code", () => {
   deepEqual(checkContract(PAGE, CODE), []);
 });
 
 const BROKEN: readonly [what: string, page: string, code: Partial<Code>, expected: RegExp][] = [
-  ["a call of the npm client that no class answers", PAGE, { calls: { Producer: ["purge"] } }, /calls purge\(\): not/],
+  [
+    "a method that the npm client calls and no class has",
+    PAGE,
+    { calls: { Producer: ["purge"] } },
+    /calls purge\(\), which does not exist/,
+  ],
   [
     "a call from a file of the npm client that it doesn't know",
     PAGE,
@@ -66,7 +71,12 @@ const BROKEN: readonly [what: string, page: string, code: Partial<Code>, expecte
   ],
   ["a row without an answer", PAGE.replace("| true |", "|  |"), {}, /poll: does not say/],
   ["a row without a test", PAGE.replace("| true | tests/a_test.ts", "| true | "), {}, /poll: names no test/],
-  ["a test that does not exist", PAGE.replace("| true | tests/a", "| true | tests/b"), {}, /no tests\/b_test\.ts/],
+  [
+    "a test that does not exist",
+    PAGE.replace("| true | tests/a", "| true | tests/b"),
+    {},
+    /tests\/b_test\.ts does not exist/,
+  ],
   ["a test of something else", PAGE, { test: () => "connect name produce err2str Producer" }, /mentions poll/],
   ["a line that it can't read", PAGE.replace("| true |", "| true | false |"), {}, /has 5 cells, not 4/],
 ];
@@ -82,11 +92,11 @@ for (const [what, page, code, expected] of BROKEN) {
 
 Deno.test("methodsOf() finds the public methods of exported classes", () => {
   const source = `
-export abstract class Client {
+export abstract class NativeClient {
   name(): string {}
 }
 
-export class Sender extends Client {
+export class Sender extends NativeClient {
   flush(): void {}
 }
 
@@ -121,10 +131,10 @@ class Bytes {
   int(): void {}
 }
 `;
-  deepEqual(methodsOf(source), { Client: ["name"], Sender: ["flush"], Producer: ["produce", "poll", "flush"] });
+  deepEqual(methodsOf(source), { NativeClient: ["name"], Sender: ["flush"], Producer: ["produce", "poll", "flush"] });
 });
 
-Deno.test("callsOf() finds what is called on the native half", () => {
+Deno.test("callsOf() finds the methods that are called on the addon", () => {
   const source = "this._client.connect(x); self._client\n .poll(); this._client.connect(y); this._client instanceof Z;";
   deepEqual(callsOf(source), ["connect", "poll"]);
 });

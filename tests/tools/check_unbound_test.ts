@@ -18,17 +18,17 @@ Names such as \`rd_kafka_anything\` may be in the text.
 The end: \`rd_kafka_end\`.
 `;
 
-Deno.test("checkUnbound() finds nothing on a page that has what is not bound", () => {
+Deno.test("checkUnbound() finds no problem on a page that lists all unbound functions", () => {
   deepEqual(checkUnbound(PAGE, EXPORTED, BOUND), []);
 });
 
 const BROKEN: readonly [what: string, page: string, exported: string[], bound: string[], expected: string[]][] = [
-  ["a function that is forgotten", PAGE, ["rd_kafka_flush"], [], ["rd_kafka_flush is neither bound nor on the page"]],
-  ["a function that has been bound since", PAGE, [], ["rd_kafka_poll"], [
-    "rd_kafka_poll is bound, and rd_kafka_poll says that it is not",
+  ["a function that is missing", PAGE, ["rd_kafka_flush"], [], ["rd_kafka_flush is neither bound nor on the page"]],
+  ["a bound function on the page", PAGE, [], ["rd_kafka_poll"], [
+    "rd_kafka_poll is bound, but the page lists rd_kafka_poll",
   ]],
-  ["a name that stands for one that is bound", PAGE, [], ["rd_kafka_share_new"], [
-    "rd_kafka_share_new is bound, and rd_kafka_share_* says that it is not",
+  ["a pattern that matches a bound function", PAGE, [], ["rd_kafka_share_new"], [
+    "rd_kafka_share_new is bound, but the page lists rd_kafka_share_*",
   ]],
   [
     "a function that is listed twice",
@@ -36,17 +36,17 @@ const BROKEN: readonly [what: string, page: string, exported: string[], bound: s
     [],
     [],
     [
-      "rd_kafka_share_poll is there twice: rd_kafka_share_poll, rd_kafka_share_*",
+      "rd_kafka_share_poll is on the page twice: rd_kafka_share_poll, rd_kafka_share_*",
     ],
   ],
   ["a name that the header lacks", PAGE.replace("`rd_kafka_poll`", "`rd_kafka_poll`, `rd_kafka_pole`"), [], [], [
     "rd_kafka_pole is not in the header",
   ]],
   ["a list without a reason", PAGE.replace("## Share groups", "## "), [], [], [
-    "rd_kafka_share_* and what follows are listed without a reason",
+    "rd_kafka_share_* and the names after it have no reason",
   ]],
-  ["a reason for nothing", PAGE.replace("## Share", "## Other\n\nNothing.\n\n## Share"), [], [], [
-    '"Other" lists nothing',
+  ["a reason without a list", PAGE.replace("## Share", "## Other\n\nNothing.\n\n## Share"), [], [], [
+    '"Other" has no list',
   ]],
 ];
 

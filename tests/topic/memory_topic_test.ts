@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Message, Topic, type TopicOptions, transform } from "@slipstream/slipstream";
 import { MemoryKafka } from "@slipstream/slipstream/testing";
-import { openSource } from "../../src/stream/protocol.ts";
-import { P0, P1, positionsOf, until } from "./readers.ts";
+import { openSource } from "../../src/protocol/protocol.ts";
+import { P0, P1, positionsOf, until } from "../support/readers.ts";
 
 const NO_FFI: Deno.PermissionOptions = { ffi: false, net: false, read: "inherit", env: "inherit", sys: "inherit" };
 const GROUP = { "group.id": "g", "auto.offset.reset": "earliest" } as const;
@@ -14,7 +14,7 @@ function topicOf(kafka: MemoryKafka, conf = {}, options: TopicOptions = {}): Top
 /** Topic `t` with three messages in partition 0 and five in partition 1. */
 function filled(): MemoryKafka {
   const kafka = new MemoryKafka();
-  kafka.createTopic("t", 2);
+  kafka.createTopic("t", { partitions: 2 });
   for (let n = 0; n < 3; n++) kafka.append(P0, { key: "k", value: `0@${n}` });
   for (let n = 0; n < 5; n++) kafka.append(P1, { value: `1@${n}` });
   return kafka;
@@ -36,7 +36,7 @@ Deno.test("Topic writes and reads in memory without native code", { permissions:
   assert.deepEqual(headers.map(([name, bytes]) => [name, bytes && String(bytes)]), [["h", "x"], ["none", null]]);
 });
 
-Deno.test("for await over a Topic counts a message when the next one is asked for", async () => {
+Deno.test("for await over a Topic counts a message as handled when the next one is requested", async () => {
   using kafka = filled();
   await using topic = topicOf(kafka, GROUP);
   const seen: Message[] = [];
@@ -51,11 +51,11 @@ Deno.test("for await over a Topic counts a message when the next one is asked fo
   const again: string[] = [];
   await using other = topicOf(kafka, GROUP, { until: "end" });
   for await (const { value } of other) again.push(value!);
-  assert.equal(again.length, 3, "the one at which the loop was left, and two more");
+  assert.equal(again.length, 3, "the message at which the loop was left, and two more");
   assert(again.includes(seen[5]!.value!));
 });
 
-Deno.test("A Topic's batches know their bytes and positions, and are done in order", async () => {
+Deno.test("Batches of a Topic have their bytes and positions, and are done in order", async () => {
   using kafka = filled();
   await using topic = topicOf(kafka, GROUP);
   const reader = topic[openSource](), batches = reader.batches.getReader();
@@ -76,7 +76,7 @@ Deno.test("A Topic's batches know their bytes and positions, and are done in ord
   assert.deepEqual([kafka.committed("g", P0), kafka.committed("g", P1)], [3, undefined]);
 });
 
-Deno.test("a pipe from a Topic that fails stores nothing of what it had pulled lately; one that is left in order does", async () => {
+Deno.test("a pipe from a Topic that fails stores no offsets of the last messages it pulled; a cancelled one does", async () => {
   for (const fails of [true, false]) {
     using kafka = filled();
     await using topic = topicOf(kafka, GROUP);
@@ -91,7 +91,7 @@ Deno.test("a pipe from a Topic that fails stores nothing of what it had pulled l
         topic.readable.pipeThrough(transform((message) => message)).pipeTo(sink),
         /disk full/,
       );
-      // The error goes back through the stages, one after the other.
+      // The error passes back through the stages, one after the other.
       await new Promise((resolve) => setTimeout(resolve, 50));
     } else {
       const reader = topic.readable.getReader();

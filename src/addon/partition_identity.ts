@@ -1,0 +1,26 @@
+/**
+ * Compares topic partitions by topic and partition number alone.
+ *
+ * @module
+ */
+
+/** A topic partition, whatever else is known of it; −1 stands for a partition that is not given, as in librdkafka. */
+interface Identified {
+  readonly topic: string;
+  readonly partition?: number;
+}
+
+/** Whether two objects name the same partition of the same topic. */
+export function isSamePartition(a: Identified, b: Identified): boolean {
+  return a.partition === b.partition && a.topic === b.topic;
+}
+
+/** The elements of `partitions` that name no partition of `removed`. */
+export function withoutPartitions<P extends Identified>(partitions: readonly P[], removed: readonly Identified[]): P[] {
+  return partitions.filter((one) => !removed.some((other) => isSamePartition(one, other)));
+}
+
+/** A topic partition as the key of a map: `orders[3]`. */
+export function partitionKey({ topic, partition = -1 }: Identified): string {
+  return `${topic}[${partition}]`;
+}

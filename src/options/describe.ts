@@ -1,7 +1,0 @@
-/** Names what a program passed, for an error: `"a string"`, `"a Date"`, `"an object"`. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const { name } = value.constructor ?? {};
-  return name === undefined || name === "Object" ? "an object" : `a ${name}`;
-}
