@@ -5,7 +5,7 @@
  */
 
 import { describeValue } from "../options/describe_value.ts";
-import { assertNoProblems } from "../options/problems.ts";
+import { assertNoProblems, isOptionsObject } from "../options/problems.ts";
 import { type ErrorPolicy, HANDLE_DEFAULTS, type HandleOptions, optionProblems } from "./handle_options.ts";
 import type { Handler } from "./handler.ts";
 import type { PipeStage } from "./pipe.ts";
@@ -54,7 +54,7 @@ export function bind(
   const problems = sources.map(sourceProblem).filter((problem) => problem !== undefined);
   if (typeof second === "function" && third !== undefined) problems.push("options go before the handler, not after it");
   if (typeof handler !== "function") problems.push(`the handler must be a function: got ${describeValue(handler)}`);
-  if (typeof options === "object" && options !== null) problems.push(...optionProblems(options, sources));
+  if (isOptionsObject(options)) problems.push(...optionProblems(options, sources));
   // handle(source, 5) lacks a handler, and that is reported already.
   else if (typeof handler === "function") problems.push(`the options must be an object: got ${describeValue(options)}`);
   assertNoProblems("handle()", problems);

@@ -6,7 +6,7 @@
 
 import * as std from "@std/async/retry";
 import { describeValue } from "../options/describe_value.ts";
-import { unknownOptions } from "../options/problems.ts";
+import { isOptionsObject, unknownOptions } from "../options/problems.ts";
 import { isFatal } from "./handler_error.ts";
 import { INTERRUPTED, isInterrupted } from "./interrupted.ts";
 import type { ResettableSignal } from "../async/resettable_signal.ts";
@@ -80,7 +80,7 @@ const OPTIONS = [
 
 /** Returns what is wrong with the option `retry`. (`retry()` itself would find it only after the first failure.) */
 export function retryProblems(options: unknown): string[] {
-  if (typeof options !== "object" || options === null) {
+  if (!isOptionsObject(options)) {
     return [`retry must be an object such as { maxAttempts: 3 }: got ${describeValue(options)}`];
   }
   const {

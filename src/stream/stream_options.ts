@@ -5,7 +5,7 @@
  */
 
 import { describeValue } from "../options/describe_value.ts";
-import { assertNoProblems, unknownOptions } from "../options/problems.ts";
+import { assertNoProblems, isOptionsObject, unknownOptions } from "../options/problems.ts";
 
 /**
  * The options of `stream()`.
@@ -54,7 +54,7 @@ const OPTIONS = ["args", "signal", "handleSignals", "shutdownTimeoutMs"] as cons
  */
 export function checkStreamOptions([options = {}, ...more]: readonly unknown[]): StreamOptions {
   const form = "it takes one object of options, such as stream({ args, signal })";
-  if (typeof options !== "object" || options === null) {
+  if (!isOptionsObject(options)) {
     assertNoProblems("stream()", [`${form}: got ${describeValue(options)}`]);
   }
   if (more.length > 0) assertNoProblems("stream()", [`${form}: got ${more.length + 1} parameters`]);

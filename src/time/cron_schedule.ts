@@ -6,7 +6,7 @@
  */
 
 import { describeValue } from "../options/describe_value.ts";
-import { unknownOptions } from "../options/problems.ts";
+import { isOptionsObject, unknownOptions } from "../options/problems.ts";
 
 const FIELDS = ["minute", "hour", "dayOfMonth", "month", "dayOfWeek"] as const satisfies (keyof Deno.CronSchedule)[];
 const EXPRESSION = ["exact", "start", "end", "every"] as const;
@@ -17,7 +17,7 @@ const EXPRESSION = ["exact", "start", "end", "every"] as const;
  */
 export function scheduleProblems(schedule: unknown): string[] {
   if (typeof schedule === "string") return [];
-  if (typeof schedule !== "object" || schedule === null || Array.isArray(schedule)) {
+  if (!isOptionsObject(schedule)) {
     return [`the schedule must be a string or an object: got ${describeValue(schedule)}`];
   }
   const problems = unknownOptions(schedule, FIELDS).map(inSchedule);
@@ -33,7 +33,7 @@ function inSchedule(problem: string): string {
 
 function expressionProblems(field: string, expression: unknown): string[] {
   if (expression === undefined || typeof expression === "number") return [];
-  if (typeof expression !== "object" || expression === null) {
+  if (!isOptionsObject(expression)) {
     return [`${field} must be a number or an object such as { every: 10 }: got ${describeValue(expression)}`];
   }
   const problems = unknownOptions(expression, EXPRESSION).map((problem) => `${field}: ${problem}`);

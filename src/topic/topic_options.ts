@@ -8,6 +8,7 @@ import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import type { Codec } from "../codecs/codec.ts";
 import { text } from "../codecs/text.ts";
 import { describeValue } from "../options/describe_value.ts";
+import { isOptionsObject } from "../options/problems.ts";
 import { closestName } from "../options/closest_name.ts";
 
 import { isProperty } from "./conf/property_names.ts";
@@ -166,7 +167,7 @@ const FAIL_MISSING_MS = 3000;
  * @param problems receives what is wrong with them
  */
 export function checkTopicOptions<K, V>(options: unknown, problems: string[]): CheckedTopicOptions<K, V> {
-  const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
+  const isObject = isOptionsObject(options);
   if (!isObject) {
     problems.push(`options must be an object such as { offset: "beginning" }: got ${describeValue(options)}`);
   }

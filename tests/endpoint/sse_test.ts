@@ -485,6 +485,9 @@ Deno.test("sse() reports every unknown and wrong option at once", () => {
 Deno.test("sse() refuses a Request in the place of its options, and says where it goes", () => {
   assert.throws(
     () => sse(silent([]), new Request("http://localhost/") as never),
-    { name: "TypeError", message: "sse(): the request is an option: sse(source, { request })" },
+    {
+      name: "TypeError",
+      message: "sse(): the options must be an object: got a Request; pass it as the option { request }",
+    },
   );
 });

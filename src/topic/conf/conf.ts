@@ -11,7 +11,7 @@ import type {
   ProducerTopicConfig,
 } from "../../kafka/conf_types.ts";
 import { describeValue } from "../../options/describe_value.ts";
-import { assertNoProblems } from "../../options/problems.ts";
+import { assertNoProblems, isOptionsObject } from "../../options/problems.ts";
 import { contradictions } from "./contradictions.ts";
 import { PROPERTIES } from "./properties.ts";
 import { propertyName, type SNAKE_CASE } from "./property_names.ts";
@@ -127,7 +127,7 @@ export function confFor(scope: "C" | "P", values: Values): Record<string, unknow
  * @param problems receives what is wrong with them
  */
 function byPropertyName(values: Conf, problems: string[]): Values {
-  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+  if (!isOptionsObject(values)) {
     const got = describeValue(values);
     problems.push(`properties must be an object such as { "bootstrap.servers": "localhost:9092" }: got ${got}`);
     return {};
