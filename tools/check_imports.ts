@@ -39,7 +39,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   "topic/write": ["protocol", "async", "codecs", "kafka", "notices", "topic/conf"],
   kafka: ["addon", "ffi", "notices"],
   ffi: ["notices"],
-  addon: ["ffi", "npm:@confluentinc/kafka-javascript"],
+  addon: ["ffi", "async", "npm:@confluentinc/kafka-javascript"],
   // The face of a Cache is above its engine, that above the readers of updates, and those above the store. The lower
   // rooms know the face by its keys, ranges and errors, and by what a transaction shows.
   cache: ["protocol", "options", "cache/engine", "cache/updates", "cache/store"],
@@ -54,7 +54,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   codecs: ["options"],
   time: ["protocol", "async", "options"],
   kafka_javascript: ["addon", "ffi", "npm:@confluentinc/kafka-javascript"],
-  endpoint: ["protocol", "options"],
+  endpoint: ["protocol", "async", "options"],
   testing: ["protocol", "src/stream/wrap_readers.ts", "async", "options", "kafka", "ffi"],
   // Only this room imports the package that depends on the SDKs of the clouds.
   schema_registry: ["codecs", "npm:@confluentinc/schemaregistry", "npm:@bufbuild/protobuf"],

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import { callAndReport } from "./call_and_report.ts";
 import type { FetchedMessages } from "./fetched_messages.ts";
 import type { ConsumeError, NativeMessage, PartitionEof } from "../ffi/message_reader.ts";
@@ -34,9 +35,6 @@ interface Pending extends ConsumeRequest {
   readonly ends: PartitionEof[];
   deadline: number;
 }
-
-/** The longest delay that `setTimeout` takes. */
-const MAX_TIMER_MS = 0x7fffffff;
 
 /** The pending calls of one consumer. They are answered in the order in which they were made. */
 export class ConsumeRequests {
@@ -81,7 +79,7 @@ export class ConsumeRequests {
         (messages.length > 0 && (request.onlyFirst || ends.some((end) => end.messageIndex >= 0)));
       const remainingMs = request.deadline - performance.now();
       if (!isEnough && remainingMs > 0) {
-        this.#timer = setTimeout(() => this.serve(), Math.min(remainingMs, MAX_TIMER_MS));
+        this.#timer = setTimeout(() => this.serve(), Math.min(remainingMs, LONGEST_TIMER_MS));
         return;
       }
       this.#pending.shift();

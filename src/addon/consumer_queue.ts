@@ -23,7 +23,7 @@ export class ConsumerQueue {
     return this.#pointer;
   }
 
-  /** Opens the queue of a consumer's handle, and makes it the only one that the consumer is served by. */
+  /** Opens the consumer queue of a handle. From then on librdkafka delivers the events of the consumer to this queue alone. */
   open(rk: Pointer): void {
     const { symbols } = openLibrary();
     symbols.rd_kafka_poll_set_consumer(rk);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isSamePartition } from "./partition_identity.ts";
+import { isSamePartition } from "../ffi/partition_identity.ts";
 import type { Pointer } from "../ffi/memory.ts";
 import {
   type ConsumeError,

@@ -11,7 +11,7 @@ import { EVENT } from "./events.ts";
 import { GroupState, type Rebalance } from "./group_state.ts";
 import { NativeClient } from "./native_client.ts";
 import { toAssignment } from "./partition_arguments.ts";
-import { isSamePartition, withoutPartitions } from "./partition_identity.ts";
+import { isSamePartition, withoutPartitions } from "../ffi/partition_identity.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { OutPointer, type Pointer, readCString } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";

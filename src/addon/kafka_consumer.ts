@@ -21,7 +21,7 @@ import { FetchedMessages } from "./fetched_messages.ts";
 import { GroupConsumer } from "./group_consumer.ts";
 import { OffsetStore } from "./offset_store.ts";
 import { toPartition, toPartitions } from "./partition_arguments.ts";
-import { withoutPartitions } from "./partition_identity.ts";
+import { withoutPartitions } from "../ffi/partition_identity.ts";
 import { awaitEarlierOperations, PartitionQueues } from "./partition_queues.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, type Pointer, readCString } from "../ffi/memory.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { partitionKey } from "./partition_identity.ts";
+import { partitionText } from "../ffi/partition_identity.ts";
 import { openLibrary } from "../ffi/library.ts";
 import { cString, OutPointer, type Pointer } from "../ffi/memory.ts";
 import { ErrorCode } from "../ffi/error_codes.ts";
@@ -26,16 +26,16 @@ export class PartitionQueues {
     const queue = symbols.rd_kafka_queue_get_partition(rk, cString(topic), partition);
     if (queue === null) return;
     symbols.rd_kafka_queue_forward(queue, to);
-    this.#queues.set(partitionKey(assigned), queue);
+    this.#queues.set(partitionText(assigned), queue);
   }
 
   /** Stops forwarding a partition's queue, and lets go of it. */
   release(partition: PartitionInput): void {
-    const { symbols } = openLibrary(), queue = this.#queues.get(partitionKey(partition));
+    const { symbols } = openLibrary(), queue = this.#queues.get(partitionText(partition));
     if (queue === undefined) return;
     symbols.rd_kafka_queue_forward(queue, null);
     symbols.rd_kafka_queue_destroy(queue);
-    this.#queues.delete(partitionKey(partition));
+    this.#queues.delete(partitionText(partition));
   }
 }
 

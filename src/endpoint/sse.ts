@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LONGEST_TIMER_MS } from "../async/longest_timer.ts";
 import { assertNoProblems, unknownOptions } from "../options/problems.ts";
 import type { BatchSource } from "../protocol/protocol.ts";
 import { eventBody, eventText } from "./event_body.ts";
@@ -124,8 +125,6 @@ const OPTIONS = [
   "signal",
 ] as const satisfies (keyof SseOptions<unknown>)[];
 const DEFAULTS = { snapshot: false, keepAliveMs: 15_000 } as const satisfies SseOptions<never>;
-/** The longest time that a timer takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Answers a request with the messages of a source, as Server-Sent Events.
@@ -191,13 +190,11 @@ export function sse<T, P = SsePrefix>(source: SseSource<T, P>, options: SseOptio
 }
 
 function problemsOf<T, P>(source: SseSource<T, P>, options: SseOptions<T, P>): string[] {
-  // A Request has no keys of its own that unknownOptions() could see.
-  if (options instanceof Request) return ["the request is an option: sse(source, { request })"];
   const problems = unknownOptions(options, OPTIONS);
   for (const name of ["keepAliveMs", "retryMs"] as const) {
     const ms = options[name];
-    if (ms !== undefined && !(Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_TIMER_MS)) {
-      problems.push(`${name} must be a whole number of milliseconds from 1 to ${MAX_TIMER_MS}: got ${ms}`);
+    if (ms !== undefined && !(Number.isSafeInteger(ms) && ms > 0 && ms <= LONGEST_TIMER_MS)) {
+      problems.push(`${name} must be a whole number of milliseconds from 1 to ${LONGEST_TIMER_MS}: got ${ms}`);
     }
   }
   if (!isChangeSource(source)) {

@@ -6,10 +6,7 @@
 
 import type { TopicPartition } from "./port.ts";
 
-/** Whether both are the same partition of the same topic. */
-export function isSamePartition(one: TopicPartition, other: TopicPartition): boolean {
-  return one.partition === other.partition && one.topic === other.topic;
-}
+export { isSamePartition, partitionText } from "../ffi/partition_identity.ts";
 
 /** A map whose keys are partitions. */
 export class PartitionMap<T> {
@@ -44,9 +41,4 @@ export function partitionSet(partitions: Iterable<TopicPartition>): PartitionMap
   const set = new PartitionMap<true>();
   for (const partition of partitions) set.set(partition, true);
   return set;
-}
-
-/** The text of a partition in errors and logs, such as `emoji[0]`. */
-export function partitionText({ topic, partition }: TopicPartition): string {
-  return `${topic}[${partition}]`;
 }

@@ -101,7 +101,7 @@ export class Engine {
     this.entries = new EntryReader(store.kv, this.committer);
     this.groups = new GroupCommit({
       commit: (group) => this.#commit(group),
-      // Two parts stand before each key: the prefix of the Cache, and one that says what kind of entry it is.
+      // Two parts precede each key: the prefix of the Cache, and the kind of the entry.
       prefixBytes: textBytes(options.prefix) + textBytes("v"),
       logged: this.log !== undefined,
     });

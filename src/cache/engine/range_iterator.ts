@@ -10,8 +10,8 @@ import type { Engine, Snapshot } from "./engine.ts";
 import type { Entry, RangeOptions } from "./scan.ts";
 
 /**
- * Reads a range from memory if all entries are there, else from disk. It is not an async generator, because each
- * `yield` of one takes as long as everything else here.
+ * Reads a range from memory if all entries are there, else from disk. It is not an async generator, because the
+ * `yield` of an async generator takes as long as everything else here.
  */
 export class RangeIterator<T> implements AsyncGenerator<T, void, undefined> {
   readonly #open: () => Promise<Engine>;

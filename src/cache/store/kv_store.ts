@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { CacheError, diskError } from "../cache_error.ts";
 import { registeredStores } from "./registered_stores.ts";
-import { backOff, RetryingKv } from "./retrying_kv.ts";
+import { RetryingKv, retryWhile } from "./retrying_kv.ts";
 import { isUrl } from "./store_identity.ts";
 
 /** How long to ask a remote store again that can't be reached, before opening it fails. */
@@ -116,17 +116,8 @@ async function openStore(path: string | undefined, file: string, shared: boolean
  *
  * @throws {TypeError} The last error of Deno: after five seconds, or at once if the server refuses.
  */
-async function openRemote(url: string): Promise<Deno.Kv> {
-  const started = Date.now();
-  for (let attempt = 0;; attempt++) {
-    try {
-      return await Deno.openKv(url);
-    } catch (error) {
-      const mayPass = /failed to connect|responded with status (429|5\d\d)/.test(String(error));
-      if (!mayPass || Date.now() - started > MAX_UNREACHABLE_MS) throw error;
-      await backOff(attempt);
-    }
-  }
+function openRemote(url: string): Promise<Deno.Kv> {
+  return retryWhile(/failed to connect|responded with status (429|5\d\d)/, MAX_UNREACHABLE_MS, () => Deno.openKv(url));
 }
 
 /**

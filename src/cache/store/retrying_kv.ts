@@ -112,14 +112,23 @@ export function backOff(attempt: number): Promise<void> {
 }
 
 /** Calls a function again while SQLite reports that the file is locked, which means that nothing was written. */
-export async function retryWhileLocked<T>(call: () => Promise<T>): Promise<T> {
+export function retryWhileLocked<T>(call: () => Promise<T>): Promise<T> {
+  return retryWhile(/database (table )?is locked/, MAX_LOCKED_MS, call);
+}
+
+/**
+ * Calls a function again while it rejects with an error that may pass.
+ *
+ * @param mayPass matches the text of such an error
+ * @param maxMs how long to try again before the error is thrown, in milliseconds
+ */
+export async function retryWhile<T>(mayPass: RegExp, maxMs: number, call: () => Promise<T>): Promise<T> {
   const started = Date.now();
   for (let attempt = 0;; attempt++) {
     try {
       return await call();
     } catch (error) {
-      const isLocked = /database (table )?is locked/.test(String(error));
-      if (!isLocked || Date.now() - started > MAX_LOCKED_MS) throw error;
+      if (!mayPass.test(String(error)) || Date.now() - started > maxMs) throw error;
       await backOff(attempt);
     }
   }
