@@ -29,7 +29,7 @@ export class ResettableSignal {
     for (const listener of listeners) listener();
   }
 
-  /** Makes the signal one that has not fired. Listeners that were called stay removed. */
+  /** Resets the signal, so that it can fire again. Listeners that were called stay removed. */
   reset(): void {
     this.#fired = false;
   }

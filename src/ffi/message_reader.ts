@@ -125,7 +125,7 @@ export class MessageReader {
     const value = valueOf(index, slab), size = valueSizeOf(index), key = keyOf(index, slab);
     const topic = this.#topics.of(topicHandleOf(index)), offset = offsetOf(index), partition = partitionOf(index);
     const timestamp = timestampOf(index), headers = headersOf(index);
-    // Each object is made with all its properties: one that is added later costs another allocation.
+    // Each object is made with all its properties, because a property that is added later costs another allocation.
     if (epoch < 0) {
       return headers === undefined
         ? { value, size, key, topic, offset, partition, timestamp }

@@ -145,7 +145,7 @@ export class ReportReader {
     const partition = partitionOf(index), offset = offsetOf(index);
     const key = keyOf(index, slab), size = valueSizeOf(index), timestamp = timestampOf(index);
     const hasTimestamp = timestamp > -1 && hasTimestampType();
-    // The usual object is made with all its properties: one that is added later costs another allocation.
+    // The usual object is made with all its properties, because a property that is added later costs another allocation.
     if (hasTimestamp && !withPayload) {
       return id === 0
         ? { topic, partition, offset, key, timestamp, size }

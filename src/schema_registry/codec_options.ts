@@ -46,7 +46,7 @@ export const DEFAULTS = { part: "value", register: false } as const satisfies Re
 export interface AvroCodecOptions extends RegistryCodecOptions {
   /**
    * The schema to write with: JSON, or an object.
-   * @default {that of `serializer`, such as `useLatestVersion`; otherwise one that is derived from each value}
+   * @default {that of `serializer`, such as `useLatestVersion`; otherwise a schema derived from each value}
    */
   readonly schema?: string | Readonly<Record<string, unknown>>;
   /**
@@ -65,7 +65,7 @@ export interface AvroCodecOptions extends RegistryCodecOptions {
 export interface JsonCodecOptions extends RegistryCodecOptions {
   /**
    * The schema to write with: JSON, or an object.
-   * @default {that of `serializer`, such as `useLatestVersion`; otherwise one that is derived from each value}
+   * @default {that of `serializer`, such as `useLatestVersion`; otherwise a schema derived from each value}
    */
   readonly schema?: string | Readonly<Record<string, unknown>>;
   /**

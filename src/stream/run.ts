@@ -176,7 +176,7 @@ export class Run {
     }
   }
 
-  /** Closes a source. After a failure, one that takes long, such as a group without a broker, does not hold up the end. */
+  /** Closes a source. After a failure, the run does not wait for a close that takes long, such as that of a group without a broker. */
   async #closeSource(source: Source<unknown>): Promise<void> {
     if (!this.#openSources.has(source)) return;
     try {

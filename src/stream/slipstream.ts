@@ -358,6 +358,8 @@ export class Slipstream<Args = unknown> {
   #checkBound(source: unknown, where: string): void {
     if (this.#bindings.some(({ sources }) => sources.includes(source as never))) return;
     const got = describeValue(source);
-    throw new TypeError(`${where}: no handler is bound to this source (${got}): pass the very one that handle() got`);
+    throw new TypeError(
+      `${where}: no handler is bound to this source (${got}): pass the same object that was passed to handle()`,
+    );
   }
 }

@@ -99,7 +99,7 @@ export class BrokerQueries {
   /**
    * The partitions of all topics, which have to exist; a pattern may match none.
    *
-   * @throws {KafkaError} If a topic does not exist; or as every request.
+   * @throws {KafkaError} If a topic does not exist, a broker refuses, no answer comes in time, or the reader is stopped first.
    */
   async partitionsOfAll(consumer: PortConsumer): Promise<TopicPartition[]> {
     const found = await this.partitions(consumer);

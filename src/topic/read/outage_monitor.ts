@@ -27,8 +27,8 @@ export interface OutageMonitorOptions {
 /**
  * Logs one line when an outage begins and one when it ends.
  *
- * librdkafka reports each connection that breaks, also one that it makes anew at once, and does not report when a
- * connection is back. So this probes the brokers from the first broken connection until one answers.
+ * librdkafka reports every broken connection, also when it reconnects at once, and does not report that a connection is
+ * back. So the monitor probes the brokers from the first broken connection until one answers.
  */
 export class OutageMonitor {
   readonly #options: OutageMonitorOptions;
